@@ -1,0 +1,2 @@
+//! Pretends to be a ZooKeeper ensemble, its network and its clock.
+#![forbid(unsafe_code)]

@@ -1,0 +1,1 @@
+//! Calmkeeper: the shell around `zk_core` that offers the C interface of `libzookeeper_mt`.
