@@ -3,4 +3,9 @@
 #![forbid(unsafe_code)]
 pub mod backoff;
 pub mod code;
+pub mod frames;
+pub mod jute;
+pub mod limits;
+pub mod path;
+pub mod proto;
 pub mod servers;

@@ -1,0 +1,248 @@
+//! Cuts the byte stream into frames. Owns the receive buffers and the check of announced lengths; knows nothing of what
+//! a frame means.
+//!
+//! A frame is a shared view into the buffer it arrived in: nothing is copied or allocated for it, and the buffer is used
+//! again once its last frame is gone. A frame larger than the buffer gets a buffer of its own, which grows with what
+//! really arrives, so an announced length costs no memory by itself.
+use std::fmt;
+use std::sync::Arc;
+
+/// Size of a fresh receive buffer; it grows to [`LARGE`] when reads fill it.
+const SMALL: usize = 4 * 1024;
+/// Size of the receive buffer of a busy connection.
+const LARGE: usize = 64 * 1024;
+/// Buffers kept for use again.
+const KEPT: usize = 4;
+
+/// One frame, without its length prefix.
+#[derive(Clone)]
+pub struct Frame {
+    chunk: Arc<Vec<u8>>,
+    start: usize,
+    end: usize,
+}
+
+impl Frame {
+    /// The frame's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.chunk.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// The same frame without its first `n` bytes.
+    #[must_use]
+    pub fn skip(mut self, n: usize) -> Frame {
+        self.start = self.start.saturating_add(n).min(self.end);
+        self
+    }
+}
+
+impl From<Vec<u8>> for Frame {
+    fn from(bytes: Vec<u8>) -> Frame {
+        Frame { start: 0, end: bytes.len(), chunk: Arc::new(bytes) }
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame({} bytes)", self.bytes().len())
+    }
+}
+
+/// The peer announced a frame that is not acceptable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadLength(pub i32);
+
+/// Collects received bytes and hands out whole frames.
+pub struct Inbox {
+    limit: usize,
+    /// Every byte initialised, shared with nobody; `filled` of them hold received data.
+    chunk: Arc<Vec<u8>>,
+    filled: usize,
+    /// Buffers handed out as frames, to be used again once those are gone.
+    kept: Vec<Arc<Vec<u8>>>,
+    ranges: Vec<(usize, usize)>,
+}
+
+impl Inbox {
+    /// An empty inbox that refuses frames above `limit` bytes.
+    pub fn new(limit: usize) -> Inbox {
+        Inbox { limit, chunk: Arc::default(), filled: 0, kept: Vec::new(), ranges: Vec::new() }
+    }
+
+    /// Forgets what has arrived: the connection is gone.
+    pub fn clear(&mut self) {
+        self.filled = 0;
+        if self.chunk.len() > LARGE {
+            self.chunk = Arc::default();
+        }
+    }
+
+    /// Where the next bytes go; never empty.
+    pub fn space(&mut self) -> &mut [u8] {
+        let full = self.filled == self.chunk.len();
+        // Doubling keeps the cost linear, and memory within twice of what has really arrived.
+        let wanted = self.announced().map_or(0, |len| len.saturating_add(4)).max(LARGE);
+        let filled = self.filled;
+        let chunk = Arc::make_mut(&mut self.chunk);
+        if full {
+            let grown = if chunk.is_empty() { SMALL } else { chunk.len().saturating_mul(2).min(wanted) };
+            chunk.resize(grown.max(filled + 1), 0);
+        }
+        chunk.get_mut(filled..).unwrap_or_default()
+    }
+
+    /// Length of the frame that starts the buffer, if its prefix is there and valid.
+    fn announced(&self) -> Option<usize> {
+        let prefix = self.chunk.get(..self.filled)?.first_chunk::<4>()?;
+        self.check(i32::from_be_bytes(*prefix)).ok()
+    }
+
+    fn check(&self, len: i32) -> Result<usize, BadLength> {
+        usize::try_from(len).ok().filter(|len| *len <= self.limit).ok_or(BadLength(len))
+    }
+
+    /// Notes that `n` bytes were written to the front of [`Inbox::space`] and appends the frames they complete to `out`.
+    pub fn received(&mut self, n: usize, out: &mut Vec<Frame>) -> Result<(), BadLength> {
+        self.filled = self.filled.saturating_add(n).min(self.chunk.len());
+        let (whole, verdict) = self.scan();
+        if whole > 0 {
+            self.hand_out(whole, out);
+        }
+        verdict
+    }
+
+    /// Finds the whole frames; returns the bytes they take and whether a bad length ended the scan.
+    fn scan(&mut self) -> (usize, Result<(), BadLength>) {
+        let mut at = 0;
+        while let Some(prefix) = self.chunk.get(at..self.filled).and_then(<[u8]>::first_chunk::<4>) {
+            let len = match self.check(i32::from_be_bytes(*prefix)) {
+                Ok(len) => len,
+                Err(bad) => return (at, Err(bad)),
+            };
+            let (start, end) = (at + 4, at + 4 + len);
+            if end > self.filled {
+                break;
+            }
+            self.ranges.push((start, end));
+            at = end;
+        }
+        (at, Ok(()))
+    }
+
+    /// Shares the first `whole` bytes as frames and goes on with what follows them in another buffer.
+    fn hand_out(&mut self, whole: usize, out: &mut Vec<Frame>) {
+        let size = if self.filled == self.chunk.len() { LARGE } else { SMALL };
+        let mut chunk = match self.free_chunk(size) {
+            Some(next) => std::mem::replace(&mut self.chunk, next),
+            // Slow callbacks hold every buffer: few bytes must not pin one more of them.
+            None if whole < self.chunk.len() / 4 => Arc::new(self.chunk.get(..whole).unwrap_or_default().to_vec()),
+            None => std::mem::replace(&mut self.chunk, Arc::new(vec![0; size])),
+        };
+        for (start, end) in self.ranges.drain(..) {
+            out.push(Frame { chunk: Arc::clone(&chunk), start, end });
+        }
+        self.carry_over(whole, &mut chunk);
+    }
+
+    /// Moves the bytes behind the first `whole` ones, the start of a frame, to the front of the current buffer.
+    fn carry_over(&mut self, whole: usize, from: &mut Arc<Vec<u8>>) {
+        let current = Arc::make_mut(&mut self.chunk);
+        let left = self.filled - whole;
+        if from.len() == whole && current.len() > whole {
+            current.copy_within(whole..self.filled, 0);
+        } else if left > 0 {
+            if current.len() < left {
+                current.resize(left, 0);
+            }
+            let tail = from.get(whole..self.filled).unwrap_or_default();
+            if let Some(front) = current.get_mut(..tail.len()) {
+                front.copy_from_slice(tail);
+            }
+        }
+        self.filled = left;
+        if from.len() <= LARGE && self.kept.len() < KEPT && from.len() >= SMALL {
+            self.kept.push(Arc::clone(from));
+        }
+    }
+
+    /// A buffer of at least `size` bytes that nobody holds any more; a new one while few are kept.
+    fn free_chunk(&mut self, size: usize) -> Option<Arc<Vec<u8>>> {
+        let free = self.kept.iter().position(|chunk| Arc::strong_count(chunk) == 1);
+        match free {
+            Some(at) => {
+                let mut chunk = self.kept.swap_remove(at);
+                if chunk.len() < size {
+                    chunk = Arc::new(vec![0; size]);
+                }
+                Some(chunk)
+            }
+            None => (self.kept.len() < KEPT).then(|| Arc::new(vec![0; size])),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed(inbox: &mut Inbox, mut bytes: &[u8], step: usize) -> Result<Vec<Vec<u8>>, BadLength> {
+        let mut frames = Vec::new();
+        while !bytes.is_empty() {
+            let space = inbox.space();
+            let n = bytes.len().min(step).min(space.len());
+            space[..n].copy_from_slice(&bytes[..n]);
+            bytes = &bytes[n..];
+            inbox.received(n, &mut frames)?;
+        }
+        Ok(frames.iter().map(|frame| frame.bytes().to_vec()).collect())
+    }
+
+    fn framed(body: &[u8]) -> Vec<u8> {
+        let mut out = u32::try_from(body.len()).unwrap().to_be_bytes().to_vec();
+        out.extend_from_slice(body);
+        out
+    }
+
+    #[test]
+    fn frames_come_out_whole_however_the_bytes_arrive() {
+        let bodies: Vec<Vec<u8>> = [0, 1, 5, 70_000, 3, 200_000, 4096, 4092]
+            .iter()
+            .map(|len| vec![u8::try_from(len % 251).unwrap(); *len])
+            .collect();
+        let stream: Vec<u8> = bodies.iter().flat_map(|body| framed(body)).collect();
+        for step in [1, 3, 4096, 65_536, usize::MAX] {
+            assert_eq!(feed(&mut Inbox::new(1 << 20), &stream, step).unwrap(), bodies, "step {step}");
+        }
+    }
+
+    #[test]
+    fn bad_lengths_are_refused_and_frames_before_them_kept() {
+        for bad in [-1, i32::MIN, i32::MAX, 1025] {
+            let mut stream = framed(b"ok");
+            stream.extend_from_slice(&bad.to_be_bytes());
+            let mut inbox = Inbox::new(1024);
+            let space = inbox.space();
+            space[..stream.len()].copy_from_slice(&stream);
+            let mut frames = Vec::new();
+            assert_eq!(inbox.received(stream.len(), &mut frames), Err(BadLength(bad)));
+            assert_eq!(frames.len(), 1);
+        }
+    }
+
+    #[test]
+    fn an_announced_length_costs_no_memory() {
+        let mut inbox = Inbox::new(1 << 30);
+        feed(&mut inbox, &[0x3f, 0xff, 0xff, 0xff, 1, 2, 3], 100).unwrap();
+        assert!(inbox.chunk.capacity() <= LARGE);
+    }
+
+    #[test]
+    fn buffers_are_used_again() {
+        let mut inbox = Inbox::new(1024);
+        let stream = framed(&[9; 1000]);
+        for _ in 0..1000 {
+            feed(&mut inbox, &stream, usize::MAX).unwrap();
+        }
+        assert!(inbox.kept.len() <= KEPT);
+    }
+}

@@ -1,0 +1,79 @@
+//! The rule which paths are valid, and the chroot prefix. Knows no request.
+
+/// Whether `path` (complete, chroot included) may be sent to a server. `sequential` loosens the rule for the last
+/// component, since the server appends a number to it.
+///
+/// The rule is that of the 3.8.0 C client as observed: it starts with `/`, has no empty, `.` or `..` component and no
+/// byte from 0x01 to 0x1e. Bytes from 0x1f on, 0x7f and UTF-8 included, pass.
+pub fn is_valid(path: &[u8], sequential: bool) -> bool {
+    let Some((b'/', rest)) = path.split_first() else { return false };
+    if rest.iter().any(|byte| *byte < 0x1f) {
+        return false;
+    }
+    let mut components = rest.split(|byte| *byte == b'/').peekable();
+    if rest.is_empty() {
+        return true;
+    }
+    while let Some(component) = components.next() {
+        let last = components.peek().is_none();
+        if matches!(component, b"" | b"." | b"..") && !(last && sequential) {
+            return false;
+        }
+    }
+    true
+}
+
+/// The part of a server path that the client sees: without the chroot; the chroot itself is `/`. `None` when the path
+/// lies outside the chroot.
+pub fn strip_chroot<'a>(chroot: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
+    match path.strip_prefix(chroot)? {
+        b"" if chroot.is_empty() => Some(path),
+        b"" => Some(b"/"),
+        rest if chroot.is_empty() || rest.first() == Some(&b'/') => Some(rest),
+        _ => None,
+    }
+}
+
+/// What follows the chroot on the wire for a client path: `/` under a chroot names the chroot itself.
+pub fn below_chroot<'a>(chroot: &[u8], path: &'a [u8]) -> &'a [u8] {
+    if path == b"/" && !chroot.is_empty() { b"" } else { path }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_paths_are_valid() {
+        for path in [&b"/"[..], b"/a", b"/a/b.c", b"/...", b"/a\x1f", b"/a\x7f", "/é".as_bytes()] {
+            assert!(is_valid(path, false), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn bad_paths_are_not() {
+        for path in [&b""[..], b"a", b"/a/", b"//", b"/a//b", b"/.", b"/..", b"/a/./b", b"/a/..", b"/a\x01", b"/a\x1e"]
+        {
+            assert!(!is_valid(path, false), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn sequential_names_may_end_in_a_stub() {
+        for path in [&b"/a/"[..], b"/a/.", b"/a/..", b"/."] {
+            assert!(is_valid(path, true), "{path:?}");
+        }
+        assert!(!is_valid(b"/a//b", true));
+        assert!(!is_valid(b"/a/./b", true));
+    }
+
+    #[test]
+    fn the_chroot_is_stripped_at_a_component_boundary() {
+        assert_eq!(strip_chroot(b"", b"/a"), Some(&b"/a"[..]));
+        assert_eq!(strip_chroot(b"", b""), Some(&b""[..]));
+        assert_eq!(strip_chroot(b"/c", b"/c"), Some(&b"/"[..]));
+        assert_eq!(strip_chroot(b"/c", b"/c/x"), Some(&b"/x"[..]));
+        assert_eq!(strip_chroot(b"/c", b"/cx"), None);
+        assert_eq!(strip_chroot(b"/c", b"/d"), None);
+    }
+}
