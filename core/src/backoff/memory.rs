@@ -1,0 +1,202 @@
+//! What one handle of a process leaves to the next that talks to the same servers. Owns no lock: the shell shares one
+//! [`History`] behind a mutex.
+use crate::servers::HostPort;
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// Memory older than this says nothing about the servers any more.
+const STALE_AFTER: Duration = Duration::from_secs(600);
+/// Server sets remembered at once; the one that was written longest ago makes room.
+const MOST_SETS: usize = 64;
+/// Pauses remembered for one server set: as many handles can die and come back without sharing an instant.
+const MOST_PAUSES: usize = 4096;
+
+/// The pace that a handle hands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Availability level of a pause that was still running (0 after any answer of a server).
+    pub availability: u32,
+    /// Congestion level.
+    pub congestion: u32,
+    /// Factor on the attempt's time limit, 1 or more.
+    pub patience: u32,
+    /// The end of a pause that was running. The next handle keeps this very instant: a fresh draw at every close and
+    /// init would starve an application that reopens often, and a shorter one would bring the herd back.
+    pub not_before: Option<Instant>,
+    /// When this was written.
+    pub written: Instant,
+}
+
+impl Memory {
+    /// Whether too much time has passed to go by this.
+    pub fn is_stale(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.written) >= STALE_AFTER
+    }
+
+    /// Whether there is nothing to tell.
+    pub fn is_clean(&self) -> bool {
+        self.availability == 0 && self.congestion == 0 && self.patience == 1 && self.not_before.is_none()
+    }
+}
+
+/// The memories of a process, by server set (as the application named them, in any order). Bounded.
+#[derive(Debug, Default)]
+pub struct History {
+    sets: HashMap<Vec<HostPort>, Record>,
+}
+
+#[derive(Debug)]
+struct Record {
+    latest: Memory,
+    /// Ends of pauses left behind by handles and claimed by none yet.
+    pauses: VecDeque<Instant>,
+}
+
+impl History {
+    /// An empty history.
+    pub fn new() -> History {
+        History::default()
+    }
+
+    /// The memory for these servers (in any order), if it is fresh. A pause is handed out once: of two handles that
+    /// died in a pause, each successor gets one of the two instants, and a third handle gets the levels only.
+    pub fn get(&mut self, servers: &[HostPort], now: Instant) -> Option<Memory> {
+        let key = key(servers);
+        let record = self.sets.get_mut(&key)?;
+        if record.latest.is_stale(now) {
+            self.sets.remove(&key);
+            return None;
+        }
+        record.pauses.retain(|end| *end > now);
+        Some(Memory { not_before: record.pauses.pop_front(), ..record.latest })
+    }
+
+    /// Leaves a memory for these servers. The levels replace what was there; a running pause is added.
+    pub fn put(&mut self, servers: &[HostPort], memory: Memory) {
+        let key = key(servers);
+        if memory.is_clean() {
+            if let Some(record) = self.sets.get_mut(&key) {
+                record.latest = memory;
+                if record.pauses.is_empty() {
+                    self.sets.remove(&key);
+                }
+            }
+            return;
+        }
+        if !self.sets.contains_key(&key) && self.sets.len() >= MOST_SETS {
+            self.forget_oldest();
+        }
+        let record = self.sets.entry(key).or_insert_with(|| Record { latest: memory, pauses: VecDeque::new() });
+        record.latest = memory;
+        if let Some(end) = memory.not_before {
+            record.pauses.retain(|other| *other > memory.written);
+            if record.pauses.len() < MOST_PAUSES {
+                record.pauses.push_back(end);
+            }
+        }
+    }
+
+    /// Number of server sets remembered.
+    pub fn len(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.sets.is_empty()
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.sets.iter().min_by_key(|(_, record)| record.latest.written).map(|(key, _)| key.clone());
+        if let Some(key) = oldest {
+            self.sets.remove(&key);
+        }
+    }
+}
+
+fn key(servers: &[HostPort]) -> Vec<HostPort> {
+    let mut key = servers.to_vec();
+    key.sort_unstable();
+    key.dedup();
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn servers(ports: &[u16]) -> Vec<HostPort> {
+        ports.iter().map(|port| HostPort { host: "zk".to_owned(), port: *port }).collect()
+    }
+
+    fn congested(now: Instant) -> Memory {
+        Memory { availability: 0, congestion: 2, patience: 2, not_before: None, written: now }
+    }
+
+    #[test]
+    fn the_order_of_the_servers_does_not_matter() {
+        let (mut history, now) = (History::new(), Instant::now());
+        history.put(&servers(&[1, 2]), congested(now));
+        assert_eq!(history.get(&servers(&[2, 1]), now), Some(congested(now)));
+        assert_eq!(history.get(&servers(&[1]), now), None);
+    }
+
+    #[test]
+    fn ten_idle_minutes_end_it() {
+        let (mut history, now) = (History::new(), Instant::now());
+        history.put(&servers(&[1]), congested(now));
+        assert!(history.get(&servers(&[1]), now + STALE_AFTER - Duration::from_millis(1)).is_some());
+        assert!(history.get(&servers(&[1]), now + STALE_AFTER).is_none());
+        assert!(history.is_empty());
+    }
+
+    #[test]
+    fn a_pause_is_claimed_once_and_keeps_its_instant() {
+        let (mut history, now) = (History::new(), Instant::now());
+        let second = Duration::from_secs(1);
+        for n in 1..=2 {
+            history.put(&servers(&[1]), Memory { not_before: Some(now + second * n), ..congested(now) });
+        }
+        let claim = |history: &mut History, at| history.get(&servers(&[1]), at).and_then(|memory| memory.not_before);
+        assert_eq!(claim(&mut history, now), Some(now + second));
+        assert_eq!(claim(&mut history, now), Some(now + second * 2));
+        assert_eq!(claim(&mut history, now), None);
+        assert_eq!(history.get(&servers(&[1]), now).map(|memory| memory.congestion), Some(2));
+    }
+
+    #[test]
+    fn a_pause_that_is_over_is_not_handed_out() {
+        let (mut history, now) = (History::new(), Instant::now());
+        history.put(&servers(&[1]), Memory { not_before: Some(now + Duration::from_secs(1)), ..congested(now) });
+        let later = history.get(&servers(&[1]), now + Duration::from_secs(1)).unwrap();
+        assert_eq!(later.not_before, None);
+    }
+
+    #[test]
+    fn a_clean_memory_clears_the_levels_but_not_the_pauses_of_others() {
+        let (mut history, now) = (History::new(), Instant::now());
+        let end = Some(now + Duration::from_secs(1));
+        let clean = Memory { availability: 0, congestion: 0, patience: 1, not_before: None, written: now };
+        history.put(&servers(&[1]), clean);
+        assert!(history.is_empty());
+        history.put(&servers(&[1]), Memory { not_before: end, ..congested(now) });
+        history.put(&servers(&[1]), clean);
+        assert_eq!(history.get(&servers(&[1]), now), Some(Memory { not_before: end, ..clean }));
+    }
+
+    #[test]
+    fn it_is_bounded_and_forgets_the_oldest_first() {
+        let (mut history, now) = (History::new(), Instant::now());
+        for n in 0..200_u16 {
+            history.put(&servers(&[n]), congested(now + Duration::from_millis(n.into())));
+        }
+        assert_eq!(history.len(), MOST_SETS);
+        assert!(history.get(&servers(&[199]), now).is_some());
+        assert!(history.get(&servers(&[0]), now).is_none());
+        for n in 0..10_000 {
+            let end = Some(now + Duration::from_secs(1) + Duration::from_micros(n));
+            history.put(&servers(&[199]), Memory { not_before: end, ..congested(now) });
+        }
+        assert_eq!(history.sets[&servers(&[199])].pauses.len(), MOST_PAUSES);
+    }
+}

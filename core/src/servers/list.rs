@@ -1,0 +1,380 @@
+//! The addresses of a handle, the order in which they are tried, and what a change of the list means for a client
+//! that is connected. Knows addresses only.
+use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// The address list with its cursor. A *sweep* tries every address once; each failure is one step.
+#[derive(Clone, Debug, Default)]
+pub struct ServerList {
+    entries: Vec<Entry>,
+    /// Index of the address in use; `None` before the first step.
+    cursor: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    address: SocketAddr,
+    /// Whether this sweep has tried it.
+    tried: bool,
+    /// Until then, an address that has not just timed out is tried first.
+    avoid_until: Option<Instant>,
+}
+
+impl Entry {
+    fn new(address: SocketAddr) -> Entry {
+        Entry { address, tried: false, avoid_until: None }
+    }
+}
+
+/// What a new list means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Whether the set of addresses differs; if not, nothing was done.
+    pub changed: bool,
+    /// Whether old and new share an address.
+    pub overlap: bool,
+    /// Whether the connection should be given up for another server of the new list.
+    pub reconnect: bool,
+}
+
+impl ServerList {
+    /// An empty list.
+    pub fn new() -> ServerList {
+        ServerList::default()
+    }
+
+    /// Takes a new list, in the order given or shuffled; duplicates count once.
+    ///
+    /// `current` is the address that the handle uses or tries, `connected` whether it has a session there. A connected
+    /// client moves so that the expected load stays even over the servers when all clients get the same new list: it
+    /// moves when its server is gone, and with probability `1 - old/new` when the list has grown. When its server is
+    /// gone and the list has not grown, the kept servers are preferred so far as they have room. A client that is not
+    /// connected gives up an attempt only if its address is gone.
+    pub fn replace(
+        &mut self,
+        addresses: &[SocketAddr],
+        current: Option<SocketAddr>,
+        connected: bool,
+        rng: &mut impl Rng,
+        shuffle: bool,
+    ) -> Change {
+        let mut fresh = unique(addresses);
+        let old = self.addresses();
+        if fresh.len() == old.len() && fresh.iter().all(|address| old.contains(address)) {
+            return Change { changed: false, overlap: !old.is_empty(), reconnect: false };
+        }
+        if shuffle {
+            fresh.shuffle(rng);
+        }
+        let (kept, added): (Vec<_>, Vec<_>) = fresh.iter().copied().partition(|address| old.contains(address));
+        let stays = current.is_some_and(|address| fresh.contains(&address));
+        let grown = fresh.len() > old.len();
+        let mut reconnect = current.is_some() && !stays;
+        if connected {
+            let share = ratio(old.len(), fresh.len());
+            reconnect = !stays || (grown && rng.random::<f64>() >= share);
+            if reconnect {
+                let prefer_added = if grown { 1.0 } else { 1.0 - room_on_kept(old.len(), kept.len(), added.len()) };
+                fresh = interleave(&added, &kept, prefer_added, rng);
+            }
+        }
+        self.adopt(&fresh, if reconnect { None } else { current });
+        Change { changed: true, overlap: !kept.is_empty(), reconnect }
+    }
+
+    /// The address in use, `None` before the first [`advance`](Self::advance).
+    pub fn current(&self) -> Option<SocketAddr> {
+        self.cursor.and_then(|index| self.entries.get(index)).map(|entry| entry.address)
+    }
+
+    /// Steps to the address to try next: the next in order that this sweep has not tried, those that timed out lately
+    /// last. After the last one a new sweep begins. `None` only if the list is empty.
+    pub fn advance(&mut self, now: Instant) -> Option<SocketAddr> {
+        if self.is_sweep_end() {
+            self.begin_sweep();
+        }
+        let start = self.cursor.map_or(0, |index| index + 1);
+        let order = || (start..self.entries.len()).chain(0..start.min(self.entries.len()));
+        let untried = |index: &usize| self.entries.get(*index).is_some_and(|entry| !entry.tried);
+        let avoided = |index: &usize| {
+            self.entries.get(*index).and_then(|entry| entry.avoid_until).is_some_and(|until| until > now)
+        };
+        let index = order()
+            .filter(untried)
+            .find(|index| !avoided(index))
+            .or_else(|| order().find(untried))?;
+        self.cursor = Some(index);
+        let entry = self.entries.get_mut(index)?;
+        entry.tried = true;
+        Some(entry.address)
+    }
+
+    /// Marks the address in use as one that timed out: until `until` it is tried after the others of a sweep.
+    pub fn avoid_current(&mut self, until: Instant) {
+        if let Some(entry) = self.cursor.and_then(|index| self.entries.get_mut(index)) {
+            entry.avoid_until = Some(until);
+        }
+    }
+
+    /// A session was confirmed at the address in use: when it is lost, a new sweep begins with the other addresses.
+    pub fn confirm_current(&mut self) {
+        self.begin_sweep();
+        if let Some(entry) = self.cursor.and_then(|index| self.entries.get_mut(index)) {
+            entry.tried = true;
+            entry.avoid_until = None;
+        }
+    }
+
+    /// Whether every address has been tried since the sweep began (also true of an empty list).
+    pub fn is_sweep_end(&self) -> bool {
+        self.entries.iter().all(|entry| entry.tried)
+    }
+
+    /// Number of addresses.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no address.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The addresses in the order of the sweep.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.entries.iter().map(|entry| entry.address).collect()
+    }
+
+    fn begin_sweep(&mut self) {
+        for entry in &mut self.entries {
+            entry.tried = false;
+        }
+    }
+
+    /// Puts the new order in place; what is known of addresses that stay is kept.
+    fn adopt(&mut self, order: &[SocketAddr], current: Option<SocketAddr>) {
+        let known = std::mem::take(&mut self.entries);
+        let entry = |address: &SocketAddr| known.iter().find(|entry| entry.address == *address).copied();
+        self.entries = order.iter().map(|address| entry(address).unwrap_or(Entry::new(*address))).collect();
+        self.cursor = current.and_then(|current| order.iter().position(|address| *address == current));
+        if self.cursor.is_none() {
+            self.begin_sweep();
+        }
+    }
+}
+
+fn unique(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let mut unique = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        if !unique.contains(address) {
+            unique.push(*address);
+        }
+    }
+    unique
+}
+
+#[allow(clippy::cast_precision_loss)] // list lengths
+fn ratio(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
+}
+
+/// The share of the clients of removed servers that belongs on the kept ones. Of `old` equal loads, `kept` servers
+/// hold `kept` and should hold `old * kept / (kept + added)`; the difference comes out of the `old - kept` loads that
+/// are on the move. At most 1, as the list has not grown.
+fn room_on_kept(old: usize, kept: usize, added: usize) -> f64 {
+    let new = kept + added;
+    if new == 0 || old <= kept {
+        return 0.0;
+    }
+    ratio(kept * old.saturating_sub(new), new * (old - kept))
+}
+
+/// An order that takes from `first` with probability `p` and else from `second`, each time one is left in both.
+fn interleave(first: &[SocketAddr], second: &[SocketAddr], p: f64, rng: &mut impl Rng) -> Vec<SocketAddr> {
+    let (mut first, mut second) = (first.iter(), second.iter());
+    let mut order = Vec::with_capacity(first.len() + second.len());
+    while let Some(address) =
+        if rng.random::<f64>() < p { first.next().or_else(|| second.next()) } else { second.next().or_else(|| first.next()) }
+    {
+        order.push(*address);
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{SeedableRng, rngs::SmallRng};
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    fn addresses(ids: &[u8]) -> Vec<SocketAddr> {
+        ids.iter().map(|id| SocketAddr::from(([10, 0, 0, *id], 2181))).collect()
+    }
+
+    fn list(ids: &[u8]) -> ServerList {
+        let mut list = ServerList::new();
+        let change = list.replace(&addresses(ids), None, false, &mut SmallRng::seed_from_u64(1), false);
+        assert_eq!(change, Change { changed: true, overlap: false, reconnect: false });
+        list
+    }
+
+    fn steps(list: &mut ServerList, now: Instant, count: usize) -> Vec<u8> {
+        let id = |address: SocketAddr| match address.ip() {
+            std::net::IpAddr::V4(ip) => ip.octets()[3],
+            std::net::IpAddr::V6(_) => panic!("an IPv4 list"),
+        };
+        (0..count).map(|_| id(list.advance(now).unwrap())).collect()
+    }
+
+    #[test]
+    fn every_address_once_a_sweep_at_any_length() {
+        for n in 1..=6 {
+            let ids: Vec<u8> = (1..=n).collect();
+            let mut list = list(&ids);
+            assert_eq!(list.current(), None);
+            for _ in 0..3 {
+                assert_eq!(steps(&mut list, Instant::now(), n.into()), ids);
+                assert!(list.is_sweep_end());
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_list_has_no_next_address() {
+        let mut list = ServerList::new();
+        assert_eq!((list.advance(Instant::now()), list.current(), list.len()), (None, None, 0));
+        assert!(list.is_sweep_end() && list.is_empty());
+    }
+
+    #[test]
+    fn a_server_that_returns_is_found_within_one_sweep() {
+        let (mut list, now) = (list(&[1, 2]), Instant::now());
+        assert_eq!(steps(&mut list, now, 2), [1, 2]);
+        list.confirm_current(); // 1 died, the session went to 2; now 2 dies and 1 is back
+        assert_eq!(steps(&mut list, now, 3), [1, 2, 1]);
+    }
+
+    #[test]
+    fn a_lost_server_is_tried_after_all_others() {
+        let (mut list, now) = (list(&[1, 2, 3]), Instant::now());
+        steps(&mut list, now, 2);
+        list.confirm_current();
+        assert_eq!(steps(&mut list, now, 2), [3, 1]);
+        assert!(list.is_sweep_end());
+        assert_eq!(steps(&mut list, now, 3), [2, 3, 1]);
+    }
+
+    #[test]
+    fn an_address_that_timed_out_is_tried_last_but_never_left_out() {
+        let (mut list, now) = (list(&[1, 2, 3]), Instant::now());
+        let second = Duration::from_secs(1);
+        steps(&mut list, now, 1);
+        list.avoid_current(now + second);
+        assert_eq!(steps(&mut list, now, 5), [2, 3, 2, 3, 1]);
+        assert_eq!(steps(&mut list, now + second, 3), [2, 3, 1]);
+        list.avoid_current(now + second * 3);
+        list.confirm_current();
+        assert_eq!(steps(&mut list, now + second, 5), [2, 3, 1, 2, 3]);
+    }
+
+    #[test]
+    fn the_same_set_changes_nothing_whatever_the_order() {
+        let (mut list, mut rng) = (list(&[1, 2]), SmallRng::seed_from_u64(1));
+        steps(&mut list, Instant::now(), 1);
+        let current = list.current();
+        let change = list.replace(&addresses(&[2, 1, 2]), current, true, &mut rng, true);
+        assert_eq!(change, Change { changed: false, overlap: true, reconnect: false });
+        assert_eq!((list.addresses(), list.current()), (addresses(&[1, 2]), current));
+    }
+
+    #[test]
+    fn a_change_of_a_port_is_a_change() {
+        let (mut list, mut rng) = (list(&[1]), SmallRng::seed_from_u64(1));
+        steps(&mut list, Instant::now(), 1);
+        let other = [SocketAddr::from(([10, 0, 0, 1], 2182))];
+        let change = list.replace(&other, list.current(), true, &mut rng, true);
+        assert_eq!(change, Change { changed: true, overlap: false, reconnect: true });
+        assert_eq!(list.advance(Instant::now()), Some(other[0]));
+    }
+
+    #[test]
+    fn duplicates_count_once() {
+        assert_eq!(list(&[1, 1, 2, 1]).len(), 2);
+    }
+
+    #[test]
+    fn a_client_without_session_only_gives_up_an_address_that_is_gone() {
+        let mut rng = SmallRng::seed_from_u64(1);
+        for _ in 0..100 {
+            let mut list = list(&[1, 2]);
+            steps(&mut list, Instant::now(), 1);
+            assert!(!list.clone().replace(&addresses(&[1, 2, 3, 4]), list.current(), false, &mut rng, true).reconnect);
+            assert!(list.replace(&addresses(&[2, 3]), list.current(), false, &mut rng, true).reconnect);
+        }
+    }
+
+    #[test]
+    fn a_list_that_changes_in_mid_sweep_keeps_what_is_known() {
+        let (mut list, mut rng, now) = (list(&[1, 2, 3]), SmallRng::seed_from_u64(1), Instant::now());
+        steps(&mut list, now, 2);
+        list.replace(&addresses(&[1, 2, 4]), list.current(), false, &mut rng, false);
+        assert_eq!(steps(&mut list, now, 1), [4]);
+        assert!(list.is_sweep_end());
+    }
+
+    /// Moves 30,000 connected clients, spread evenly over `old`, to `new` and says how many sit on each server.
+    fn rebalance(old: &[u8], new: &[u8]) -> (HashMap<SocketAddr, usize>, usize) {
+        let (mut load, mut moved) = (HashMap::new(), 0);
+        let mut rng = SmallRng::seed_from_u64(7);
+        for client in 0..30_000 {
+            let mut list = ServerList::new();
+            list.replace(&addresses(old), None, false, &mut rng, true);
+            for _ in 0..=(client % old.len()) {
+                list.advance(Instant::now());
+            }
+            list.confirm_current();
+            let change = list.replace(&addresses(new), list.current(), true, &mut rng, true);
+            let address = if change.reconnect { list.advance(Instant::now()) } else { list.current() };
+            *load.entry(address.unwrap()).or_insert(0) += 1;
+            moved += usize::from(change.reconnect);
+        }
+        (load, moved)
+    }
+
+    #[test]
+    fn load_stays_even_and_few_move_when_the_list_changes() {
+        let cases: [(&[u8], &[u8], usize); 6] = [
+            (&[1, 2, 3], &[1, 2, 3, 4, 5], 12_000),
+            (&[1, 2, 3, 4, 5], &[1, 2, 3], 12_000),
+            (&[1, 2, 3], &[4, 5, 6], 30_000),
+            (&[1, 2, 3], &[2, 3, 4], 10_000),
+            (&[1, 2, 3, 4], &[1, 2, 5], 15_000),
+            (&[1, 2, 3], &[3, 4, 5, 6], 22_500),
+        ];
+        for (old, new, moves) in cases {
+            let (load, moved) = rebalance(old, new);
+            let even = 30_000 / new.len();
+            assert_eq!(load.len(), new.len(), "{old:?} -> {new:?}");
+            for (address, count) in load {
+                assert!(count.abs_diff(even) < even / 20, "{old:?} -> {new:?}: {count} on {address}, not {even}");
+            }
+            assert!(moved.abs_diff(moves) < 500, "{old:?} -> {new:?}: {moved} moved, not {moves}");
+        }
+    }
+
+    #[test]
+    fn shuffled_lists_differ_between_handles_and_deterministic_ones_do_not() {
+        let mut rng = SmallRng::seed_from_u64(3);
+        let mut first = HashMap::new();
+        for _ in 0..3000 {
+            let mut list = ServerList::new();
+            list.replace(&addresses(&[1, 2, 3]), None, false, &mut rng, true);
+            *first.entry(list.advance(Instant::now()).unwrap()).or_insert(0_u32) += 1;
+        }
+        assert!(first.len() == 3 && first.values().all(|count| count.abs_diff(1000) < 100), "{first:?}");
+        assert_eq!(list(&[3, 1, 2]).addresses(), addresses(&[3, 1, 2]));
+    }
+}
