@@ -101,10 +101,7 @@ impl ServerList {
         let avoided = |index: &usize| {
             self.entries.get(*index).and_then(|entry| entry.avoid_until).is_some_and(|until| until > now)
         };
-        let index = order()
-            .filter(untried)
-            .find(|index| !avoided(index))
-            .or_else(|| order().find(untried))?;
+        let index = order().filter(untried).find(|index| !avoided(index)).or_else(|| order().find(untried))?;
         self.cursor = Some(index);
         let entry = self.entries.get_mut(index)?;
         entry.tried = true;
@@ -195,9 +192,11 @@ fn room_on_kept(old: usize, kept: usize, added: usize) -> f64 {
 fn interleave(first: &[SocketAddr], second: &[SocketAddr], p: f64, rng: &mut impl Rng) -> Vec<SocketAddr> {
     let (mut first, mut second) = (first.iter(), second.iter());
     let mut order = Vec::with_capacity(first.len() + second.len());
-    while let Some(address) =
-        if rng.random::<f64>() < p { first.next().or_else(|| second.next()) } else { second.next().or_else(|| first.next()) }
-    {
+    while let Some(address) = if rng.random::<f64>() < p {
+        first.next().or_else(|| second.next())
+    } else {
+        second.next().or_else(|| first.next())
+    } {
         order.push(*address);
     }
     order

@@ -1,4 +1,5 @@
 //! Host strings: `host:port,host:port/chroot`. What is accepted was observed on the stock library, see the tests.
+use crate::path;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -78,9 +79,9 @@ pub fn parse(hosts: &[u8]) -> Result<HostList, ParseError> {
         return Err(ParseError::Empty);
     }
     let slash = hosts.iter().position(|byte| *byte == b'/').unwrap_or(hosts.len());
-    let (servers, path) = hosts.split_at(slash);
-    let chroot = if path.len() > 1 { path } else { b"" };
-    if !chroot.is_empty() && !valid_chroot(chroot) {
+    let (servers, chroot) = hosts.split_at(slash);
+    let chroot = if chroot.len() > 1 { chroot } else { b"" };
+    if !chroot.is_empty() && !path::is_valid(chroot, false) {
         return Err(ParseError::InvalidChroot);
     }
     let mut list = parse_servers(servers)?;
@@ -185,12 +186,6 @@ fn resolver_port(port: &[u8]) -> Option<u16> {
     u16::try_from(as_unsigned_long & 0xffff).ok()
 }
 
-/// The path rule, for a path of at least two bytes that begins with a slash.
-fn valid_chroot(path: &[u8]) -> bool {
-    let forbidden = |byte: &u8| (0x00..=0x1e).contains(byte);
-    !path.iter().any(forbidden) && path.split(|byte| *byte == b'/').skip(1).all(|part| !matches!(part, b"" | b"." | b".."))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,11 +220,15 @@ mod tests {
         for (port, expected) in ports {
             assert_eq!(ok(&format!("h:{port}")), one("h", expected), "{port:?}");
         }
-        for port in ["", "0", "-0", "00", "abc", "http", "1x", "1 ", "1\n", "08", "0x", "0b1", "1_0", "4294967296", "1/"] {
+        for port in
+            ["", "0", "-0", "00", "abc", "http", "1x", "1 ", "1\n", "08", "0x", "0b1", "1_0", "4294967296", "1/"]
+        {
             let result = parse_servers(format!("h:{port}").as_bytes());
             assert_eq!(result, Err(ParseError::InvalidPort(format!("h:{port}"))), "{port:?}");
         }
-        for port in ["0x10", "-1", "99999999999999999999999", "18446744073709551615", "9223372036854775807", "2147483648"] {
+        for port in
+            ["0x10", "-1", "99999999999999999999999", "18446744073709551615", "9223372036854775807", "2147483648"]
+        {
             assert_eq!(parse(format!("h:{port}").as_bytes()), Err(ParseError::NoServers), "{port:?}");
             let list = parse(format!("h:1,h:{port}").as_bytes()).unwrap();
             assert_eq!((list.hosts.len(), list.skipped), (1, vec![format!("h:{port}")]), "{port:?}");
