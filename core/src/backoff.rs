@@ -1,7 +1,35 @@
 //! The reconnect policy: when to try next, and how long one attempt may take. A pure function of its inputs and of a
-//! passed-in generator; it must not know of sockets, addresses, the environment or the clock.
-use rand::Rng;
+//! passed-in generator; it must not know of sockets, the environment or the clock. docs/BACKOFF.md has the reasons and
+//! the evidence.
+mod config;
+mod memory;
+#[cfg(test)]
+mod tests;
+
+pub use config::{Config, Policy};
+pub use memory::{History, Memory};
+
+use rand::{Rng, RngExt};
 use std::time::{Duration, Instant};
+
+/// Availability levels beyond this change nothing: the window has long met its cap.
+const MOST_AVAILABILITY: u32 = 16;
+/// Congestion levels beyond this change nothing but the time they take to decay.
+const MOST_CONGESTION: u32 = 12;
+/// Factor on the attempt's time limit at most; the session timeout bounds it in any case.
+const MOST_PATIENCE: u32 = 2;
+/// Doublings of the TCP phase's limit at most.
+const MOST_CONNECT_DOUBLINGS: u32 = 2;
+/// From this availability level on, at least half of the window is waited.
+const FLAT_FROM: u32 = 3;
+/// Growth of the availability window from level to level.
+const GROWTH: f64 = 1.6;
+/// No congestion window is longer.
+const CONGESTION_CAP: Duration = Duration::from_secs(120);
+/// The least default limit of the TCP phase: one SYN retransmission (at 1 s) fits.
+const CONNECT_FLOOR: Duration = Duration::from_millis(1100);
+/// The range in which the session timeout scales the policy.
+const TIMEOUT_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// What happened to the connection, in the terms the policy weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,4 +82,325 @@ pub struct Plan {
     pub connect_timeout: Duration,
     /// Limit of the whole attempt (TCP, TLS, handshake), counted from its start.
     pub attempt_timeout: Duration,
+}
+
+/// The two levels, for log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// Full passes over the list without an answer since the last session.
+    pub availability: u32,
+    /// Signs that the servers answer too slowly; decays with the uptime of a session.
+    pub congestion: u32,
+}
+
+/// The reconnect policy of one handle.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    config: Config,
+    /// The session timeout as given, for `stock`.
+    requested: Duration,
+    /// The session timeout as the scale of the policy.
+    timeout: Duration,
+    level: Level,
+    /// Factor on the attempt's time limit.
+    patience: u32,
+    /// Failures since the pass over the list began.
+    tried: u32,
+    connect_doublings: u32,
+    /// Attempts since the last session.
+    attempts: u32,
+    /// Whether the last session was hard to get.
+    hot: bool,
+    /// The last moment at which a server certainly knew of this session.
+    last_contact: Option<Instant>,
+    last_failure: Option<Failure>,
+    /// When a change of the server list last cut a pause short.
+    list_changed: Option<Instant>,
+    not_before: Option<Instant>,
+}
+
+impl Backoff {
+    /// The policy of a new handle that asks for `session_timeout`, with what an earlier handle left (if any).
+    pub fn new(config: &Config, session_timeout: Duration, memory: Option<Memory>) -> Backoff {
+        let memory = memory.filter(|_| config.memory && config.policy == Policy::Adaptive);
+        Backoff {
+            config: config.clone(),
+            requested: session_timeout,
+            timeout: scale(session_timeout),
+            level: Level {
+                availability: memory.map_or(0, |m| m.availability.min(MOST_AVAILABILITY)),
+                congestion: memory.map_or(0, |m| m.congestion.min(MOST_CONGESTION)),
+            },
+            patience: memory.map_or(1, |m| m.patience.clamp(1, MOST_PATIENCE)),
+            tried: 0,
+            connect_doublings: 0,
+            attempts: 0,
+            hot: false,
+            last_contact: None,
+            last_failure: None,
+            list_changed: None,
+            not_before: memory.and_then(|m| m.not_before),
+        }
+    }
+
+    /// Takes in what happened and says when and how to try next. `servers` is the number of addresses in the list.
+    /// After [`Event::Established`] and [`Event::Expired`] the plan is of no use to this handle.
+    pub fn on(&mut self, event: Event, servers: usize, now: Instant, rng: &mut impl Rng) -> Plan {
+        if self.config.policy == Policy::Stock {
+            return self.on_as_stock(event, servers, now);
+        }
+        let not_before = match event {
+            Event::Init => self.init(now, rng),
+            Event::Lost { read_timeout, established, last_received } => {
+                self.lost(read_timeout, established, last_received, now);
+                now + self.draw_reconnect(rng)
+            }
+            Event::Failed(failure) => now + self.failed(failure, servers, now, rng),
+            Event::Established => {
+                self.established(now);
+                now
+            }
+            Event::Expired => now + self.expired(now, rng),
+            Event::ServersChanged { overlap } => self.servers_changed(overlap, now, rng),
+            Event::Voluntary => self.at_least_as_late(now + draw(Duration::ZERO, self.first_jitter(), rng)),
+        };
+        self.not_before = Some(not_before);
+        self.plan_at(not_before)
+    }
+
+    /// The plan of the latest event; before the first one, an attempt at `now`.
+    pub fn plan(&self, now: Instant) -> Plan {
+        self.plan_at(self.not_before.unwrap_or(now))
+    }
+
+    /// Takes the timeout that the handshake negotiated (or that the application asks for) as the new scale.
+    pub fn set_session_timeout(&mut self, timeout: Duration) {
+        self.requested = timeout;
+        self.timeout = scale(timeout);
+    }
+
+    /// The levels, for log lines and counters.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Whether a socket that is abandoned before the session is confirmed should be closed with RST. Never to be
+    /// applied to an established session, whose last bytes it could discard.
+    pub fn rst(&self) -> bool {
+        self.config.rst && self.config.policy == Policy::Adaptive
+    }
+
+    /// How long an operation submitted during a pause waits before it fails with connection loss: about as long as
+    /// the next attempt of the stock client would have taken to fail, so that a longer pause hangs nobody.
+    pub fn failure_tick(&self) -> Duration {
+        match self.last_failure {
+            Some(Failure::ConnectTimeout | Failure::HandshakeTimeout) => self.requested * 2 / 3,
+            _ => self.requested / 60,
+        }
+    }
+
+    /// What to leave to the next handle for these servers: to be stored when a session is established, when it
+    /// expires and when the handle is closed.
+    pub fn memory(&self, now: Instant) -> Memory {
+        let stock = self.config.policy == Policy::Stock;
+        Memory {
+            availability: self.level.availability,
+            congestion: self.level.congestion,
+            patience: self.patience,
+            not_before: self.not_before.filter(|end| *end > now && !stock),
+            written: now,
+        }
+    }
+
+    fn init(&mut self, now: Instant, rng: &mut impl Rng) -> Instant {
+        self.last_contact = Some(now);
+        match self.not_before {
+            Some(end) if end > now => end,
+            _ if self.level.congestion > 0 => now + draw(Duration::ZERO, self.congestion_window() / 2, rng),
+            _ => now,
+        }
+    }
+
+    fn lost(&mut self, read_timeout: bool, established: Instant, last_received: Instant, now: Instant) {
+        let uptime = now.saturating_duration_since(established);
+        self.decay(uptime);
+        let early = uptime < self.timeout * 3;
+        if read_timeout && early && (self.hot || self.level.congestion > 0) {
+            self.congest();
+        }
+        self.last_contact = Some(if read_timeout { last_received } else { now });
+        self.begin();
+    }
+
+    fn failed(&mut self, failure: Failure, servers: usize, now: Instant, rng: &mut impl Rng) -> Duration {
+        self.attempts = self.attempts.saturating_add(1);
+        self.tried = self.tried.saturating_add(1);
+        self.last_failure = Some(failure);
+        let servers = u32::try_from(servers).unwrap_or(u32::MAX).max(1);
+        let first = self.level == Level::default();
+        // A majority that does not serve means that no quorum does: there is no use in asking the rest.
+        let enough = match failure {
+            Failure::Refused | Failure::Closed => servers / 2 + 1,
+            Failure::ConnectTimeout | Failure::HandshakeTimeout => servers,
+        };
+        let pass_ended = self.tried >= enough;
+        let hop = self.timeout / 100;
+        match failure {
+            Failure::HandshakeTimeout if first && !pass_ended && self.session_saveable(now) => {
+                draw(Duration::ZERO, hop, rng)
+            }
+            Failure::HandshakeTimeout => {
+                self.congest();
+                self.patience = (self.patience * 2).min(MOST_PATIENCE);
+                self.tried = 0;
+                let window = self.congestion_window();
+                draw(window / 2, window, rng)
+            }
+            Failure::Closed if !pass_ended && first => draw(Duration::ZERO, hop * 2, rng),
+            Failure::Refused if !pass_ended => draw(Duration::ZERO, hop, rng),
+            Failure::ConnectTimeout if !pass_ended && first => draw(Duration::ZERO, hop, rng),
+            _ => self.step(failure, servers, rng),
+        }
+    }
+
+    /// A pass over the list has ended without an answer: one availability level up, and a pause.
+    fn step(&mut self, failure: Failure, servers: u32, rng: &mut impl Rng) -> Duration {
+        self.level.availability = (self.level.availability + 1).min(MOST_AVAILABILITY);
+        // A refusal costs nobody anything, so the next step may ask a majority again; of the dearer kinds of failure
+        // there is one per step from here on.
+        self.tried = if failure == Failure::Refused { 0 } else { servers };
+        if failure == Failure::ConnectTimeout {
+            self.connect_doublings = (self.connect_doublings + 1).min(MOST_CONNECT_DOUBLINGS);
+        }
+        let window = self.availability_window().max(self.congestion_window());
+        let least = if self.level.availability >= FLAT_FROM { window / 2 } else { Duration::ZERO };
+        draw(least, window, rng)
+    }
+
+    fn established(&mut self, now: Instant) {
+        self.hot = self.attempts > 0 || self.level.congestion > 0;
+        self.last_contact = Some(now);
+        self.begin();
+    }
+
+    /// An expiry is told only by a healthy quorum, at the pace of its answers: worth half a window.
+    fn expired(&mut self, now: Instant, rng: &mut impl Rng) -> Duration {
+        let window = if self.level.congestion > 0 {
+            self.congestion_window() / 2
+        } else if self.level.availability > 0 {
+            self.availability_window() / 2
+        } else {
+            self.first_jitter()
+        };
+        self.last_contact = Some(now);
+        self.begin();
+        draw(Duration::ZERO, window, rng)
+    }
+
+    /// A new list deserves a try at once, but an application (or a resolver) that changes it all the time must not
+    /// thereby set its own pace: one pause in a session timeout is cut short, the others run on.
+    fn servers_changed(&mut self, overlap: bool, now: Instant, rng: &mut impl Rng) -> Instant {
+        let soon = now + draw(Duration::ZERO, self.first_jitter(), rng);
+        if self.list_changed.is_some_and(|at| now.saturating_duration_since(at) < self.timeout) {
+            return self.at_least_as_late(soon);
+        }
+        self.list_changed = Some(now);
+        if !overlap {
+            self.level.congestion = 0;
+            self.patience = 1;
+        }
+        self.begin();
+        if self.level.congestion > 0 { self.at_least_as_late(soon) } else { soon }
+    }
+
+    /// Forgets the search that ended: levels of congestion stay.
+    fn begin(&mut self) {
+        self.level.availability = 0;
+        self.tried = 0;
+        self.attempts = 0;
+        self.connect_doublings = 0;
+        self.last_failure = None;
+    }
+
+    fn decay(&mut self, uptime: Duration) {
+        let levels = uptime.as_nanos().checked_div((self.timeout * 3).as_nanos()).unwrap_or(0);
+        let levels = u32::try_from(levels).unwrap_or(u32::MAX);
+        self.level.congestion = self.level.congestion.saturating_sub(levels);
+        self.patience = self.patience.checked_shr(levels).unwrap_or(0).max(1);
+    }
+
+    fn congest(&mut self) {
+        self.level.congestion = (self.level.congestion + 1).min(MOST_CONGESTION);
+    }
+
+    fn session_saveable(&self, now: Instant) -> bool {
+        self.last_contact.is_some_and(|at| now.saturating_duration_since(at) < self.timeout)
+    }
+
+    fn draw_reconnect(&self, rng: &mut impl Rng) -> Duration {
+        let window = if self.level.congestion > 0 { self.congestion_window() } else { self.first_jitter() };
+        draw(Duration::ZERO, window, rng)
+    }
+
+    fn at_least_as_late(&self, instant: Instant) -> Instant {
+        self.not_before.map_or(instant, |end| end.max(instant))
+    }
+
+    fn first_jitter(&self) -> Duration {
+        self.config.first_jitter.unwrap_or(self.timeout / 100)
+    }
+
+    /// The pause after `level.availability` passes, zero at level 0.
+    fn availability_window(&self) -> Duration {
+        let Some(exponent) = self.level.availability.checked_sub(1) else { return Duration::ZERO };
+        let cap = self.config.cap.unwrap_or(self.timeout * 4 / 5);
+        let exponent = i32::try_from(exponent).unwrap_or(i32::MAX);
+        self.config.base.unwrap_or(self.timeout / 10).min(cap).mul_f64(GROWTH.powi(exponent)).min(cap)
+    }
+
+    /// The window over which a fleet at `level.congestion` spreads, zero at level 0.
+    fn congestion_window(&self) -> Duration {
+        let Some(doublings) = self.level.congestion.checked_sub(1) else { return Duration::ZERO };
+        let cap = self.config.congestion_cap.unwrap_or((self.timeout * 12).min(CONGESTION_CAP));
+        self.timeout.saturating_mul(1 << doublings.min(MOST_CONGESTION)).min(cap)
+    }
+
+    fn plan_at(&self, not_before: Instant) -> Plan {
+        if self.config.policy == Policy::Stock {
+            let limit = self.requested * 2 / 3;
+            return Plan { not_before, connect_timeout: limit, attempt_timeout: limit };
+        }
+        let attempt_timeout = (self.timeout * 2 / 3 * self.patience).min(self.timeout);
+        let default = || (self.timeout * 12 / 100).max(CONNECT_FLOOR).min(self.timeout / 3);
+        let connect_timeout = self.config.tcp_timeout.unwrap_or_else(default) * (1 << self.connect_doublings);
+        Plan { not_before, connect_timeout: connect_timeout.min(attempt_timeout), attempt_timeout }
+    }
+
+    // divergence: ZOO_RECONNECT_POLICY=stock keeps stock's pauses (T/60 after the last address of the list) but takes
+    // one step in the list per failure, and no API call cuts the pause short.
+    fn on_as_stock(&mut self, event: Event, servers: usize, now: Instant) -> Plan {
+        let mut not_before = now;
+        match event {
+            Event::Failed(failure) => {
+                self.last_failure = Some(failure);
+                self.tried = self.tried.saturating_add(1);
+                if usize::try_from(self.tried).unwrap_or(usize::MAX) >= servers {
+                    self.tried = 0;
+                    not_before = now + self.requested / 60;
+                }
+            }
+            Event::Voluntary => not_before = self.at_least_as_late(now),
+            _ => self.begin(),
+        }
+        self.not_before = Some(not_before);
+        self.plan_at(not_before)
+    }
+}
+
+fn scale(timeout: Duration) -> Duration {
+    timeout.clamp(TIMEOUT_RANGE.0, TIMEOUT_RANGE.1)
+}
+
+fn draw(least: Duration, most: Duration, rng: &mut impl Rng) -> Duration {
+    if least < most { rng.random_range(least..=most) } else { most }
 }

@@ -1,0 +1,495 @@
+#![allow(clippy::unchecked_time_subtraction)] // the clock of a test starts late enough
+use super::*;
+use rand::{SeedableRng, rngs::SmallRng};
+
+const T: Duration = Duration::from_secs(10);
+const MS: Duration = Duration::from_millis(1);
+const ALL: [Failure; 4] = [Failure::Refused, Failure::ConnectTimeout, Failure::Closed, Failure::HandshakeTimeout];
+
+/// One client under a clock moved by hand.
+struct Story {
+    backoff: Backoff,
+    servers: usize,
+    now: Instant,
+    rng: SmallRng,
+}
+
+impl Story {
+    fn with(config: &Config, timeout: Duration, servers: usize, seed: u64) -> Story {
+        let now = Instant::now();
+        Story { backoff: Backoff::new(config, timeout, None), servers, now, rng: SmallRng::seed_from_u64(seed) }
+    }
+
+    fn new(servers: usize, seed: u64) -> Story {
+        Story::with(&Config::default(), T, servers, seed)
+    }
+
+    /// A client whose session was established just now.
+    fn connected(servers: usize, seed: u64) -> Story {
+        let mut story = Story::new(servers, seed);
+        story.on(Event::Init);
+        story.on(Event::Established);
+        story
+    }
+
+    /// The pause that an event brings; the clock does not move.
+    fn on(&mut self, event: Event) -> Duration {
+        let plan = self.backoff.on(event, self.servers, self.now, &mut self.rng);
+        assert!(plan.not_before >= self.now);
+        assert_eq!(plan, self.backoff.plan(self.now));
+        plan.not_before - self.now
+    }
+
+    /// The attempt lasts as long as its kind says, fails, and the pause is waited.
+    fn fail(&mut self, failure: Failure) -> Duration {
+        let plan = self.backoff.plan(self.now);
+        self.now += match failure {
+            Failure::Refused | Failure::Closed => MS,
+            Failure::ConnectTimeout => plan.connect_timeout,
+            Failure::HandshakeTimeout => plan.attempt_timeout,
+        };
+        let pause = self.on(Event::Failed(failure));
+        self.now += pause;
+        pause
+    }
+
+    fn lose(&mut self, read_timeout: bool, uptime: Duration) -> Duration {
+        let established = self.now;
+        self.now += uptime;
+        let last_received = if read_timeout { self.now - T * 2 / 3 } else { self.now };
+        let pause = self.on(Event::Lost { read_timeout, established, last_received });
+        self.now += pause;
+        pause
+    }
+
+    fn congestion(&self) -> u32 {
+        self.backoff.level().congestion
+    }
+}
+
+fn seeds() -> impl Iterator<Item = u64> {
+    0..200
+}
+
+#[test]
+fn a_new_handle_tries_at_once() {
+    let mut story = Story::new(3, 1);
+    assert_eq!(story.on(Event::Init), Duration::ZERO);
+}
+
+#[test]
+fn the_first_reconnect_waits_at_most_a_hundredth_of_the_timeout() {
+    let mut pauses = Vec::new();
+    for seed in seeds() {
+        pauses.push(Story::connected(3, seed).lose(false, T));
+    }
+    assert!(pauses.iter().all(|pause| *pause <= T / 100));
+    assert!(pauses.iter().any(|pause| *pause < T / 400) && pauses.iter().any(|pause| *pause > T / 133));
+}
+
+#[test]
+fn one_dead_server_of_three_costs_two_short_pauses() {
+    for seed in seeds() {
+        let mut story = Story::connected(3, seed);
+        let total = story.lose(false, T) + story.fail(Failure::Refused);
+        assert!(total <= T / 50);
+        assert_eq!(story.backoff.level(), Level::default());
+    }
+}
+
+#[test]
+fn pauses_grow_while_all_servers_are_dead_and_stay_below_the_session_timeout() {
+    for servers in 1..=6 {
+        for seed in seeds().take(40) {
+            let mut story = Story::connected(servers, seed);
+            story.lose(false, T);
+            let mut attempts = 0;
+            let start = story.now;
+            while story.now - start < T * 12 {
+                let before = story.backoff.level().availability;
+                let pause = story.fail(Failure::Refused);
+                attempts += 1;
+                let level = story.backoff.level().availability;
+                if level == before {
+                    assert!(pause <= T / 100 || level == MOST_AVAILABILITY, "within a pass");
+                } else {
+                    let window = (T / 10).mul_f64(1.6_f64.powi(i32::try_from(level).unwrap() - 1)).min(T * 4 / 5);
+                    assert!(pause <= window + MS);
+                    assert!(level < 3 || pause + MS >= window / 2);
+                }
+                assert!(pause < T);
+            }
+            assert_eq!(story.congestion(), 0, "refusals are no sign of congestion");
+            // At the cap a pass of a majority every 6 s on average.
+            assert!(attempts < (servers / 2 + 1) * 35, "{servers} servers: {attempts} attempts in two minutes");
+        }
+    }
+}
+
+#[test]
+fn a_single_dead_server_is_not_hammered() {
+    for failure in [Failure::Refused, Failure::Closed] {
+        let mut story = Story::connected(1, 5);
+        story.lose(false, T);
+        let start = story.now;
+        let attempts = (0..1000).take_while(|_| {
+            story.fail(failure);
+            story.now - start < Duration::from_secs(60)
+        });
+        assert!(attempts.count() < 20);
+    }
+}
+
+#[test]
+fn servers_without_quorum_are_asked_once_a_step_after_the_first_pass() {
+    for seed in seeds() {
+        let mut story = Story::connected(3, seed);
+        story.lose(false, T);
+        assert!(story.fail(Failure::Closed) <= T / 50);
+        assert_eq!(story.backoff.level().availability, 0);
+        for level in 1..10 {
+            story.fail(Failure::Closed);
+            assert_eq!(story.backoff.level().availability, level);
+        }
+    }
+}
+
+#[test]
+fn a_connect_alone_resets_nothing() {
+    // Accept-then-close is all that the policy hears of: the level keeps rising until a session is confirmed.
+    let mut story = Story::connected(3, 1);
+    story.lose(false, T);
+    for _ in 0..20 {
+        story.fail(Failure::Closed);
+    }
+    assert_eq!(story.backoff.level().availability, MOST_AVAILABILITY);
+    story.on(Event::Established);
+    assert_eq!(story.backoff.level(), Level::default());
+}
+
+#[test]
+fn a_black_holed_host_costs_the_tcp_phase_only() {
+    let mut story = Story::new(3, 1);
+    story.on(Event::Init);
+    let start = story.now;
+    story.fail(Failure::ConnectTimeout);
+    assert!(story.now - start <= Duration::from_millis(1300), "{:?}", story.now - start);
+}
+
+#[test]
+fn the_tcp_phase_is_given_more_time_when_nobody_answers_but_never_more_than_the_attempt() {
+    for timeout in [1, 4, 10, 30, 60].map(Duration::from_secs) {
+        let mut story = Story::with(&Config::default(), timeout, 3, 1);
+        story.on(Event::Init);
+        let first = story.backoff.plan(story.now).connect_timeout;
+        assert!(first <= timeout / 3 && (first >= CONNECT_FLOOR || timeout < CONNECT_FLOOR * 3));
+        let mut longest = first;
+        for _ in 0..12 {
+            story.fail(Failure::ConnectTimeout);
+            let plan = story.backoff.plan(story.now);
+            assert!(plan.connect_timeout >= longest && plan.connect_timeout <= plan.attempt_timeout);
+            assert!(plan.attempt_timeout <= timeout);
+            longest = plan.connect_timeout;
+        }
+        assert!(longest <= first * 4 && longest >= (first * 2).min(timeout * 2 / 3));
+    }
+}
+
+#[test]
+fn a_handshake_that_times_out_is_followed_by_another_server_while_the_session_can_be_saved() {
+    let mut story = Story::connected(3, 1);
+    story.lose(false, T);
+    let lost = story.now;
+    assert!(story.fail(Failure::HandshakeTimeout) <= T / 100, "6.7 s after the loss: worth a try");
+    assert_eq!(story.congestion(), 0);
+    let pause = story.fail(Failure::HandshakeTimeout);
+    assert!(story.now - pause - lost > T, "the session is gone");
+    assert!(pause >= T / 2 && pause <= T);
+    assert_eq!(story.congestion(), 1);
+}
+
+#[test]
+fn congestion_doubles_the_window_up_to_two_minutes_and_patience_ends_at_the_session_timeout() {
+    let mut story = Story::connected(1, 1);
+    story.lose(false, T);
+    let mut window = T;
+    for level in 1..=20 {
+        let pause = story.fail(Failure::HandshakeTimeout);
+        assert!(pause >= window / 2 && pause <= window, "level {level}: {pause:?} of {window:?}");
+        assert_eq!(story.congestion(), level.min(MOST_CONGESTION));
+        assert_eq!(story.backoff.plan(story.now).attempt_timeout, T);
+        window = (window * 2).min(CONGESTION_CAP);
+    }
+}
+
+#[test]
+fn congestion_outlives_a_session_and_decays_one_level_in_three_timeouts_of_uptime() {
+    let mut story = Story::connected(1, 1);
+    story.lose(false, T);
+    for _ in 0..3 {
+        story.fail(Failure::HandshakeTimeout);
+    }
+    story.on(Event::Established);
+    assert_eq!(story.congestion(), 3);
+    let pause = story.lose(false, T * 3 - MS);
+    assert_eq!(story.congestion(), 3);
+    assert!(pause <= T * 4);
+    story.on(Event::Established);
+    story.lose(false, T * 6);
+    assert_eq!(story.congestion(), 1);
+    story.on(Event::Established);
+    assert!(story.lose(false, T * 3) <= T / 100, "all is forgotten");
+    assert_eq!(story.backoff.plan(story.now).attempt_timeout, T * 2 / 3);
+}
+
+#[test]
+fn a_session_that_is_starved_soon_after_a_hard_connect_counts_as_congestion() {
+    let starved = |hard: bool, read_timeout, uptime| {
+        let mut story = Story::connected(3, 1);
+        story.lose(false, T);
+        if hard {
+            story.fail(Failure::Refused);
+        }
+        story.on(Event::Established);
+        story.lose(read_timeout, uptime);
+        story.congestion()
+    };
+    assert_eq!(starved(true, true, T), 1);
+    assert_eq!(starved(false, true, T), 0, "the connect was easy");
+    assert_eq!(starved(true, false, T), 0, "the server closed");
+    assert_eq!(starved(true, true, T * 3), 0, "it held for long");
+}
+
+#[test]
+fn an_expired_session_hands_on_its_pace_and_the_next_handle_keeps_the_same_instant() {
+    for seed in seeds() {
+        let mut story = Story::connected(3, seed);
+        story.lose(false, T);
+        story.fail(Failure::HandshakeTimeout);
+        story.fail(Failure::HandshakeTimeout);
+        let pause = story.on(Event::Expired);
+        assert!(pause <= T / 2);
+        let end = story.now + pause;
+        // The application may take its time, or none, and may close and open again: the instant stands.
+        let mut memory = story.backoff.memory(story.now);
+        for _ in 0..3 {
+            story.backoff = Backoff::new(&Config::default(), T, Some(memory));
+            story.on(Event::Init);
+            assert_eq!(story.backoff.plan(story.now).not_before, end.max(story.now));
+            assert_eq!(story.congestion(), 1);
+            story.now += MS;
+            memory = story.backoff.memory(story.now);
+        }
+    }
+}
+
+#[test]
+fn an_application_that_reopens_in_a_pause_does_not_start_over() {
+    let mut story = Story::connected(1, 1);
+    story.lose(false, T);
+    for _ in 0..6 {
+        story.fail(Failure::Refused);
+    }
+    let memory = story.backoff.memory(story.now);
+    story.backoff = Backoff::new(&Config::default(), T, Some(memory));
+    story.on(Event::Init);
+    assert!(story.fail(Failure::Refused) >= T * 2 / 5);
+}
+
+#[test]
+fn an_expiry_in_quiet_times_costs_nothing_much() {
+    let mut story = Story::connected(3, 1);
+    story.lose(false, T);
+    assert!(story.on(Event::Expired) <= T / 100);
+    assert!(story.backoff.memory(story.now + T).is_clean());
+}
+
+#[test]
+fn without_memory_a_new_handle_starts_clean() {
+    let mut story = Story::connected(1, 1);
+    story.lose(false, T);
+    story.fail(Failure::HandshakeTimeout);
+    story.fail(Failure::HandshakeTimeout);
+    story.on(Event::Expired);
+    let memory = story.backoff.memory(story.now);
+    assert!(!memory.is_clean());
+    for config in [Config { memory: false, ..Config::default() }, stock()] {
+        story.backoff = Backoff::new(&config, T, Some(memory));
+        assert_eq!(story.on(Event::Init), Duration::ZERO);
+        assert_eq!(story.congestion(), 0);
+    }
+}
+
+#[test]
+fn a_new_server_list_cuts_one_pause_short_in_a_session_timeout() {
+    let mut story = Story::connected(2, 1);
+    story.lose(false, T);
+    let in_a_long_pause = |story: &mut Story| {
+        while story.on(Event::Failed(Failure::Refused)) < T / 2 {}
+    };
+    in_a_long_pause(&mut story);
+    assert!(story.on(Event::ServersChanged { overlap: true }) <= T / 100);
+    in_a_long_pause(&mut story);
+    let end = story.backoff.plan(story.now).not_before;
+    story.now += MS * 10;
+    for _ in 0..100 {
+        story.on(Event::ServersChanged { overlap: false });
+        assert!(story.backoff.plan(story.now).not_before >= end, "the pause runs on");
+    }
+    story.now += T;
+    in_a_long_pause(&mut story);
+    assert!(story.on(Event::ServersChanged { overlap: true }) <= T / 100);
+}
+
+#[test]
+fn congestion_stays_when_old_and_new_list_share_a_server() {
+    for overlap in [true, false] {
+        let mut story = Story::connected(1, 1);
+        story.lose(false, T);
+        story.fail(Failure::HandshakeTimeout);
+        let pause = story.on(Event::Failed(Failure::HandshakeTimeout));
+        let changed = story.on(Event::ServersChanged { overlap });
+        assert_eq!(story.congestion(), if overlap { 2 } else { 0 });
+        assert!(if overlap { changed >= pause } else { changed <= T / 100 });
+    }
+}
+
+#[test]
+fn a_reconnect_of_our_own_choice_is_quick_but_never_cuts_a_pause_short() {
+    let mut story = Story::connected(3, 1);
+    story.now += T;
+    assert!(story.on(Event::Voluntary) <= T / 100);
+    let mut story = Story::connected(1, 1);
+    story.lose(false, T);
+    let pause = (0..9).map(|_| story.on(Event::Failed(Failure::Refused))).last().unwrap();
+    assert!(pause > T / 3);
+    assert!(story.on(Event::Voluntary) >= pause);
+}
+
+#[test]
+fn the_negotiated_timeout_becomes_the_scale() {
+    let mut story = Story::connected(3, 1);
+    story.backoff.set_session_timeout(Duration::from_secs(4));
+    let plan = story.backoff.plan(story.now);
+    assert_eq!(plan.attempt_timeout, Duration::from_secs(4) * 2 / 3);
+    assert_eq!(plan.connect_timeout, CONNECT_FLOOR);
+    assert!(story.lose(false, T) <= Duration::from_millis(40));
+}
+
+#[test]
+fn timeouts_beyond_all_measure_are_scaled_as_their_nearest_bound() {
+    for (given, scaled) in [(0, 1), (500, 1), (1000, 1), (60_000, 60), (i32::MAX.unsigned_abs().into(), 60)] {
+        let story = Story::with(&Config::default(), Duration::from_millis(given), 1, 1);
+        assert_eq!(story.backoff.plan(story.now).attempt_timeout, Duration::from_secs(scaled) * 2 / 3);
+    }
+}
+
+#[test]
+fn queued_operations_fail_about_when_stocks_would() {
+    let mut story = Story::connected(3, 1);
+    story.lose(false, T);
+    assert_eq!(story.backoff.failure_tick(), T / 60);
+    for (failure, tick) in ALL.into_iter().zip([T / 60, T * 2 / 3, T / 60, T * 2 / 3]) {
+        story.fail(failure);
+        assert_eq!(story.backoff.failure_tick(), tick, "{failure:?}");
+    }
+}
+
+#[test]
+fn the_knobs_replace_what_scales_with_the_timeout() {
+    let ms = |n| Some(Duration::from_millis(n));
+    let config = Config {
+        base: ms(20),
+        cap: ms(50),
+        congestion_cap: ms(300),
+        first_jitter: ms(0),
+        tcp_timeout: ms(70),
+        rst: false,
+        ..Config::default()
+    };
+    let mut story = Story::with(&config, T, 1, 1);
+    assert!(!story.backoff.rst());
+    story.on(Event::Init);
+    assert_eq!(story.backoff.plan(story.now).connect_timeout, Duration::from_millis(70));
+    story.on(Event::Established);
+    assert_eq!(story.lose(false, T), Duration::ZERO);
+    assert!(story.fail(Failure::Refused) <= Duration::from_millis(20));
+    for _ in 0..9 {
+        assert!(story.fail(Failure::Refused) <= Duration::from_millis(50));
+    }
+    assert!(story.fail(Failure::HandshakeTimeout) <= Duration::from_millis(300));
+}
+
+fn stock() -> Config {
+    Config { policy: Policy::Stock, ..Config::default() }
+}
+
+#[test]
+fn stock_waits_a_sixtieth_after_each_full_pass_and_else_not_at_all() {
+    for servers in 1..=6 {
+        let mut story = Story::with(&stock(), T, servers, 1);
+        assert!(!story.backoff.rst());
+        assert_eq!(story.on(Event::Init), Duration::ZERO);
+        story.on(Event::Established);
+        assert_eq!(story.lose(true, T), Duration::ZERO);
+        for attempt in 1..=servers * 4 {
+            let pause = if attempt % servers == 0 { T / 60 } else { Duration::ZERO };
+            assert_eq!(story.fail(ALL[attempt % 4]), pause);
+            let plan = story.backoff.plan(story.now);
+            assert_eq!((plan.connect_timeout, plan.attempt_timeout), (T * 2 / 3, T * 2 / 3));
+        }
+        assert_eq!(story.backoff.level(), Level::default());
+        assert!(story.backoff.memory(story.now - MS).not_before.is_none());
+    }
+}
+
+/// Whatever happens in whatever order: nothing panics, no pause exceeds the caps, levels and limits stay in range,
+/// nothing but a failure, a loss or an expiry raises a level, and the attempts of any stretch of time are bounded.
+#[test]
+fn any_history_keeps_the_bounds() {
+    for seed in 0..2000 {
+        let mut dice = SmallRng::seed_from_u64(seed);
+        let timeout = Duration::from_millis(dice.random_range(0..=90_000));
+        let mut story = Story::with(&Config::default(), timeout, dice.random_range(0..=7), seed);
+        let scale = timeout.clamp(TIMEOUT_RANGE.0, TIMEOUT_RANGE.1);
+        story.on(Event::Init);
+        for _ in 0..60 {
+            let before = story.backoff.level();
+            let event = match dice.random_range(0..10) {
+                0 => Event::Established,
+                1 => Event::Lost {
+                    read_timeout: dice.random(),
+                    established: story.now - MS * dice.random_range(0..300_000),
+                    last_received: story.now - MS * dice.random_range(0..60_000),
+                },
+                2 => Event::ServersChanged { overlap: dice.random() },
+                3 => Event::Voluntary,
+                4 => Event::Expired,
+                _ => Event::Failed(ALL[dice.random_range(0..4)]),
+            };
+            let pause = story.on(event);
+            let (after, plan) = (story.backoff.level(), story.backoff.plan(story.now));
+            assert!(pause <= if after.congestion + before.congestion > 0 { CONGESTION_CAP } else { scale * 4 / 5 });
+            assert!(after.availability <= MOST_AVAILABILITY && after.congestion <= MOST_CONGESTION);
+            assert!(plan.attempt_timeout <= scale && plan.connect_timeout <= plan.attempt_timeout);
+            assert!(plan.connect_timeout > Duration::ZERO);
+            if !matches!(event, Event::Failed(_) | Event::Lost { .. }) {
+                assert!(after.availability <= before.availability && after.congestion <= before.congestion);
+            }
+            if dice.random_range(0..4) > 0 {
+                story.now = plan.not_before;
+            }
+            story.now += MS * dice.random_range(0..20_000);
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_pauses() {
+    let run = |seed| {
+        let mut story = Story::connected(3, seed);
+        (0..50).map(|n| story.fail(ALL[n % 4])).collect::<Vec<_>>()
+    };
+    assert_eq!(run(4), run(4));
+    assert_ne!(run(4), run(5));
+}
