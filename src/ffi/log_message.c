@@ -1,0 +1,28 @@
+/* The one thing stable Rust cannot define: a variadic function. Formats the text and hands it to Rust (log_api.rs).
+ * Hidden, because rustc would otherwise export both names from the shared library. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#define HIDDEN __attribute__((visibility("hidden")))
+
+typedef void (*log_callback)(const char *line);
+
+HIDDEN void calmkeeper_log_text(log_callback callback, unsigned int level, int line, const char *function,
+                                const char *text);
+HIDDEN void calmkeeper_log_message(log_callback callback, unsigned int level, int line, const char *function,
+                                   const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+void calmkeeper_log_message(log_callback callback, unsigned int level, int line, const char *function,
+                            const char *format, ...)
+{
+    char text[4096]; /* no line is longer */
+    va_list arguments;
+
+    text[0] = '\0';
+    if (format != NULL) {
+        va_start(arguments, format);
+        (void)vsnprintf(text, sizeof text, format, arguments);
+        va_end(arguments);
+    }
+    calmkeeper_log_text(callback, level, line, function, text);
+}

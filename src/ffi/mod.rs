@@ -1,0 +1,9 @@
+//! The C interface.
+pub mod constants;
+pub mod log_api;
+pub(crate) mod log_sink;
+pub mod memory;
+pub mod types;
+
+mod layout;
+mod records;

@@ -1,0 +1,148 @@
+//! The types of zookeeper.h and recordio.h: handles, callbacks, operations of a multi, error codes. Owns layouts only;
+//! `layout` proves sizes and offsets against those of Apache's headers. Records are in `records`, re-exported here.
+#![allow(non_camel_case_types, non_snake_case, reason = "the names are the C interface's")]
+#![allow(missing_docs, reason = "the text on each type says what its fields hold")]
+use libc::{c_char, c_int, c_uint, c_void};
+use std::marker::{PhantomData, PhantomPinned};
+
+pub use super::records::*;
+
+/// A length and bytes from malloc. `len` is -1 and `buff` null where the protocol says "none"; `len` 0 is an empty value.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct buffer {
+    pub len: i32,
+    pub buff: *mut c_char,
+}
+
+/// A connection to an ensemble with its session. Made by `zookeeper_init`, ended by `zookeeper_close`; its inside is
+/// the library's own.
+#[repr(C)]
+pub struct _zhandle {
+    _inside: [u8; 0],
+    _neither_send_nor_sync_nor_unpin: PhantomData<(*mut u8, PhantomPinned)>,
+}
+pub type zhandle_t = _zhandle;
+
+/// What identifies a session across connections and processes. Both parts are secret enough to take the session over.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct clientid {
+    pub client_id: i64,
+    pub passwd: [c_char; 16],
+}
+pub type clientid_t = clientid;
+
+/// `ZooLogLevel`, an enum in C whose values are 1 (error) to 4 (debug). Any number may arrive here.
+pub type ZooLogLevel = c_uint;
+/// `ZooWatcherType`, an enum in C whose values are 1 (child), 2 (data) and 3 (any). Any number may arrive here.
+pub type ZooWatcherType = c_uint;
+
+/// Told of session events (`path` "", `type` `ZOO_SESSION_EVENT`) and of changes to watched nodes.
+pub type watcher_fn = Option<
+    unsafe extern "C" fn(zh: *mut zhandle_t, r#type: c_int, state: c_int, path: *const c_char, watcherCtx: *mut c_void),
+>;
+
+/// Receives each log line, without the newline at its end, in place of the log stream.
+pub type log_callback_fn = Option<unsafe extern "C" fn(message: *const c_char)>;
+
+/// Completion of a call that yields nothing but `rc`, one of `enum ZOO_ERRORS`.
+pub type void_completion_t = Option<unsafe extern "C" fn(rc: c_int, data: *const c_void)>;
+
+/// Completion of a call that yields a node's status. `stat` is null unless `rc` is `ZOK`.
+pub type stat_completion_t = Option<unsafe extern "C" fn(rc: c_int, stat: *const Stat, data: *const c_void)>;
+
+/// Completion of a call that yields a node's data: `value_len` bytes, not NUL-terminated. A node without data gives a
+/// null `value` and `value_len` -1.
+pub type data_completion_t = Option<
+    unsafe extern "C" fn(rc: c_int, value: *const c_char, value_len: c_int, stat: *const Stat, data: *const c_void),
+>;
+
+/// Completion of a call that yields a list of names.
+pub type strings_completion_t =
+    Option<unsafe extern "C" fn(rc: c_int, strings: *const String_vector, data: *const c_void)>;
+
+/// Completion of a call that yields a list of names and the parent's status.
+pub type strings_stat_completion_t =
+    Option<unsafe extern "C" fn(rc: c_int, strings: *const String_vector, stat: *const Stat, data: *const c_void)>;
+
+/// Completion of a call that yields a path.
+pub type string_completion_t = Option<unsafe extern "C" fn(rc: c_int, value: *const c_char, data: *const c_void)>;
+
+/// Completion of a call that yields a path and the status of its node.
+pub type string_stat_completion_t =
+    Option<unsafe extern "C" fn(rc: c_int, string: *const c_char, stat: *const Stat, data: *const c_void)>;
+
+/// Completion of a call that yields an access control list and the node's status.
+pub type acl_completion_t =
+    Option<unsafe extern "C" fn(rc: c_int, acl: *mut ACL_vector, stat: *mut Stat, data: *const c_void)>;
+
+/// One operation of a multi; filled in by the `zoo_*_op_init` functions. `type` is one of `ZOO_CREATE_OP`,
+/// `ZOO_CREATE2_OP`, `ZOO_CREATE_CONTAINER_OP`, `ZOO_CREATE_TTL_OP`, `ZOO_DELETE_OP`, `ZOO_SETDATA_OP`, `ZOO_CHECK_OP`
+/// and says which member of the union holds.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct zoo_op {
+    pub r#type: c_int,
+    pub args: zoo_op_args,
+}
+pub type zoo_op_t = zoo_op;
+
+/// The arguments of a `zoo_op`; in C an anonymous union.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub union zoo_op_args {
+    pub create_op: zoo_create_op_args,
+    pub delete_op: zoo_delete_op_args,
+    pub set_op: zoo_set_op_args,
+    pub check_op: zoo_check_op_args,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct zoo_create_op_args {
+    pub path: *const c_char,
+    pub data: *const c_char,
+    pub datalen: c_int,
+    pub buf: *mut c_char,
+    pub buflen: c_int,
+    pub acl: *const ACL_vector,
+    pub flags: c_int,
+    pub ttl: i64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct zoo_delete_op_args {
+    pub path: *const c_char,
+    pub version: c_int,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct zoo_set_op_args {
+    pub path: *const c_char,
+    pub data: *const c_char,
+    pub datalen: c_int,
+    pub version: c_int,
+    pub stat: *mut Stat,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct zoo_check_op_args {
+    pub path: *const c_char,
+    pub version: c_int,
+}
+
+/// The outcome of one operation of a multi. `value` and `stat` are the buffers given with the operation, null where it
+/// has none or failed; `valuelen` is the length of `value` in bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct zoo_op_result {
+    pub err: c_int,
+    pub value: *mut c_char,
+    pub valuelen: c_int,
+    pub stat: *mut Stat,
+}
+pub type zoo_op_result_t = zoo_op_result;

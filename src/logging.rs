@@ -1,0 +1,187 @@
+//! Logging: what the `log` crate's macros write, here and in `zk_core`, becomes lines of the form that ZooKeeper's C
+//! library has always written: `2026-01-31 23:59:59,123:PID(0xTHREAD):ZOO_INFO@function@line: text`. Owns the form and
+//! the levels; who receives a line is `ffi::log_sink`'s.
+//!
+//! `function` is the last part of the record's target: the module's name, or what `log::info!(target: "check_events", ..)`
+//! says, for lines that operators have searched for by function.
+use crate::ffi::log_sink::{self, Stamp};
+use std::ffi::CStr;
+use std::fmt::{self, Write};
+use std::sync::Once;
+
+pub use crate::ffi::log_sink::{Sink, with_sink};
+
+/// Longest line, without its newline: longer ones are cut.
+const LINE_MAX: usize = 4094;
+
+/// A line in the making. Has no heap memory, so it works when there is none.
+pub(crate) struct Line {
+    /// Room for a newline and a NUL after the text.
+    bytes: [u8; LINE_MAX + 2],
+    len: usize,
+}
+
+impl Line {
+    /// A line with its head: time, process, thread, level, place.
+    pub(crate) fn new(level: u32, function: &[u8], number: i64) -> Line {
+        let mut line = Line { bytes: [0; LINE_MAX + 2], len: 0 };
+        let Stamp { date: [year, month, day], time: [hour, minute, second], millis, process, thread } = Stamp::now();
+        let name = match level {
+            1 => "ERROR",
+            2 => "WARN",
+            3 => "INFO",
+            4 => "DEBUG",
+            _ => "INVALID",
+        };
+        // Writing to a line never fails.
+        let _ = write!(line, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02},{millis:03}");
+        let _ = write!(line, ":{process}({thread:#x}):ZOO_{name}@");
+        line.push(function);
+        let _ = write!(line, "@{number}: ");
+        line
+    }
+
+    /// Appends what still fits. A NUL, which would end the line for C, becomes a blank.
+    pub(crate) fn push(&mut self, text: &[u8]) {
+        let room = self.bytes.get_mut(self.len..LINE_MAX).unwrap_or_default();
+        let mut copied = 0;
+        for (place, &byte) in room.iter_mut().zip(text) {
+            *place = if byte == 0 { b' ' } else { byte };
+            copied += 1;
+        }
+        self.len += copied;
+    }
+
+    /// The text, for C.
+    pub(crate) fn as_c_str(&mut self) -> &CStr {
+        self.end_with([0, 0]);
+        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
+    }
+
+    /// The text and a newline.
+    pub(crate) fn with_newline(&mut self) -> &[u8] {
+        self.end_with([b'\n', 0]);
+        self.bytes.get(..=self.len).unwrap_or_default()
+    }
+
+    fn end_with(&mut self, end: [u8; 2]) {
+        if let Some(place) = self.bytes.get_mut(self.len..self.len + 2) {
+            place.copy_from_slice(&end);
+        }
+    }
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push(text.as_bytes());
+        Ok(())
+    }
+}
+
+struct ZooLog;
+
+impl log::Log for ZooLog {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= filter(log_sink::level())
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let function = record.target().rsplit("::").next().unwrap_or_default();
+        let mut line = Line::new(number(record.level()), function.as_bytes(), record.line().unwrap_or(0).into());
+        let _ = line.write_fmt(*record.args());
+        log_sink::deliver(log_sink::current(), &mut line);
+    }
+
+    fn flush(&self) {}
+}
+
+/// Makes the lines of the `log` macros ours. Done with each `Sink`, so a handle need not ask for it.
+pub(crate) fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // Fails where a Rust program that links this crate has its own logger, which then gets the lines.
+        let _ = log::set_logger(&ZooLog);
+    });
+    follow_level();
+}
+
+/// Takes over a level that the program may have written to `logLevel` directly. Two loads when nothing changed; lets the
+/// macros skip what is off by a single one.
+pub(crate) fn follow_level() {
+    let wanted = filter(log_sink::level());
+    if log::max_level() != wanted {
+        log::set_max_level(wanted);
+    }
+}
+
+/// What a value of `logLevel` lets through. The rule is that of the `LOG_*` macros, which compare for equality with 4 to
+/// write debug lines.
+fn filter(level: u32) -> log::LevelFilter {
+    match level {
+        0 => log::LevelFilter::Off,
+        1 => log::LevelFilter::Error,
+        2 => log::LevelFilter::Warn,
+        4 => log::LevelFilter::Debug,
+        _ => log::LevelFilter::Info,
+    }
+}
+
+/// The `ZooLogLevel` of a record. There is none below debug, and the filter stops those records.
+fn number(level: log::Level) -> u32 {
+    match level {
+        log::Level::Error => 1,
+        log::Level::Warn => 2,
+        log::Level::Info => 3,
+        log::Level::Debug | log::Level::Trace => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(line: &mut Line) -> Vec<u8> {
+        line.as_c_str().to_bytes().to_vec()
+    }
+
+    #[test]
+    fn a_line_names_time_process_thread_level_and_place() {
+        let mut line = Line::new(3, b"check_events", 42);
+        let _ = write!(line, "connected to {}", "there");
+        let text = String::from_utf8(text(&mut line)).unwrap();
+        let (stamp, rest) = text.split_at("2026-01-31 23:59:59,123".len());
+        let shape: String = stamp.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
+        assert_eq!(shape, "9999-99-99 99:99:99,999");
+        let pid = std::process::id();
+        assert!(rest.starts_with(&format!(":{pid}(0x")), "{rest}");
+        assert!(rest.ends_with("):ZOO_INFO@check_events@42: connected to there"), "{rest}");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_and_still_ends() {
+        let mut line = Line::new(1, b"f", -1);
+        for _ in 0..1000 {
+            line.push(b"0123456789");
+        }
+        assert_eq!(text(&mut line).len(), LINE_MAX);
+        assert_eq!(line.with_newline().len(), LINE_MAX + 1);
+        assert_eq!(line.with_newline().last(), Some(&b'\n'));
+    }
+
+    #[test]
+    fn a_nul_does_not_hide_what_follows() {
+        let mut line = Line::new(1, b"f", 1);
+        line.push(b"a\0b");
+        assert!(text(&mut line).ends_with(b"@1: a b"));
+    }
+
+    #[test]
+    fn levels_let_through_what_the_macros_of_the_header_do() {
+        use log::LevelFilter::{Debug, Error, Info, Off, Warn};
+        let through = [0, 1, 2, 3, 4, 5, u32::MAX].map(filter);
+        assert_eq!(through, [Off, Error, Warn, Info, Debug, Info, Info]);
+    }
+}
