@@ -124,6 +124,17 @@ impl ServerList {
         }
     }
 
+    /// Makes `address` the next one to be tried; `false` if the list does not hold it.
+    pub fn prefer(&mut self, address: SocketAddr) -> bool {
+        let Some(index) = self.entries.iter().position(|entry| entry.address == address) else { return false };
+        self.begin_sweep();
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.avoid_until = None;
+        }
+        self.cursor = Some(index.checked_sub(1).unwrap_or(self.entries.len() - 1));
+        true
+    }
+
     /// Whether every address has been tried since the sweep began (also true of an empty list).
     pub fn is_sweep_end(&self) -> bool {
         self.entries.iter().all(|entry| entry.tried)

@@ -1,0 +1,65 @@
+//! Requests in flight, in wire order. Owns who waits for what; knows no bytes but their number.
+use crate::request::Effect;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// One request that has no answer yet.
+#[derive(Debug)]
+pub(crate) struct Entry<C, W> {
+    /// Its transaction id.
+    pub(crate) xid: i32,
+    /// Bytes of its frame, prefix included.
+    pub(crate) len: usize,
+    /// When it was submitted.
+    pub(crate) submitted: Instant,
+    /// Who waits.
+    pub(crate) completion: C,
+    /// What a good answer changes in the watch registry.
+    pub(crate) effect: Option<Box<Effect<W>>>,
+    /// Whether this is a read whose missing node arms a watch all the same.
+    pub(crate) exists: bool,
+}
+
+/// The queue. Answers come in the order of the requests, so only its front can match.
+#[derive(Debug)]
+pub(crate) struct Pending<C, W> {
+    entries: VecDeque<Entry<C, W>>,
+}
+
+impl<C, W> Default for Pending<C, W> {
+    fn default() -> Self {
+        Pending { entries: VecDeque::new() }
+    }
+}
+
+impl<C, W> Pending<C, W> {
+    /// Adds a request at the end.
+    pub(crate) fn push(&mut self, entry: Entry<C, W>) {
+        self.entries.push_back(entry);
+    }
+
+    /// The request whose answer is due next.
+    pub(crate) fn front(&self) -> Option<&Entry<C, W>> {
+        self.entries.front()
+    }
+
+    /// Takes that request.
+    pub(crate) fn pop(&mut self) -> Option<Entry<C, W>> {
+        self.entries.pop_front()
+    }
+
+    /// Takes it if it was submitted at or before `limit`.
+    pub(crate) fn pop_submitted_by(&mut self, limit: Instant) -> Option<Entry<C, W>> {
+        if self.entries.front()?.submitted <= limit { self.entries.pop_front() } else { None }
+    }
+
+    /// Number of requests.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}

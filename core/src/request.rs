@@ -1,0 +1,274 @@
+//! What an application can ask for, and its encoding. Knows the chroot and the path rule; knows no connection.
+use crate::code::Code;
+use crate::jute::Put;
+use crate::multi::{self, MultiOp};
+use crate::path;
+use crate::proto::{Acl, CONFIG_NODE, op, put_acls};
+use crate::watches::{Removal, WatchKind};
+
+/// Longest time to live a server accepts, in milliseconds (40 bits).
+const TTL_MAX: i64 = 0xff_ffff_ffff;
+
+/// How a node lives and is named; the numbers are the wire's and the C interface's (`ZOO_PERSISTENT` and so on).
+pub mod mode {
+    #![allow(missing_docs)]
+    pub const PERSISTENT: i32 = 0;
+    pub const EPHEMERAL: i32 = 1;
+    pub const PERSISTENT_SEQUENTIAL: i32 = 2;
+    pub const EPHEMERAL_SEQUENTIAL: i32 = 3;
+    pub const CONTAINER: i32 = 4;
+    pub const PERSISTENT_WITH_TTL: i32 = 5;
+    pub const PERSISTENT_SEQUENTIAL_WITH_TTL: i32 = 6;
+
+    /// Whether the server appends a number to the name.
+    pub const fn is_sequential(mode: i32) -> bool {
+        matches!(mode, PERSISTENT_SEQUENTIAL | EPHEMERAL_SEQUENTIAL | PERSISTENT_SEQUENTIAL_WITH_TTL)
+    }
+
+    /// Whether the node has a time to live.
+    pub const fn has_ttl(mode: i32) -> bool {
+        matches!(mode, PERSISTENT_WITH_TTL | PERSISTENT_SEQUENTIAL_WITH_TTL)
+    }
+}
+
+/// A node to create.
+#[derive(Clone, Copy, Debug)]
+pub struct Create<'a> {
+    /// Client path.
+    pub path: &'a [u8],
+    /// Content; `None` is sent as length -1.
+    pub data: Option<&'a [u8]>,
+    /// Access control list.
+    pub acl: &'a [Acl<'a>],
+    /// One of [`mode`].
+    pub mode: i32,
+    /// Time to live in milliseconds: above 0 and below 2^40 for the modes with one, below 0 for the others.
+    pub ttl: i64,
+    /// Whether the reply carries the new node's `Stat`.
+    pub stat: bool,
+}
+
+impl Create<'_> {
+    fn check(&self) -> Result<i32, Code> {
+        let ttl_fits = if mode::has_ttl(self.mode) { 0 < self.ttl && self.ttl <= TTL_MAX } else { self.ttl < 0 };
+        if !ttl_fits {
+            return Err(Code::BadArguments);
+        }
+        Ok(match self.mode {
+            mode::CONTAINER => op::CREATE_CONTAINER,
+            _ if mode::has_ttl(self.mode) => op::CREATE_TTL,
+            _ if self.stat => op::CREATE2,
+            _ => op::CREATE,
+        })
+    }
+}
+
+/// One request. Paths are the client's, without the chroot.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)] // the fields are those of the protocol's records
+pub enum Request<'a, W> {
+    Create(Create<'a>),
+    Delete { path: &'a [u8], version: i32 },
+    Exists { path: &'a [u8], watcher: Option<W> },
+    GetData { path: &'a [u8], watcher: Option<W> },
+    SetData { path: &'a [u8], data: Option<&'a [u8]>, version: i32 },
+    GetAcl { path: &'a [u8] },
+    SetAcl { path: &'a [u8], acl: &'a [Acl<'a>], version: i32 },
+    GetChildren { path: &'a [u8], watcher: Option<W>, stat: bool },
+    Sync { path: &'a [u8] },
+    GetConfig { watcher: Option<W> },
+    Reconfig { joining: Option<&'a [u8]>, leaving: Option<&'a [u8]>, members: Option<&'a [u8]>, version: i64 },
+    Multi(&'a [MultiOp<'a>]),
+    RemoveWatches { path: &'a [u8], kind: Removal, watcher: Option<W>, local: bool },
+}
+
+/// What the reply changes in the watch registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect<W> {
+    /// Arms a watch at a server path.
+    Arm(WatchKind, Box<[u8]>, W),
+    /// Removes watches from a server path; without a watcher all of them.
+    Disarm(Removal, Box<[u8]>, Option<W>),
+}
+
+impl<W: Clone> Request<'_, W> {
+    /// Appends the complete frame to `out`. On an error `out` is as it was.
+    ///
+    /// Errors: `BadArguments` for a bad path or time to live; `MarshallingError` for a bad path inside a multi;
+    /// `Unimplemented` for an operation a multi cannot hold.
+    pub fn encode(&self, xid: i32, chroot: &[u8], out: &mut Vec<u8>) -> Result<Option<Box<Effect<W>>>, Code> {
+        let start = out.len();
+        let result = frame(out, |out| self.body(xid, chroot, out));
+        if result.is_err() {
+            out.truncate(start);
+        }
+        result
+    }
+
+    fn body(&self, xid: i32, chroot: &[u8], out: &mut Vec<u8>) -> Result<Option<Box<Effect<W>>>, Code> {
+        use WatchKind::{Child, Data, Exist};
+        out.put_i32(xid);
+        match self {
+            Request::Create(create) => {
+                let kind = create.check()?;
+                out.put_i32(kind);
+                put_path(out, chroot, create.path, mode::is_sequential(create.mode))?;
+                out.put_buffer(create.data);
+                put_acls(out, create.acl);
+                out.put_i32(create.mode);
+                if kind == op::CREATE_TTL {
+                    out.put_i64(create.ttl);
+                }
+                Ok(None)
+            }
+            Request::Delete { path, version } => simple(out, op::DELETE, chroot, path, |out| out.put_i32(*version)),
+            Request::SetData { path, data, version } => simple(out, op::SET_DATA, chroot, path, |out| {
+                out.put_buffer(*data);
+                out.put_i32(*version);
+            }),
+            Request::GetAcl { path } => simple(out, op::GET_ACL, chroot, path, |_| ()),
+            Request::SetAcl { path, acl, version } => simple(out, op::SET_ACL, chroot, path, |out| {
+                put_acls(out, acl);
+                out.put_i32(*version);
+            }),
+            Request::Sync { path } => simple(out, op::SYNC, chroot, path, |_| ()),
+            Request::Exists { path, watcher } => read(out, op::EXISTS, chroot, path, Exist, watcher.as_ref()),
+            Request::GetData { path, watcher } => read(out, op::GET_DATA, chroot, path, Data, watcher.as_ref()),
+            Request::GetChildren { path, watcher, stat } => {
+                let kind = if *stat { op::GET_CHILDREN2 } else { op::GET_CHILDREN };
+                read(out, kind, chroot, path, Child, watcher.as_ref())
+            }
+            Request::GetConfig { watcher } => read(out, op::GET_DATA, b"", CONFIG_NODE, Data, watcher.as_ref()),
+            Request::Reconfig { joining, leaving, members, version } => {
+                out.put_i32(op::RECONFIG);
+                for list in [joining, leaving, members] {
+                    out.put_buffer(*list);
+                }
+                out.put_i64(*version);
+                Ok(None)
+            }
+            Request::Multi(ops) => {
+                out.put_i32(op::MULTI);
+                multi::encode(ops, chroot, out)?;
+                Ok(None)
+            }
+            Request::RemoveWatches { path, kind, watcher, .. } => {
+                out.put_i32(if watcher.is_some() { op::CHECK_WATCHES } else { op::REMOVE_WATCHES });
+                let path = put_path(out, chroot, path, false)?;
+                let effect = Effect::Disarm(*kind, copy(out, path), watcher.clone());
+                out.put_i32(kind.to_i32());
+                Ok(Some(Box::new(effect)))
+            }
+        }
+    }
+}
+
+/// Appends one frame: what `body` writes, with its length in front.
+pub fn frame<T>(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    let start = out.len();
+    out.put_i32(0);
+    let result = body(out);
+    let len = i32::try_from(out.len() - start - 4).unwrap_or(i32::MAX);
+    if let Some(prefix) = out.get_mut(start..start + 4) {
+        prefix.copy_from_slice(&len.to_be_bytes());
+    }
+    result
+}
+
+/// Appends the server path and returns where its bytes stand.
+pub fn put_path(
+    out: &mut Vec<u8>,
+    chroot: &[u8],
+    path: &[u8],
+    sequential: bool,
+) -> Result<std::ops::Range<usize>, Code> {
+    let start = out.len() + 4;
+    out.put_joined(chroot, path::below_chroot(chroot, path));
+    let range = start..out.len();
+    // The rule holds for the whole path: under a chroot `x` names a sibling of it, as on stock.
+    if out.get(range.clone()).is_some_and(|joined| path::is_valid(joined, sequential)) {
+        Ok(range)
+    } else {
+        Err(Code::BadArguments)
+    }
+}
+
+fn copy(out: &[u8], range: std::ops::Range<usize>) -> Box<[u8]> {
+    out.get(range).unwrap_or_default().into()
+}
+
+fn simple<W>(
+    out: &mut Vec<u8>,
+    kind: i32,
+    chroot: &[u8],
+    path: &[u8],
+    rest: impl FnOnce(&mut Vec<u8>),
+) -> Result<Option<Box<Effect<W>>>, Code> {
+    out.put_i32(kind);
+    put_path(out, chroot, path, false)?;
+    rest(out);
+    Ok(None)
+}
+
+fn read<W: Clone>(
+    out: &mut Vec<u8>,
+    kind: i32,
+    chroot: &[u8],
+    path: &[u8],
+    watch: WatchKind,
+    watcher: Option<&W>,
+) -> Result<Option<Box<Effect<W>>>, Code> {
+    out.put_i32(kind);
+    let range = put_path(out, chroot, path, false)?;
+    let effect = watcher.map(|watcher| Box::new(Effect::Arm(watch, copy(out, range), watcher.clone())));
+    out.put_bool(watcher.is_some());
+    Ok(effect)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encode(request: &Request<'_, u8>, chroot: &[u8]) -> Result<Vec<u8>, Code> {
+        let mut out = b"before".to_vec();
+        let result = request.encode(7, chroot, &mut out);
+        if result.is_err() {
+            assert_eq!(out, b"before", "a failed encoding leaves no trace");
+        }
+        result.map(|_| out.split_off(6))
+    }
+
+    #[test]
+    fn a_read_is_header_path_and_watch_flag() {
+        let bytes = encode(&Request::GetData { path: b"/a", watcher: Some(1) }, b"/c").unwrap();
+        assert_eq!(bytes, b"\0\0\0\x11\0\0\0\x07\0\0\0\x04\0\0\0\x04/c/a\x01");
+    }
+
+    #[test]
+    fn the_root_under_a_chroot_is_the_chroot() {
+        let bytes = encode(&Request::Exists { path: b"/", watcher: None }, b"/c").unwrap();
+        assert_eq!(bytes, b"\0\0\0\x0f\0\0\0\x07\0\0\0\x03\0\0\0\x02/c\0");
+    }
+
+    #[test]
+    fn modes_choose_the_request_type() {
+        let create = |mode, ttl, stat| {
+            let create = Create { path: b"/a", data: None, acl: &[], mode, ttl, stat };
+            encode(&Request::Create(create), b"").map(|bytes| bytes[11])
+        };
+        assert_eq!(create(mode::PERSISTENT, -1, false), Ok(1));
+        assert_eq!(create(mode::PERSISTENT, -1, true), Ok(15));
+        assert_eq!(create(mode::CONTAINER, -1, false), Ok(19));
+        assert_eq!(create(mode::PERSISTENT_WITH_TTL, 1, false), Ok(21));
+        assert_eq!(create(mode::PERSISTENT_WITH_TTL, 0, false), Err(Code::BadArguments));
+        assert_eq!(create(mode::PERSISTENT_WITH_TTL, TTL_MAX + 1, false), Err(Code::BadArguments));
+        assert_eq!(create(mode::PERSISTENT, 0, false), Err(Code::BadArguments));
+    }
+
+    #[test]
+    fn bad_paths_are_refused() {
+        assert_eq!(encode(&Request::Sync { path: b"a" }, b""), Err(Code::BadArguments));
+        assert_eq!(encode(&Request::Delete { path: b"/a/", version: 0 }, b""), Err(Code::BadArguments));
+        assert!(encode(&Request::Sync { path: b"x" }, b"/chroot").is_ok());
+    }
+}

@@ -1,0 +1,98 @@
+//! Credentials: sent on every connection, acknowledged once. Secrets are never logged.
+use super::link::Link;
+use super::{Output, Session, State, Watcher};
+use crate::code::Code;
+use crate::frames::Frame;
+use crate::jute::Put;
+use crate::proto::{op, xid};
+use crate::request::frame;
+use std::collections::VecDeque;
+
+struct Auth<C> {
+    scheme: Vec<u8>,
+    credentials: Option<Vec<u8>>,
+    completion: Option<C>,
+}
+
+/// All credentials of a session.
+pub(super) struct Auths<C> {
+    all: Vec<Auth<C>>,
+    /// Those whose answer is due, in wire order.
+    sent: VecDeque<usize>,
+}
+
+impl<C> Default for Auths<C> {
+    fn default() -> Self {
+        Auths { all: Vec::new(), sent: VecDeque::new() }
+    }
+}
+
+impl<C> Auths<C> {
+    fn put(&self, at: usize, out: &mut Vec<u8>) {
+        let Some(auth) = self.all.get(at) else { return };
+        frame(out, |out| {
+            out.put_i32(xid::AUTH);
+            out.put_i32(op::SET_AUTH);
+            out.put_i32(0);
+            out.put_buffer(Some(&auth.scheme));
+            out.put_buffer(auth.credentials.as_deref());
+        });
+    }
+
+    /// Takes the completions that have not been called.
+    fn waiting(&mut self) -> impl Iterator<Item = C> + '_ {
+        self.sent.clear();
+        self.all.iter_mut().filter_map(|auth| auth.completion.take())
+    }
+}
+
+impl<C, W: Watcher> Session<C, W> {
+    /// Adds credentials. They are sent now if there is a session, and on every connection from now on; `completion`
+    /// is delivered once, with the first answer or the first failure.
+    pub fn add_auth(&mut self, scheme: &[u8], credentials: Option<&[u8]>, completion: Option<C>) -> Result<(), Code> {
+        if self.is_unrecoverable() {
+            return Err(Code::InvalidState);
+        }
+        let auth = Auth { scheme: scheme.to_vec(), credentials: credentials.map(<[u8]>::to_vec), completion };
+        self.auths.all.push(auth);
+        if self.is_established() {
+            let at = self.auths.all.len() - 1;
+            self.auths.put(at, &mut self.outgoing);
+            self.auths.sent.push_back(at);
+        }
+        Ok(())
+    }
+
+    /// Appends all credentials for a fresh connection, the latest first, as stock does.
+    pub(super) fn put_auths(&mut self) {
+        self.auths.sent.clear();
+        for at in (0..self.auths.all.len()).rev() {
+            self.auths.put(at, &mut self.outgoing);
+            self.auths.sent.push_back(at);
+        }
+    }
+
+    pub(super) fn fail_auths(&mut self, code: Code) {
+        for completion in self.auths.waiting() {
+            self.outputs.push_back(Output::Deliver(completion, Err(code)));
+        }
+    }
+
+    pub(super) fn auth_answered(&mut self, err: Code) {
+        let at = self.auths.sent.pop_front();
+        let auth = at.and_then(|at| self.auths.all.get_mut(at));
+        let scheme = auth.as_ref().map_or(String::new(), |auth| String::from_utf8_lossy(&auth.scheme).into_owned());
+        if err == Code::Ok {
+            log::info!("Authentication scheme {scheme} succeeded");
+            if let Some(completion) = auth.and_then(|auth| auth.completion.take()) {
+                self.outputs.push_back(Output::Deliver(completion, Ok(Frame::from(Vec::new()))));
+            }
+            return;
+        }
+        log::error!("Authentication scheme {scheme} failed (code {}). Connection closed.", err.to_i32());
+        self.fail_auths(Code::AuthFailed);
+        self.outputs.push_back(Output::Disconnect { reset: false });
+        self.die(State::AuthFailed, Code::AuthFailed);
+        debug_assert!(matches!(self.link, Link::Dead));
+    }
+}

@@ -1,0 +1,407 @@
+//! One session with an ensemble, as a state machine. Owns the connection's life, the requests in flight, the watches
+//! and the timers; it must not know of sockets, threads, clocks or C.
+//!
+//! The shell calls [`Session::handle`] with what happened and then drains [`Session::poll`] and
+//! [`Session::take_outgoing`]; it sleeps until [`Session::deadline`]. Every completion given to [`Session::submit`]
+//! or [`Session::add_auth`] comes back in exactly one [`Output::Deliver`], in the order of the requests.
+mod auth;
+mod link;
+mod replies;
+mod requests;
+mod timers;
+
+use crate::backoff::{self, Backoff, Memory, Plan};
+use crate::code::Code;
+use crate::frames::{BadLength, Frame};
+use crate::pending::Pending;
+use crate::servers::ServerList;
+use crate::watches::Watches;
+use auth::Auths;
+use link::Link;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use std::collections::VecDeque;
+use std::hash::Hash;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+pub use replies::Event;
+
+/// A watcher: whatever the shell calls one, equal when it would be the same call.
+pub trait Watcher: Clone + Eq + Hash {}
+impl<W: Clone + Eq + Hash> Watcher for W {}
+
+/// States of a session, with the numbers of the C interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Before the first attempt.
+    NotConnected,
+    /// Between a failure and the next attempt.
+    Paused,
+    /// A TCP connection is being made.
+    Connecting,
+    /// The handshake is under way.
+    Associating,
+    /// Established.
+    Connected,
+    /// Established with a read-only server.
+    ReadOnly,
+    /// The server has expired the session; final.
+    Expired,
+    /// Authentication failed; final.
+    AuthFailed,
+    /// The application closed it; final.
+    Closed,
+}
+
+impl State {
+    /// The number that `zoo_state` returns.
+    pub const fn to_i32(self) -> i32 {
+        match self {
+            State::NotConnected => 999,
+            State::Paused | State::Closed => 0,
+            State::Connecting => 1,
+            State::Associating => 2,
+            State::Connected => 3,
+            State::ReadOnly => 5,
+            State::Expired => -112,
+            State::AuthFailed => -113,
+        }
+    }
+}
+
+/// A session's identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientId {
+    /// The number, 0 for none.
+    pub id: i64,
+    /// The password that proves it.
+    pub password: [u8; 16],
+}
+
+/// What a session starts with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Session timeout asked for, in milliseconds.
+    pub timeout: i32,
+    /// Session to resume; all zero for a new one.
+    pub client_id: ClientId,
+    /// Whether a read-only server will do.
+    pub read_only: bool,
+    /// Prefix of all paths; empty for none.
+    pub chroot: Vec<u8>,
+    /// The host string, for log lines only.
+    pub hosts: String,
+    /// Whether the list holds names, so that resolving again can change it.
+    pub has_names: bool,
+    /// Least time between two name resolutions while connected; `None` for never.
+    pub resolution_interval: Option<Duration>,
+    /// Whether the order of the servers is random.
+    pub shuffle: bool,
+    /// The reconnect policy.
+    pub backoff: backoff::Config,
+    /// What earlier handles of this process learned about these servers.
+    pub memory: Option<Memory>,
+    /// First transaction id.
+    pub first_xid: i32,
+    /// Seed of all random choices.
+    pub seed: u64,
+}
+
+/// What happens to a session.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Names were resolved again.
+    Resolved(Vec<SocketAddr>),
+    /// Names could not be resolved; the text is for the log.
+    ResolutionFailed(String),
+    /// The application gave a new server list, resolved.
+    SetServers {
+        /// The new host string, for log lines.
+        hosts: String,
+        /// Whether it holds names.
+        has_names: bool,
+        /// Its addresses.
+        addresses: Vec<SocketAddr>,
+    },
+    /// The TCP connection (and TLS, where there is one) asked for is there.
+    Connected,
+    /// The connection failed or ended.
+    Disconnected(io::Error),
+    /// Bytes arrived; these frames are complete now. The list is emptied; an empty list means a part of a frame.
+    Received(&'a mut Vec<Frame>),
+    /// The peer announced a frame of this length, which is not acceptable.
+    BadFrame(BadLength),
+    /// Everything taken by [`Session::take_outgoing`] is with the kernel.
+    Flushed,
+    /// A server asked by [`Output::Probe`] answered, or did not.
+    Probed {
+        /// The server.
+        addr: SocketAddr,
+        /// Whether it takes writes.
+        read_write: bool,
+    },
+    /// The deadline passed.
+    Timeout,
+    /// The application closes the session.
+    Close,
+}
+
+/// What a session wants done.
+#[derive(Debug)]
+pub enum Output<C, W> {
+    /// Resolve the names again and answer with `Resolved` or `ResolutionFailed`.
+    Resolve,
+    /// Connect to this server.
+    Connect(SocketAddr),
+    /// Ask this server whether it takes writes, on a connection of its own.
+    Probe(SocketAddr),
+    /// Drop the connection; `reset` asks for RST instead of FIN, so that the server need not read what it holds.
+    Disconnect {
+        /// Whether to reset.
+        reset: bool,
+    },
+    /// Complete a request.
+    Deliver(C, Result<Frame, Code>),
+    /// Call watchers.
+    Notify(Event<W>),
+    /// Keep this for later handles with the same servers.
+    Remember(Memory),
+    /// The session is closed; nothing follows.
+    Closed,
+}
+
+/// Counters since the start of the session; they only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Connection attempts started.
+    pub attempts: u64,
+    /// Attempts refused or unreachable.
+    pub refused: u64,
+    /// Attempts without a TCP connection in time.
+    pub connect_timeouts: u64,
+    /// Attempts accepted and then closed without a session.
+    pub closed_early: u64,
+    /// Attempts without a handshake in time.
+    pub handshake_timeouts: u64,
+    /// Sessions established or resumed.
+    pub established: u64,
+    /// Established connections lost.
+    pub lost: u64,
+    /// Sessions the server declared expired.
+    pub expired: u64,
+    /// Pauses chosen by the policy, in milliseconds, added up.
+    pub paused_ms: u64,
+    /// The last of them.
+    pub last_pause_ms: u64,
+    /// Requests completed by a reply.
+    pub replies: u64,
+    /// Their time from submission to reply, in microseconds, added up.
+    pub latency_us: u64,
+    /// Requests completed by a failure of the connection.
+    pub failed: u64,
+    /// Watch and session events.
+    pub events: u64,
+    /// Bytes received in frames.
+    pub received_bytes: u64,
+    /// Name resolutions started.
+    pub resolutions: u64,
+}
+
+/// The session. `C` is the completion that comes back with a reply, `W` the watcher; both are opaque here.
+pub struct Session<C, W> {
+    config: Config,
+    state: State,
+    link: Link,
+    id: ClientId,
+    seen_read_write: bool,
+    last_zxid: i64,
+    next_xid: i32,
+    /// Negotiated once there was a session, in milliseconds.
+    timeout: i32,
+    servers: ServerList,
+    backoff: Backoff,
+    plan: Plan,
+    rng: StdRng,
+    pending: Pending<C, W>,
+    watches: Watches<W>,
+    auths: Auths<C>,
+    default_watcher: W,
+    /// Bytes for the current connection.
+    outgoing: Vec<u8>,
+    /// Frames that wait for a session; `unsent` bytes at its front belong to requests that have failed meanwhile.
+    queued: Vec<u8>,
+    unsent: usize,
+    outputs: VecDeque<Output<C, W>>,
+    timers: timers::Timers,
+    quiet: link::Quiet,
+    stats: Stats,
+}
+
+impl<C, W: Watcher> Session<C, W> {
+    /// A session that makes its first attempt when the policy allows it. `addresses` must not be empty unless the
+    /// host string names a chroot only.
+    pub fn new(config: Config, addresses: Vec<SocketAddr>, default_watcher: W, now: Instant) -> Session<C, W> {
+        let mut rng = StdRng::seed_from_u64(config.seed);
+        let mut servers = ServerList::new();
+        servers.replace(&addresses, None, false, &mut rng, config.shuffle);
+        let timeout = config.timeout;
+        let mut backoff = Backoff::new(&config.backoff, timers::millis(timeout), config.memory);
+        let plan = backoff.on(backoff::Event::Init, servers.len(), now, &mut rng);
+        Session {
+            state: State::NotConnected,
+            link: Link::Idle,
+            id: config.client_id,
+            seen_read_write: config.client_id.id != 0,
+            last_zxid: 0,
+            next_xid: config.first_xid.max(1),
+            timeout,
+            servers,
+            backoff,
+            plan,
+            rng,
+            pending: Pending::default(),
+            watches: Watches::default(),
+            auths: Auths::default(),
+            default_watcher,
+            outgoing: Vec::new(),
+            queued: Vec::new(),
+            unsent: 0,
+            outputs: VecDeque::new(),
+            timers: timers::Timers::new(now),
+            quiet: link::Quiet::default(),
+            stats: Stats::default(),
+            config,
+        }
+    }
+
+    /// Takes in what happened at `now`.
+    pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        if self.state == State::Closed {
+            return;
+        }
+        match input {
+            Input::Received(frames) => self.received(now, frames),
+            Input::BadFrame(BadLength(len)) => self.bad_frame(now, len),
+            Input::Connected => self.connected(now),
+            Input::Disconnected(error) => self.disconnected(now, &error),
+            Input::Flushed => self.flushed(now),
+            Input::Timeout => self.time_passed(now),
+            Input::Resolved(addresses) => self.resolved(now, addresses),
+            Input::ResolutionFailed(error) => self.resolution_failed(now, &error),
+            Input::SetServers { hosts, has_names, addresses } => {
+                self.config.hosts = hosts;
+                self.config.has_names = has_names;
+                self.replace_servers(now, addresses);
+            }
+            Input::Probed { addr, read_write } => self.probed(now, addr, read_write),
+            Input::Close => self.close(now),
+        }
+    }
+
+    /// The next thing to do, in order; `None` when all is done.
+    pub fn poll(&mut self) -> Option<Output<C, W>> {
+        self.outputs.pop_front()
+    }
+
+    /// Whether there are bytes to send.
+    pub fn has_outgoing(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    /// Swaps the bytes to send into `buffer`, which must be empty, and counts them as sent at `now`. What a
+    /// [`Output::Disconnect`] overtakes must be thrown away.
+    pub fn take_outgoing(&mut self, now: Instant, buffer: &mut Vec<u8>) {
+        debug_assert!(buffer.is_empty());
+        if self.has_outgoing() {
+            std::mem::swap(&mut self.outgoing, buffer);
+            self.timers.last_sent = now;
+        }
+    }
+
+    /// The state seen by the application.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether no call can succeed any more.
+    pub fn is_unrecoverable(&self) -> bool {
+        matches!(self.state, State::Expired | State::AuthFailed) || self.is_closing()
+    }
+
+    /// Whether the application has closed it.
+    pub fn is_closing(&self) -> bool {
+        self.state == State::Closed || matches!(self.link, Link::Closing { .. })
+    }
+
+    /// Whether a session is established.
+    pub fn is_established(&self) -> bool {
+        matches!(self.link, Link::Established)
+    }
+
+    /// The session's identity.
+    pub fn client_id(&self) -> ClientId {
+        self.id
+    }
+
+    /// Session timeout in milliseconds: negotiated, or asked for before there was a session.
+    pub fn timeout(&self) -> i32 {
+        self.timeout
+    }
+
+    /// Prefix of all paths.
+    pub fn chroot(&self) -> &[u8] {
+        &self.config.chroot
+    }
+
+    /// The server of the current or the last attempt.
+    pub fn server(&self) -> Option<SocketAddr> {
+        self.servers.current()
+    }
+
+    /// Number of addresses.
+    pub fn server_count(&self) -> usize {
+        self.servers.len()
+    }
+
+    /// Moves on to the next server of the list; what is connected stays connected.
+    pub fn cycle_server(&mut self, now: Instant) {
+        self.servers.advance(now);
+    }
+
+    /// Changes how often names are resolved while connected.
+    pub fn set_resolution_interval(&mut self, interval: Option<Duration>) {
+        self.config.resolution_interval = interval;
+    }
+
+    /// Changes the watcher of session events; returns the one before.
+    pub fn set_watcher(&mut self, watcher: W) -> W {
+        std::mem::replace(&mut self.default_watcher, watcher)
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The policy's levels, for those who watch it.
+    pub fn level(&self) -> backoff::Level {
+        self.backoff.level()
+    }
+
+    /// When the next attempt may start.
+    pub fn not_before(&self) -> Instant {
+        self.plan.not_before
+    }
+
+    /// Requests without an answer.
+    pub fn pending_len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Watches armed.
+    pub fn watch_count(&self) -> usize {
+        self.watches.len()
+    }
+}

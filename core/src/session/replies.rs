@@ -1,0 +1,119 @@
+//! What the server says: matching replies to requests, in order, and turning watch events into calls.
+use super::link::Link;
+use super::{Output, Session, State, Watcher};
+use crate::code::Code;
+use crate::frames::Frame;
+use crate::jute::Reader;
+use crate::path::strip_chroot;
+use crate::proto::{CONFIG_NODE, ReplyHeader, WatcherEvent, event, xid};
+use std::time::Instant;
+
+/// Something for watchers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event<W> {
+    /// One of [`crate::proto::event`].
+    pub kind: i32,
+    /// The session's state: ours in session events, the server's word for it in watch events.
+    pub state: i32,
+    /// Client path of the node, empty for session events.
+    pub path: Vec<u8>,
+    /// Whom to call, in this order.
+    pub watchers: Vec<W>,
+}
+
+impl<C, W: Watcher> Session<C, W> {
+    pub(super) fn received(&mut self, now: Instant, frames: &mut Vec<Frame>) {
+        self.timers.last_received = now;
+        for frame in frames.drain(..) {
+            self.stats.received_bytes += frame.bytes().len() as u64;
+            match self.link {
+                Link::Handshaking { .. } => self.handshake_answered(now, frame.bytes()),
+                Link::Established => self.reply(now, frame),
+                Link::Closing { xid, .. } => {
+                    if ReplyHeader::read(&mut Reader::new(frame.bytes())).is_ok_and(|header| header.xid == xid) {
+                        self.finish_close();
+                    }
+                }
+                // The connection was dropped because of an earlier frame.
+                Link::Idle | Link::Connecting { .. } | Link::Dead => return,
+            }
+        }
+    }
+
+    fn reply(&mut self, now: Instant, frame: Frame) {
+        let Ok(header) = ReplyHeader::read(&mut Reader::new(frame.bytes())) else {
+            let text = format!("reply of {} bytes has no header", frame.bytes().len());
+            return self.misbehaved(now, Code::MarshallingError, &text);
+        };
+        if header.zxid > 0 {
+            self.last_zxid = header.zxid;
+        }
+        let err = Code::from_i32(header.err);
+        match header.xid {
+            xid::PING => {}
+            xid::WATCHER_EVENT => self.watch_event(now, frame.skip(ReplyHeader::LEN).bytes()),
+            xid::AUTH => self.auth_answered(err),
+            xid::SET_WATCHES => {
+                if err != Code::Ok {
+                    log::warn!("the server answered SetWatches with {}", header.err);
+                }
+            }
+            other => self.answer(now, other, err, frame),
+        }
+    }
+
+    fn answer(&mut self, now: Instant, xid: i32, err: Code, frame: Frame) {
+        let expected = self.pending.front().map(|entry| entry.xid);
+        if expected != Some(xid) {
+            // divergence: A reply that nothing waits for costs the connection (ZMARSHALLINGERROR); stock aborts the process.
+            return match expected {
+                Some(expected) => {
+                    let text = format!("unexpected server response: expected {expected:#x}, but received {xid:#x}");
+                    self.misbehaved(now, Code::RuntimeInconsistency, &text);
+                }
+                None => {
+                    self.misbehaved(now, Code::MarshallingError, &format!("reply {xid:#x} answers no request"));
+                }
+            };
+        }
+        let Some(entry) = self.pending.pop() else { return };
+        self.stats.replies += 1;
+        self.stats.latency_us += now.saturating_duration_since(entry.submitted).as_micros() as u64;
+        if err == Code::Ok || (entry.exists && err == Code::NoNode) {
+            self.apply(entry.effect, err);
+        }
+        let result = if err == Code::Ok { Ok(frame.skip(ReplyHeader::LEN)) } else { Err(err) };
+        self.outputs.push_back(Output::Deliver(entry.completion, result));
+    }
+
+    fn watch_event(&mut self, now: Instant, body: &[u8]) {
+        let Ok(event) = WatcherEvent::read(&mut Reader::new(body)) else {
+            return self.misbehaved(now, Code::MarshallingError, "watch event cannot be read");
+        };
+        let watchers = self.watches.fire(event.kind, event.path);
+        log::debug!("watch event {} for {} watchers", event.kind, watchers.len());
+        if watchers.is_empty() {
+            return;
+        }
+        let path = strip_chroot(&self.config.chroot, event.path).unwrap_or_else(|| {
+            if event.path != CONFIG_NODE {
+                let (path, chroot) = (String::from_utf8_lossy(event.path), String::from_utf8_lossy(self.chroot()));
+                log::error!("server path {path} does not include chroot path {chroot}");
+            }
+            event.path
+        });
+        let path = path.to_vec();
+        self.stats.events += 1;
+        self.outputs.push_back(Output::Notify(Event { kind: event.kind, state: event.state, path, watchers }));
+    }
+
+    /// Tells every watcher, the default one last, that the session's state is `state`.
+    pub(super) fn notify_session(&mut self, state: State) {
+        let mut watchers = self.watches.all();
+        watchers.retain(|watcher| *watcher != self.default_watcher);
+        watchers.push(self.default_watcher.clone());
+        self.stats.events += 1;
+        let event = Event { kind: event::SESSION, state: state.to_i32(), path: Vec::new(), watchers };
+        self.outputs.push_back(Output::Notify(event));
+    }
+}

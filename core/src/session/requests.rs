@@ -1,0 +1,135 @@
+//! What the application asks for: encoding into the outgoing bytes, and the queue of those who wait.
+use super::link::Link;
+use super::{Output, Session, Watcher};
+use crate::code::Code;
+use crate::frames::Frame;
+use crate::jute::Put;
+use crate::limits;
+use crate::pending::Entry;
+use crate::proto::{op, xid};
+use crate::request::{Effect, Request, frame};
+use std::time::Instant;
+
+impl<C, W: Watcher> Session<C, W> {
+    /// Takes a request in. On an error nothing was taken in and `completion` is dropped: the error is the answer.
+    ///
+    /// Errors: those of [`Request::encode`]; `InvalidState` when the session is over; `NoWatcher` when watches are to
+    /// be removed that are not there; `MarshallingError` when [`limits::QUEUED`] bytes wait already.
+    pub fn submit(&mut self, now: Instant, request: &Request<'_, W>, completion: C) -> Result<(), Code> {
+        let established = self.is_established();
+        let out = if established { &mut self.outgoing } else { &mut self.queued };
+        let start = out.len();
+        let effect = request.encode(self.next_xid, &self.config.chroot, out)?;
+        let len = out.len() - start;
+        let refusal = if self.is_unrecoverable() {
+            Some(Code::InvalidState)
+        } else if len > limits::REQUEST || start > limits::QUEUED {
+            Some(Code::MarshallingError)
+        } else if let Some(Effect::Disarm(kind, path, watcher)) = effect.as_deref() {
+            let found = watcher.is_none() || self.watches.has(*kind, path, watcher.as_ref());
+            (!found).then_some(Code::NoWatcher)
+        } else {
+            None
+        };
+        let local = matches!(request, Request::RemoveWatches { local: true, .. });
+        if refusal.is_some() || local {
+            let out = if established { &mut self.outgoing } else { &mut self.queued };
+            out.truncate(start);
+        }
+        if let Some(code) = refusal {
+            return Err(code);
+        }
+        if local {
+            self.apply(effect, Code::Ok);
+            self.outputs.push_back(Output::Deliver(completion, Ok(Frame::from(Vec::new()))));
+            return Ok(());
+        }
+        let exists = matches!(request, Request::Exists { .. });
+        let xid = self.take_xid();
+        self.pending.push(Entry { xid, len, submitted: now, completion, effect, exists });
+        Ok(())
+    }
+
+    pub(super) fn take_xid(&mut self) -> i32 {
+        let xid = self.next_xid;
+        // Negative ids are the protocol's own, so the count starts again at 1.
+        self.next_xid = xid.checked_add(1).unwrap_or(1);
+        xid
+    }
+
+    pub(super) fn put_ping(&mut self) {
+        put_header(&mut self.outgoing, xid::PING, op::PING);
+    }
+
+    pub(super) fn put_close(&mut self) -> i32 {
+        let xid = self.take_xid();
+        put_header(&mut self.outgoing, xid, op::CLOSE);
+        xid
+    }
+
+    pub(super) fn put_set_watches(&mut self) {
+        for body in self.watches.set_watches(self.last_zxid) {
+            frame(&mut self.outgoing, |out| {
+                out.put_i32(xid::SET_WATCHES);
+                out.put_i32(op::SET_WATCHES);
+                out.extend_from_slice(&body);
+            });
+        }
+    }
+
+    /// Moves what has waited for a session behind what the session starts with.
+    pub(super) fn put_queued(&mut self) {
+        let waiting = self.queued.get(self.unsent..).unwrap_or_default();
+        self.outgoing.extend_from_slice(waiting);
+        self.queued = Vec::new();
+        self.unsent = 0;
+    }
+
+    /// Fails everything that waits, sent or not.
+    pub(super) fn fail_pending(&mut self, code: Code) {
+        self.queued.clear();
+        self.unsent = 0;
+        while let Some(entry) = self.pending.pop() {
+            self.stats.failed += 1;
+            self.outputs.push_back(Output::Deliver(entry.completion, Err(code)));
+        }
+    }
+
+    /// Fails what was queued at or before `limit` and has not been sent.
+    pub(super) fn fail_queued_by(&mut self, limit: Instant, code: Code) {
+        debug_assert!(!matches!(self.link, Link::Established));
+        while let Some(entry) = self.pending.pop_submitted_by(limit) {
+            self.unsent += entry.len;
+            self.stats.failed += 1;
+            self.outputs.push_back(Output::Deliver(entry.completion, Err(code)));
+        }
+        if self.pending.is_empty() {
+            self.queued.clear();
+            self.unsent = 0;
+        } else if self.unsent > self.queued.len() / 2 {
+            self.queued.drain(..self.unsent);
+            self.unsent = 0;
+        }
+    }
+
+    /// Changes the watch registry as a good answer demands.
+    pub(super) fn apply(&mut self, effect: Option<Box<Effect<W>>>, err: Code) {
+        match effect.map(|effect| *effect) {
+            Some(Effect::Arm(kind, path, watcher)) => {
+                use crate::watches::WatchKind::{Data, Exist};
+                // A node that is there is watched for its data, one that is not for its creation.
+                let kind = if kind == Exist && err == Code::Ok { Data } else { kind };
+                self.watches.arm(kind, path, watcher);
+            }
+            Some(Effect::Disarm(kind, path, watcher)) => self.watches.disarm(kind, &path, watcher.as_ref()),
+            None => {}
+        }
+    }
+}
+
+fn put_header(out: &mut Vec<u8>, xid: i32, kind: i32) {
+    frame(out, |out| {
+        out.put_i32(xid);
+        out.put_i32(kind);
+    });
+}
