@@ -1,0 +1,56 @@
+"""What the tests, benchmarks and experiments share: real servers, the two libraries, faults on the wire.
+
+Standard library only, so that it runs on Debian's bare python3. A script outside of this directory starts with
+
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))   # the top of the repository
+    import rig
+
+`Ensemble`                 the real Apache ZooKeeper of Debian's package, one or three members, as a context manager
+`Proxy`                    a TCP proxy that cuts, holds, delays, refuses, counts and records
+`library_env`, `loaded_library`, `assert_loaded`   run a dynamic program on stock or on ours, and prove it
+`Program`                  an interactive program on pipes: write a line, wait for an answer
+`free_port`, `spawn`, `terminate`   ports nobody else gets; children that die with us
+"""
+
+from rig.library import (
+    LIBRARIES,
+    ROOT,
+    LibraryMissing,
+    assert_loaded,
+    library,
+    library_env,
+    link_directory,
+    loaded_library,
+    our_library,
+    stock_library,
+)
+from rig.ensemble import Ensemble, Member, NotReady, ServerMissing
+from rig.ports import free_port, free_ports
+from rig.process import spawn, terminate
+from rig.program import NoAnswer, Program
+from rig.proxy import Connection, Proxy
+
+__all__ = [
+    "LIBRARIES",
+    "ROOT",
+    "Connection",
+    "Ensemble",
+    "LibraryMissing",
+    "Member",
+    "NoAnswer",
+    "NotReady",
+    "Program",
+    "Proxy",
+    "ServerMissing",
+    "assert_loaded",
+    "free_port",
+    "free_ports",
+    "library",
+    "library_env",
+    "link_directory",
+    "loaded_library",
+    "our_library",
+    "spawn",
+    "stock_library",
+    "terminate",
+]

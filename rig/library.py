@@ -1,0 +1,111 @@
+"""The two libraries, how to run a dynamic program on either, and the proof of which one it runs on."""
+
+import os
+import pathlib
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+LIBRARIES = ("stock", "ours")
+_SONAME = "libzookeeper_mt.so.2"
+
+
+class LibraryMissing(Exception):
+    """The library asked for is not installed or not built."""
+
+
+def _target():
+    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+
+
+def stock_library():
+    """Debian's library (package libzookeeper-mt2), or the file named by RIG_STOCK_LIBRARY."""
+    named = os.environ.get("RIG_STOCK_LIBRARY")
+    candidates = [pathlib.Path(named)] if named else sorted(pathlib.Path("/usr/lib").glob(f"*/{_SONAME}"))
+    for path in candidates:
+        if path.exists():
+            return path.resolve()
+    raise LibraryMissing(f"no {named or _SONAME}: install Debian's libzookeeper-mt2 (make setup)")
+
+
+def our_library():
+    """The library this repository builds, or the file named by RIG_OUR_LIBRARY."""
+    path = pathlib.Path(os.environ.get("RIG_OUR_LIBRARY") or _target() / "release" / "libzookeeper_mt.so")
+    if not path.exists():
+        raise LibraryMissing(f"no {path}: build it first (make build)")
+    return path.resolve()
+
+
+def library(which):
+    """The file of "stock" or "ours"."""
+    if which not in LIBRARIES:
+        raise ValueError(f"a library is one of {LIBRARIES}, not {which!r}")
+    return stock_library() if which == "stock" else our_library()
+
+
+def link_directory(which):
+    """A directory in which libzookeeper_mt.so.2 (to run) and libzookeeper_mt.so (to link, -L) are that library."""
+    file = library(which)
+    directory = _target() / "rig" / which
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in (_SONAME, "libzookeeper_mt.so"):
+        link = directory / name
+        if link.is_symlink() and os.readlink(link) == str(file):
+            continue
+        # Tests run in parallel: replace in one step, never leave a moment without the link.
+        fresh = directory / f".{name}.{os.getpid()}"
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(file)
+        fresh.replace(link)
+    return directory
+
+
+def library_env(which, **extra):
+    """An environment in which a dynamic program loads that library; `extra` variables are added (None removes)."""
+    environment = dict(os.environ)
+    environment.pop("LD_PRELOAD", None)
+    environment["LD_LIBRARY_PATH"] = str(link_directory(which))
+    for name, value in extra.items():
+        if value is None:
+            environment.pop(name, None)
+        else:
+            environment[name] = str(value)
+    return environment
+
+
+def _mapped(pid):
+    """(path, inode) of each ZooKeeper C library in the process."""
+    found = []
+    for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+        fields = line.split(maxsplit=5)
+        if len(fields) == 6 and "libzookeeper" in fields[5].rsplit("/", 1)[-1]:
+            entry = (fields[5], int(fields[4]))
+            if entry not in found:
+                found.append(entry)
+    return found
+
+
+def loaded_library(pid, timeout=10.0):
+    """The path of the ZooKeeper library that process `pid` has mapped; waits until there is one.
+
+    Raises LibraryMissing if there is none after `timeout` seconds, or more than one.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        found = _mapped(pid)
+        if len(found) > 1:
+            raise LibraryMissing(f"process {pid} has two ZooKeeper libraries: {found}")
+        if found:
+            return found[0][0]
+        if time.monotonic() > deadline:
+            raise LibraryMissing(f"process {pid} has no ZooKeeper library mapped")
+        time.sleep(0.01)
+
+
+def assert_loaded(pid, which, timeout=10.0):
+    """Fail unless the process runs on that very file (compared by inode, so a link or a copy cannot deceive)."""
+    path = loaded_library(pid, timeout)
+    wanted = library(which)
+    inode = _mapped(pid)[0][1]
+    if inode != wanted.stat().st_ino:
+        raise AssertionError(f"process {pid} runs on {path}, not on {wanted} ({which})")
+    return path

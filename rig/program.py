@@ -1,0 +1,121 @@
+"""An interactive program on pipes: write a line, wait for what it answers."""
+
+import re
+import subprocess
+import threading
+import time
+
+from rig.process import spawn, terminate
+
+
+class NoAnswer(AssertionError):
+    """What was waited for did not come; the message carries the last lines that did."""
+
+
+class Program:
+    """Runs `command`, its output (stdout and stderr as one, or separate) gathered as lines while it runs.
+
+    `expect` continues after the line that the previous `expect` found, so a script reads like a conversation.
+    """
+
+    def __init__(self, command, env=None, cwd=None, merge=True):
+        self.command = [str(part) for part in command]
+        self.lines = []
+        self.errors = self.lines if merge else []
+        self._cursor = 0
+        self._grew = threading.Condition()
+        self._open = 1 if merge else 2
+        self.child = spawn(
+            self.command,
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merge else subprocess.PIPE,
+        )
+        self.pid = self.child.pid
+        self._readers = [threading.Thread(target=self._read, args=(self.child.stdout, self.lines), daemon=True)]
+        if not merge:
+            self._readers.append(
+                threading.Thread(target=self._read, args=(self.child.stderr, self.errors), daemon=True)
+            )
+        for reader in self._readers:
+            reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _read(self, stream, lines):
+        for raw in stream:
+            with self._grew:
+                lines.append(raw.decode("utf-8", "replace").rstrip("\n"))
+                self._grew.notify_all()
+        with self._grew:
+            self._open -= 1
+            self._grew.notify_all()
+
+    def send(self, line):
+        """Write one line to the program."""
+        self.child.stdin.write(line.encode() + b"\n")
+        self.child.stdin.flush()
+
+    def mark(self):
+        """Skip what has been written so far: the next `expect` sees only later lines."""
+        with self._grew:
+            self._cursor = len(self.lines)
+
+    def expect(self, pattern, timeout=20.0):
+        """The match of the first line, after those already consumed, in which `pattern` (a regex) is found."""
+        wanted = re.compile(pattern)
+        deadline = time.monotonic() + timeout
+        with self._grew:
+            while True:
+                while self._cursor < len(self.lines):
+                    match = wanted.search(self.lines[self._cursor])
+                    self._cursor += 1
+                    if match:
+                        return match
+                left = deadline - time.monotonic()
+                if left <= 0 or self._open == 0:
+                    why = "ended" if self._open == 0 else f"did not say so in {timeout:.0f} s"
+                    raise NoAnswer(f"{self.command[0]} {why}: {pattern!r}; last lines:\n" + self.tail())
+                self._grew.wait(left)
+
+    def tail(self, count=25):
+        """The last lines of the output, for messages."""
+        return "\n".join("    | " + line for line in self.lines[-count:])
+
+    def text(self):
+        """All of the output so far."""
+        return "\n".join(self.lines)
+
+    def finish(self, timeout=20.0):
+        """Close the program's input, wait for its end and return the exit status."""
+        self.child.stdin.close()
+        return self.wait(timeout)
+
+    def wait(self, timeout=20.0):
+        """Wait for the end and return the exit status (negative: the signal)."""
+        try:
+            status = self.child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise NoAnswer(f"{self.command[0]} did not end in {timeout:.0f} s; last lines:\n" + self.tail()) from None
+        for reader in self._readers:
+            reader.join(5)
+        return status
+
+    def close(self):
+        """End the program, if it still runs."""
+        try:
+            self.child.stdin.close()
+        except OSError:
+            pass
+        terminate(self.child, grace=2.0)
+        for reader in self._readers:
+            reader.join(5)
+        self.child.stdout.close()
+        if self.child.stderr:
+            self.child.stderr.close()
