@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# Installs, with apt, what is missing to build, test and measure. Running it again changes nothing and needs no network.
+#
+#   scripts/setup.sh [demo|test|all]    demo: what `make build` and `make demo` need (no Java)
+#                                       test: demo and what `make test` needs
+#                                       all:  test and what the experiments need (default)
+# Needs root, or sudo without a password; otherwise it names the packages and fails.
+set -euo pipefail
+
+demo=(
+  gcc            # the linker, and log_message.c
+  libc6-dev
+  make
+  python3        # the tests and experiments are Python on the standard library
+  util-linux     # setpriv, prlimit
+  binutils       # nm, readelf
+  libzookeeper-mt2  # Apache's library, which ours is compared with
+  zookeeper-bin     # cli_mt and load_gen, the unmodified programs
+)
+test=(
+  g++
+  libzookeeper-mt-dev   # Apache's headers
+  zookeeper             # the real server
+  libslf4j-java         # ... and its log
+  default-jre-headless
+  python3-dev
+  pkg-config
+  strace
+  valgrind
+)
+all=(
+  python3-matplotlib
+  python3-pip       # make test-servers
+  iproute2          # network namespaces, traffic control
+  nftables
+)
+
+profile=${1:-all}
+case $profile in
+  demo) wanted=("${demo[@]}") ;;
+  test) wanted=("${demo[@]}" "${test[@]}") ;;
+  all) wanted=("${demo[@]}" "${test[@]}" "${all[@]}") ;;
+  *) echo "usage: $0 [demo|test|all]" >&2; exit 2 ;;
+esac
+
+missing_packages() {
+  local package status
+  for package in "${wanted[@]}"; do
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$status" = installed ] || echo "$package"
+  done
+}
+
+lacking_rust() {
+  command -v cargo >/dev/null && return 1
+  echo "setup: no cargo: install the Rust toolchain (https://rustup.rs), then run this again" >&2
+}
+
+if ! command -v dpkg-query >/dev/null; then
+  echo "setup: this is not a Debian system; install by hand what these packages hold: ${wanted[*]}" >&2
+  exit 1
+fi
+
+mapfile -t missing < <(missing_packages)
+if [ ${#missing[@]} -eq 0 ]; then
+  lacking_rust && exit 1
+  echo "setup: everything for '$profile' is installed"
+  exit 0
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+    as_root=(sudo -n)
+  else
+    echo "setup: missing packages: ${missing[*]}" >&2
+    echo "setup: run as root:  apt-get install --no-install-recommends ${missing[*]}" >&2
+    exit 1
+  fi
+fi
+
+apt() {
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@"
+}
+
+echo "setup: installing ${missing[*]}"
+# The lists may be absent or old; fetching them takes time, so only when the packages cannot be had without.
+if ! apt install -y --no-install-recommends "${missing[@]}"; then
+  for attempt in 1 2 3; do
+    apt update && break
+    [ "$attempt" = 3 ] || sleep 5
+  done
+  apt install -y --no-install-recommends "${missing[@]}"
+fi
+
+mapfile -t missing < <(missing_packages)
+if [ ${#missing[@]} -ne 0 ]; then
+  echo "setup: still missing: ${missing[*]}" >&2
+  exit 1
+fi
+lacking_rust && exit 1
+echo "setup: done"
