@@ -51,9 +51,18 @@ missing_packages() {
   done
 }
 
-lacking_rust() {
-  command -v cargo >/dev/null && return 1
-  echo "setup: no cargo: install the Rust toolchain (https://rustup.rs), then run this again" >&2
+check_rust() {
+  if ! command -v cargo >/dev/null; then
+    echo "setup: no cargo: install the Rust toolchain (https://rustup.rs), then run this again" >&2
+    exit 1
+  fi
+  [ "$profile" = demo ] && return
+  # A minimal toolchain lacks the two tools of `make lint`.
+  cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return
+  if ! rustup component add rustfmt clippy; then
+    echo "setup: no rustfmt or clippy: add them to the Rust toolchain" >&2
+    exit 1
+  fi
 }
 
 if ! command -v dpkg-query >/dev/null; then
@@ -63,7 +72,7 @@ fi
 
 mapfile -t missing < <(missing_packages)
 if [ ${#missing[@]} -eq 0 ]; then
-  lacking_rust && exit 1
+  check_rust
   echo "setup: everything for '$profile' is installed"
   exit 0
 fi
@@ -98,5 +107,5 @@ if [ ${#missing[@]} -ne 0 ]; then
   echo "setup: still missing: ${missing[*]}" >&2
   exit 1
 fi
-lacking_rust && exit 1
+check_rust
 echo "setup: done"

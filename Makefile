@@ -1,0 +1,85 @@
+# The only front door: what CI runs is a target here, and nothing is CI-only. `make help` lists them.
+# A fresh Debian 12 needs git, make, the Rust toolchain and a network; the rest is installed by `make setup`.
+
+CARGO   ?= cargo
+PYTHON3 ?= /usr/bin/python3
+# The interpreter that python-compat builds the module for.
+PYTHON  ?= $(PYTHON3)
+# Further arguments for the script behind a target: make ctest ARGS='--only watches*'
+ARGS    ?=
+
+# The stages of `make test`, in order. What everything needs comes first, then the quick ones.
+STAGES = setup-test build lint abi headers unit ctest programs python-compat demo
+
+export PYTHONDONTWRITEBYTECODE = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test setup-demo build lint unit abi headers ctest programs python-compat demo test \
+        test-servers herd herd-sim bench clean distclean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install with apt everything any target needs (idempotent)
+	scripts/setup.sh all
+
+setup-test:
+	scripts/setup.sh test
+
+setup-demo:
+	scripts/setup.sh demo
+
+build: ## the library, target/release/libzookeeper_mt.so, and the simulated server
+	$(CARGO) build --release --workspace
+
+lint: ## formatting and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+unit: ## the tests of the Rust crates, virtual-time scenarios included
+	$(CARGO) test --workspace
+
+abi: build ## the exported symbols against the list of 3.8.0
+	scripts/abi.sh $(ARGS)
+
+headers: build ## our headers: current, agreeing with Apache's, struct layouts
+	scripts/headers.sh $(ARGS)
+
+ctest: build ## C programs on Debian's library and ours, same output
+	$(PYTHON3) ctest/run.py $(ARGS)
+
+programs: build ## Debian's cli_mt and load_gen, unmodified, on real servers that are killed and restarted
+	$(PYTHON3) ctest/programs/run.py $(ARGS)
+
+python-compat: build ## the zookeeper module for PYTHON= (default: Debian's python3), built and tested
+	$(PYTHON3) python-compat/run.py --python $(PYTHON) $(ARGS)
+
+demo: setup-demo ## servers go away and come back: stock and ours side by side (no Java)
+	$(CARGO) build --release --workspace
+	$(PYTHON3) ctest/demo/run.py $(ARGS)
+
+test: ## all stages above that check something, one after the other, with a summary
+	@scripts/stages.sh $(STAGES)
+
+test-servers: build ## our library against real servers of other versions (downloads them)
+	scripts/setup.sh all
+	$(PYTHON3) ctest/programs/servers.py $(ARGS)
+
+herd: build ## the 2010 outage on a real ensemble, with stock and with ours
+	scripts/setup.sh all
+	$(PYTHON3) herd/run.py $(ARGS)
+
+herd-sim: ## the reconnect policy with up to 500,000 clients in virtual time
+	scripts/herd-sim.sh $(ARGS)
+
+bench: build ## the benchmark of the public API: stock, stock tuned, ours
+	scripts/setup.sh all
+	$(PYTHON3) bench/run.py $(ARGS)
+
+clean: ## remove what was built
+	$(CARGO) clean
+	rm -rf bench/out herd/out
+	find . -name __pycache__ -not -path './target/*' -prune -exec rm -rf {} +
+
+distclean: clean ## clean, and the downloads too
+	rm -rf .cache
