@@ -1,5 +1,10 @@
-//! Link settings of the cdylib, the one C file, and what is derived from the sources: layout assertions.
+//! Link settings of the cdylib, the one C file, and what is derived from the sources: layout assertions and C headers.
+//!
+//! The headers are made in `OUT_DIR`; with `CALMKEEPER_WRITE_HEADERS` set (`scripts/headers.sh --write`) also in include/zookeeper, where
+//! they are checked in. tests/headers.rs proves that the two are the same.
 #![allow(clippy::expect_used, clippy::panic, reason = "a build that cannot be done has to stop")]
+#[path = "build/headers.rs"]
+mod headers;
 #[path = "build/layout.rs"]
 mod layout;
 
@@ -10,12 +15,18 @@ fn main() {
     link();
     log_message();
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let facts = "abi/layout-3.8.0.tsv";
-    println!("cargo:rerun-if-changed={facts}");
-    let facts = fs::read_to_string(facts).expect("the layout facts are readable");
+    let facts = fs::read_to_string("abi/layout-3.8.0.tsv").expect("the layout facts are readable");
     fs::write(out.join("layout.rs"), layout::assertions(&facts)).expect("OUT_DIR is writable");
-    println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=build");
+    let checked_in = env::var_os("CALMKEEPER_WRITE_HEADERS").map(|_| PathBuf::from("include/zookeeper"));
+    for (name, text) in headers::render(&facts, &out) {
+        for folder in [Some(&out), checked_in.as_ref()].into_iter().flatten() {
+            fs::write(folder.join(name), &text).expect("the folder of the headers is writable");
+        }
+    }
+    println!("cargo:rerun-if-env-changed=CALMKEEPER_WRITE_HEADERS");
+    for input in ["build.rs", "build", "abi/layout-3.8.0.tsv", "src/ffi", "include/templates"] {
+        println!("cargo:rerun-if-changed={input}");
+    }
 }
 
 /// How the shared library is linked. Not `-Bsymbolic`: it would split `logLevel` from a program's copy of it. What is
@@ -35,7 +46,10 @@ fn link() {
 
 /// The variadic function that Rust cannot define.
 fn log_message() {
-    let source = "src/ffi/log_message.c";
-    println!("cargo:rerun-if-changed={source}");
-    cc::Build::new().file(source).std("c11").warnings(true).extra_warnings(true).compile("calmkeeper_log_message");
+    cc::Build::new()
+        .file("src/ffi/log_message.c")
+        .std("c11")
+        .warnings(true)
+        .extra_warnings(true)
+        .compile("calmkeeper_log_message");
 }

@@ -2,8 +2,9 @@
 # The gate of the binary interface: compares what the shared library exports with the lists under abi/, and how it is
 # linked with what a drop-in must be. Prints every difference and "N of N"; fails unless there is none.
 #
-# usage: abi.sh [LIBRARY]      check LIBRARY (default: the release build's)
-#        abi.sh --self-test    prove that each kind of difference is noticed
+# usage: abi.sh                prove that each kind of difference is noticed, then check the release build's library
+#        abi.sh LIBRARY        check LIBRARY
+#        abi.sh --self-test    the proof only
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -94,6 +95,7 @@ check() {
 self_test() {
     work=$(mktemp -d)
     trap 'rm -r "$work"' EXIT
+    [ -s "$stock_list" ] || return 2
     cat "$stock_list" "$additions_list" | awk -F '\t' '
         /^#/ || NF == 0 { next }
         $2 == "T" { print "void " $1 "(void) { }"; next }
@@ -140,10 +142,15 @@ self_test() {
     printf '{ global: *; };' >"$work/none.map"
     printf 'CALM_1 { global: *; };' >"$work/versions.map"
     faulty versions '^linkage  defines symbol versions' '' "-Wl,--version-script=$work/versions.map"
-    [ "$failures" = 0 ] && echo 'self-test: every kind of difference is noticed'
+    [ "$failures" = 0 ] || return 1
+    echo 'self-test: every kind of difference is noticed'
 }
 
 case ${1-} in
+'')
+    self_test
+    check "${CARGO_TARGET_DIR-target}/release/libzookeeper_mt.so"
+    ;;
 --self-test) self_test ;;
-*) check "${1-${CARGO_TARGET_DIR-target}/release/libzookeeper_mt.so}" ;;
+*) check "$1" ;;
 esac

@@ -123,7 +123,7 @@ pub static ZOO_SESSION_EVENT: c_int = -1;
 pub static ZOO_NOTWATCHING_EVENT: c_int = -2;
 
 /// The most detailed log level that is written: a `ZooLogLevel`, or 0 for none. Programs set it by
-/// `zoo_set_debug_level` or directly, and the `LOG_*` macros of zookeeper_log.h read it inside the program.
+/// `zoo_set_debug_level` or directly, and the `LOG_*` macros of `zookeeper_log.h` read it inside the program.
 #[unsafe(no_mangle)]
 pub static logLevel: AtomicU32 = AtomicU32::new(INITIAL_LOG_LEVEL);
 

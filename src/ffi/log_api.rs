@@ -1,4 +1,5 @@
 //! The logging functions of the C interface. Owns their arguments; lines are `logging`'s and sinks `log_sink`'s.
+#![allow(clippy::missing_safety_doc, reason = "one contract for all calls is at the top of `ffi`")]
 use super::constants::logLevel;
 use super::log_sink;
 use super::types::{ZooLogLevel, log_callback_fn};
@@ -35,7 +36,7 @@ unsafe extern "C" {
 }
 
 /// Writes a line whatever the level: `log_message(callback, level, line, function, format, ...)`. The macros `LOG_ERROR` to
-/// `LOG_DEBUG` of zookeeper_log.h call it from the program. Variadic, so it only jumps to where the arguments are understood.
+/// `LOG_DEBUG` of `zookeeper_log.h` call it from the program. Variadic, so it only jumps to where the arguments are understood.
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 pub unsafe extern "C" fn log_message() {

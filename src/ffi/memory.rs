@@ -5,6 +5,8 @@
 //! checked by the compiler to be complete. As with Apache's library a freed pointer becomes null while counts and lengths
 //! stay, so that freeing twice does no harm. Null arguments are skipped, where Apache's library would crash.
 #![allow(non_snake_case, reason = "the names are the C interface's")]
+#![allow(clippy::missing_safety_doc, reason = "one contract for all calls is at the top of `ffi`")]
+#![allow(clippy::wildcard_imports, reason = "nearly all of the types are needed")]
 use super::types::*;
 use libc::{c_char, c_int};
 use std::ptr::null_mut;

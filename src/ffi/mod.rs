@@ -1,5 +1,6 @@
 //! The C interface.
 pub mod constants;
+pub mod library_api;
 pub mod log_api;
 pub(crate) mod log_sink;
 pub mod memory;

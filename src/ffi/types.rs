@@ -146,3 +146,75 @@ pub struct zoo_op_result {
     pub stat: *mut Stat,
 }
 pub type zoo_op_result_t = zoo_op_result;
+
+/// What calls return, and completions get as `rc`. Numbers from -1 to -99 are the library's own, those from -101 the servers'.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ZOO_ERRORS {
+    /// Success.
+    ZOK = 0,
+    /// Never returned; marks the range of system and server-side errors.
+    ZSYSTEMERROR = -1,
+    /// The library found its own state contradictory.
+    ZRUNTIMEINCONSISTENCY = -2,
+    /// The server found a data inconsistency.
+    ZDATAINCONSISTENCY = -3,
+    /// The connection to the server was lost before the answer came; the operation may or may not have happened.
+    ZCONNECTIONLOSS = -4,
+    /// A message could not be encoded or decoded.
+    ZMARSHALLINGERROR = -5,
+    /// The operation is not implemented.
+    ZUNIMPLEMENTED = -6,
+    /// No answer within two thirds of the session timeout.
+    ZOPERATIONTIMEOUT = -7,
+    /// The arguments are not valid.
+    ZBADARGUMENTS = -8,
+    /// The handle is not in a state for this call.
+    ZINVALIDSTATE = -9,
+    /// No quorum of the new configuration is connected.
+    ZNEWCONFIGNOQUORUM = -13,
+    /// A reconfiguration is in progress already.
+    ZRECONFIGINPROGRESS = -14,
+    /// The TLS connection failed.
+    ZSSLCONNECTIONERROR = -15,
+    /// Marks the range of errors the server returns for an operation.
+    ZAPIERROR = -100,
+    /// The node does not exist.
+    ZNONODE = -101,
+    /// The session has not the permission.
+    ZNOAUTH = -102,
+    /// The node's version is not the one that was asked for.
+    ZBADVERSION = -103,
+    /// An ephemeral node may not have children.
+    ZNOCHILDRENFOREPHEMERALS = -108,
+    /// The node exists already.
+    ZNODEEXISTS = -110,
+    /// The node has children.
+    ZNOTEMPTY = -111,
+    /// The server has expired the session.
+    ZSESSIONEXPIRED = -112,
+    /// The callback is not valid.
+    ZINVALIDCALLBACK = -113,
+    /// The ACL is not valid.
+    ZINVALIDACL = -114,
+    /// Authentication failed.
+    ZAUTHFAILED = -115,
+    /// The handle is being closed.
+    ZCLOSING = -116,
+    /// There is nothing to read.
+    ZNOTHING = -117,
+    /// The session moved to another server, so the operation was ignored.
+    ZSESSIONMOVED = -118,
+    /// A read-only server got a request that changes state.
+    ZNOTREADONLY = -119,
+    /// The operation would need an ephemeral node on a local session.
+    ZEPHEMERALONLOCALSESSION = -120,
+    /// No such watcher is registered.
+    ZNOWATCHER = -121,
+    /// Dynamic reconfiguration is switched off.
+    ZRECONFIGDISABLED = -123,
+    /// The session lacks SASL authentication that the server demands.
+    ZSESSIONCLOSEDREQUIRESASLAUTH = -124,
+    /// The server throttled the operation.
+    ZTHROTTLEDOP = -127,
+}

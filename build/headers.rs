@@ -1,0 +1,225 @@
+//! Makes the C headers: cbindgen turns the types, symbols and functions of src/ffi into C, and the templates of
+//! include/templates give them their order, their conditions, the text on the calls, and what Rust has no words for.
+//!
+//! In a template a line `@doc NAME` becomes the declaration of NAME with the text it has in Rust, `@ NAME` the
+//! declaration alone, and `@records` all records of zookeeper.jute.h with their functions.
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub(crate) const HEADERS: [&str; 6] =
+    ["zookeeper.h", "zookeeper.jute.h", "zookeeper_log.h", "zookeeper_version.h", "proto.h", "recordio.h"];
+
+/// Exported, but not for programs: what only Apache's own test programs use, and what a template spells out itself.
+const NOT_IN_TEMPLATES: [&str; 5] =
+    ["zoo_create2_op_init", "zoo_lock_auth", "zoo_unlock_auth", "log_message", "logLevel"];
+
+/// One C declaration.
+#[derive(Clone)]
+struct Item {
+    text: String,
+    declaration: String,
+}
+
+/// The finished headers, by name. `facts` is abi/layout-3.8.0.tsv, whose order of records is kept. What goes wrong ends up
+/// as `#error` in a header, so that tests/headers.rs fails and rustc still gets to say what is wrong with a source.
+pub(crate) fn render(facts: &str, scratch: &Path) -> Vec<(&'static str, String)> {
+    let records: Vec<_> = records(facts);
+    let items = match cbindgen(&records, scratch) {
+        Ok(c) => items(&c),
+        Err(error) => return HEADERS.map(|name| (name, format!("#error cbindgen: {error}\n"))).into(),
+    };
+    let mut used = BTreeSet::new();
+    let mut headers = HEADERS.map(|name| {
+        let path = format!("include/templates/{name}");
+        let template = fs::read_to_string(&path).expect("the template is readable");
+        (name, fill(&path, &template, &items, &records, &mut used))
+    });
+    for (name, item) in &items {
+        let exported = item.declaration.starts_with("ZOOAPI ") || item.declaration.starts_with("extern ");
+        let hidden = NOT_IN_TEMPLATES.contains(&name.as_str()) || name.starts_with("calmkeeper_");
+        if exported && !hidden && !used.contains(name) {
+            headers[0].1 += &["#error ", name, " is exported, but no template declares it\n"].concat();
+        }
+    }
+    headers.into()
+}
+
+/// The records of zookeeper.jute.h, in its order.
+fn records(facts: &str) -> Vec<String> {
+    let structs = facts.lines().filter_map(|row| row.strip_prefix("struct ")?.split_once("\t-\t"));
+    let others = ["buffer", "iarchive", "oarchive"];
+    structs.map(|(name, _)| name.to_owned()).filter(|name| !others.contains(&name.as_str())).collect()
+}
+
+/// What cbindgen makes of src/ffi.
+fn cbindgen(records: &[String], scratch: &Path) -> Result<String, cbindgen::Error> {
+    let mut config = cbindgen::Config {
+        language: cbindgen::Language::C,
+        style: cbindgen::Style::Tag,
+        no_includes: true,
+        line_length: 116,
+        tab_width: 4,
+        documentation_style: cbindgen::DocumentationStyle::Doxy,
+        ..cbindgen::Config::default()
+    };
+    config.function.prefix = Some("ZOOAPI".to_owned());
+    config.export.include = records.to_vec();
+    config.export.include.push("ZOO_ERRORS".to_owned());
+    // The C library's own structs keep their tags.
+    for tag in ["sockaddr", "timeval"] {
+        config.export.rename.insert(tag.to_owned(), format!("struct {tag}"));
+    }
+    let sources = sources();
+    let defined: String = sources.iter().map(|path| fs::read_to_string(path).expect("a source is readable")).collect();
+    let builder = sources.iter().fold(cbindgen::Builder::new().with_config(config), cbindgen::Builder::with_src);
+    let mut c = Vec::new();
+    builder.with_src(pending(&defined, scratch)).generate()?.write(&mut c);
+    Ok(String::from_utf8(c).expect("cbindgen writes UTF-8"))
+}
+
+/// The Rust files of src/ffi, in a fixed order.
+pub(crate) fn sources() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::from("src/ffi")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("src/ffi is readable") {
+            let path = entry.expect("src/ffi is readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A file with the declarations of include/templates/pending.rs that src/ffi does not define.
+fn pending(defined: &str, scratch: &Path) -> PathBuf {
+    let declared = fs::read_to_string("include/templates/pending.rs").expect("the declarations are readable");
+    let lines = declared.lines().filter(|line| {
+        let name = line.trim().strip_prefix("fn ").and_then(|rest| rest.split_once('('));
+        name.is_none_or(|(name, _)| !defined.contains(&format!("fn {name}(")))
+    });
+    let path = scratch.join("pending.rs");
+    fs::write(&path, lines.collect::<Vec<_>>().join("\n")).expect("OUT_DIR is writable");
+    path
+}
+
+/// Cuts C into its declarations, by the name each declares.
+fn items(c: &str) -> BTreeMap<String, Item> {
+    let mut items = BTreeMap::new();
+    let (mut text, mut declaration, mut in_comment, mut depth) = (String::new(), String::new(), false, 0);
+    for line in c.lines() {
+        if declaration.is_empty() && (in_comment || line.starts_with("/*")) {
+            in_comment = !line.ends_with("*/");
+            text += line;
+            text += "\n";
+        } else if !line.is_empty() {
+            declaration += line;
+            declaration += "\n";
+            depth += line.matches(['{', '(']).count();
+            depth -= line.matches(['}', ')']).count();
+            if depth == 0 && line.ends_with(';') {
+                let declaration = tidy_declaration(&std::mem::take(&mut declaration));
+                let text = tidy_text(&std::mem::take(&mut text));
+                items.insert(declared_name(&declaration), Item { text, declaration });
+            }
+        }
+    }
+    assert!(declaration.is_empty(), "a declaration does not end: {declaration}");
+    items
+}
+
+/// C89 knows no comma after the last of an enum, and texts of one line need only one.
+fn tidy_declaration(declaration: &str) -> String {
+    let mut tidy = String::new();
+    let mut rest = declaration;
+    while let Some((before, comment)) = rest.split_once("    /**\n") {
+        let (comment, after) = comment.split_once("*/\n").expect("comments end");
+        tidy += before;
+        tidy += "    ";
+        tidy += &tidy_text(&format!("/**\n{}*/\n", comment.replace("\n    ", "\n").trim_start()));
+        rest = after;
+    }
+    tidy += rest;
+    tidy.replace("ZOOAPI\n", "ZOOAPI ").replace(",\n};", "\n};")
+}
+
+fn tidy_text(comment: &str) -> String {
+    let lines: Vec<_> = comment.lines().collect();
+    match lines[..] {
+        ["/**", text, _] => format!("/** {} */\n", text.trim_start_matches([' ', '*'])),
+        _ => comment.to_owned(),
+    }
+}
+
+/// The name that a declaration of cbindgen's declares.
+fn declared_name(declaration: &str) -> String {
+    let word = |text: &str| {
+        text.trim_end_matches([';', '\n', ' '])
+            .rsplit(|c: char| !c.is_alphanumeric() && c != '_')
+            .next()
+            .map(str::to_owned)
+    };
+    let head = match declaration.split_once("(*") {
+        // `typedef void (*name)(...)`, or a function pointer among arguments
+        Some((before, rest)) if !before.contains('(') => rest.split_once(')').map_or(rest, |(name, _)| name),
+        _ => declaration.split(['(', '{']).next().unwrap_or_default(),
+    };
+    word(head).expect("split yields at least one part")
+}
+
+fn fill(
+    path: &str,
+    template: &str,
+    items: &BTreeMap<String, Item>,
+    records: &[String],
+    used: &mut BTreeSet<String>,
+) -> String {
+    // zookeeper.h defines the mark; what it includes has to do without.
+    let unmarked = path.ends_with("recordio.h") || path.ends_with("jute.h");
+    let mut header = String::from("/* Generated: see include/templates. Calmkeeper, Apache License 2.0. */\n");
+    let mut take = |name: &str| {
+        used.insert(name.to_owned());
+        let missing = || Item { text: String::new(), declaration: format!("#error {path}: src/ffi has no {name}\n") };
+        items.get(name).cloned().unwrap_or_else(missing)
+    };
+    for line in template.lines() {
+        if line == "@records" {
+            header += &records.iter().map(|name| record(&take(name), name)).collect::<Vec<_>>().join("\n");
+        } else if let Some(name) = line.strip_prefix("@doc ") {
+            let item = take(name);
+            header += &item.text;
+            header += &exported(&item.declaration);
+        } else if let Some(name) = line.strip_prefix("@ ") {
+            header += &exported(&take(name).declaration);
+        } else {
+            header += line;
+            header += "\n";
+        }
+    }
+    if unmarked { header.replace("ZOOAPI ", "") } else { header }
+}
+
+/// Declarations that cbindgen writes for symbols and not yet defined functions lack the mark of what is exported.
+fn exported(declaration: &str) -> String {
+    let Some(rest) = declaration.strip_prefix("extern ") else { return declaration.to_owned() };
+    if rest.contains('(') { format!("ZOOAPI {}", rest.replace("\n ", "\n  ")) } else { format!("extern ZOOAPI {rest}") }
+}
+
+/// A record with the functions that each one has. src/ffi/memory.rs makes them by macro, so cbindgen does not see them.
+fn record(item: &Item, name: &str) -> String {
+    let is_list = name.ends_with("_vector");
+    let result = if is_list { "int" } else { "void" };
+    let allocate =
+        if is_list { format!("ZOOAPI int allocate_{name}(struct {name} *v, int32_t len);\n") } else { String::new() };
+    format!(
+        "{}{}int serialize_{name}(struct oarchive *out, const char *tag, struct {name} *v);\n\
+         int deserialize_{name}(struct iarchive *in, const char *tag, struct {name} *v);\n\
+         {allocate}ZOOAPI {result} deallocate_{name}(struct {name} *v);\n",
+        item.text, item.declaration
+    )
+}

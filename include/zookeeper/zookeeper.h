@@ -1,0 +1,992 @@
+/* Generated: see include/templates. Calmkeeper, Apache License 2.0. */
+/*
+ * zookeeper.h - the C interface to ZooKeeper.
+ *
+ * The interface is that of Apache ZooKeeper 3.8.0's multi-threaded C library, libzookeeper_mt; programs written for it
+ * compile and run unchanged. Define THREADED before the include to see the synchronous calls; without it the header shows
+ * zookeeper_interest() and zookeeper_process() instead. The library has all of them either way.
+ *
+ * What holds for all calls, unless their own text says otherwise:
+ *
+ * Paths      are absolute, C strings in UTF-8, with parts between single slashes; no part is "." or "..", none ends with a
+ *            slash, and bytes 0x01 to 0x1e are not allowed. When the handle's host list has a chroot, paths are below it
+ *            and results come without it.
+ * Units      are bytes and milliseconds. Versions are counts of changes; -1 stands for any version.
+ * Results    are ZOK (0) or a negative number of enum ZOO_ERRORS; zerror() names it. Every call may return
+ *            ZBADARGUMENTS   for a null handle or path, an invalid path, or another argument out of range;
+ *            ZINVALIDSTATE   when the session has ended (expired, refused, being closed) or the process was forked;
+ *            ZMARSHALLINGERROR when a request cannot be built, as for want of memory.
+ *            What a server or the connection can add to them:
+ *            ZCONNECTIONLOSS the connection broke before the answer came: the operation may or may not have happened;
+ *            ZOPERATIONTIMEOUT the connection was given up because nothing had come for two thirds of the session timeout;
+ *            ZSESSIONEXPIRED, ZAUTHFAILED, ZCLOSING  the session ended first;
+ *            ZNOAUTH         the session lacks the permission;
+ *            ZNOTREADONLY    a write, and the server is in read-only mode;
+ *            ZTHROTTLEDOP    the server is overloaded and did not do it.
+ * Waiting    Calls issued while there is no connection wait for one and fail with the first attempt that fails.
+ * Threads    Any number of threads may use a handle. Callbacks of a handle run one at a time on a thread of the library, in
+ *            the order of the answers and events; they may call the library, also synchronously. The strings, lists and
+ *            status passed to a callback are valid until it returns.
+ * Watches    fire once: after the event, read again to leave a new one. They survive reconnects. The same function with
+ *            the same context on the same path is one watch. The calls with `watch` leave the handle's own watcher if it
+ *            is not 0; those with `watcher` and `watcherCtx` leave that function, none if it is null.
+ * Callbacks  An asynchronous call that returns ZOK calls its completion exactly once, with one of the codes above or of
+ *            its own; one that returns an error never calls it. A null completion discards the answer.
+ */
+#ifndef ZOOKEEPER_H_
+#define ZOOKEEPER_H_
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#ifdef HAVE_OPENSSL_H
+#include <openssl/ossl_typ.h>
+#endif
+#ifdef HAVE_CYRUS_SASL_H
+#include <sasl/sasl.h>
+#endif
+
+#include "proto.h"
+#include "zookeeper_version.h"
+#include "recordio.h"
+#include "zookeeper.jute.h"
+
+/** Marks what the library exports. Nothing on the systems this library is for. */
+#ifndef ZOOAPI
+#define ZOOAPI
+#endif
+
+/** What calls return, and completions get as `rc`. Numbers from -1 to -99 are the library's own, those from -101 the servers'. */
+enum ZOO_ERRORS {
+    /** Success. */
+    ZOK = 0,
+    /** Never returned; marks the range of system and server-side errors. */
+    ZSYSTEMERROR = -1,
+    /** The library found its own state contradictory. */
+    ZRUNTIMEINCONSISTENCY = -2,
+    /** The server found a data inconsistency. */
+    ZDATAINCONSISTENCY = -3,
+    /** The connection to the server was lost before the answer came; the operation may or may not have happened. */
+    ZCONNECTIONLOSS = -4,
+    /** A message could not be encoded or decoded. */
+    ZMARSHALLINGERROR = -5,
+    /** The operation is not implemented. */
+    ZUNIMPLEMENTED = -6,
+    /** No answer within two thirds of the session timeout. */
+    ZOPERATIONTIMEOUT = -7,
+    /** The arguments are not valid. */
+    ZBADARGUMENTS = -8,
+    /** The handle is not in a state for this call. */
+    ZINVALIDSTATE = -9,
+    /** No quorum of the new configuration is connected. */
+    ZNEWCONFIGNOQUORUM = -13,
+    /** A reconfiguration is in progress already. */
+    ZRECONFIGINPROGRESS = -14,
+    /** The TLS connection failed. */
+    ZSSLCONNECTIONERROR = -15,
+    /** Marks the range of errors the server returns for an operation. */
+    ZAPIERROR = -100,
+    /** The node does not exist. */
+    ZNONODE = -101,
+    /** The session has not the permission. */
+    ZNOAUTH = -102,
+    /** The node's version is not the one that was asked for. */
+    ZBADVERSION = -103,
+    /** An ephemeral node may not have children. */
+    ZNOCHILDRENFOREPHEMERALS = -108,
+    /** The node exists already. */
+    ZNODEEXISTS = -110,
+    /** The node has children. */
+    ZNOTEMPTY = -111,
+    /** The server has expired the session. */
+    ZSESSIONEXPIRED = -112,
+    /** The callback is not valid. */
+    ZINVALIDCALLBACK = -113,
+    /** The ACL is not valid. */
+    ZINVALIDACL = -114,
+    /** Authentication failed. */
+    ZAUTHFAILED = -115,
+    /** The handle is being closed. */
+    ZCLOSING = -116,
+    /** There is nothing to read. */
+    ZNOTHING = -117,
+    /** The session moved to another server, so the operation was ignored. */
+    ZSESSIONMOVED = -118,
+    /** A read-only server got a request that changes state. */
+    ZNOTREADONLY = -119,
+    /** The operation would need an ephemeral node on a local session. */
+    ZEPHEMERALONLOCALSESSION = -120,
+    /** No such watcher is registered. */
+    ZNOWATCHER = -121,
+    /** Dynamic reconfiguration is switched off. */
+    ZRECONFIGDISABLED = -123,
+    /** The session lacks SASL authentication that the server demands. */
+    ZSESSIONCLOSEDREQUIRESASLAUTH = -124,
+    /** The server throttled the operation. */
+    ZTHROTTLEDOP = -127
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** How much is logged: each level includes those before it. */
+typedef enum {
+    ZOO_LOG_LEVEL_ERROR = 1,
+    ZOO_LOG_LEVEL_WARN = 2,
+    ZOO_LOG_LEVEL_INFO = 3,
+    ZOO_LOG_LEVEL_DEBUG = 4
+} ZooLogLevel;
+
+/*
+ * Access control
+ */
+
+/** Permission to read a node's data and list its children. */
+extern ZOOAPI const int ZOO_PERM_READ;
+/** Permission to change a node's data. */
+extern ZOOAPI const int ZOO_PERM_WRITE;
+/** Permission to create children of a node. */
+extern ZOOAPI const int ZOO_PERM_CREATE;
+/** Permission to delete children of a node. */
+extern ZOOAPI const int ZOO_PERM_DELETE;
+/** Permission to change a node's access control list. */
+extern ZOOAPI const int ZOO_PERM_ADMIN;
+/** All five permissions. */
+extern ZOOAPI const int ZOO_PERM_ALL;
+/** Everybody: scheme `world`, id `anyone`. */
+extern ZOOAPI struct Id ZOO_ANYONE_ID_UNSAFE;
+/** Whoever the session has authenticated as, by any scheme; the server replaces it by those identities. */
+extern ZOOAPI struct Id ZOO_AUTH_IDS;
+/** Everybody may do everything. Not for nodes that matter. */
+extern ZOOAPI struct ACL_vector ZOO_OPEN_ACL_UNSAFE;
+/** Everybody may read. */
+extern ZOOAPI struct ACL_vector ZOO_READ_ACL_UNSAFE;
+/** Whoever creates the node may do everything; the session must have authenticated. */
+extern ZOOAPI struct ACL_vector ZOO_CREATOR_ALL_ACL;
+
+/*
+ * Create modes
+ */
+
+/** Create mode: the node stays until it is deleted. */
+extern ZOOAPI const int ZOO_PERSISTENT;
+/** Create mode: the server deletes the node when the session that created it ends. */
+extern ZOOAPI const int ZOO_EPHEMERAL;
+/** Create mode: persistent, and the server appends a ten-digit number that grows under the parent. */
+extern ZOOAPI const int ZOO_PERSISTENT_SEQUENTIAL;
+/** Create mode: ephemeral, with a number appended. */
+extern ZOOAPI const int ZOO_EPHEMERAL_SEQUENTIAL;
+/** Create mode: the server may delete the node some time after its last child has gone. */
+extern ZOOAPI const int ZOO_CONTAINER;
+/**
+ * Create mode: the server may delete the node once it has had no children and no change for its time to live. Servers
+ * take it only with `zookeeper.extendedTypesEnabled`.
+ */
+extern ZOOAPI const int ZOO_PERSISTENT_WITH_TTL;
+/** Create mode: with a time to live and a number appended. */
+extern ZOOAPI const int ZOO_PERSISTENT_SEQUENTIAL_WITH_TTL;
+/**
+ * Flag of the time when modes were flags: appends a number. The same as `ZOO_PERSISTENT_SEQUENTIAL`, and or-ed with
+ * `ZOO_EPHEMERAL` the same as `ZOO_EPHEMERAL_SEQUENTIAL`.
+ */
+extern ZOOAPI const int ZOO_SEQUENCE;
+
+/*
+ * States, as zoo_state() returns them and watchers get them
+ */
+
+/** State: the server has expired the session. Final; only `zookeeper_close` is left. */
+extern ZOOAPI const int ZOO_EXPIRED_SESSION_STATE;
+/** State: the server has refused the credentials. Final; only `zookeeper_close` is left. */
+extern ZOOAPI const int ZOO_AUTH_FAILED_STATE;
+/** State: a connection is being made. */
+extern ZOOAPI const int ZOO_CONNECTING_STATE;
+/** State: connected, and waiting for the server to confirm the session. */
+extern ZOOAPI const int ZOO_ASSOCIATING_STATE;
+/** State: the session is established. */
+extern ZOOAPI const int ZOO_CONNECTED_STATE;
+/** State: connected to a server that has lost its quorum and only answers reads. */
+extern ZOOAPI const int ZOO_READONLY_STATE;
+/** State: connected, and the TLS handshake is under way. */
+extern ZOOAPI const int ZOO_SSL_CONNECTING_STATE;
+/** State: no connection has been tried yet. */
+extern ZOOAPI const int ZOO_NOTCONNECTED_STATE;
+
+/*
+ * Events, as watchers get them
+ */
+
+/** Event: the node was created. Only a watch left by an exists call sees it. */
+extern ZOOAPI const int ZOO_CREATED_EVENT;
+/** Event: the node was deleted. */
+extern ZOOAPI const int ZOO_DELETED_EVENT;
+/** Event: the node's data was set. */
+extern ZOOAPI const int ZOO_CHANGED_EVENT;
+/** Event: a child was created or deleted. Only a watch left by a get-children call sees it. */
+extern ZOOAPI const int ZOO_CHILD_EVENT;
+/** Event: the state of the session changed. Every watcher sees it. */
+extern ZOOAPI const int ZOO_SESSION_EVENT;
+/** Event: the server gave the watch up. Servers of today never send it. */
+extern ZOOAPI const int ZOO_NOTWATCHING_EVENT;
+
+/** Where the ensemble's configuration is kept. A chroot does not apply to it. */
+#define ZOO_CONFIG_NODE "/zookeeper/config"
+
+/** Flag of zookeeper_init(): a server that has lost its quorum will do, until one that has not is found. */
+#define ZOO_READONLY 1
+
+/** Flag of zookeeper_init(): do not log the lines about the program's environment. */
+#define ZOO_NO_LOG_CLIENTENV 2
+
+/*
+ * Types
+ */
+
+/** A connection to an ensemble, with its session. Made by zookeeper_init(), ended by zookeeper_close(). */
+typedef struct _zhandle zhandle_t;
+
+/** The files of a TLS connection: what "ca,cert,key,password" names. */
+typedef struct _zcert {
+    char *certstr;
+    char *ca;
+    char *cert;
+    char *key;
+    char *passwd;
+} zcert_t;
+
+/** A socket and what TLS adds to it. The library does not hand any out. */
+typedef struct _zsock {
+    int sock;
+    zcert_t *cert;
+#ifdef HAVE_OPENSSL_H
+    SSL *ssl_sock;
+    SSL_CTX *ssl_ctx;
+#endif
+} zsock_t;
+
+/**
+ * What identifies a session, so that another connection or process can go on with it. All zero until the first connection.
+ * Whoever has it can take the session over.
+ */
+typedef struct {
+    int64_t client_id;
+    char passwd[16];
+} clientid_t;
+
+/** Told of session events (`path` "", `type` `ZOO_SESSION_EVENT`) and of changes to watched nodes. */
+typedef void (*watcher_fn)(zhandle_t *zh, int type, int state, const char *path, void *watcherCtx);
+
+/** Receives each log line, without the newline at its end, in place of the log stream. */
+typedef void (*log_callback_fn)(const char *message);
+
+/** Completion of a call that yields nothing but `rc`, one of `enum ZOO_ERRORS`. */
+typedef void (*void_completion_t)(int rc, const void *data);
+
+/** Completion of a call that yields a node's status. `stat` is null unless `rc` is `ZOK`. */
+typedef void (*stat_completion_t)(int rc, const struct Stat *stat, const void *data);
+
+/**
+ * Completion of a call that yields a node's data: `value_len` bytes, not NUL-terminated. A node without data gives a
+ * null `value` and `value_len` -1.
+ */
+typedef void (*data_completion_t)(int rc,
+                                  const char *value,
+                                  int value_len,
+                                  const struct Stat *stat,
+                                  const void *data);
+
+/** Completion of a call that yields a list of names. */
+typedef void (*strings_completion_t)(int rc, const struct String_vector *strings, const void *data);
+
+/** Completion of a call that yields a list of names and the parent's status. */
+typedef void (*strings_stat_completion_t)(int rc,
+                                          const struct String_vector *strings,
+                                          const struct Stat *stat,
+                                          const void *data);
+
+/** Completion of a call that yields a path. */
+typedef void (*string_completion_t)(int rc, const char *value, const void *data);
+
+/** Completion of a call that yields a path and the status of its node. */
+typedef void (*string_stat_completion_t)(int rc, const char *string, const struct Stat *stat, const void *data);
+
+/** Completion of a call that yields an access control list and the node's status. */
+typedef void (*acl_completion_t)(int rc, struct ACL_vector *acl, struct Stat *stat, const void *data);
+
+/*
+ * The handle
+ */
+
+/**
+ * Makes a handle and begins to connect, in the background. Returns at once with a handle that can be used: what is asked
+ * before there is a connection waits for it.
+ *
+ * host          "host:port,host:port,..." with an optional "/chroot" at the end. A host is a name, an IPv4 address or an
+ *               IPv6 address, which may stand in brackets. Each name may have several addresses. The order is shuffled,
+ *               see zoo_deterministic_conn_order().
+ * fn            the handle's watcher: told of session events, and of the nodes watched with `watch`. May be null.
+ * recv_timeout  the session timeout to ask for, in milliseconds; see zoo_recv_timeout() for what the server grants.
+ * clientid      null for a new session, or the zoo_client_id() of the one to go on with.
+ * context       for the watcher, as its `watcherCtx`, and for zoo_get_context().
+ * flags         0, or ZOO_READONLY and ZOO_NO_LOG_CLIENTENV or-ed.
+ *
+ * Returns null, with errno set, when it cannot: EINVAL for a host list that cannot be parsed, or the reason why none of its
+ * names could be resolved, ENOENT among them; ENOMEM or EAGAIN when memory or threads are short.
+ */
+ZOOAPI zhandle_t *zookeeper_init(const char *host,
+                                  watcher_fn fn,
+                                  int recv_timeout,
+                                  const clientid_t *clientid,
+                                  void *context,
+                                  int flags);
+
+/** zookeeper_init() whose log lines go to `log_callback` from the very first on. */
+ZOOAPI zhandle_t *zookeeper_init2(const char *host,
+                                   watcher_fn fn,
+                                   int recv_timeout,
+                                   const clientid_t *clientid,
+                                   void *context,
+                                   int flags,
+                                   log_callback_fn log_callback);
+
+#ifdef HAVE_OPENSSL_H
+/**
+ * zookeeper_init() over TLS; `cert` is "ca,cert,key,password", three files and an optional password. Declared for programs
+ * that know it; like Debian's build of Apache's library, this version does not export it.
+ */
+ZOOAPI zhandle_t *zookeeper_init_ssl(const char *host, const char *cert, watcher_fn fn, int recv_timeout,
+                                     const clientid_t *clientid, void *context, int flags);
+#endif
+
+/** Frees what a zsock_t holds. Declared for programs that know it; neither this library nor Apache's exports it. */
+ZOOAPI void close_zsock(zsock_t *zsock);
+
+#ifdef HAVE_CYRUS_SASL_H
+/** What a SASL exchange needs: service name, server's host name, mechanisms, and the callbacks that give the credentials. */
+typedef struct zoo_sasl_params {
+    const char *service;
+    const char *host;
+    const char *mechlist;
+    const sasl_callback_t *callbacks;
+} zoo_sasl_params_t;
+
+/** zookeeper_init2() with SASL. Declared for programs that know it; as with Debian's build it is not exported. */
+ZOOAPI zhandle_t *zookeeper_init_sasl(const char *host, watcher_fn fn, int recv_timeout, const clientid_t *clientid,
+                                      void *context, int flags, log_callback_fn log_callback,
+                                      zoo_sasl_params_t *sasl_params);
+
+/** Callbacks that answer with a user, a realm and a password read from a file. Not exported, as above. */
+ZOOAPI sasl_callback_t *zoo_sasl_make_basic_callbacks(const char *user, const char *realm, const char *password_file);
+#endif
+
+/**
+ * Ends the session and frees the handle, which must not be used any more. Ephemeral nodes of the session go. What is still
+ * pending is completed with ZCLOSING before the call returns; no callback comes after it. Waits at most a few seconds for
+ * the server. Within one of the handle's own callbacks it returns at once, and the handle goes when the callback has.
+ *
+ * Returns ZOK, also when the server could not be told; ZBADARGUMENTS for a null handle. In the child of a fork it frees the
+ * handle without touching the parent's session.
+ */
+ZOOAPI int zookeeper_close(zhandle_t *zh);
+
+/**
+ * The session's identity, for zookeeper_init() elsewhere. All zero until the first connection. It belongs to the handle and
+ * changes with it.
+ */
+ZOOAPI const clientid_t *zoo_client_id(zhandle_t *zh);
+
+/** The session timeout in milliseconds: what the server granted, or before that what was asked for. */
+ZOOAPI int zoo_recv_timeout(zhandle_t *zh);
+
+/** The context that was given to zookeeper_init() or zoo_set_context(). */
+ZOOAPI const void *zoo_get_context(zhandle_t *zh);
+
+/** Replaces the context, also for watches that were left with `watch` from now on. */
+ZOOAPI void zoo_set_context(zhandle_t *zh, void *context);
+
+/** Replaces the handle's watcher and returns the one before. */
+ZOOAPI watcher_fn zoo_set_watcher(zhandle_t *zh, watcher_fn newFn);
+
+/** One of the ZOO_*_STATE; 0 for a null handle and while a lost connection is not being tried again yet. */
+ZOOAPI int zoo_state(zhandle_t *zh);
+
+/**
+ * ZOK while the session can live on, however long it is without a connection; ZINVALIDSTATE once it has expired or was
+ * refused, when zookeeper_close() is all that is left to do.
+ */
+ZOOAPI int is_unrecoverable(zhandle_t *zh);
+
+/**
+ * The address of the server that the session is with. Writes it to `addr`, of `*addr_len` bytes, sets that to its length,
+ * and returns `addr`; null without an established session or when there is too little room.
+ */
+ZOOAPI struct sockaddr *zookeeper_get_connected_host(zhandle_t *zh, struct sockaddr *addr, socklen_t *addr_len);
+
+/** What an error code means, in a few words. Positive numbers are taken for errno's. The text is not to be freed. */
+ZOOAPI const char *zerror(int c);
+
+/*
+ * The list of servers
+ */
+
+/**
+ * Replaces the list of servers; the form is zookeeper_init()'s, without a chroot. When the server in use is not on the new
+ * list the handle moves to one that is; when the list has grown or shrunk some handles move, so that all clients together
+ * spread evenly. Nothing happens when the servers are the same.
+ *
+ * Returns ZOK, or ZBADARGUMENTS for a list that cannot be used, which changes nothing.
+ */
+ZOOAPI int zoo_set_servers(zhandle_t *zh, const char *hosts);
+
+/**
+ * At most how often names are looked up again: -1 never while connected, 0 (the beginning) as often as the library sees
+ * fit, else a number of milliseconds. Numeric addresses are never looked up, and look-ups never hold up the connection.
+ *
+ * Returns ZOK, or ZBADARGUMENTS below -1.
+ */
+ZOOAPI int zoo_set_servers_resolution_delay(zhandle_t *zh, int delay_ms);
+
+/** Makes the next connection go to the next server of the list. Does not end the one there is. */
+ZOOAPI void zoo_cycle_next_server(zhandle_t *zh);
+
+/**
+ * "address:port" of the server in use or being tried, with an IPv6 address in brackets. The text is the calling thread's,
+ * and good until that thread's next call.
+ */
+ZOOAPI const char *zoo_get_current_server(zhandle_t *zh);
+
+/** If not 0, handles made from now on try their servers in the order of their lists. Holds for the whole process. */
+ZOOAPI void zoo_deterministic_conn_order(int yesOrNo);
+
+#ifndef THREADED
+/*
+ * For programs with an event loop. The multi-threaded library has its own threads and needs neither; they are there because
+ * Apache's library exports them.
+ */
+
+/**
+ * Bit of the interest and event masks of `zookeeper_interest` and `zookeeper_process`: the socket is or should become
+ * writable.
+ */
+extern ZOOAPI const int ZOOKEEPER_WRITE;
+/** The other bit: readable. */
+extern ZOOAPI const int ZOOKEEPER_READ;
+
+/**
+ * What to wait for: sets `*fd` to the socket, -1 for none, `*interest` to ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed, and
+ * `*tv` to how long to wait at most.
+ *
+ * Returns ZOK, ZBADARGUMENTS for null pointers, ZINVALIDSTATE when the session has ended, or why the last connection ended.
+ */
+ZOOAPI int zookeeper_interest(zhandle_t *zh, int *fd, int *interest, struct timeval *tv);
+
+/**
+ * Says what has happened to the socket: `events` is ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed.
+ *
+ * Returns ZOK, ZNOTHING when there was nothing to read, ZBADARGUMENTS, ZINVALIDSTATE, or why the connection ended.
+ */
+ZOOAPI int zookeeper_process(zhandle_t *zh, int events);
+#else
+/**
+ * Bit of the interest and event masks of `zookeeper_interest` and `zookeeper_process`: the socket is or should become
+ * writable.
+ */
+extern ZOOAPI const int ZOOKEEPER_WRITE;
+/** The other bit: readable. */
+extern ZOOAPI const int ZOOKEEPER_READ;
+#endif
+
+/*
+ * Log
+ */
+
+/** Sets the level, for all handles. 0 turns the log off. */
+ZOOAPI void zoo_set_debug_level(ZooLogLevel level);
+
+/** Sets the stream for all handles without a callback; null for stderr, which it is at the beginning. */
+ZOOAPI void zoo_set_log_stream(FILE *stream);
+
+/** The handle's log callback; null for none and for a null handle. */
+ZOOAPI log_callback_fn zoo_get_log_callback(const zhandle_t *zh);
+
+/** Sends the handle's log lines to `callback`, or with null back to the stream. */
+ZOOAPI void zoo_set_log_callback(zhandle_t *zh, log_callback_fn callback);
+
+/**
+ * The version of this library: that of the interface, ZOO_VERSION, then the library's own name and version in parentheses.
+ * Apache's library has no such function.
+ */
+ZOOAPI const char *zoo_version_str(void);
+
+/*
+ * Credentials
+ */
+
+/**
+ * Presents credentials now and after each reconnect. `scheme` is "digest" with a `cert` of "user:password", or another one
+ * the servers know; `cert` has `certLen` bytes and may be null with 0.
+ *
+ * `completion` gets ZOK, ZAUTHFAILED when they were refused, which ends the session, or why the connection broke. It runs on
+ * the thread that does the network's work, so it must not make synchronous calls.
+ */
+ZOOAPI int zoo_add_auth(zhandle_t *zh,
+                         const char *scheme,
+                         const char *cert,
+                         int certLen,
+                         void_completion_t completion,
+                         const void *data);
+
+/*
+ * Asynchronous calls
+ */
+
+/**
+ * Creates a node. `value` has `valuelen` bytes; null with -1 creates it without data. `mode` is one of the create modes.
+ *
+ * completion: the node's path, with its number for a sequential mode. Own codes: ZNONODE, the parent does not exist;
+ * ZNODEEXISTS; ZNOCHILDRENFOREPHEMERALS, the parent is ephemeral; ZINVALIDACL, the list is empty or not valid.
+ */
+ZOOAPI int zoo_acreate(zhandle_t *zh,
+                        const char *path,
+                        const char *value,
+                        int valuelen,
+                        const struct ACL_vector *acl,
+                        int mode,
+                        string_completion_t completion,
+                        const void *data);
+
+/** zoo_acreate() with a time to live of 1 to 2^40 - 1 milliseconds for the two modes that have one, -1 for the others. */
+ZOOAPI int zoo_acreate_ttl(zhandle_t *zh,
+                            const char *path,
+                            const char *value,
+                            int valuelen,
+                            const struct ACL_vector *acl,
+                            int mode,
+                            int64_t ttl,
+                            string_completion_t completion,
+                            const void *data);
+
+/** zoo_acreate() whose completion gets the status too. */
+ZOOAPI int zoo_acreate2(zhandle_t *zh,
+                         const char *path,
+                         const char *value,
+                         int valuelen,
+                         const struct ACL_vector *acl,
+                         int mode,
+                         string_stat_completion_t completion,
+                         const void *data);
+
+/** zoo_acreate_ttl() whose completion gets the status too. */
+ZOOAPI int zoo_acreate2_ttl(zhandle_t *zh,
+                             const char *path,
+                             const char *value,
+                             int valuelen,
+                             const struct ACL_vector *acl,
+                             int mode,
+                             int64_t ttl,
+                             string_stat_completion_t completion,
+                             const void *data);
+
+/** Deletes a node. Own codes: ZNONODE; ZBADVERSION, its data version is not `version`; ZNOTEMPTY, it has children. */
+ZOOAPI int zoo_adelete(zhandle_t *zh,
+                        const char *path,
+                        int version,
+                        void_completion_t completion,
+                        const void *data);
+
+/**
+ * Asks whether a node exists. completion: its status. Own code: ZNONODE. The watch is left in either case; it fires when the
+ * node is created, deleted or its data set.
+ */
+ZOOAPI int zoo_aexists(zhandle_t *zh, const char *path, int watch, stat_completion_t completion, const void *data);
+
+/** zoo_aexists() with a watcher of its own. */
+ZOOAPI int zoo_awexists(zhandle_t *zh,
+                         const char *path,
+                         watcher_fn watcher,
+                         void *watcherCtx,
+                         stat_completion_t completion,
+                         const void *data);
+
+/** Reads a node. completion: its data and status. Own code: ZNONODE, which leaves no watch. */
+ZOOAPI int zoo_aget(zhandle_t *zh, const char *path, int watch, data_completion_t completion, const void *data);
+
+/** zoo_aget() with a watcher of its own. */
+ZOOAPI int zoo_awget(zhandle_t *zh,
+                      const char *path,
+                      watcher_fn watcher,
+                      void *watcherCtx,
+                      data_completion_t completion,
+                      const void *data);
+
+/** zoo_aget() of ZOO_CONFIG_NODE, whatever the chroot. */
+ZOOAPI int zoo_agetconfig(zhandle_t *zh, int watch, data_completion_t completion, const void *data);
+
+/** zoo_agetconfig() with a watcher of its own. */
+ZOOAPI int zoo_awgetconfig(zhandle_t *zh,
+                            watcher_fn watcher,
+                            void *watcherCtx,
+                            data_completion_t completion,
+                            const void *data);
+
+/**
+ * Changes the ensemble's members: either `joining` ("server.4=host:2888:3888;2181", several with commas) and `leaving` (ids
+ * with commas), or `members`, the whole new list; what does not apply is null. `version` is that of the configuration to
+ * change, -1 for any.
+ *
+ * completion: the new configuration and its status. Own codes: ZRECONFIGINPROGRESS; ZNEWCONFIGNOQUORUM; ZBADVERSION;
+ * ZRECONFIGDISABLED, the servers do not allow it; ZUNIMPLEMENTED.
+ */
+ZOOAPI int zoo_areconfig(zhandle_t *zh,
+                          const char *joining,
+                          const char *leaving,
+                          const char *members,
+                          int64_t version,
+                          data_completion_t dc,
+                          const void *data);
+
+/**
+ * Sets a node's data: `buflen` bytes, null with -1 for none. completion: the status after it. Own codes: ZNONODE;
+ * ZBADVERSION.
+ */
+ZOOAPI int zoo_aset(zhandle_t *zh,
+                     const char *path,
+                     const char *buffer,
+                     int buflen,
+                     int version,
+                     stat_completion_t completion,
+                     const void *data);
+
+/**
+ * Lists a node's children. completion: their names without the path, in no particular order. Own code: ZNONODE, which
+ * leaves no watch. The watch fires when a child is created or deleted, or the node itself is.
+ */
+ZOOAPI int zoo_aget_children(zhandle_t *zh,
+                              const char *path,
+                              int watch,
+                              strings_completion_t completion,
+                              const void *data);
+
+/** zoo_aget_children() with a watcher of its own. */
+ZOOAPI int zoo_awget_children(zhandle_t *zh,
+                               const char *path,
+                               watcher_fn watcher,
+                               void *watcherCtx,
+                               strings_completion_t completion,
+                               const void *data);
+
+/** zoo_aget_children() whose completion gets the status of the parent too. */
+ZOOAPI int zoo_aget_children2(zhandle_t *zh,
+                               const char *path,
+                               int watch,
+                               strings_stat_completion_t completion,
+                               const void *data);
+
+/** zoo_aget_children2() with a watcher of its own. */
+ZOOAPI int zoo_awget_children2(zhandle_t *zh,
+                                const char *path,
+                                watcher_fn watcher,
+                                void *watcherCtx,
+                                strings_stat_completion_t completion,
+                                const void *data);
+
+/**
+ * Makes the server catch up with the leader: what is read on this handle afterwards is at least as new as what was written
+ * anywhere before. completion: the path.
+ */
+ZOOAPI int zoo_async(zhandle_t *zh, const char *path, string_completion_t completion, const void *data);
+
+/** Reads a node's access control list. completion: it, and the node's status. Own code: ZNONODE. */
+ZOOAPI int zoo_aget_acl(zhandle_t *zh, const char *path, acl_completion_t completion, const void *data);
+
+/**
+ * Sets a node's access control list; `version` is that of the list. Own codes: ZNONODE; ZBADVERSION; ZINVALIDACL.
+ */
+ZOOAPI int zoo_aset_acl(zhandle_t *zh,
+                         const char *path,
+                         int version,
+                         struct ACL_vector *acl,
+                         void_completion_t completion,
+                         const void *data);
+
+/*
+ * Several operations as one: all of them happen, or none.
+ */
+
+/** One operation of a multi. Filled in by the functions below, of which it keeps the pointers. */
+typedef struct zoo_op {
+    int type;
+    union {
+        struct {
+            const char *path;
+            const char *data;
+            int datalen;
+            char *buf;
+            int buflen;
+            const struct ACL_vector *acl;
+            int flags;
+            int64_t ttl;
+        } create_op;
+        struct {
+            const char *path;
+            int version;
+        } delete_op;
+        struct {
+            const char *path;
+            const char *data;
+            int datalen;
+            int version;
+            struct Stat *stat;
+        } set_op;
+        struct {
+            const char *path;
+            int version;
+        } check_op;
+    };
+} zoo_op_t;
+
+/**
+ * What became of one operation. `err` is ZOK, the code of the operation that failed, or ZRUNTIMEINCONSISTENCY for one that
+ * was not tried, or undone, because of another. `value`, of `valuelen` bytes, and `stat` are the buffers given with the
+ * operation, null where it has none or failed.
+ */
+typedef struct zoo_op_result {
+    int err;
+    char *value;
+    int valuelen;
+    struct Stat *stat;
+} zoo_op_result_t;
+
+/** Makes `*op` create a node, see zoo_create(); its path is written to `path_buffer` when the multi has been done. */
+ZOOAPI void zoo_create_op_init(zoo_op_t *op,
+                                const char *path,
+                                const char *value,
+                                int valuelen,
+                                const struct ACL_vector *acl,
+                                int mode,
+                                char *path_buffer,
+                                int path_buffer_len);
+
+/** Makes `*op` delete a node, see zoo_delete(). */
+ZOOAPI void zoo_delete_op_init(zoo_op_t *op, const char *path, int version);
+
+/** Makes `*op` set a node's data, see zoo_set2(); its status is written to `*stat`, if not null, when it has been done. */
+ZOOAPI void zoo_set_op_init(zoo_op_t *op,
+                             const char *path,
+                             const char *buffer,
+                             int buflen,
+                             int version,
+                             struct Stat *stat);
+
+/** Makes `*op` hold only if a node has a version; ZNONODE or ZBADVERSION if not. Changes nothing. */
+ZOOAPI void zoo_check_op_init(zoo_op_t *op, const char *path, int version);
+
+/**
+ * Does `count` operations as one. `ops`, what they point to, and `results`, of as many, must stay until the completion has
+ * been called. completion: the first code that is neither ZOK nor ZRUNTIMEINCONSISTENCY; `results` has them all.
+ */
+ZOOAPI int zoo_amulti(zhandle_t *zh,
+                       int count,
+                       const zoo_op_t *ops,
+                       zoo_op_result_t *results,
+                       void_completion_t completion,
+                       const void *data);
+
+/*
+ * Taking watches away
+ */
+
+/** Which watches of a path: those on its children, on its data (and existence), or both. */
+typedef enum {
+    ZWATCHTYPE_CHILD = 1,
+    ZWATCHTYPE_DATA = 2,
+    ZWATCHTYPE_ANY = 3
+} ZooWatcherType;
+
+/**
+ * Takes one watch off a path: that of `watcher` with `watcherCtx`. If `local` is not 0, it goes even when the server cannot
+ * be told. completion, which is passed as void_completion_t although the type says otherwise: ZOK, or why it failed. Own
+ * code: ZNOWATCHER, there is no such watch.
+ */
+ZOOAPI int zoo_aremove_watches(zhandle_t *zh,
+                                const char *path,
+                                ZooWatcherType wtype,
+                                watcher_fn watcher,
+                                void *watcherCtx,
+                                int local,
+                                void_completion_t *completion,
+                                const void *data);
+
+/** Takes all of the handle's watches of that type off a path. Otherwise as zoo_aremove_watches(). */
+ZOOAPI int zoo_aremove_all_watches(zhandle_t *zh,
+                                    const char *path,
+                                    ZooWatcherType wtype,
+                                    int local,
+                                    void_completion_t *completion,
+                                    const void *data);
+
+/** zoo_aremove_all_watches() that waits; the code is the result. */
+ZOOAPI int zoo_remove_all_watches(zhandle_t *zh, const char *path, ZooWatcherType wtype, int local);
+
+#ifdef THREADED
+/*
+ * Synchronous calls. Each waits for the answer to the asynchronous call of the same name, whose text says what it does, and
+ * returns its code. A Stat, list or buffer is written to only if that is ZOK; a null Stat is allowed where it is not the
+ * only result. Not to be called from the completion of zoo_add_auth().
+ */
+
+/** zoo_aremove_watches() that waits. */
+ZOOAPI int zoo_remove_watches(zhandle_t *zh,
+                               const char *path,
+                               ZooWatcherType wtype,
+                               watcher_fn watcher,
+                               void *watcherCtx,
+                               int local);
+
+/**
+ * zoo_acreate() that waits. The node's path is written to `path_buffer`, of `path_buffer_len` bytes, cut if it is longer and
+ * always with a NUL; null with 0 if it is not wanted.
+ */
+ZOOAPI int zoo_create(zhandle_t *zh,
+                       const char *path,
+                       const char *value,
+                       int valuelen,
+                       const struct ACL_vector *acl,
+                       int mode,
+                       char *path_buffer,
+                       int path_buffer_len);
+
+/** zoo_acreate_ttl() that waits; otherwise as zoo_create(). */
+ZOOAPI int zoo_create_ttl(zhandle_t *zh,
+                           const char *path,
+                           const char *value,
+                           int valuelen,
+                           const struct ACL_vector *acl,
+                           int mode,
+                           int64_t ttl,
+                           char *path_buffer,
+                           int path_buffer_len);
+
+/** zoo_create() that yields the node's status too. */
+ZOOAPI int zoo_create2(zhandle_t *zh,
+                        const char *path,
+                        const char *value,
+                        int valuelen,
+                        const struct ACL_vector *acl,
+                        int mode,
+                        char *path_buffer,
+                        int path_buffer_len,
+                        struct Stat *stat);
+
+/** zoo_create_ttl() that yields the node's status too. */
+ZOOAPI int zoo_create2_ttl(zhandle_t *zh,
+                            const char *path,
+                            const char *value,
+                            int valuelen,
+                            const struct ACL_vector *acl,
+                            int mode,
+                            int64_t ttl,
+                            char *path_buffer,
+                            int path_buffer_len,
+                            struct Stat *stat);
+
+/** zoo_adelete() that waits. */
+ZOOAPI int zoo_delete(zhandle_t *zh, const char *path, int version);
+
+/** zoo_aexists() that waits. */
+ZOOAPI int zoo_exists(zhandle_t *zh, const char *path, int watch, struct Stat *stat);
+
+/** zoo_awexists() that waits. */
+ZOOAPI int zoo_wexists(zhandle_t *zh, const char *path, watcher_fn watcher, void *watcherCtx, struct Stat *stat);
+
+/**
+ * zoo_aget() that waits. `*buffer_len` is the room in `buffer` before, and the number of bytes written after the call: data
+ * that does not fit is cut, which `stat->dataLength` shows. It is -1 for a node without data.
+ */
+ZOOAPI int zoo_get(zhandle_t *zh, const char *path, int watch, char *buffer, int *buffer_len, struct Stat *stat);
+
+/** zoo_awget() that waits; otherwise as zoo_get(). */
+ZOOAPI int zoo_wget(zhandle_t *zh,
+                     const char *path,
+                     watcher_fn watcher,
+                     void *watcherCtx,
+                     char *buffer,
+                     int *buffer_len,
+                     struct Stat *stat);
+
+/** zoo_agetconfig() that waits; otherwise as zoo_get(). */
+ZOOAPI int zoo_getconfig(zhandle_t *zh, int watch, char *buffer, int *buffer_len, struct Stat *stat);
+
+/** zoo_awgetconfig() that waits; otherwise as zoo_get(). */
+ZOOAPI int zoo_wgetconfig(zhandle_t *zh,
+                           watcher_fn watcher,
+                           void *watcherCtx,
+                           char *buffer,
+                           int *buffer_len,
+                           struct Stat *stat);
+
+/** zoo_areconfig() that waits; the new configuration is written as zoo_get() does. */
+ZOOAPI int zoo_reconfig(zhandle_t *zh,
+                         const char *joining,
+                         const char *leaving,
+                         const char *members,
+                         int64_t version,
+                         char *buffer,
+                         int *buffer_len,
+                         struct Stat *stat);
+
+/** zoo_aset() that waits, without the status. */
+ZOOAPI int zoo_set(zhandle_t *zh, const char *path, const char *buffer, int buflen, int version);
+
+/** zoo_aset() that waits. */
+ZOOAPI int zoo_set2(zhandle_t *zh,
+                     const char *path,
+                     const char *buffer,
+                     int buflen,
+                     int version,
+                     struct Stat *stat);
+
+/** zoo_aget_children() that waits. Free the list with deallocate_String_vector(). */
+ZOOAPI int zoo_get_children(zhandle_t *zh, const char *path, int watch, struct String_vector *strings);
+
+/** zoo_awget_children() that waits; otherwise as zoo_get_children(). */
+ZOOAPI int zoo_wget_children(zhandle_t *zh,
+                              const char *path,
+                              watcher_fn watcher,
+                              void *watcherCtx,
+                              struct String_vector *strings);
+
+/** zoo_aget_children2() that waits; otherwise as zoo_get_children(). */
+ZOOAPI int zoo_get_children2(zhandle_t *zh,
+                              const char *path,
+                              int watch,
+                              struct String_vector *strings,
+                              struct Stat *stat);
+
+/** zoo_awget_children2() that waits; otherwise as zoo_get_children(). */
+ZOOAPI int zoo_wget_children2(zhandle_t *zh,
+                               const char *path,
+                               watcher_fn watcher,
+                               void *watcherCtx,
+                               struct String_vector *strings,
+                               struct Stat *stat);
+
+/** zoo_aget_acl() that waits. Free the list with deallocate_ACL_vector(). */
+ZOOAPI int zoo_get_acl(zhandle_t *zh, const char *path, struct ACL_vector *acl, struct Stat *stat);
+
+/** zoo_aset_acl() that waits. */
+ZOOAPI int zoo_set_acl(zhandle_t *zh, const char *path, int version, const struct ACL_vector *acl);
+
+/** zoo_amulti() that waits. */
+ZOOAPI int zoo_multi(zhandle_t *zh, int count, const zoo_op_t *ops, zoo_op_result_t *results);
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* ZOOKEEPER_H_ */
