@@ -1,3 +1,9 @@
 //! Calmkeeper: the shell around `zk_core` that offers the C interface of `libzookeeper_mt`.
+mod dispatch;
+mod driver;
 pub mod ffi;
+mod handle;
 pub mod logging;
+mod probe;
+mod resolver;
+mod transport;

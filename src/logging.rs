@@ -5,6 +5,7 @@
 //! `function` is the last part of the record's target: the module's name, or what `log::info!(target: "check_events", ..)`
 //! says, for lines that operators have searched for by function.
 use crate::ffi::log_sink::{self, Stamp};
+use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::fmt::{self, Write};
 use std::sync::Once;
@@ -78,6 +79,33 @@ impl Write for Line {
     }
 }
 
+thread_local! {
+    static HOLDING: Cell<bool> = const { Cell::new(false) };
+    static HELD: RefCell<Vec<Box<Line>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `body` and writes what it logs on this thread when it has ended: for work under a lock, which a log callback
+/// that calls the library again must not find taken. Nested, only the outermost counts.
+pub(crate) fn deferred<R>(body: impl FnOnce() -> R) -> R {
+    struct Release;
+    impl Drop for Release {
+        fn drop(&mut self) {
+            HOLDING.set(false);
+            if HELD.with_borrow(Vec::is_empty) {
+                return;
+            }
+            for mut line in HELD.take() {
+                log_sink::deliver(log_sink::current(), &mut line);
+            }
+        }
+    }
+    if HOLDING.replace(true) {
+        return body();
+    }
+    let _release = Release;
+    body()
+}
+
 struct ZooLog;
 
 impl log::Log for ZooLog {
@@ -92,7 +120,11 @@ impl log::Log for ZooLog {
         let function = record.target().rsplit("::").next().unwrap_or_default();
         let mut line = Line::new(number(record.level()), function.as_bytes(), record.line().unwrap_or(0).into());
         let _ = line.write_fmt(*record.args());
-        log_sink::deliver(log_sink::current(), &mut line);
+        if HOLDING.get() {
+            HELD.with_borrow_mut(|held| held.push(Box::new(line)));
+        } else {
+            log_sink::deliver(log_sink::current(), &mut line);
+        }
     }
 
     fn flush(&self) {}

@@ -1,9 +1,35 @@
-//! The C interface.
+//! The C interface: the only place with `unsafe`. Owns the translation between C's types and the handle; decides
+//! nothing.
+//!
+//! # Safety
+//! One contract holds for every exported function instead of one on each:
+//! - a `zhandle_t *` is null, or came from `zookeeper_init*` and has not been passed to `zookeeper_close`;
+//! - a `const char *` is null or a NUL-terminated string, a pointer with a length points to that many bytes, and other
+//!   pointers are null or valid for what their type says, all for the length of the call;
+//! - a callback, with its context, may be called from the library's threads until `zookeeper_close` returns;
+//! - memory that the interface hands over is from malloc.
+//!
+//! Within that contract no argument may crash: null gives `ZBADARGUMENTS`. A panic of ours is caught at the entry,
+//! logged, and becomes `ZSYSTEMERROR` or null.
+//!
+//! No exported function calls another exported one, since a program may put its own in the place of either.
+pub mod async_api;
+mod callbacks;
 pub mod constants;
+mod convert;
+mod entry;
+mod environment;
+pub mod error_text;
 pub mod library_api;
+pub mod lifecycle;
 pub mod log_api;
 pub(crate) mod log_sink;
 pub mod memory;
+pub mod multi_api;
+mod process;
+pub mod servers_api;
+pub mod state_api;
+pub mod sync_api;
 pub mod types;
 
 mod layout;

@@ -375,6 +375,20 @@ impl<C, W: Watcher> Session<C, W> {
         self.config.resolution_interval = interval;
     }
 
+    /// The watcher of session events.
+    pub fn default_watcher(&self) -> &W {
+        &self.default_watcher
+    }
+
+    /// Ends the session without a word to the server, because its shell cannot go on: everyone who waits is told so.
+    pub fn abort(&mut self) {
+        if self.state != State::Closed {
+            self.fail_auths(Code::SystemError);
+            self.fail_pending(Code::SystemError);
+            self.finish_close();
+        }
+    }
+
     /// Changes the watcher of session events; returns the one before.
     pub fn set_watcher(&mut self, watcher: W) -> W {
         std::mem::replace(&mut self.default_watcher, watcher)

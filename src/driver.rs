@@ -1,0 +1,244 @@
+//! The I/O thread: executes what the session wants and tells it what happened. Owns the socket, the receive buffers and
+//! the poll loop; decides nothing.
+use crate::handle::{Command, Completion, Handle, Turn};
+use crate::probe::Probe;
+use crate::resolver;
+use crate::transport::Transport;
+use mio::{Events, Poll, Token};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use zk_core::frames::{Frame, Inbox};
+use zk_core::session::{Input, Watcher};
+
+pub(crate) const WAKE: Token = Token(0);
+const SOCKET: Token = Token(1);
+const PROBE: Token = Token(2);
+
+/// Reads in a row before the session sees to its timers.
+const READS: usize = 16;
+/// Sends in a row before the socket is looked at for what has arrived.
+const PASSES: u32 = 4;
+
+pub(crate) struct Driver<C, W> {
+    handle: Arc<Handle<C, W>>,
+    poll: Poll,
+    transport: Option<Transport>,
+    probe: Option<Probe>,
+    inbox: Inbox,
+    frames: Vec<Frame>,
+    /// Bytes taken from the session; those before `sent` are with the kernel.
+    out: Vec<u8>,
+    sent: usize,
+    /// Whether the socket may hold more than was read.
+    readable: bool,
+    /// Whether the peer has ended its side.
+    ended: bool,
+}
+
+impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
+    pub(crate) fn new(handle: Arc<Handle<C, W>>, poll: Poll, max_frame: usize) -> Self {
+        Driver {
+            handle,
+            poll,
+            transport: None,
+            probe: None,
+            inbox: Inbox::new(max_frame),
+            frames: Vec::new(),
+            out: Vec::new(),
+            sent: 0,
+            readable: false,
+            ended: false,
+        }
+    }
+
+    /// Runs until the session is closed.
+    pub(crate) fn run(mut self) {
+        let mut events = Events::with_capacity(8);
+        let mut passes = 0;
+        loop {
+            let blocked = !self.transport.as_ref().is_some_and(|transport| transport.writable);
+            let turn = self.handle.turn(&mut self.out, blocked);
+            if turn.closed && turn.commands.is_empty() {
+                break;
+            }
+            let idle = turn.idle && !self.readable;
+            let deadline = turn.deadline;
+            self.carry_out(turn);
+            if !idle && !self.readable && passes < PASSES {
+                // There may be more to send already.
+                passes += 1;
+                continue;
+            }
+            passes = 0;
+            self.wait(&mut events, if idle { deadline } else { Some(Instant::now()) });
+        }
+        self.drop_transport(false);
+    }
+
+    fn carry_out(&mut self, turn: Turn) {
+        for command in turn.commands {
+            match command {
+                Command::Connect(addr) => self.connect(addr),
+                Command::Disconnect { reset } => self.drop_transport(reset),
+                Command::Resolve => resolver::resolve_again(&self.handle),
+                Command::Probe(addr) => self.probe = Probe::start(addr, self.poll.registry(), PROBE),
+            }
+        }
+        self.send(turn.closing);
+    }
+
+    fn connect(&mut self, addr: SocketAddr) {
+        self.drop_transport(false);
+        match Transport::connect(addr, self.poll.registry(), SOCKET) {
+            Ok(transport) => {
+                self.handle.socket.store(transport.fd(), Ordering::Relaxed);
+                self.transport = Some(transport);
+            }
+            Err(error) => self.handle.feed_awake(Input::Disconnected(error)),
+        }
+    }
+
+    fn drop_transport(&mut self, reset: bool) {
+        self.handle.socket.store(-1, Ordering::Relaxed);
+        if let Some(transport) = self.transport.take() {
+            transport.disconnect(self.poll.registry(), reset);
+        }
+        self.inbox.clear();
+        self.out.clear();
+        self.sent = 0;
+        self.readable = false;
+        self.ended = false;
+    }
+
+    fn send(&mut self, closing: bool) {
+        let Some(transport) = self.transport.as_mut().filter(|transport| transport.is_connected()) else { return };
+        while transport.writable && self.sent < self.out.len() {
+            match transport.write(self.out.get(self.sent..).unwrap_or_default()) {
+                Ok(n) => self.sent += n,
+                Err(error) => return self.fail(error),
+            }
+        }
+        if self.sent == self.out.len() {
+            let sent = self.sent > 0;
+            self.out.clear();
+            self.sent = 0;
+            if closing && sent {
+                self.handle.feed_awake(Input::Flushed);
+            }
+        }
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        self.handle.feed_awake(Input::Disconnected(error));
+    }
+
+    /// Sleeps until something happens or `deadline`, and sees to what happened.
+    fn wait(&mut self, events: &mut Events, deadline: Option<Instant>) {
+        let probe = self.probe.as_ref().map(Probe::deadline);
+        let timeout =
+            [deadline, probe].into_iter().flatten().min().map(|at| at.saturating_duration_since(Instant::now()));
+        let timeout = if self.readable { Some(Duration::ZERO) } else { timeout };
+        if let Err(error) = self.poll.poll(events, timeout)
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            log::error!("cannot wait for the socket: {error}");
+            // Nothing here can be mended; do not spin.
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let mut ready = self.readable;
+        for event in events.iter() {
+            match event.token() {
+                SOCKET => {
+                    ready |= event.is_readable() || event.is_error();
+                    self.ended |= event.is_read_closed() || event.is_error();
+                    if event.is_writable() || event.is_error() {
+                        self.socket_writable();
+                    }
+                }
+                PROBE => self.probe_ready(),
+                _ => {}
+            }
+        }
+        self.probe_expired();
+        if ready {
+            self.receive();
+        }
+    }
+
+    fn socket_writable(&mut self) {
+        let Some(transport) = self.transport.as_mut() else { return };
+        match transport.finish_connect() {
+            Ok(true) => self.handle.feed_awake(Input::Connected),
+            Ok(false) => transport.writable = transport.is_connected(),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Reads what has come. A read that does not fill its buffer has emptied the socket, unless the peer has ended.
+    fn receive(&mut self) {
+        self.readable = true;
+        for _ in 0..READS {
+            let Some(transport) = self.transport.as_mut().filter(|transport| transport.is_connected()) else {
+                self.readable = false;
+                return;
+            };
+            let space = self.inbox.space();
+            let room = space.len();
+            match transport.read(space) {
+                Ok(Some(n)) => {
+                    if !self.take_in(n) {
+                        return;
+                    }
+                    if n < room && !self.ended {
+                        self.readable = false;
+                        return;
+                    }
+                }
+                Ok(None) => {
+                    self.readable = false;
+                    return;
+                }
+                Err(error) => {
+                    self.readable = false;
+                    return self.fail(error);
+                }
+            }
+        }
+    }
+
+    /// Cuts `n` new bytes into frames and hands them over; `false` when the connection is not to be read any more.
+    fn take_in(&mut self, n: usize) -> bool {
+        let result = self.inbox.received(n, &mut self.frames);
+        self.handle.feed_awake(Input::Received(&mut self.frames));
+        self.frames.clear();
+        if let Err(bad) = result {
+            self.readable = false;
+            self.handle.feed_awake(Input::BadFrame(bad));
+            return false;
+        }
+        true
+    }
+
+    fn probe_ready(&mut self) {
+        let Some(probe) = self.probe.as_mut() else { return };
+        if let Some(read_write) = probe.ready() {
+            self.end_probe(read_write);
+        }
+    }
+
+    fn probe_expired(&mut self) {
+        if self.probe.as_ref().is_some_and(|probe| probe.deadline() <= Instant::now()) {
+            self.end_probe(false);
+        }
+    }
+
+    fn end_probe(&mut self, read_write: bool) {
+        if let Some(probe) = self.probe.take() {
+            let addr = probe.end(self.poll.registry());
+            self.handle.feed_awake(Input::Probed { addr, read_write });
+        }
+    }
+}

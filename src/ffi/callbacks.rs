@@ -1,0 +1,325 @@
+//! What is called back: completions and watchers of C programs, and the place where a sync caller waits. Owns the step
+//! from a reply's bytes to C's arguments.
+use super::convert::stat;
+use super::memory;
+use super::multi_api;
+use super::types::*;
+use crate::handle::Completion;
+use libc::{c_char, c_int, c_void};
+use std::ptr::{null, null_mut};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Thread};
+use zk_core::code::Code;
+use zk_core::frames::Frame;
+use zk_core::jute::Malformed;
+use zk_core::path::strip_chroot;
+use zk_core::proto::Acl;
+use zk_core::reply;
+use zk_core::session::Event;
+
+/// What an application gives with a call, handed back untouched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Data(pub(super) *const c_void);
+
+// SAFETY: never dereferenced here; the application passes it between its own threads by giving it to us.
+unsafe impl Send for Data {}
+
+/// A watcher: function and context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Watch {
+    function: usize,
+    pub(super) context: usize,
+}
+
+impl Watch {
+    /// `None` for a null function, which asks for no watch.
+    pub(super) fn new(function: watcher_fn, context: *mut c_void) -> Option<Watch> {
+        let function = function? as usize;
+        Some(Watch { function, context: context as usize })
+    }
+
+    /// The function as C has it.
+    pub(super) fn function(&self) -> watcher_fn {
+        // SAFETY: the number came from such a function in `new`.
+        unsafe { std::mem::transmute::<usize, watcher_fn>(self.function) }
+    }
+
+    fn call(&self, zh: *mut zhandle_t, event: &Event<Watch>, path: &[u8]) {
+        if let Some(function) = self.function() {
+            // SAFETY: the application's function by the contract of `super`; the path ends with NUL.
+            unsafe { function(zh, event.kind, event.state, path.as_ptr().cast(), self.context as *mut c_void) }
+        }
+    }
+}
+
+/// The watcher of a handle that was given none.
+pub(super) unsafe extern "C" fn ignore_event(_: *mut zhandle_t, _: c_int, _: c_int, _: *const c_char, _: *mut c_void) {}
+
+/// Calls all watchers of an event.
+pub(super) fn notify(zh: *mut zhandle_t, event: &Event<Watch>) {
+    let mut path = event.path.clone();
+    path.push(0);
+    for watch in &event.watchers {
+        watch.call(zh, event, &path);
+    }
+}
+
+/// Where a sync caller waits for its result.
+#[derive(Debug)]
+pub(super) struct Slot {
+    result: Mutex<Option<Result<Frame, Code>>>,
+    caller: Thread,
+}
+
+thread_local! {
+    /// A slot to be used again by this thread's next sync call.
+    static SPARE: std::cell::Cell<Option<Arc<Slot>>> = const { std::cell::Cell::new(None) };
+}
+
+impl Slot {
+    /// A slot for a call by this thread, and the end of it that gets the result.
+    pub(super) fn new() -> (Arc<Slot>, SlotEnd) {
+        let slot =
+            SPARE.take().unwrap_or_else(|| Arc::new(Slot { result: Mutex::new(None), caller: thread::current() }));
+        let end = SlotEnd(Some(Arc::clone(&slot)));
+        (slot, end)
+    }
+
+    /// Waits for the result.
+    pub(super) fn wait(self: Arc<Slot>) -> Result<Frame, Code> {
+        loop {
+            let result = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(result) = result {
+                // The other end may still be about to let go of its reference; then the slot is not used again.
+                SPARE.set(Some(self).filter(|slot| Arc::strong_count(slot) == 1));
+                return result;
+            }
+            thread::park();
+        }
+    }
+}
+
+/// Hands the result to a waiting caller. Dropped without one, it tells the caller that the library failed.
+#[derive(Debug)]
+pub(super) struct SlotEnd(Option<Arc<Slot>>);
+
+impl SlotEnd {
+    fn finish(mut self, result: Result<Frame, Code>) {
+        self.give(result);
+    }
+
+    /// The request was refused: the caller does not wait.
+    fn give(&mut self, result: Result<Frame, Code>) {
+        if let Some(slot) = self.0.take() {
+            let caller = slot.caller.clone();
+            *slot.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+            drop(slot);
+            caller.unpark();
+        }
+    }
+}
+
+impl Drop for SlotEnd {
+    fn drop(&mut self) {
+        self.give(Err(Code::SystemError));
+    }
+}
+
+/// What waits for a reply.
+#[derive(Debug)]
+pub(super) enum Done {
+    Sync(SlotEnd),
+    Void(void_completion_t, Data),
+    Stat(stat_completion_t, Data),
+    Data(data_completion_t, Data),
+    Strings(strings_completion_t, Data),
+    StringsStat(strings_stat_completion_t, Data),
+    Text(string_completion_t, Data),
+    TextStat(string_stat_completion_t, Data),
+    Acl(acl_completion_t, Data),
+    Multi(Box<multi_api::Results>, void_completion_t, Data),
+}
+
+impl Completion for Done {
+    fn is_direct(&self) -> bool {
+        matches!(self, Done::Sync(_))
+    }
+
+    fn finish(self, result: Result<Frame, Code>) {
+        if let Done::Sync(end) = self {
+            end.finish(result);
+        }
+    }
+}
+
+/// A C copy of a path, kept on the stack of the callback when it is short.
+struct Text(Vec<u8>);
+
+impl Text {
+    fn new(chroot: &[u8], path: &[u8]) -> Text {
+        let path = client_path(chroot, path);
+        let mut text = Vec::with_capacity(path.len() + 1);
+        text.extend_from_slice(path);
+        text.push(0);
+        Text(text)
+    }
+
+    fn as_ptr(&self) -> *const c_char {
+        self.0.as_ptr().cast()
+    }
+}
+
+/// A server path as the application sees it; one outside the chroot is passed on as it is.
+pub(super) fn client_path<'a>(chroot: &[u8], path: &'a [u8]) -> &'a [u8] {
+    strip_chroot(chroot, path).unwrap_or(path)
+}
+
+fn decoded<T>(what: &str, result: Result<T, Malformed>) -> Result<T, Code> {
+    result.map_err(|Malformed| {
+        log::error!("the server's reply to {what} cannot be read");
+        Code::MarshallingError
+    })
+}
+
+impl Done {
+    /// Calls the application back. All pointers it gets are valid until it returns.
+    pub(super) fn call(self, chroot: &[u8], result: Result<Frame, Code>) {
+        match self {
+            Done::Sync(end) => end.finish(result),
+            Done::Void(function, data) => call_void(function, data, result.map(|_| ())),
+            Done::Stat(function, data) => {
+                let result = result.and_then(|frame| decoded("a change", reply::stat(frame.bytes())));
+                let (rc, stat) = split(result.map(|found| stat(&found)));
+                let stat = stat.as_ref().map_or(null(), |stat| &raw const *stat);
+                if let Some(function) = function {
+                    // SAFETY: here and below: the application's function by the contract of `super`.
+                    unsafe { function(rc, stat, data.0) }
+                }
+            }
+            Done::Data(function, data) => call_data(function, data, result),
+            Done::Strings(function, data) => {
+                let result = result.and_then(|frame| {
+                    let names = decoded("get_children", reply::children(frame.bytes()))?;
+                    memory::string_vector(Exact(names.iter(), names.count()))
+                });
+                let (rc, mut list) = split(result);
+                let list = list.as_mut().map_or(null_mut(), memory::Owned::as_mut_ptr);
+                if let Some(function) = function {
+                    // SAFETY: see above.
+                    unsafe { function(rc, list, data.0) }
+                }
+            }
+            Done::StringsStat(function, data) => {
+                let result = result.and_then(|frame| {
+                    let (names, found) = decoded("get_children2", reply::children_stat(frame.bytes()))?;
+                    Ok((memory::string_vector(Exact(names.iter(), names.count()))?, stat(&found)))
+                });
+                let (rc, mut both) = split(result);
+                let (list, stat) =
+                    both.as_mut().map_or((null_mut(), null()), |(list, stat)| (list.as_mut_ptr(), &raw const *stat));
+                if let Some(function) = function {
+                    // SAFETY: see above.
+                    unsafe { function(rc, list, stat, data.0) }
+                }
+            }
+            Done::Text(function, data) => {
+                let result = result
+                    .and_then(|frame| Ok(Text::new(chroot, decoded("create or sync", reply::path(frame.bytes()))?)));
+                let (rc, text) = split(result);
+                if let Some(function) = function {
+                    // SAFETY: see above.
+                    unsafe { function(rc, text.as_ref().map_or(null(), Text::as_ptr), data.0) }
+                }
+            }
+            Done::TextStat(function, data) => {
+                let result = result.and_then(|frame| {
+                    let (path, found) = decoded("create", reply::path_stat(frame.bytes()))?;
+                    Ok((Text::new(chroot, path), stat(&found)))
+                });
+                let (rc, both) = split(result);
+                let (text, stat) =
+                    both.as_ref().map_or((null(), null()), |(text, stat)| (text.as_ptr(), &raw const *stat));
+                if let Some(function) = function {
+                    // SAFETY: see above.
+                    unsafe { function(rc, text, stat, data.0) }
+                }
+            }
+            Done::Acl(function, data) => call_acl(function, data, result),
+            Done::Multi(results, function, data) => {
+                let result = results.fill(chroot, result);
+                call_void(function, data, result);
+            }
+        }
+    }
+}
+
+fn call_void(function: void_completion_t, data: Data, result: Result<(), Code>) {
+    if let Some(function) = function {
+        // SAFETY: the application's function by the contract of `super`.
+        unsafe { function(result.err().unwrap_or(Code::Ok).to_i32(), data.0) }
+    }
+}
+
+fn call_data(function: data_completion_t, data: Data, result: Result<Frame, Code>) {
+    let result = result.as_ref().map_err(|code| *code);
+    let found = result.and_then(|frame| decoded("get", reply::data(frame.bytes())));
+    let (rc, found) = split(found);
+    let Some(function) = function else { return };
+    let Some((value, found)) = found else {
+        // SAFETY: the application's function by the contract of `super`.
+        return unsafe { function(rc, null(), 0, null(), data.0) };
+    };
+    let found = stat(&found);
+    let len = value.map_or(-1, |value| c_int::try_from(value.len()).unwrap_or(c_int::MAX));
+    let value = value.map_or(null(), |value| value.as_ptr().cast());
+    // SAFETY: the application's function by the contract of `super`.
+    unsafe { function(rc, value, len, &raw const found, data.0) }
+}
+
+fn call_acl(function: acl_completion_t, data: Data, result: Result<Frame, Code>) {
+    let result = result.and_then(|frame| {
+        let (entries, found) = decoded("get_acl", reply::acls(frame.bytes()))?;
+        Ok((acl_list(&entries)?, stat(&found)))
+    });
+    let (rc, mut both) = split(result);
+    let (list, stat) =
+        both.as_mut().map_or((null_mut(), null_mut()), |(list, stat)| (list.as_mut_ptr(), &raw mut *stat));
+    if let Some(function) = function {
+        // SAFETY: the application's function by the contract of `super`.
+        unsafe { function(rc, list, stat, data.0) }
+    }
+}
+
+/// An access control list for an application.
+pub(super) fn acl_list(entries: &[Acl<'_>]) -> Result<memory::Owned<ACL_vector>, Code> {
+    memory::acl_vector(
+        entries.iter().map(|acl| (acl.perms, acl.scheme.unwrap_or_default(), acl.id.unwrap_or_default())),
+    )
+}
+
+/// A result as C has it: the code, and the value if there is one.
+fn split<T>(result: Result<T, Code>) -> (c_int, Option<T>) {
+    match result {
+        Ok(value) => (Code::Ok.to_i32(), Some(value)),
+        Err(code) => (code.to_i32(), None),
+    }
+}
+
+/// An iterator whose length is known.
+pub(super) struct Exact<I>(pub(super) I, pub(super) usize);
+
+impl<I: Iterator> Iterator for Exact<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        let item = self.0.next()?;
+        self.1 = self.1.saturating_sub(1);
+        Some(item)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.1, Some(self.1))
+    }
+}
+
+impl<I: Iterator> ExactSizeIterator for Exact<I> {}

@@ -1,0 +1,99 @@
+//! Reading C's arguments and writing C's results. Copies nothing it can borrow.
+use super::types::{ACL_vector, Stat};
+use libc::{c_char, c_int};
+use std::ffi::CStr;
+use std::slice;
+use zk_core::code::Code;
+use zk_core::proto::{self, Acl};
+
+/// The bytes of a C string; `None` for null.
+///
+/// # Safety
+/// The contract of [`super`]; the result must not outlive the call.
+pub(super) unsafe fn text<'a>(pointer: *const c_char) -> Option<&'a [u8]> {
+    // SAFETY: not null, and a C string by the contract.
+    (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_bytes())
+}
+
+/// A path, which must be there.
+///
+/// # Safety
+/// The contract of [`super`]; the result must not outlive the call.
+pub(super) unsafe fn path<'a>(pointer: *const c_char) -> Result<&'a [u8], Code> {
+    // SAFETY: the caller's promise.
+    unsafe { text(pointer) }.ok_or(Code::BadArguments)
+}
+
+/// A value with its length; `None` where the protocol's length -1 is meant, that is for a null pointer or a negative
+/// length.
+///
+/// # Safety
+/// The contract of [`super`]; the result must not outlive the call.
+pub(super) unsafe fn value<'a>(pointer: *const c_char, len: c_int) -> Option<&'a [u8]> {
+    let len = usize::try_from(len).ok()?;
+    // SAFETY: not null, and `len` bytes by the contract.
+    (!pointer.is_null()).then(|| unsafe { slice::from_raw_parts(pointer.cast(), len) })
+}
+
+/// The entries of an access control list; none for null.
+///
+/// # Safety
+/// The contract of [`super`]; the result must not outlive the call.
+pub(super) unsafe fn acl<'a>(list: *const ACL_vector) -> Vec<Acl<'a>> {
+    // SAFETY: null or a list by the contract, with `count` entries unless `data` is null.
+    unsafe {
+        let Some(list) = list.as_ref().filter(|list| !list.data.is_null()) else { return Vec::new() };
+        let entries = slice::from_raw_parts(list.data, usize::try_from(list.count).unwrap_or(0));
+        let entry = |entry: &super::types::ACL| Acl {
+            perms: entry.perms,
+            scheme: text(entry.id.scheme),
+            id: text(entry.id.id),
+        };
+        entries.iter().map(entry).collect()
+    }
+}
+
+/// A node's status in C's layout.
+pub(super) fn stat(stat: &proto::Stat) -> Stat {
+    Stat {
+        czxid: stat.czxid,
+        mzxid: stat.mzxid,
+        ctime: stat.ctime,
+        mtime: stat.mtime,
+        version: stat.version,
+        cversion: stat.cversion,
+        aversion: stat.aversion,
+        ephemeralOwner: stat.ephemeral_owner,
+        dataLength: stat.data_length,
+        numChildren: stat.num_children,
+        pzxid: stat.pzxid,
+    }
+}
+
+/// Writes a status to where the caller wants it, unless that is null.
+///
+/// # Safety
+/// `place` is null or valid for writes.
+pub(super) unsafe fn put_stat(place: *mut Stat, from: &proto::Stat) {
+    if !place.is_null() {
+        // SAFETY: not null, so valid.
+        unsafe { place.write(stat(from)) }
+    }
+}
+
+/// Writes a path into a caller's buffer: as much as fits, always ended by NUL, nothing if `room` is 0 or less.
+///
+/// # Safety
+/// `buffer` is null or has `room` bytes.
+pub(super) unsafe fn put_text(buffer: *mut c_char, room: c_int, text: &[u8]) {
+    let Some(last) = usize::try_from(room).ok().and_then(|room| room.checked_sub(1)) else { return };
+    if buffer.is_null() {
+        return;
+    }
+    let len = text.len().min(last);
+    // SAFETY: `len` and the NUL behind it are within `room`.
+    unsafe {
+        buffer.copy_from_nonoverlapping(text.as_ptr().cast(), len);
+        buffer.add(len).write(0);
+    }
+}

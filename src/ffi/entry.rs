@@ -1,0 +1,78 @@
+//! The guard at every entry from C: null and stale handles, panics, and where the handle's log lines go.
+use super::callbacks::{Done, Watch};
+use super::process;
+use super::types::zhandle_t;
+use crate::handle::Handle;
+use crate::logging::with_sink;
+use libc::c_int;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use zk_core::code::Code;
+
+/// A handle as C programs have it: `zhandle_t *` is a pointer to one, with a reference of its own.
+pub(super) type Zk = Handle<Done, Watch>;
+
+/// Gives C a reference.
+pub(super) fn to_c(handle: &Arc<Zk>) -> *mut zhandle_t {
+    Arc::as_ptr(handle).cast_mut().cast()
+}
+
+/// The handle behind a pointer. The reference it returns keeps the handle alive while another thread closes it.
+///
+/// # Safety
+/// The contract of [`super`].
+pub(super) unsafe fn from_c(zh: *const zhandle_t) -> Option<Arc<Zk>> {
+    if zh.is_null() {
+        return None;
+    }
+    let handle = zh.cast::<Zk>();
+    // SAFETY: the pointer came from `to_c`, and C's own reference is only dropped by `zookeeper_close`.
+    unsafe {
+        Arc::increment_strong_count(handle);
+        Some(Arc::from_raw(handle))
+    }
+}
+
+/// Catches a panic of ours at the border: it must not unwind into C.
+pub(super) fn guard<R>(failed: R, body: impl FnOnce() -> R) -> R {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
+        log::error!("internal error: a panic was caught at the C interface");
+        failed
+    })
+}
+
+/// Runs `body` with the handle.
+///
+/// Errors: `BadArguments` for null; `InvalidState` in a child of the process that made the handle, whose threads the
+/// child does not have.
+///
+/// # Safety
+/// The contract of [`super`].
+pub(super) unsafe fn with_handle<R>(
+    zh: *const zhandle_t,
+    body: impl FnOnce(&Arc<Zk>) -> Result<R, Code>,
+) -> Result<R, Code> {
+    // SAFETY: the caller's promise.
+    let handle = unsafe { from_c(zh) }.ok_or(Code::BadArguments)?;
+    if process::is_other(handle.generation) {
+        // divergence: In a forked child every call on an inherited handle returns ZINVALIDSTATE at once; on stock a sync call hangs.
+        // The copy of the reference count is the child's alone; the lock may be held by a thread that is not there.
+        return Err(Code::InvalidState);
+    }
+    let sink = &handle.sink;
+    guard(Err(Code::SystemError), || with_sink(sink, || body(&handle)))
+}
+
+/// The same for calls that return a code and nothing else.
+///
+/// # Safety
+/// The contract of [`super`].
+pub(super) unsafe fn call(zh: *const zhandle_t, body: impl FnOnce(&Arc<Zk>) -> Result<(), Code>) -> c_int {
+    // SAFETY: the caller's promise.
+    code_of(unsafe { with_handle(zh, body) })
+}
+
+/// What C returns.
+pub(super) fn code_of(result: Result<(), Code>) -> c_int {
+    result.err().unwrap_or(Code::Ok).to_i32()
+}

@@ -1,0 +1,78 @@
+//! What the first log lines of a handle tell of the process. Owns the questions to the system; every answer may be
+//! missing.
+use super::convert::text;
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+
+/// The version in log lines: of the interface, and of this library.
+// divergence: The client environment line names Calmkeeper's version behind the version of the interface.
+const VERSION: &str = concat!("zookeeper C client 3.8.0 (calmkeeper ", env!("CARGO_PKG_VERSION"), ")");
+
+fn lossy(bytes: Option<&[u8]>) -> String {
+    bytes.map_or_else(|| "(null)".to_owned(), |bytes| String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// Logs the environment, one line each.
+pub(super) fn log_environment() {
+    const TARGET: &str = "log_env";
+    log::info!(target: TARGET, "Client environment:zookeeper.version={VERSION}");
+    let mut host = [0u8; 256];
+    // SAFETY: one byte is left for the NUL that a long name would lack.
+    let rc = unsafe { libc::gethostname(host.as_mut_ptr().cast(), host.len() - 1) };
+    let name = CStr::from_bytes_until_nul(&host).map(CStr::to_string_lossy).unwrap_or_default();
+    if rc == 0 {
+        log::info!(target: TARGET, "Client environment:host.name={name}");
+    } else {
+        log::info!(target: TARGET, "Client environment:host.name=<not implemented>");
+    }
+    let mut system = MaybeUninit::<libc::utsname>::zeroed();
+    // SAFETY: zeroed is a valid `utsname`, which uname fills; all its fields end with NUL.
+    let (os, release, version) = unsafe {
+        libc::uname(system.as_mut_ptr());
+        let system = system.assume_init_ref();
+        (
+            lossy(text(system.sysname.as_ptr())),
+            lossy(text(system.release.as_ptr())),
+            lossy(text(system.version.as_ptr())),
+        )
+    };
+    log::info!(target: TARGET, "Client environment:os.name={os}");
+    // The kernel's release under the name of the architecture, as programs that read these lines have always seen it.
+    log::info!(target: TARGET, "Client environment:os.arch={release}");
+    log::info!(target: TARGET, "Client environment:os.version={version}");
+    log::info!(target: TARGET, "Client environment:user.name={}", lossy(login().as_deref()));
+    log::info!(target: TARGET, "Client environment:user.home={}", home().unwrap_or_else(|| lossy(None)));
+    let directory = std::env::current_dir().map(|path| path.display().to_string());
+    log::info!(target: TARGET, "Client environment:user.dir={}", directory.unwrap_or_default());
+}
+
+/// The user who logged in at the terminal, if there is one.
+fn login() -> Option<Vec<u8>> {
+    unsafe extern "C" {
+        fn getlogin_r(name: *mut libc::c_char, size: libc::size_t) -> libc::c_int;
+    }
+    let mut name = [0u8; 256];
+    // SAFETY: the function of POSIX; the length is that of the buffer.
+    let rc = unsafe { getlogin_r(name.as_mut_ptr().cast(), name.len()) };
+    let name = CStr::from_bytes_until_nul(&name).ok().filter(|_| rc == 0)?;
+    Some(name.to_bytes().to_vec())
+}
+
+/// The home directory in the user database.
+fn home() -> Option<String> {
+    let mut entry = MaybeUninit::<libc::passwd>::zeroed();
+    let mut found = std::ptr::null_mut();
+    let mut strings = vec![0u8; 16 * 1024];
+    // SAFETY: all buffers are as long as stated and outlive the use of the entry; `found` is null unless one was.
+    unsafe {
+        libc::getpwuid_r(
+            libc::getuid(),
+            entry.as_mut_ptr(),
+            strings.as_mut_ptr().cast(),
+            strings.len(),
+            &raw mut found,
+        );
+        let entry = found.as_ref()?;
+        Some(lossy(text(entry.pw_dir)))
+    }
+}

@@ -1,0 +1,253 @@
+//! The start and the end of a handle.
+#![allow(non_snake_case, reason = "the names are the C interface's")]
+use super::callbacks::{Done, Watch, ignore_event, notify};
+use super::convert::text;
+use super::entry::{Zk, code_of, from_c, guard, to_c};
+use super::environment::log_environment;
+use super::process;
+use super::types::*;
+use crate::dispatch::Item;
+use crate::driver::{Driver, WAKE};
+use crate::handle::{self, Handle, Threads};
+use crate::logging::{Sink, with_sink};
+use crate::resolver;
+use libc::{c_char, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null_mut;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use zk_core::backoff;
+use zk_core::code::Code;
+use zk_core::limits;
+use zk_core::servers::{HostPort, parse};
+use zk_core::session::{ClientId, Config, Session};
+
+/// `ZOO_READONLY`: a read-only server will do.
+const READ_ONLY: c_int = 1;
+/// `ZOO_NO_LOG_CLIENTENV`: no lines about the environment.
+const NO_ENVIRONMENT: c_int = 2;
+/// The environment variable that bounds a frame from the server, in bytes.
+const MAX_FRAME: &str = "ZOO_JUTE_MAXBUFFER";
+
+/// Whether handles made from now on keep the order of their server list.
+static KEEP_ORDER: AtomicBool = AtomicBool::new(false);
+
+/// Makes handles created from now on try their servers in the order given (`yesOrNo` not 0) or in a random one.
+#[unsafe(no_mangle)]
+pub extern "C" fn zoo_deterministic_conn_order(yesOrNo: c_int) {
+    KEEP_ORDER.store(yesOrNo != 0, Ordering::Relaxed);
+}
+
+/// Why there is no handle, as an errno value.
+type Errno = c_int;
+
+/// What `zookeeper_init` was given.
+struct InitArgs {
+    host: *const c_char,
+    watcher: watcher_fn,
+    recv_timeout: c_int,
+    clientid: *const clientid_t,
+    context: *mut c_void,
+    flags: c_int,
+    log_callback: log_callback_fn,
+}
+
+/// Makes a handle and starts to connect. `host` is `host:port[,host:port...][/chroot]`, `recv_timeout` the session
+/// timeout to ask for in milliseconds. Returns null with errno `EINVAL` for a bad host string, that of the resolver
+/// when no host can be resolved, `EAGAIN` or `EMFILE` when there are no threads or descriptors.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zookeeper_init(
+    host: *const c_char,
+    r#fn: watcher_fn,
+    recv_timeout: c_int,
+    clientid: *const clientid_t,
+    context: *mut c_void,
+    flags: c_int,
+) -> *mut zhandle_t {
+    // SAFETY: the contract of `super`.
+    unsafe { init(&InitArgs { host, watcher: r#fn, recv_timeout, clientid, context, flags, log_callback: None }) }
+}
+
+/// The same with a receiver for the handle's log lines.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zookeeper_init2(
+    host: *const c_char,
+    r#fn: watcher_fn,
+    recv_timeout: c_int,
+    clientid: *const clientid_t,
+    context: *mut c_void,
+    flags: c_int,
+    log_callback: log_callback_fn,
+) -> *mut zhandle_t {
+    // SAFETY: the contract of `super`.
+    unsafe { init(&InitArgs { host, watcher: r#fn, recv_timeout, clientid, context, flags, log_callback }) }
+}
+
+unsafe fn init(args: &InitArgs) -> *mut zhandle_t {
+    let result = guard(Err(libc::EIO), || {
+        let sink = Arc::new(Sink::new(args.log_callback));
+        // SAFETY: the contract of `super`.
+        with_sink(&Arc::clone(&sink), || unsafe { open(args, sink) })
+    });
+    match result {
+        Ok(handle) => Arc::into_raw(handle).cast_mut().cast(),
+        Err(errno) => {
+            // SAFETY: errno is this thread's.
+            unsafe { libc::__errno_location().write(errno) };
+            null_mut()
+        }
+    }
+}
+
+/// # Safety
+/// The contract of [`super`].
+unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
+    // SAFETY: the contract of `super`.
+    let (hosts, given) = unsafe { (text(args.host), args.clientid.as_ref()) };
+    if args.flags & NO_ENVIRONMENT == 0 {
+        log_environment();
+    }
+    let client_id =
+        given.map(|given| ClientId { id: given.client_id, password: given.passwd.map(c_char::cast_unsigned) });
+    let hosts = hosts.unwrap_or_default();
+    let shown = String::from_utf8_lossy(hosts).into_owned();
+    log::info!(
+        target: "zookeeper_init_internal",
+        "Initiating client connection, host={shown} sessionTimeout={} watcher={:#x} sessionId={:#x} \
+         sessionPasswd={} context={} flags={}",
+        args.recv_timeout,
+        args.watcher.map_or(0, |function| function as usize),
+        client_id.unwrap_or_default().id,
+        if client_id.is_some_and(|given| given.password != [0; 16]) { "<hidden>" } else { "<null>" },
+        if args.context.is_null() { "(nil)".to_owned() } else { format!("{:p}", args.context) },
+        args.flags
+    );
+    let list = parse(hosts).map_err(|error| {
+        log::error!("host string [{shown}]: {error}");
+        libc::EINVAL
+    })?;
+    for skipped in &list.skipped {
+        log::error!("host string [{shown}]: {skipped} is left out, its port is not valid");
+    }
+    let addresses = if list.hosts.is_empty() && list.skipped.is_empty() {
+        Vec::new()
+    } else {
+        resolver::resolve(&list.hosts).map_err(|failure| {
+            log::error!("no host of [{shown}] can be resolved: {}", failure.text);
+            failure.errno
+        })?
+    };
+    let (backoff, warnings) = backoff::Config::from_lookup(|name| std::env::var(name).ok());
+    for warning in warnings {
+        log::warn!("{warning}");
+    }
+    let now = Instant::now();
+    let config = Config {
+        timeout: args.recv_timeout,
+        client_id: client_id.unwrap_or_default(),
+        read_only: args.flags & READ_ONLY != 0,
+        chroot: list.chroot,
+        hosts: shown,
+        has_names: has_names(&list.hosts),
+        resolution_interval: Some(super::servers_api::RESOLUTION_INTERVAL),
+        shuffle: !KEEP_ORDER.load(Ordering::Relaxed),
+        memory: if backoff.memory { handle::recall(&list.hosts, now) } else { None },
+        first_xid: first_xid(),
+        seed: backoff.seed.unwrap_or_else(rand::random),
+        backoff,
+    };
+    let default = Watch::new(args.watcher.or(Some(ignore_event)), args.context).ok_or(libc::EINVAL)?;
+    start(Session::new(config, addresses, default, now), list.hosts, sink)
+}
+
+/// Whether resolving again could change the addresses.
+pub(super) fn has_names(hosts: &[HostPort]) -> bool {
+    hosts.iter().any(|host| host.numeric().is_none())
+}
+
+/// Transaction ids start with the time, so that traces of several runs can be told apart.
+fn first_xid() -> i32 {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    i32::try_from(seconds % (1 << 30)).unwrap_or(0)
+}
+
+fn max_frame() -> usize {
+    let Ok(text) = std::env::var(MAX_FRAME) else { return limits::FRAME };
+    text.parse().unwrap_or_else(|_| {
+        log::warn!("{MAX_FRAME}={text} is not a number of bytes; {} is used", limits::FRAME);
+        limits::FRAME
+    })
+}
+
+/// Starts the two threads.
+fn start(session: Session<Done, Watch>, hosts: Vec<HostPort>, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
+    let errno = |what: &str, error: &std::io::Error| {
+        log::error!("cannot make {what}: {error}");
+        error.raw_os_error().unwrap_or(libc::EAGAIN)
+    };
+    let poll = mio::Poll::new().map_err(|error| errno("a poll descriptor", &error))?;
+    let waker = mio::Waker::new(poll.registry(), WAKE).map_err(|error| errno("a wake descriptor", &error))?;
+    let handle = Arc::new(Handle::new(session, hosts, waker, sink, process::generation()));
+    let stack = process::stack_size();
+    let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
+        thread::Builder::new().name(name.to_owned()).stack_size(stack).spawn(body)
+    };
+    let callee = Arc::clone(&handle);
+    let dispatcher = spawn("zk-completion", Box::new(move || with_sink(&callee.sink, || dispatch(&callee))))
+        .map_err(|error| errno("the completion thread", &error))?;
+    let driven = Arc::clone(&handle);
+    let driver = Driver::new(Arc::clone(&handle), poll, max_frame());
+    let body = move || {
+        with_sink(&driven.sink, || {
+            if catch_unwind(AssertUnwindSafe(|| driver.run())).is_err() {
+                log::error!("internal error: the I/O thread panicked; the handle cannot be used any more");
+                driven.with(|session, _| session.abort());
+            }
+        });
+    };
+    match spawn("zk-io", Box::new(body)) {
+        Ok(driver) => handle.set_threads(Threads { driver, dispatcher }),
+        Err(error) => {
+            handle.with(|session, _| session.abort());
+            // The completion thread has nothing to do but to end.
+            let _ = dispatcher.join();
+            return Err(errno("the I/O thread", &error));
+        }
+    }
+    Ok(handle)
+}
+
+/// The completion thread.
+fn dispatch(handle: &Arc<Zk>) {
+    let zh = to_c(handle);
+    handle.queue.run(|item| {
+        guard((), || match item {
+            Item::Deliver(done, result) => done.call(&handle.chroot, result),
+            Item::Notify(event) => notify(zh, &event),
+            Item::Stop => {}
+        });
+    });
+}
+
+/// Closes the session and frees the handle. Every completion that has not been called is called with `ZCLOSING` before
+/// it returns; from a callback of the handle itself it returns at once, and they are called after that callback.
+/// Returns `ZOK`, or `ZBADARGUMENTS` for null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
+    // SAFETY: the contract of `super`.
+    let Some(handle) = (unsafe { from_c(zh) }) else { return Code::BadArguments.to_i32() };
+    if process::is_other(handle.generation) {
+        // divergence: zookeeper_close in a forked child sends nothing and touches nothing of the parent's session.
+        std::mem::forget(handle);
+        return Code::Ok.to_i32();
+    }
+    let sink = Arc::clone(&handle.sink);
+    code_of(guard(Err(Code::SystemError), || {
+        with_sink(&sink, || handle.close());
+        // SAFETY: the reference that C held; the application gives it up with this call.
+        drop(unsafe { Arc::from_raw(zh.cast_const().cast::<Zk>()) });
+        Ok(())
+    }))
+}

@@ -1,0 +1,267 @@
+//! Transactions: the operations' constructors, the two calls, and the results.
+use super::async_api::submit;
+use super::callbacks::{Data, Done, client_path};
+use super::convert::{acl, path, put_stat, put_text, value};
+use super::entry::call;
+use super::sync_api::start;
+use super::types::*;
+use libc::{c_char, c_int, c_void};
+use std::ptr::null_mut;
+use std::slice;
+use zk_core::code::Code;
+use zk_core::frames::Frame;
+use zk_core::multi::{MultiOp, MultiResult, MultiResults};
+use zk_core::proto::op;
+use zk_core::request::Request;
+
+/// Where one operation's result goes.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    value: *mut c_char,
+    room: c_int,
+    stat: *mut Stat,
+}
+
+/// Where the results of a transaction go: the caller's array, and the caller's buffers.
+#[derive(Debug)]
+pub(super) struct Results {
+    places: Vec<Place>,
+    results: *mut zoo_op_result_t,
+}
+
+// SAFETY: the application keeps the array and the buffers alive until its completion is called, on whatever thread.
+unsafe impl Send for Results {}
+
+impl Results {
+    /// Writes all results. The code of the whole is the first failure that says more than "another one failed".
+    pub(super) fn fill(&self, chroot: &[u8], reply: Result<Frame, Code>) -> Result<(), Code> {
+        let whole = match &reply {
+            Ok(_) => Code::Ok,
+            Err(code) => *code,
+        };
+        let frame = reply.unwrap_or_else(|_| Frame::from(Vec::new()));
+        let mut results = MultiResults::new(frame.bytes());
+        let mut first = whole;
+        for (at, place) in self.places.iter().enumerate() {
+            let result = if whole == Code::Ok {
+                match results.read() {
+                    Ok(Some(result)) => result,
+                    Ok(None) | Err(_) => MultiResult::Failed(Code::MarshallingError),
+                }
+            } else {
+                MultiResult::Failed(whole)
+            };
+            if let MultiResult::Failed(code) = result
+                && !matches!(code, Code::Ok | Code::RuntimeInconsistency)
+                && first == Code::Ok
+            {
+                first = code;
+            }
+            // SAFETY: the array has as many entries as there are places, by the contract of `super`.
+            unsafe { self.put(at, place, chroot, &result) };
+        }
+        if first == Code::Ok { Ok(()) } else { Err(first) }
+    }
+
+    /// # Safety
+    /// `at` is within the caller's array.
+    unsafe fn put(&self, at: usize, place: &Place, chroot: &[u8], result: &MultiResult<'_>) {
+        let mut out = zoo_op_result { err: 0, value: place.value, valuelen: place.room, stat: place.stat };
+        // SAFETY: the buffers are the caller's, with the room the caller stated.
+        unsafe {
+            match result {
+                MultiResult::Create(path, stat) => {
+                    put_text(place.value, place.room, client_path(chroot, path));
+                    if let Some(stat) = stat {
+                        put_stat(place.stat, stat);
+                    }
+                }
+                MultiResult::SetData(stat) => put_stat(place.stat, stat),
+                MultiResult::Done => {}
+                MultiResult::Failed(code) => {
+                    out =
+                        zoo_op_result { err: code.to_i32(), value: null_mut(), valuelen: place.room, stat: null_mut() };
+                }
+            }
+            self.results.add(at).write(out);
+        }
+    }
+}
+
+/// The operations of a call and where their results go.
+///
+/// # Safety
+/// The contract of [`super`]; the operations must not outlive the call.
+unsafe fn read<'a>(
+    count: c_int,
+    ops: *const zoo_op_t,
+    results: *mut zoo_op_result_t,
+) -> Result<(Vec<MultiOp<'a>>, Results), Code> {
+    let count = usize::try_from(count).map_err(|_| Code::BadArguments)?;
+    if count > 0 && (ops.is_null() || results.is_null()) {
+        return Err(Code::BadArguments);
+    }
+    let mut out = Results { places: Vec::with_capacity(count), results };
+    let mut list = Vec::with_capacity(count);
+    // SAFETY: `count` operations by the contract; the type of each says which member of the union holds.
+    unsafe {
+        let ops = if count == 0 { &[] } else { slice::from_raw_parts(ops, count) };
+        for item in ops {
+            let mut place = Place { value: null_mut(), room: 0, stat: null_mut() };
+            list.push(match item.r#type {
+                op::CREATE | op::CREATE_CONTAINER => {
+                    let args = item.args.create_op;
+                    place.value = args.buf;
+                    place.room = args.buflen;
+                    let data = value(args.data, args.datalen);
+                    MultiOp::Create { path: sub_path(args.path)?, data, acl: acl(args.acl), mode: args.flags }
+                }
+                op::DELETE => {
+                    let args = item.args.delete_op;
+                    MultiOp::Delete { path: sub_path(args.path)?, version: args.version }
+                }
+                op::SET_DATA => {
+                    let args = item.args.set_op;
+                    place.stat = args.stat;
+                    let data = value(args.data, args.datalen);
+                    MultiOp::SetData { path: sub_path(args.path)?, data, version: args.version }
+                }
+                op::CHECK => {
+                    let args = item.args.check_op;
+                    MultiOp::Check { path: sub_path(args.path)?, version: args.version }
+                }
+                other => MultiOp::Unsupported(other),
+            });
+            out.places.push(place);
+        }
+    }
+    Ok((list, out))
+}
+
+/// A missing path inside a transaction has the code of a bad one there.
+unsafe fn sub_path<'a>(pointer: *const c_char) -> Result<&'a [u8], Code> {
+    // SAFETY: the contract of `super`.
+    unsafe { path(pointer) }.map_err(|_| Code::MarshallingError)
+}
+
+/// Runs `count` operations as one transaction.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_multi(
+    zh: *mut zhandle_t,
+    count: c_int,
+    ops: *const zoo_op_t,
+    results: *mut zoo_op_result_t,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |handle| {
+            let (ops, results) = read(count, ops, results)?;
+            let slot = start(handle, &Request::Multi(&ops))?;
+            results.fill(&handle.chroot, slot.wait())
+        })
+    }
+}
+
+/// Runs `count` operations as one transaction; `results` and the buffers of the operations are written to until the
+/// completion is called.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_amulti(
+    zh: *mut zhandle_t,
+    count: c_int,
+    ops: *const zoo_op_t,
+    results: *mut zoo_op_result_t,
+    completion: void_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |handle| {
+            let (ops, results) = read(count, ops, results)?;
+            submit(handle, &Request::Multi(&ops), Done::Multi(Box::new(results), completion, Data(data)))
+        })
+    }
+}
+
+/// # Safety
+/// `place` is null or valid for writes.
+unsafe fn init(place: *mut zoo_op_t, kind: c_int, args: zoo_op_args) {
+    if !place.is_null() {
+        // SAFETY: not null, so valid.
+        unsafe { place.write(zoo_op { r#type: kind, args }) }
+    }
+}
+
+/// Fills in an operation that creates a node; the new path goes to `path_buffer`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_create_op_init(
+    op: *mut zoo_op_t,
+    path: *const c_char,
+    value: *const c_char,
+    valuelen: c_int,
+    acl: *const ACL_vector,
+    mode: c_int,
+    path_buffer: *mut c_char,
+    path_buffer_len: c_int,
+) {
+    let args = create_args(path, value, valuelen, acl, mode, path_buffer, path_buffer_len);
+    // SAFETY: the contract of `super`.
+    unsafe { init(op, zk_core::proto::op::CREATE, args) }
+}
+
+/// Fills in an operation that creates a node and would give its status; transactions refuse it, as stock does.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_create2_op_init(
+    op: *mut zoo_op_t,
+    path: *const c_char,
+    value: *const c_char,
+    valuelen: c_int,
+    acl: *const ACL_vector,
+    mode: c_int,
+    path_buffer: *mut c_char,
+    path_buffer_len: c_int,
+) {
+    let args = create_args(path, value, valuelen, acl, mode, path_buffer, path_buffer_len);
+    // SAFETY: the contract of `super`.
+    unsafe { init(op, zk_core::proto::op::CREATE2, args) }
+}
+
+fn create_args(
+    path: *const c_char,
+    data: *const c_char,
+    datalen: c_int,
+    acl: *const ACL_vector,
+    flags: c_int,
+    buf: *mut c_char,
+    buflen: c_int,
+) -> zoo_op_args {
+    zoo_op_args { create_op: zoo_create_op_args { path, data, datalen, buf, buflen, acl, flags, ttl: 0 } }
+}
+
+/// Fills in an operation that deletes a node.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_delete_op_init(op: *mut zoo_op_t, path: *const c_char, version: c_int) {
+    // SAFETY: the contract of `super`.
+    unsafe { init(op, zk_core::proto::op::DELETE, zoo_op_args { delete_op: zoo_delete_op_args { path, version } }) }
+}
+
+/// Fills in an operation that writes a node; its status goes to `stat`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_set_op_init(
+    op: *mut zoo_op_t,
+    path: *const c_char,
+    buffer: *const c_char,
+    buflen: c_int,
+    version: c_int,
+    stat: *mut Stat,
+) {
+    let args = zoo_set_op_args { path, data: buffer, datalen: buflen, version, stat };
+    // SAFETY: the contract of `super`.
+    unsafe { init(op, zk_core::proto::op::SET_DATA, zoo_op_args { set_op: args }) }
+}
+
+/// Fills in an operation that checks a node's version.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_check_op_init(op: *mut zoo_op_t, path: *const c_char, version: c_int) {
+    // SAFETY: the contract of `super`.
+    unsafe { init(op, zk_core::proto::op::CHECK, zoo_op_args { check_op: zoo_check_op_args { path, version } }) }
+}

@@ -1,0 +1,174 @@
+//! The server list: changing it, asking for it.
+use super::entry::{call, with_handle};
+use super::lifecycle::has_names;
+use super::types::*;
+use crate::resolver;
+use libc::{c_char, c_int, sockaddr, socklen_t};
+use std::cell::RefCell;
+use std::ffi::CString;
+use std::ptr::null_mut;
+use std::time::{Duration, Instant};
+use zk_core::code::Code;
+use zk_core::servers::parse_servers;
+use zk_core::session::{Input, State};
+
+/// How often names are resolved on a healthy session unless the application says otherwise.
+// divergence: Names are resolved again at most once a minute while connected; stock does it on every pass of its loop.
+pub(super) const RESOLUTION_INTERVAL: Duration = Duration::from_mins(1);
+
+thread_local! {
+    /// What `zoo_get_current_server` returned last on this thread.
+    static CURRENT: RefCell<CString> = RefCell::default();
+}
+
+/// Replaces the server list. The client moves to another server if its own is not in the list, or, when the list has
+/// grown, with the probability that evens the load out. Returns `ZBADARGUMENTS` for a list that cannot be used, and
+/// keeps the old one then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_set_servers(zh: *mut zhandle_t, hosts: *const c_char) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |handle| {
+            let bytes = super::convert::text(hosts).ok_or(Code::BadArguments)?;
+            let hosts = String::from_utf8_lossy(bytes).into_owned();
+            let list = parse_servers(bytes).map_err(|error| {
+                log::error!("server list [{hosts}]: {error}");
+                Code::BadArguments
+            })?;
+            let addresses = resolver::resolve(&list.hosts).map_err(|failure| {
+                log::error!("no host of [{hosts}] can be resolved: {}", failure.text);
+                Code::BadArguments
+            })?;
+            let has_names = has_names(&list.hosts);
+            handle.set_servers(list.hosts, Input::SetServers { hosts, has_names, addresses });
+            Ok(())
+        })
+    }
+}
+
+/// Sets how often names are resolved while connected, in milliseconds: 0 for the default of one minute, -1 for never.
+/// Less than a second counts as one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_set_servers_resolution_delay(zh: *mut zhandle_t, delay_ms: c_int) -> c_int {
+    let interval = match u64::try_from(delay_ms) {
+        Ok(0) => Some(RESOLUTION_INTERVAL),
+        Ok(delay) => Some(Duration::from_millis(delay)),
+        Err(_) if delay_ms == -1 => None,
+        Err(_) => return Code::BadArguments.to_i32(),
+    };
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |handle| {
+            handle.with(|session, _| session.set_resolution_interval(interval));
+            Ok(())
+        })
+    }
+}
+
+/// Moves on to the next server of the list for the next attempt.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_cycle_next_server(zh: *mut zhandle_t) {
+    // SAFETY: the contract of `super`.
+    let _ = unsafe {
+        call(zh, |handle| {
+            handle.with(|session, now| session.cycle_server(now));
+            Ok(())
+        })
+    };
+}
+
+/// The server of the current or the last attempt, `address:port`, `:0` before the first. The text lasts until the
+/// thread's next call; null for a null handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_get_current_server(zh: *mut zhandle_t) -> *const c_char {
+    // SAFETY: the contract of `super`.
+    let server = unsafe { with_handle(zh, |handle| Ok(handle.peek(|session| session.server()))) };
+    let Ok(server) = server else { return null_mut() };
+    let text = server.map_or_else(|| ":0".to_owned(), |server| server.to_string());
+    CURRENT.with_borrow_mut(|current| {
+        *current = CString::new(text).unwrap_or_default();
+        current.as_ptr()
+    })
+}
+
+/// Writes the address of the connected server to `addr` and its length to `addr_len`, which holds the room first.
+/// Returns `addr`, or null when there is no session with a read-write server or the room does not suffice.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zookeeper_get_connected_host(
+    zh: *mut zhandle_t,
+    addr: *mut sockaddr,
+    addr_len: *mut socklen_t,
+) -> *mut sockaddr {
+    let connected = |session: &zk_core::session::Session<_, _>| {
+        if session.state() == State::Connected { session.server() } else { None }
+    };
+    // SAFETY: the contract of `super`; `addr` has `*addr_len` bytes.
+    unsafe {
+        let server = with_handle(zh, |handle| Ok(handle.peek(connected)));
+        let Ok(Some(server)) = server else { return null_mut() };
+        if addr.is_null() || addr_len.is_null() {
+            return null_mut();
+        }
+        let found = socket2::SockAddr::from(server);
+        // As getpeername does: what fits is written, the length is the whole one.
+        let len = addr_len.read().min(found.len());
+        addr.cast::<u8>().copy_from_nonoverlapping(found.as_ptr().cast(), len as usize);
+        addr_len.write(found.len());
+    }
+    addr
+}
+
+/// What a program with an event loop of its own would wait for. The library's I/O thread does the work in any case, so
+/// this only informs: the socket or -1, what the library waits for there, and until when.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zookeeper_interest(
+    zh: *mut zhandle_t,
+    fd: *mut c_int,
+    interest: *mut c_int,
+    tv: *mut libc::timeval,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |handle| {
+            if fd.is_null() || interest.is_null() || tv.is_null() {
+                return Err(Code::BadArguments);
+            }
+            let (unrecoverable, deadline, writing, timeout) = handle.peek(|session| {
+                let writing = session.has_outgoing() || session.state() == State::Connecting;
+                (session.is_unrecoverable(), session.deadline(), writing, session.timeout())
+            });
+            if unrecoverable {
+                return Err(Code::InvalidState);
+            }
+            let socket = handle.socket.load(std::sync::atomic::Ordering::Relaxed);
+            fd.write(socket);
+            interest.write(if socket < 0 { 0 } else { READ | if writing { WRITE } else { 0 } });
+            let longest = Duration::from_millis(u64::try_from(timeout).unwrap_or(0) / 3);
+            let left = deadline.map_or(longest, |at| at.saturating_duration_since(Instant::now())).min(longest);
+            tv.write(libc::timeval {
+                tv_sec: libc::time_t::try_from(left.as_secs()).unwrap_or(libc::time_t::MAX),
+                tv_usec: libc::suseconds_t::from(left.subsec_micros()),
+            });
+            Ok(())
+        })
+    }
+}
+
+/// `ZOOKEEPER_WRITE`.
+const WRITE: c_int = 1;
+/// `ZOOKEEPER_READ`.
+const READ: c_int = 2;
+
+/// For programs with an event loop of their own. The I/O thread has done the work: `ZNOTHING`, or `ZINVALIDSTATE`
+/// without a connection.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zookeeper_process(zh: *mut zhandle_t, _events: c_int) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |handle| {
+            let over = handle.peek(|session| session.is_unrecoverable());
+            let socket = handle.socket.load(std::sync::atomic::Ordering::Relaxed);
+            Err(if over || socket < 0 { Code::InvalidState } else { Code::Nothing })
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! What a handle is and has: state, identity, watcher, context, credentials, log callback.
+#![allow(non_snake_case, reason = "the names are the C interface's")]
+use super::callbacks::{Data, Done, Watch, ignore_event};
+use super::convert::{text, value};
+use super::entry::{call, code_of, from_c, with_handle};
+use super::types::*;
+use libc::{c_char, c_int, c_void};
+use std::ptr::{null, null_mut};
+use zk_core::code::Code;
+
+/// The state, one of the `ZOO_*_STATE` constants; 0 for a null handle, and between a failure and the next attempt.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_state(zh: *mut zhandle_t) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe { with_handle(zh, |handle| Ok(handle.peek(|session| session.state().to_i32()))) }.unwrap_or(0)
+}
+
+/// `ZINVALIDSTATE` when the session has expired or authentication failed, else `ZOK`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn is_unrecoverable(zh: *mut zhandle_t) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |handle| {
+            let over = handle.peek(|session| session.is_unrecoverable());
+            if over { Err(Code::InvalidState) } else { Ok(()) }
+        })
+    }
+}
+
+/// The session's identity, all zero before the first session unless one was given. The pointer stays valid, and what it
+/// points to current, until the handle is closed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_client_id(zh: *mut zhandle_t) -> *const clientid_t {
+    // SAFETY: the contract of `super`.
+    unsafe { with_handle(zh, |handle| Ok((&raw const handle.client_id).cast())) }.unwrap_or(null())
+}
+
+/// The session timeout in milliseconds: negotiated, or asked for before there was a session. 0 for a null handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_recv_timeout(zh: *mut zhandle_t) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe { with_handle(zh, |handle| Ok(handle.peek(|session| session.timeout()))) }.unwrap_or(0)
+}
+
+/// The context of the handle's watcher.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_get_context(zh: *mut zhandle_t) -> *const c_void {
+    // SAFETY: the contract of `super`.
+    let context = unsafe { with_handle(zh, |handle| Ok(handle.peek(|session| session.default_watcher().context))) };
+    context.unwrap_or(0) as *const c_void
+}
+
+/// Changes the context of the handle's watcher.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_set_context(zh: *mut zhandle_t, context: *mut c_void) {
+    // SAFETY: the contract of `super`.
+    let _ = unsafe {
+        call(zh, |handle| {
+            handle.with(|session, _| {
+                let mut watch = *session.default_watcher();
+                watch.context = context as usize;
+                session.set_watcher(watch);
+            });
+            Ok(())
+        })
+    };
+}
+
+/// Changes the handle's watcher, null for none; returns the one before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_set_watcher(zh: *mut zhandle_t, newFn: watcher_fn) -> watcher_fn {
+    // SAFETY: the contract of `super`.
+    let before = unsafe {
+        with_handle(zh, |handle| {
+            handle.with(|session, _| {
+                let context = session.default_watcher().context as *mut c_void;
+                let watch = Watch::new(newFn.or(Some(ignore_event)), context).ok_or(Code::BadArguments)?;
+                Ok(session.set_watcher(watch))
+            })
+        })
+    };
+    before.ok().and_then(|watch| watch.function())
+}
+
+/// Adds credentials, sent on this connection and all later ones. `completion` may be null; it is called once, with the
+/// server's first answer or the first failure.
+// divergence: Completions of zoo_add_auth are called on the completion thread, in order with all others; stock calls them on its I/O thread, where a sync call would hang.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_add_auth(
+    zh: *mut zhandle_t,
+    scheme: *const c_char,
+    cert: *const c_char,
+    certLen: c_int,
+    completion: void_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |handle| {
+            let scheme = text(scheme).ok_or(Code::BadArguments)?;
+            let credentials = value(cert, certLen);
+            let done = completion.is_some().then(|| Done::Void(completion, Data(data)));
+            handle.with(|session, _| session.add_auth(scheme, credentials, done))
+        })
+    }
+}
+
+/// The handle's log callback, null for none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_get_log_callback(zh: *const zhandle_t) -> log_callback_fn {
+    // SAFETY: the contract of `super`.
+    unsafe { from_c(zh) }.and_then(|handle| handle.sink.callback())
+}
+
+/// Changes the handle's log callback; null goes back to the log stream.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_set_log_callback(zh: *mut zhandle_t, callback: log_callback_fn) {
+    // SAFETY: the contract of `super`.
+    if let Some(handle) = unsafe { from_c(zh) } {
+        handle.sink.set(callback);
+    }
+}
+
+/// A number in network byte order.
+#[unsafe(no_mangle)]
+pub extern "C" fn zoo_htonll(v: i64) -> i64 {
+    v.to_be()
+}
+
+/// Exported by stock by accident: it takes the lock of a list that this library guards by itself. Does nothing but
+/// check its argument.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_lock_auth(zh: *mut zhandle_t) -> c_int {
+    lock_result(zh)
+}
+
+/// See `zoo_lock_auth`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_unlock_auth(zh: *mut zhandle_t) -> c_int {
+    lock_result(zh)
+}
+
+fn lock_result(zh: *mut zhandle_t) -> c_int {
+    code_of(if zh == null_mut() { Err(Code::BadArguments) } else { Ok(()) })
+}

@@ -1,0 +1,61 @@
+//! Asks one server whether it takes writes, on a connection of its own. Owns that connection and the limit on it.
+use crate::transport::Transport;
+use mio::{Registry, Token};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Limit of one question.
+const LIMIT: Duration = Duration::from_secs(1);
+/// The four-letter word; the answer is `rw`, `ro`, or text that says it is not answered.
+const QUESTION: &[u8] = b"isro";
+
+pub(crate) struct Probe {
+    addr: SocketAddr,
+    transport: Transport,
+    deadline: Instant,
+    answer: Vec<u8>,
+}
+
+impl Probe {
+    /// Starts to connect; `None` if even that fails.
+    pub(crate) fn start(addr: SocketAddr, registry: &Registry, token: Token) -> Option<Probe> {
+        let transport = Transport::connect(addr, registry, token).ok()?;
+        Some(Probe { addr, transport, deadline: Instant::now() + LIMIT, answer: Vec::new() })
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// After a readiness event: the answer, once there is one. Whatever goes wrong means no.
+    pub(crate) fn ready(&mut self) -> Option<bool> {
+        match self.transport.finish_connect() {
+            Ok(true) => match self.transport.write(QUESTION) {
+                Ok(n) if n == QUESTION.len() => {}
+                _ => return Some(false),
+            },
+            Ok(false) => {}
+            Err(_) => return Some(false),
+        }
+        if !self.transport.is_connected() {
+            return None;
+        }
+        let mut bytes = [0; 16];
+        loop {
+            match self.transport.read(&mut bytes) {
+                Ok(Some(n)) => self.answer.extend_from_slice(bytes.get(..n).unwrap_or_default()),
+                Ok(None) if self.answer.len() < 2 => return None,
+                Ok(None) | Err(_) => return Some(self.answer.starts_with(b"rw")),
+            }
+            if self.answer.len() >= 2 {
+                return Some(self.answer.starts_with(b"rw"));
+            }
+        }
+    }
+
+    /// Ends the connection and says whom it was with.
+    pub(crate) fn end(self, registry: &Registry) -> SocketAddr {
+        self.transport.disconnect(registry, false);
+        self.addr
+    }
+}
