@@ -115,11 +115,11 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     let shown = String::from_utf8_lossy(hosts).into_owned();
     log::info!(
         target: "zookeeper_init_internal",
-        "Initiating client connection, host={shown} sessionTimeout={} watcher={:#x} sessionId={:#x} \
+        "Initiating client connection, host={shown} sessionTimeout={} watcher={:#x} sessionId={} \
          sessionPasswd={} context={} flags={}",
         args.recv_timeout,
         args.watcher.map_or(0, |function| function as usize),
-        client_id.unwrap_or_default().id,
+        alternate_hex(client_id.unwrap_or_default().id),
         if client_id.is_some_and(|given| given.password != [0; 16]) { "<hidden>" } else { "<null>" },
         if args.context.is_null() { "(nil)".to_owned() } else { format!("{:p}", args.context) },
         args.flags
@@ -160,6 +160,11 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     };
     let default = Watch::new(args.watcher.or(Some(ignore_event)), args.context).ok_or(libc::EINVAL)?;
     start(Session::new(config, addresses, default, now), list.hosts, sink)
+}
+
+/// A number as C's `%#llx` prints it.
+fn alternate_hex(value: i64) -> String {
+    if value == 0 { "0".to_owned() } else { format!("{value:#x}") }
 }
 
 /// Whether resolving again could change the addresses.
@@ -245,7 +250,11 @@ pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
     }
     let sink = Arc::clone(&handle.sink);
     code_of(guard(Err(Code::SystemError), || {
-        with_sink(&sink, || handle.close());
+        with_sink(&sink, || {
+            let id = handle.peek(|session| session.client_id().id);
+            handle.close();
+            log::info!(target: "zookeeper_close", "Freeing zookeeper resources for sessionId={}\n", alternate_hex(id));
+        });
         // SAFETY: the reference that C held; the application gives it up with this call.
         drop(unsafe { Arc::from_raw(zh.cast_const().cast::<Zk>()) });
         Ok(())

@@ -121,12 +121,6 @@ pub unsafe extern "C" fn zoo_set_log_callback(zh: *mut zhandle_t, callback: log_
     }
 }
 
-/// A number in network byte order.
-#[unsafe(no_mangle)]
-pub extern "C" fn zoo_htonll(v: i64) -> i64 {
-    v.to_be()
-}
-
 /// Exported by stock by accident: it takes the lock of a list that this library guards by itself. Does nothing but
 /// check its argument.
 #[unsafe(no_mangle)]

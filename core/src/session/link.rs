@@ -367,9 +367,7 @@ impl<C, W: Watcher> Session<C, W> {
         let established = self.is_established();
         let addr = self.servers.current().map_or(String::new(), |addr| addr.to_string());
         if established {
-            log::info!("Closing zookeeper sessionId={:#x} to {addr}\n", self.id.id);
-        } else {
-            log::info!("Freeing zookeeper resources for sessionId={:#x}\n", self.id.id);
+            log::info!(target: "zookeeper_close", "Closing zookeeper sessionId={:#x} to {addr}\n", self.id.id);
         }
         // What has been asked for is still sent, as on stock, but nobody hears the answer.
         self.fail_auths(Code::Closing);
