@@ -210,10 +210,10 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         while let Some(output) = inner.session.poll() {
             match output {
                 Output::Deliver(completion, result) if completion.is_direct() => {
-                    after.direct.push((completion, result))
+                    after.direct.push((completion, result));
                 }
                 Output::Deliver(completion, result) => {
-                    after.notify |= self.queue.push(Item::Deliver(completion, result))
+                    after.notify |= self.queue.push(Item::Deliver(completion, result));
                 }
                 Output::Notify(event) => {
                     self.client_id.store(inner.session.client_id());

@@ -39,7 +39,7 @@ impl Client {
             first_xid: i32::MAX - 1,
             seed: 1,
         };
-        Client { session: Session::new(config, addresses(servers), "default", now), now, log: Vec::new() }
+        Client { session: Session::new(config, &addresses(servers), "default", now), now, log: Vec::new() }
     }
 
     fn handle(&mut self, input: Input<'_>) {

@@ -4,7 +4,11 @@
 use super::callbacks::{Data, Done, Watch};
 use super::convert::{acl, path, text, value};
 use super::entry::{Zk, call};
-use super::types::*;
+use super::types::{
+    ACL_vector, ZooWatcherType, acl_completion_t, data_completion_t, stat_completion_t, string_completion_t,
+    string_stat_completion_t, strings_completion_t, strings_stat_completion_t, void_completion_t, watcher_fn,
+    zhandle_t,
+};
 use libc::{c_char, c_int, c_void};
 use zk_core::code::Code;
 use zk_core::request::{Create, Request};
@@ -238,7 +242,7 @@ calls! {
 /// The header declares a pointer to a function pointer, but what programs pass is the function.
 fn as_function(completion: *mut void_completion_t) -> void_completion_t {
     // SAFETY: null becomes `None`; anything else is a function by the contract of `super`.
-    unsafe { std::mem::transmute::<*mut void_completion_t, void_completion_t>(completion) }
+    unsafe { std::mem::transmute::<*mut c_void, void_completion_t>(completion.cast()) }
 }
 
 /// What a call that removes watches was given.

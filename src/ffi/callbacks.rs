@@ -3,7 +3,10 @@
 use super::convert::stat;
 use super::memory;
 use super::multi_api;
-use super::types::*;
+use super::types::{
+    ACL_vector, acl_completion_t, data_completion_t, stat_completion_t, string_completion_t, string_stat_completion_t,
+    strings_completion_t, strings_stat_completion_t, void_completion_t, watcher_fn, zhandle_t,
+};
 use crate::handle::Completion;
 use libc::{c_char, c_int, c_void};
 use std::ptr::{null, null_mut};
@@ -196,7 +199,7 @@ impl Done {
                     unsafe { function(rc, stat, data.0) }
                 }
             }
-            Done::Data(function, data) => call_data(function, data, result),
+            Done::Data(function, data) => call_data(function, data, &result),
             Done::Strings(function, data) => {
                 let result = result.and_then(|frame| {
                     let names = decoded("get_children", reply::children(frame.bytes()))?;
@@ -260,9 +263,8 @@ fn call_void(function: void_completion_t, data: Data, result: Result<(), Code>) 
     }
 }
 
-fn call_data(function: data_completion_t, data: Data, result: Result<Frame, Code>) {
-    let result = result.as_ref().map_err(|code| *code);
-    let found = result.and_then(|frame| decoded("get", reply::data(frame.bytes())));
+fn call_data(function: data_completion_t, data: Data, result: &Result<Frame, Code>) {
+    let found = result.as_ref().map_err(|code| *code).and_then(|frame| decoded("get", reply::data(frame.bytes())));
     let (rc, found) = split(found);
     let Some(function) = function else { return };
     let Some((value, found)) = found else {

@@ -5,7 +5,7 @@ use super::convert::text;
 use super::entry::{Zk, code_of, from_c, guard, to_c};
 use super::environment::log_environment;
 use super::process;
-use super::types::*;
+use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
 use crate::dispatch::Item;
 use crate::driver::{Driver, WAKE};
 use crate::handle::{self, Handle, Threads};
@@ -159,7 +159,7 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
         backoff,
     };
     let default = Watch::new(args.watcher.or(Some(ignore_event)), args.context).ok_or(libc::EINVAL)?;
-    start(Session::new(config, addresses, default, now), list.hosts, sink)
+    start(Session::new(config, &addresses, default, now), list.hosts, sink)
 }
 
 /// A number as C's `%#llx` prints it.

@@ -4,7 +4,10 @@ use super::callbacks::{Data, Done, client_path};
 use super::convert::{acl, path, put_stat, put_text, value};
 use super::entry::call;
 use super::sync_api::start;
-use super::types::*;
+use super::types::{
+    ACL_vector, Stat, void_completion_t, zhandle_t, zoo_check_op_args, zoo_create_op_args, zoo_delete_op_args, zoo_op,
+    zoo_op_args, zoo_op_result, zoo_op_result_t, zoo_op_t, zoo_set_op_args,
+};
 use libc::{c_char, c_int, c_void};
 use std::ptr::null_mut;
 use std::slice;

@@ -1,7 +1,7 @@
 //! The server list: changing it, asking for it.
 use super::entry::{call, with_handle};
 use super::lifecycle::has_names;
-use super::types::*;
+use super::types::zhandle_t;
 use crate::resolver;
 use libc::{c_char, c_int, sockaddr, socklen_t};
 use std::cell::RefCell;
@@ -14,7 +14,7 @@ use zk_core::session::{Input, State};
 
 /// How often names are resolved on a healthy session unless the application says otherwise.
 // divergence: Names are resolved again at most once a minute while connected; stock does it on every pass of its loop.
-pub(super) const RESOLUTION_INTERVAL: Duration = Duration::from_mins(1);
+pub(super) const RESOLUTION_INTERVAL: Duration = Duration::from_secs(60);
 
 thread_local! {
     /// What `zoo_get_current_server` returned last on this thread.
@@ -71,7 +71,7 @@ pub unsafe extern "C" fn zoo_cycle_next_server(zh: *mut zhandle_t) {
     // SAFETY: the contract of `super`.
     let _ = unsafe {
         call(zh, |handle| {
-            handle.with(|session, now| session.cycle_server(now));
+            handle.with(zk_core::session::Session::cycle_server);
             Ok(())
         })
     };
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn zoo_cycle_next_server(zh: *mut zhandle_t) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_get_current_server(zh: *mut zhandle_t) -> *const c_char {
     // SAFETY: the contract of `super`.
-    let server = unsafe { with_handle(zh, |handle| Ok(handle.peek(|session| session.server()))) };
+    let server = unsafe { with_handle(zh, |handle| Ok(handle.peek(zk_core::session::Session::server))) };
     let Ok(server) = server else { return null_mut() };
     let text = server.map_or_else(|| ":0".to_owned(), |server| server.to_string());
     CURRENT.with_borrow_mut(|current| {
@@ -166,7 +166,7 @@ pub unsafe extern "C" fn zookeeper_process(zh: *mut zhandle_t, _events: c_int) -
     // SAFETY: the contract of `super`.
     unsafe {
         call(zh, |handle| {
-            let over = handle.peek(|session| session.is_unrecoverable());
+            let over = handle.peek(zk_core::session::Session::is_unrecoverable);
             let socket = handle.socket.load(std::sync::atomic::Ordering::Relaxed);
             Err(if over || socket < 0 { Code::InvalidState } else { Code::Nothing })
         })

@@ -3,9 +3,9 @@
 use super::callbacks::{Data, Done, Watch, ignore_event};
 use super::convert::{text, value};
 use super::entry::{call, code_of, from_c, with_handle};
-use super::types::*;
+use super::types::{clientid_t, log_callback_fn, void_completion_t, watcher_fn, zhandle_t};
 use libc::{c_char, c_int, c_void};
-use std::ptr::{null, null_mut};
+use std::ptr::null;
 use zk_core::code::Code;
 
 /// The state, one of the `ZOO_*_STATE` constants; 0 for a null handle, and between a failure and the next attempt.
@@ -21,7 +21,7 @@ pub unsafe extern "C" fn is_unrecoverable(zh: *mut zhandle_t) -> c_int {
     // SAFETY: the contract of `super`.
     unsafe {
         call(zh, |handle| {
-            let over = handle.peek(|session| session.is_unrecoverable());
+            let over = handle.peek(zk_core::session::Session::is_unrecoverable);
             if over { Err(Code::InvalidState) } else { Ok(()) }
         })
     }
@@ -39,7 +39,7 @@ pub unsafe extern "C" fn zoo_client_id(zh: *mut zhandle_t) -> *const clientid_t 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_recv_timeout(zh: *mut zhandle_t) -> c_int {
     // SAFETY: the contract of `super`.
-    unsafe { with_handle(zh, |handle| Ok(handle.peek(|session| session.timeout()))) }.unwrap_or(0)
+    unsafe { with_handle(zh, |handle| Ok(handle.peek(zk_core::session::Session::timeout))) }.unwrap_or(0)
 }
 
 /// The context of the handle's watcher.
@@ -134,6 +134,6 @@ pub unsafe extern "C" fn zoo_unlock_auth(zh: *mut zhandle_t) -> c_int {
     lock_result(zh)
 }
 
-fn lock_result(zh: *mut zhandle_t) -> c_int {
-    code_of(if zh == null_mut() { Err(Code::BadArguments) } else { Ok(()) })
+fn lock_result(zh: *const zhandle_t) -> c_int {
+    code_of(if zh.is_null() { Err(Code::BadArguments) } else { Ok(()) })
 }

@@ -6,7 +6,7 @@ use super::callbacks::{Done, Exact, Slot, Watch, acl_list, client_path};
 use super::convert::{acl, path, put_stat, put_text, text, value};
 use super::entry::{Zk, call};
 use super::memory;
-use super::types::*;
+use super::types::{ACL_vector, Stat, String_vector, ZooWatcherType, watcher_fn, zhandle_t};
 use libc::{c_char, c_int, c_void};
 use std::sync::Arc;
 use zk_core::code::Code;

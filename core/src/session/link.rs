@@ -285,7 +285,8 @@ impl<C, W: Watcher> Session<C, W> {
 
     fn next_plan(&mut self, now: Instant, event: Event) {
         self.plan = self.backoff.on(event, self.servers.len(), now, &mut self.rng);
-        let pause = self.plan.not_before.saturating_duration_since(now).as_millis() as u64;
+        let pause = self.plan.not_before.saturating_duration_since(now);
+        let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         self.stats.last_pause_ms = pause;
         self.stats.paused_ms += pause;
         self.remember(now);
@@ -313,7 +314,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.fail_pending(code);
     }
 
-    pub(super) fn resolved(&mut self, now: Instant, addresses: Vec<SocketAddr>) {
+    pub(super) fn resolved(&mut self, now: Instant, addresses: &[SocketAddr]) {
         self.timers.resolution_done(now);
         self.replace_servers(now, addresses);
     }
@@ -323,11 +324,11 @@ impl<C, W: Watcher> Session<C, W> {
         log::warn!("cannot resolve [{}]: {error}; the addresses known are kept", self.config.hosts);
     }
 
-    pub(super) fn replace_servers(&mut self, now: Instant, addresses: Vec<SocketAddr>) {
+    pub(super) fn replace_servers(&mut self, now: Instant, addresses: &[SocketAddr]) {
         let connected = self.is_established();
         let in_use = matches!(self.link, Link::Established | Link::Connecting { .. } | Link::Handshaking { .. });
         let current = if in_use { self.servers.current() } else { None };
-        let change = self.servers.replace(&addresses, current, connected, &mut self.rng, self.config.shuffle);
+        let change = self.servers.replace(addresses, current, connected, &mut self.rng, self.config.shuffle);
         if !change.changed {
             return;
         }

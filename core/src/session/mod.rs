@@ -242,10 +242,10 @@ pub struct Session<C, W> {
 impl<C, W: Watcher> Session<C, W> {
     /// A session that makes its first attempt when the policy allows it. `addresses` must not be empty unless the
     /// host string names a chroot only.
-    pub fn new(config: Config, addresses: Vec<SocketAddr>, default_watcher: W, now: Instant) -> Session<C, W> {
+    pub fn new(config: Config, addresses: &[SocketAddr], default_watcher: W, now: Instant) -> Session<C, W> {
         let mut rng = StdRng::seed_from_u64(config.seed);
         let mut servers = ServerList::new();
-        servers.replace(&addresses, None, false, &mut rng, config.shuffle);
+        servers.replace(addresses, None, false, &mut rng, config.shuffle);
         let timeout = config.timeout;
         let mut backoff = Backoff::new(&config.backoff, timers::millis(timeout), config.memory);
         let plan = backoff.on(backoff::Event::Init, servers.len(), now, &mut rng);
@@ -288,12 +288,12 @@ impl<C, W: Watcher> Session<C, W> {
             Input::Disconnected(error) => self.disconnected(now, &error),
             Input::Flushed => self.flushed(now),
             Input::Timeout => self.time_passed(now),
-            Input::Resolved(addresses) => self.resolved(now, addresses),
+            Input::Resolved(addresses) => self.resolved(now, &addresses),
             Input::ResolutionFailed(error) => self.resolution_failed(now, &error),
             Input::SetServers { hosts, has_names, addresses } => {
                 self.config.hosts = hosts;
                 self.config.has_names = has_names;
-                self.replace_servers(now, addresses);
+                self.replace_servers(now, &addresses);
             }
             Input::Probed { addr, read_write } => self.probed(now, addr, read_write),
             Input::Close => self.close(now),

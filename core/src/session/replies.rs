@@ -78,7 +78,8 @@ impl<C, W: Watcher> Session<C, W> {
         }
         let Some(entry) = self.pending.pop() else { return };
         self.stats.replies += 1;
-        self.stats.latency_us += now.saturating_duration_since(entry.submitted).as_micros() as u64;
+        let latency = now.saturating_duration_since(entry.submitted).as_micros();
+        self.stats.latency_us += u64::try_from(latency).unwrap_or(u64::MAX);
         if err == Code::Ok || (entry.exists && err == Code::NoNode) {
             self.apply(entry.effect, err);
         }

@@ -71,7 +71,7 @@ impl<C, W: Watcher> Session<C, W> {
     /// When [`super::Input::Timeout`] is due; `None` when only an event can change anything.
     pub fn deadline(&self) -> Option<Instant> {
         let link = match self.link {
-            Link::Idle if self.servers.len() == 0 => None,
+            Link::Idle if self.servers.is_empty() => None,
             Link::Idle => Some(self.plan.not_before),
             Link::Connecting { connect_by, .. } => Some(connect_by),
             Link::Handshaking { until } | Link::Closing { until, .. } => Some(until),
@@ -129,7 +129,7 @@ impl<C, W: Watcher> Session<C, W> {
             self.warn_when_late(now, due);
         }
         match self.link {
-            Link::Idle if self.servers.len() > 0 && now >= self.plan.not_before => self.start_attempt(now),
+            Link::Idle if !self.servers.is_empty() && now >= self.plan.not_before => self.start_attempt(now),
             Link::Connecting { connect_by, .. } if now >= connect_by => self.attempt_timed_out(now, connect_by),
             Link::Handshaking { until } if now >= until => self.attempt_timed_out(now, until),
             Link::Established => self.time_passed_established(now),
