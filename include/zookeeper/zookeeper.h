@@ -286,19 +286,36 @@ typedef void (*log_callback_fn)(const char *message);
 /** Completion of a call that yields nothing but `rc`, one of `enum ZOO_ERRORS`. */
 typedef void (*void_completion_t)(int rc, const void *data);
 
-#error include/templates/zookeeper.h: src/ffi has no stat_completion_t
+/** Completion of a call that yields a node's status. `stat` is null unless `rc` is `ZOK`. */
+typedef void (*stat_completion_t)(int rc, const struct Stat *stat, const void *data);
 
-#error include/templates/zookeeper.h: src/ffi has no data_completion_t
+/**
+ * Completion of a call that yields a node's data: `value_len` bytes, not NUL-terminated. A node without data gives a
+ * null `value` and `value_len` -1.
+ */
+typedef void (*data_completion_t)(int rc,
+                                  const char *value,
+                                  int value_len,
+                                  const struct Stat *stat,
+                                  const void *data);
 
-#error include/templates/zookeeper.h: src/ffi has no strings_completion_t
+/** Completion of a call that yields a list of names. */
+typedef void (*strings_completion_t)(int rc, const struct String_vector *strings, const void *data);
 
-#error include/templates/zookeeper.h: src/ffi has no strings_stat_completion_t
+/** Completion of a call that yields a list of names and the parent's status. */
+typedef void (*strings_stat_completion_t)(int rc,
+                                          const struct String_vector *strings,
+                                          const struct Stat *stat,
+                                          const void *data);
 
-#error include/templates/zookeeper.h: src/ffi has no string_completion_t
+/** Completion of a call that yields a path. */
+typedef void (*string_completion_t)(int rc, const char *value, const void *data);
 
-#error include/templates/zookeeper.h: src/ffi has no string_stat_completion_t
+/** Completion of a call that yields a path and the status of its node. */
+typedef void (*string_stat_completion_t)(int rc, const char *string, const struct Stat *stat, const void *data);
 
-#error include/templates/zookeeper.h: src/ffi has no acl_completion_t
+/** Completion of a call that yields an access control list and the node's status. */
+typedef void (*acl_completion_t)(int rc, struct ACL_vector *acl, struct Stat *stat, const void *data);
 
 /*
  * The handle
@@ -321,20 +338,20 @@ typedef void (*void_completion_t)(int rc, const void *data);
  * names could be resolved, ENOENT among them; ENOMEM or EAGAIN when memory or threads are short.
  */
 ZOOAPI zhandle_t *zookeeper_init(const char *host,
-                          watcher_fn fn,
-                          int recv_timeout,
-                          const clientid_t *clientid,
-                          void *context,
-                          int flags);
+                                  watcher_fn fn,
+                                  int recv_timeout,
+                                  const clientid_t *clientid,
+                                  void *context,
+                                  int flags);
 
 /** zookeeper_init() whose log lines go to `log_callback` from the very first on. */
 ZOOAPI zhandle_t *zookeeper_init2(const char *host,
-                           watcher_fn fn,
-                           int recv_timeout,
-                           const clientid_t *clientid,
-                           void *context,
-                           int flags,
-                           log_callback_fn log_callback);
+                                   watcher_fn fn,
+                                   int recv_timeout,
+                                   const clientid_t *clientid,
+                                   void *context,
+                                   int flags,
+                                   log_callback_fn log_callback);
 
 #ifdef HAVE_OPENSSL_H
 /**
@@ -431,8 +448,7 @@ ZOOAPI int zoo_set_servers(zhandle_t *zh, const char *hosts);
  *
  * Returns ZOK, or ZBADARGUMENTS below -1.
  */
-ZOOAPI int zoo_set_servers_resolution_delay(zhandle_t *zh,
-                                     int delay_ms);
+ZOOAPI int zoo_set_servers_resolution_delay(zhandle_t *zh, int delay_ms);
 
 /** Makes the next connection go to the next server of the list. Does not end the one there is. */
 ZOOAPI void zoo_cycle_next_server(zhandle_t *zh);
@@ -466,17 +482,14 @@ extern ZOOAPI const int ZOOKEEPER_READ;
  *
  * Returns ZOK, ZBADARGUMENTS for null pointers, ZINVALIDSTATE when the session has ended, or why the last connection ended.
  */
-ZOOAPI int zookeeper_interest(zhandle_t *zh,
-                       int *fd,
-                       int *interest,
-                       struct timeval *tv);
+ZOOAPI int zookeeper_interest(zhandle_t *zh, int *fd, int *interest, struct timeval *tv);
 
 /**
  * Says what has happened to the socket: `events` is ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed.
  *
  * Returns ZOK, ZNOTHING when there was nothing to read, ZBADARGUMENTS, ZINVALIDSTATE, or why the connection ended.
  */
-ZOOAPI int zookeeper_process(zhandle_t *zh, int _events);
+ZOOAPI int zookeeper_process(zhandle_t *zh, int events);
 #else
 /**
  * Bit of the interest and event masks of `zookeeper_interest` and `zookeeper_process`: the socket is or should become
@@ -521,11 +534,11 @@ ZOOAPI const char *zoo_version_str(void);
  * the thread that does the network's work, so it must not make synchronous calls.
  */
 ZOOAPI int zoo_add_auth(zhandle_t *zh,
-                 const char *scheme,
-                 const char *cert,
-                 int certLen,
-                 void_completion_t completion,
-                 const void *data);
+                         const char *scheme,
+                         const char *cert,
+                         int certLen,
+                         void_completion_t completion,
+                         const void *data);
 
 /*
  * Asynchronous calls
@@ -537,40 +550,88 @@ ZOOAPI int zoo_add_auth(zhandle_t *zh,
  * completion: the node's path, with its number for a sequential mode. Own codes: ZNONODE, the parent does not exist;
  * ZNODEEXISTS; ZNOCHILDRENFOREPHEMERALS, the parent is ephemeral; ZINVALIDACL, the list is empty or not valid.
  */
-#error include/templates/zookeeper.h: src/ffi has no zoo_acreate
+ZOOAPI int zoo_acreate(zhandle_t *zh,
+                        const char *path,
+                        const char *value,
+                        int valuelen,
+                        const struct ACL_vector *acl,
+                        int mode,
+                        string_completion_t completion,
+                        const void *data);
 
 /** zoo_acreate() with a time to live of 1 to 2^40 - 1 milliseconds for the two modes that have one, -1 for the others. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_acreate_ttl
+ZOOAPI int zoo_acreate_ttl(zhandle_t *zh,
+                            const char *path,
+                            const char *value,
+                            int valuelen,
+                            const struct ACL_vector *acl,
+                            int mode,
+                            int64_t ttl,
+                            string_completion_t completion,
+                            const void *data);
 
 /** zoo_acreate() whose completion gets the status too. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_acreate2
+ZOOAPI int zoo_acreate2(zhandle_t *zh,
+                         const char *path,
+                         const char *value,
+                         int valuelen,
+                         const struct ACL_vector *acl,
+                         int mode,
+                         string_stat_completion_t completion,
+                         const void *data);
 
 /** zoo_acreate_ttl() whose completion gets the status too. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_acreate2_ttl
+ZOOAPI int zoo_acreate2_ttl(zhandle_t *zh,
+                             const char *path,
+                             const char *value,
+                             int valuelen,
+                             const struct ACL_vector *acl,
+                             int mode,
+                             int64_t ttl,
+                             string_stat_completion_t completion,
+                             const void *data);
 
 /** Deletes a node. Own codes: ZNONODE; ZBADVERSION, its data version is not `version`; ZNOTEMPTY, it has children. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_adelete
+ZOOAPI int zoo_adelete(zhandle_t *zh,
+                        const char *path,
+                        int version,
+                        void_completion_t completion,
+                        const void *data);
 
 /**
  * Asks whether a node exists. completion: its status. Own code: ZNONODE. The watch is left in either case; it fires when the
  * node is created, deleted or its data set.
  */
-#error include/templates/zookeeper.h: src/ffi has no zoo_aexists
+ZOOAPI int zoo_aexists(zhandle_t *zh, const char *path, int watch, stat_completion_t completion, const void *data);
 
 /** zoo_aexists() with a watcher of its own. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_awexists
+ZOOAPI int zoo_awexists(zhandle_t *zh,
+                         const char *path,
+                         watcher_fn watcher,
+                         void *watcherCtx,
+                         stat_completion_t completion,
+                         const void *data);
 
 /** Reads a node. completion: its data and status. Own code: ZNONODE, which leaves no watch. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_aget
+ZOOAPI int zoo_aget(zhandle_t *zh, const char *path, int watch, data_completion_t completion, const void *data);
 
 /** zoo_aget() with a watcher of its own. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_awget
+ZOOAPI int zoo_awget(zhandle_t *zh,
+                      const char *path,
+                      watcher_fn watcher,
+                      void *watcherCtx,
+                      data_completion_t completion,
+                      const void *data);
 
 /** zoo_aget() of ZOO_CONFIG_NODE, whatever the chroot. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_agetconfig
+ZOOAPI int zoo_agetconfig(zhandle_t *zh, int watch, data_completion_t completion, const void *data);
 
 /** zoo_agetconfig() with a watcher of its own. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_awgetconfig
+ZOOAPI int zoo_awgetconfig(zhandle_t *zh,
+                            watcher_fn watcher,
+                            void *watcherCtx,
+                            data_completion_t completion,
+                            const void *data);
 
 /**
  * Changes the ensemble's members: either `joining` ("server.4=host:2888:3888;2181", several with commas) and `leaving` (ids
@@ -580,42 +641,77 @@ ZOOAPI int zoo_add_auth(zhandle_t *zh,
  * completion: the new configuration and its status. Own codes: ZRECONFIGINPROGRESS; ZNEWCONFIGNOQUORUM; ZBADVERSION;
  * ZRECONFIGDISABLED, the servers do not allow it; ZUNIMPLEMENTED.
  */
-#error include/templates/zookeeper.h: src/ffi has no zoo_areconfig
+ZOOAPI int zoo_areconfig(zhandle_t *zh,
+                          const char *joining,
+                          const char *leaving,
+                          const char *members,
+                          int64_t version,
+                          data_completion_t dc,
+                          const void *data);
 
 /**
  * Sets a node's data: `buflen` bytes, null with -1 for none. completion: the status after it. Own codes: ZNONODE;
  * ZBADVERSION.
  */
-#error include/templates/zookeeper.h: src/ffi has no zoo_aset
+ZOOAPI int zoo_aset(zhandle_t *zh,
+                     const char *path,
+                     const char *buffer,
+                     int buflen,
+                     int version,
+                     stat_completion_t completion,
+                     const void *data);
 
 /**
  * Lists a node's children. completion: their names without the path, in no particular order. Own code: ZNONODE, which
  * leaves no watch. The watch fires when a child is created or deleted, or the node itself is.
  */
-#error include/templates/zookeeper.h: src/ffi has no zoo_aget_children
+ZOOAPI int zoo_aget_children(zhandle_t *zh,
+                              const char *path,
+                              int watch,
+                              strings_completion_t completion,
+                              const void *data);
 
 /** zoo_aget_children() with a watcher of its own. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_awget_children
+ZOOAPI int zoo_awget_children(zhandle_t *zh,
+                               const char *path,
+                               watcher_fn watcher,
+                               void *watcherCtx,
+                               strings_completion_t completion,
+                               const void *data);
 
 /** zoo_aget_children() whose completion gets the status of the parent too. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_aget_children2
+ZOOAPI int zoo_aget_children2(zhandle_t *zh,
+                               const char *path,
+                               int watch,
+                               strings_stat_completion_t completion,
+                               const void *data);
 
 /** zoo_aget_children2() with a watcher of its own. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_awget_children2
+ZOOAPI int zoo_awget_children2(zhandle_t *zh,
+                                const char *path,
+                                watcher_fn watcher,
+                                void *watcherCtx,
+                                strings_stat_completion_t completion,
+                                const void *data);
 
 /**
  * Makes the server catch up with the leader: what is read on this handle afterwards is at least as new as what was written
  * anywhere before. completion: the path.
  */
-#error include/templates/zookeeper.h: src/ffi has no zoo_async
+ZOOAPI int zoo_async(zhandle_t *zh, const char *path, string_completion_t completion, const void *data);
 
 /** Reads a node's access control list. completion: it, and the node's status. Own code: ZNONODE. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_aget_acl
+ZOOAPI int zoo_aget_acl(zhandle_t *zh, const char *path, acl_completion_t completion, const void *data);
 
 /**
  * Sets a node's access control list; `version` is that of the list. Own codes: ZNONODE; ZBADVERSION; ZINVALIDACL.
  */
-#error include/templates/zookeeper.h: src/ffi has no zoo_aset_acl
+ZOOAPI int zoo_aset_acl(zhandle_t *zh,
+                         const char *path,
+                         int version,
+                         struct ACL_vector *acl,
+                         void_completion_t completion,
+                         const void *data);
 
 /*
  * Several operations as one: all of them happen, or none.
@@ -667,24 +763,24 @@ typedef struct zoo_op_result {
 
 /** Makes `*op` create a node, see zoo_create(); its path is written to `path_buffer` when the multi has been done. */
 ZOOAPI void zoo_create_op_init(zoo_op_t *op,
-                        const char *path,
-                        const char *value,
-                        int valuelen,
-                        const struct ACL_vector *acl,
-                        int mode,
-                        char *path_buffer,
-                        int path_buffer_len);
+                                const char *path,
+                                const char *value,
+                                int valuelen,
+                                const struct ACL_vector *acl,
+                                int mode,
+                                char *path_buffer,
+                                int path_buffer_len);
 
 /** Makes `*op` delete a node, see zoo_delete(). */
 ZOOAPI void zoo_delete_op_init(zoo_op_t *op, const char *path, int version);
 
 /** Makes `*op` set a node's data, see zoo_set2(); its status is written to `*stat`, if not null, when it has been done. */
 ZOOAPI void zoo_set_op_init(zoo_op_t *op,
-                     const char *path,
-                     const char *buffer,
-                     int buflen,
-                     int version,
-                     struct Stat *stat);
+                             const char *path,
+                             const char *buffer,
+                             int buflen,
+                             int version,
+                             struct Stat *stat);
 
 /** Makes `*op` hold only if a node has a version; ZNONODE or ZBADVERSION if not. Changes nothing. */
 ZOOAPI void zoo_check_op_init(zoo_op_t *op, const char *path, int version);
@@ -694,11 +790,11 @@ ZOOAPI void zoo_check_op_init(zoo_op_t *op, const char *path, int version);
  * been called. completion: the first code that is neither ZOK nor ZRUNTIMEINCONSISTENCY; `results` has them all.
  */
 ZOOAPI int zoo_amulti(zhandle_t *zh,
-               int count,
-               const zoo_op_t *ops,
-               zoo_op_result_t *results,
-               void_completion_t completion,
-               const void *data);
+                       int count,
+                       const zoo_op_t *ops,
+                       zoo_op_result_t *results,
+                       void_completion_t completion,
+                       const void *data);
 
 /*
  * Taking watches away
@@ -716,13 +812,25 @@ typedef enum {
  * be told. completion, which is passed as void_completion_t although the type says otherwise: ZOK, or why it failed. Own
  * code: ZNOWATCHER, there is no such watch.
  */
-#error include/templates/zookeeper.h: src/ffi has no zoo_aremove_watches
+ZOOAPI int zoo_aremove_watches(zhandle_t *zh,
+                                const char *path,
+                                ZooWatcherType wtype,
+                                watcher_fn watcher,
+                                void *watcherCtx,
+                                int local,
+                                void_completion_t *completion,
+                                const void *data);
 
 /** Takes all of the handle's watches of that type off a path. Otherwise as zoo_aremove_watches(). */
-#error include/templates/zookeeper.h: src/ffi has no zoo_aremove_all_watches
+ZOOAPI int zoo_aremove_all_watches(zhandle_t *zh,
+                                    const char *path,
+                                    ZooWatcherType wtype,
+                                    int local,
+                                    void_completion_t *completion,
+                                    const void *data);
 
 /** zoo_aremove_all_watches() that waits; the code is the result. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_remove_all_watches
+ZOOAPI int zoo_remove_all_watches(zhandle_t *zh, const char *path, ZooWatcherType wtype, int local);
 
 #ifdef THREADED
 /*
@@ -732,73 +840,146 @@ typedef enum {
  */
 
 /** zoo_aremove_watches() that waits. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_remove_watches
+ZOOAPI int zoo_remove_watches(zhandle_t *zh,
+                               const char *path,
+                               ZooWatcherType wtype,
+                               watcher_fn watcher,
+                               void *watcherCtx,
+                               int local);
 
 /**
  * zoo_acreate() that waits. The node's path is written to `path_buffer`, of `path_buffer_len` bytes, cut if it is longer and
  * always with a NUL; null with 0 if it is not wanted.
  */
-#error include/templates/zookeeper.h: src/ffi has no zoo_create
+ZOOAPI int zoo_create(zhandle_t *zh,
+                       const char *path,
+                       const char *value,
+                       int valuelen,
+                       const struct ACL_vector *acl,
+                       int mode,
+                       char *path_buffer,
+                       int path_buffer_len);
 
 /** zoo_acreate_ttl() that waits; otherwise as zoo_create(). */
-#error include/templates/zookeeper.h: src/ffi has no zoo_create_ttl
+ZOOAPI int zoo_create_ttl(zhandle_t *zh,
+                           const char *path,
+                           const char *value,
+                           int valuelen,
+                           const struct ACL_vector *acl,
+                           int mode,
+                           int64_t ttl,
+                           char *path_buffer,
+                           int path_buffer_len);
 
 /** zoo_create() that yields the node's status too. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_create2
+ZOOAPI int zoo_create2(zhandle_t *zh,
+                        const char *path,
+                        const char *value,
+                        int valuelen,
+                        const struct ACL_vector *acl,
+                        int mode,
+                        char *path_buffer,
+                        int path_buffer_len,
+                        struct Stat *stat);
 
 /** zoo_create_ttl() that yields the node's status too. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_create2_ttl
+ZOOAPI int zoo_create2_ttl(zhandle_t *zh,
+                            const char *path,
+                            const char *value,
+                            int valuelen,
+                            const struct ACL_vector *acl,
+                            int mode,
+                            int64_t ttl,
+                            char *path_buffer,
+                            int path_buffer_len,
+                            struct Stat *stat);
 
 /** zoo_adelete() that waits. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_delete
+ZOOAPI int zoo_delete(zhandle_t *zh, const char *path, int version);
 
 /** zoo_aexists() that waits. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_exists
+ZOOAPI int zoo_exists(zhandle_t *zh, const char *path, int watch, struct Stat *stat);
 
 /** zoo_awexists() that waits. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_wexists
+ZOOAPI int zoo_wexists(zhandle_t *zh, const char *path, watcher_fn watcher, void *watcherCtx, struct Stat *stat);
 
 /**
  * zoo_aget() that waits. `*buffer_len` is the room in `buffer` before, and the number of bytes written after the call: data
  * that does not fit is cut, which `stat->dataLength` shows. It is -1 for a node without data.
  */
-#error include/templates/zookeeper.h: src/ffi has no zoo_get
+ZOOAPI int zoo_get(zhandle_t *zh, const char *path, int watch, char *buffer, int *buffer_len, struct Stat *stat);
 
 /** zoo_awget() that waits; otherwise as zoo_get(). */
-#error include/templates/zookeeper.h: src/ffi has no zoo_wget
+ZOOAPI int zoo_wget(zhandle_t *zh,
+                     const char *path,
+                     watcher_fn watcher,
+                     void *watcherCtx,
+                     char *buffer,
+                     int *buffer_len,
+                     struct Stat *stat);
 
 /** zoo_agetconfig() that waits; otherwise as zoo_get(). */
-#error include/templates/zookeeper.h: src/ffi has no zoo_getconfig
+ZOOAPI int zoo_getconfig(zhandle_t *zh, int watch, char *buffer, int *buffer_len, struct Stat *stat);
 
 /** zoo_awgetconfig() that waits; otherwise as zoo_get(). */
-#error include/templates/zookeeper.h: src/ffi has no zoo_wgetconfig
+ZOOAPI int zoo_wgetconfig(zhandle_t *zh,
+                           watcher_fn watcher,
+                           void *watcherCtx,
+                           char *buffer,
+                           int *buffer_len,
+                           struct Stat *stat);
 
 /** zoo_areconfig() that waits; the new configuration is written as zoo_get() does. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_reconfig
+ZOOAPI int zoo_reconfig(zhandle_t *zh,
+                         const char *joining,
+                         const char *leaving,
+                         const char *members,
+                         int64_t version,
+                         char *buffer,
+                         int *buffer_len,
+                         struct Stat *stat);
 
 /** zoo_aset() that waits, without the status. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_set
+ZOOAPI int zoo_set(zhandle_t *zh, const char *path, const char *buffer, int buflen, int version);
 
 /** zoo_aset() that waits. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_set2
+ZOOAPI int zoo_set2(zhandle_t *zh,
+                     const char *path,
+                     const char *buffer,
+                     int buflen,
+                     int version,
+                     struct Stat *stat);
 
 /** zoo_aget_children() that waits. Free the list with deallocate_String_vector(). */
-#error include/templates/zookeeper.h: src/ffi has no zoo_get_children
+ZOOAPI int zoo_get_children(zhandle_t *zh, const char *path, int watch, struct String_vector *strings);
 
 /** zoo_awget_children() that waits; otherwise as zoo_get_children(). */
-#error include/templates/zookeeper.h: src/ffi has no zoo_wget_children
+ZOOAPI int zoo_wget_children(zhandle_t *zh,
+                              const char *path,
+                              watcher_fn watcher,
+                              void *watcherCtx,
+                              struct String_vector *strings);
 
 /** zoo_aget_children2() that waits; otherwise as zoo_get_children(). */
-#error include/templates/zookeeper.h: src/ffi has no zoo_get_children2
+ZOOAPI int zoo_get_children2(zhandle_t *zh,
+                              const char *path,
+                              int watch,
+                              struct String_vector *strings,
+                              struct Stat *stat);
 
 /** zoo_awget_children2() that waits; otherwise as zoo_get_children(). */
-#error include/templates/zookeeper.h: src/ffi has no zoo_wget_children2
+ZOOAPI int zoo_wget_children2(zhandle_t *zh,
+                               const char *path,
+                               watcher_fn watcher,
+                               void *watcherCtx,
+                               struct String_vector *strings,
+                               struct Stat *stat);
 
 /** zoo_aget_acl() that waits. Free the list with deallocate_ACL_vector(). */
-#error include/templates/zookeeper.h: src/ffi has no zoo_get_acl
+ZOOAPI int zoo_get_acl(zhandle_t *zh, const char *path, struct ACL_vector *acl, struct Stat *stat);
 
 /** zoo_aset_acl() that waits. */
-#error include/templates/zookeeper.h: src/ffi has no zoo_set_acl
+ZOOAPI int zoo_set_acl(zhandle_t *zh, const char *path, int version, const struct ACL_vector *acl);
 
 /** zoo_amulti() that waits. */
 ZOOAPI int zoo_multi(zhandle_t *zh, int count, const zoo_op_t *ops, zoo_op_result_t *results);
