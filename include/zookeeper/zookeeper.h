@@ -338,20 +338,20 @@ typedef void (*acl_completion_t)(int rc, struct ACL_vector *acl, struct Stat *st
  * names could be resolved, ENOENT among them; ENOMEM or EAGAIN when memory or threads are short.
  */
 ZOOAPI zhandle_t *zookeeper_init(const char *host,
-                                  watcher_fn fn,
-                                  int recv_timeout,
-                                  const clientid_t *clientid,
-                                  void *context,
-                                  int flags);
+                          watcher_fn fn,
+                          int recv_timeout,
+                          const clientid_t *clientid,
+                          void *context,
+                          int flags);
 
 /** zookeeper_init() whose log lines go to `log_callback` from the very first on. */
 ZOOAPI zhandle_t *zookeeper_init2(const char *host,
-                                   watcher_fn fn,
-                                   int recv_timeout,
-                                   const clientid_t *clientid,
-                                   void *context,
-                                   int flags,
-                                   log_callback_fn log_callback);
+                           watcher_fn fn,
+                           int recv_timeout,
+                           const clientid_t *clientid,
+                           void *context,
+                           int flags,
+                           log_callback_fn log_callback);
 
 #ifdef HAVE_OPENSSL_H
 /**
@@ -448,7 +448,8 @@ ZOOAPI int zoo_set_servers(zhandle_t *zh, const char *hosts);
  *
  * Returns ZOK, or ZBADARGUMENTS below -1.
  */
-ZOOAPI int zoo_set_servers_resolution_delay(zhandle_t *zh, int delay_ms);
+ZOOAPI int zoo_set_servers_resolution_delay(zhandle_t *zh,
+                                     int delay_ms);
 
 /** Makes the next connection go to the next server of the list. Does not end the one there is. */
 ZOOAPI void zoo_cycle_next_server(zhandle_t *zh);
@@ -482,14 +483,17 @@ extern ZOOAPI const int ZOOKEEPER_READ;
  *
  * Returns ZOK, ZBADARGUMENTS for null pointers, ZINVALIDSTATE when the session has ended, or why the last connection ended.
  */
-ZOOAPI int zookeeper_interest(zhandle_t *zh, int *fd, int *interest, struct timeval *tv);
+ZOOAPI int zookeeper_interest(zhandle_t *zh,
+                       int *fd,
+                       int *interest,
+                       struct timeval *tv);
 
 /**
  * Says what has happened to the socket: `events` is ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed.
  *
  * Returns ZOK, ZNOTHING when there was nothing to read, ZBADARGUMENTS, ZINVALIDSTATE, or why the connection ended.
  */
-ZOOAPI int zookeeper_process(zhandle_t *zh, int events);
+ZOOAPI int zookeeper_process(zhandle_t *zh, int _events);
 #else
 /**
  * Bit of the interest and event masks of `zookeeper_interest` and `zookeeper_process`: the socket is or should become
@@ -534,11 +538,11 @@ ZOOAPI const char *zoo_version_str(void);
  * the thread that does the network's work, so it must not make synchronous calls.
  */
 ZOOAPI int zoo_add_auth(zhandle_t *zh,
-                         const char *scheme,
-                         const char *cert,
-                         int certLen,
-                         void_completion_t completion,
-                         const void *data);
+                 const char *scheme,
+                 const char *cert,
+                 int certLen,
+                 void_completion_t completion,
+                 const void *data);
 
 /*
  * Asynchronous calls
@@ -551,52 +555,52 @@ ZOOAPI int zoo_add_auth(zhandle_t *zh,
  * ZNODEEXISTS; ZNOCHILDRENFOREPHEMERALS, the parent is ephemeral; ZINVALIDACL, the list is empty or not valid.
  */
 ZOOAPI int zoo_acreate(zhandle_t *zh,
-                        const char *path,
-                        const char *value,
-                        int valuelen,
-                        const struct ACL_vector *acl,
-                        int mode,
-                        string_completion_t completion,
-                        const void *data);
+                const char *path,
+                const char *value,
+                int valuelen,
+                const struct ACL_vector *acl,
+                int mode,
+                string_completion_t completion,
+                const void *data);
 
 /** zoo_acreate() with a time to live of 1 to 2^40 - 1 milliseconds for the two modes that have one, -1 for the others. */
 ZOOAPI int zoo_acreate_ttl(zhandle_t *zh,
-                            const char *path,
-                            const char *value,
-                            int valuelen,
-                            const struct ACL_vector *acl,
-                            int mode,
-                            int64_t ttl,
-                            string_completion_t completion,
-                            const void *data);
+                    const char *path,
+                    const char *value,
+                    int valuelen,
+                    const struct ACL_vector *acl,
+                    int mode,
+                    int64_t ttl,
+                    string_completion_t completion,
+                    const void *data);
 
 /** zoo_acreate() whose completion gets the status too. */
 ZOOAPI int zoo_acreate2(zhandle_t *zh,
-                         const char *path,
-                         const char *value,
-                         int valuelen,
-                         const struct ACL_vector *acl,
-                         int mode,
-                         string_stat_completion_t completion,
-                         const void *data);
+                 const char *path,
+                 const char *value,
+                 int valuelen,
+                 const struct ACL_vector *acl,
+                 int mode,
+                 string_stat_completion_t completion,
+                 const void *data);
 
 /** zoo_acreate_ttl() whose completion gets the status too. */
 ZOOAPI int zoo_acreate2_ttl(zhandle_t *zh,
-                             const char *path,
-                             const char *value,
-                             int valuelen,
-                             const struct ACL_vector *acl,
-                             int mode,
-                             int64_t ttl,
-                             string_stat_completion_t completion,
-                             const void *data);
+                     const char *path,
+                     const char *value,
+                     int valuelen,
+                     const struct ACL_vector *acl,
+                     int mode,
+                     int64_t ttl,
+                     string_stat_completion_t completion,
+                     const void *data);
 
 /** Deletes a node. Own codes: ZNONODE; ZBADVERSION, its data version is not `version`; ZNOTEMPTY, it has children. */
 ZOOAPI int zoo_adelete(zhandle_t *zh,
-                        const char *path,
-                        int version,
-                        void_completion_t completion,
-                        const void *data);
+                const char *path,
+                int version,
+                void_completion_t completion,
+                const void *data);
 
 /**
  * Asks whether a node exists. completion: its status. Own code: ZNONODE. The watch is left in either case; it fires when the
@@ -606,32 +610,32 @@ ZOOAPI int zoo_aexists(zhandle_t *zh, const char *path, int watch, stat_completi
 
 /** zoo_aexists() with a watcher of its own. */
 ZOOAPI int zoo_awexists(zhandle_t *zh,
-                         const char *path,
-                         watcher_fn watcher,
-                         void *watcherCtx,
-                         stat_completion_t completion,
-                         const void *data);
+                 const char *path,
+                 watcher_fn watcher,
+                 void *watcherCtx,
+                 stat_completion_t completion,
+                 const void *data);
 
 /** Reads a node. completion: its data and status. Own code: ZNONODE, which leaves no watch. */
 ZOOAPI int zoo_aget(zhandle_t *zh, const char *path, int watch, data_completion_t completion, const void *data);
 
 /** zoo_aget() with a watcher of its own. */
 ZOOAPI int zoo_awget(zhandle_t *zh,
-                      const char *path,
-                      watcher_fn watcher,
-                      void *watcherCtx,
-                      data_completion_t completion,
-                      const void *data);
+              const char *path,
+              watcher_fn watcher,
+              void *watcherCtx,
+              data_completion_t completion,
+              const void *data);
 
 /** zoo_aget() of ZOO_CONFIG_NODE, whatever the chroot. */
 ZOOAPI int zoo_agetconfig(zhandle_t *zh, int watch, data_completion_t completion, const void *data);
 
 /** zoo_agetconfig() with a watcher of its own. */
 ZOOAPI int zoo_awgetconfig(zhandle_t *zh,
-                            watcher_fn watcher,
-                            void *watcherCtx,
-                            data_completion_t completion,
-                            const void *data);
+                    watcher_fn watcher,
+                    void *watcherCtx,
+                    data_completion_t completion,
+                    const void *data);
 
 /**
  * Changes the ensemble's members: either `joining` ("server.4=host:2888:3888;2181", several with commas) and `leaving` (ids
@@ -642,57 +646,57 @@ ZOOAPI int zoo_awgetconfig(zhandle_t *zh,
  * ZRECONFIGDISABLED, the servers do not allow it; ZUNIMPLEMENTED.
  */
 ZOOAPI int zoo_areconfig(zhandle_t *zh,
-                          const char *joining,
-                          const char *leaving,
-                          const char *members,
-                          int64_t version,
-                          data_completion_t dc,
-                          const void *data);
+                  const char *joining,
+                  const char *leaving,
+                  const char *members,
+                  int64_t version,
+                  data_completion_t dc,
+                  const void *data);
 
 /**
  * Sets a node's data: `buflen` bytes, null with -1 for none. completion: the status after it. Own codes: ZNONODE;
  * ZBADVERSION.
  */
 ZOOAPI int zoo_aset(zhandle_t *zh,
-                     const char *path,
-                     const char *buffer,
-                     int buflen,
-                     int version,
-                     stat_completion_t completion,
-                     const void *data);
+             const char *path,
+             const char *buffer,
+             int buflen,
+             int version,
+             stat_completion_t completion,
+             const void *data);
 
 /**
  * Lists a node's children. completion: their names without the path, in no particular order. Own code: ZNONODE, which
  * leaves no watch. The watch fires when a child is created or deleted, or the node itself is.
  */
 ZOOAPI int zoo_aget_children(zhandle_t *zh,
-                              const char *path,
-                              int watch,
-                              strings_completion_t completion,
-                              const void *data);
+                      const char *path,
+                      int watch,
+                      strings_completion_t completion,
+                      const void *data);
 
 /** zoo_aget_children() with a watcher of its own. */
 ZOOAPI int zoo_awget_children(zhandle_t *zh,
-                               const char *path,
-                               watcher_fn watcher,
-                               void *watcherCtx,
-                               strings_completion_t completion,
-                               const void *data);
+                       const char *path,
+                       watcher_fn watcher,
+                       void *watcherCtx,
+                       strings_completion_t completion,
+                       const void *data);
 
 /** zoo_aget_children() whose completion gets the status of the parent too. */
 ZOOAPI int zoo_aget_children2(zhandle_t *zh,
-                               const char *path,
-                               int watch,
-                               strings_stat_completion_t completion,
-                               const void *data);
+                       const char *path,
+                       int watch,
+                       strings_stat_completion_t completion,
+                       const void *data);
 
 /** zoo_aget_children2() with a watcher of its own. */
 ZOOAPI int zoo_awget_children2(zhandle_t *zh,
-                                const char *path,
-                                watcher_fn watcher,
-                                void *watcherCtx,
-                                strings_stat_completion_t completion,
-                                const void *data);
+                        const char *path,
+                        watcher_fn watcher,
+                        void *watcherCtx,
+                        strings_stat_completion_t completion,
+                        const void *data);
 
 /**
  * Makes the server catch up with the leader: what is read on this handle afterwards is at least as new as what was written
@@ -707,11 +711,11 @@ ZOOAPI int zoo_aget_acl(zhandle_t *zh, const char *path, acl_completion_t comple
  * Sets a node's access control list; `version` is that of the list. Own codes: ZNONODE; ZBADVERSION; ZINVALIDACL.
  */
 ZOOAPI int zoo_aset_acl(zhandle_t *zh,
-                         const char *path,
-                         int version,
-                         struct ACL_vector *acl,
-                         void_completion_t completion,
-                         const void *data);
+                 const char *path,
+                 int version,
+                 struct ACL_vector *acl,
+                 void_completion_t completion,
+                 const void *data);
 
 /*
  * Several operations as one: all of them happen, or none.
@@ -763,24 +767,24 @@ typedef struct zoo_op_result {
 
 /** Makes `*op` create a node, see zoo_create(); its path is written to `path_buffer` when the multi has been done. */
 ZOOAPI void zoo_create_op_init(zoo_op_t *op,
-                                const char *path,
-                                const char *value,
-                                int valuelen,
-                                const struct ACL_vector *acl,
-                                int mode,
-                                char *path_buffer,
-                                int path_buffer_len);
+                        const char *path,
+                        const char *value,
+                        int valuelen,
+                        const struct ACL_vector *acl,
+                        int mode,
+                        char *path_buffer,
+                        int path_buffer_len);
 
 /** Makes `*op` delete a node, see zoo_delete(). */
 ZOOAPI void zoo_delete_op_init(zoo_op_t *op, const char *path, int version);
 
 /** Makes `*op` set a node's data, see zoo_set2(); its status is written to `*stat`, if not null, when it has been done. */
 ZOOAPI void zoo_set_op_init(zoo_op_t *op,
-                             const char *path,
-                             const char *buffer,
-                             int buflen,
-                             int version,
-                             struct Stat *stat);
+                     const char *path,
+                     const char *buffer,
+                     int buflen,
+                     int version,
+                     struct Stat *stat);
 
 /** Makes `*op` hold only if a node has a version; ZNONODE or ZBADVERSION if not. Changes nothing. */
 ZOOAPI void zoo_check_op_init(zoo_op_t *op, const char *path, int version);
@@ -790,11 +794,11 @@ ZOOAPI void zoo_check_op_init(zoo_op_t *op, const char *path, int version);
  * been called. completion: the first code that is neither ZOK nor ZRUNTIMEINCONSISTENCY; `results` has them all.
  */
 ZOOAPI int zoo_amulti(zhandle_t *zh,
-                       int count,
-                       const zoo_op_t *ops,
-                       zoo_op_result_t *results,
-                       void_completion_t completion,
-                       const void *data);
+               int count,
+               const zoo_op_t *ops,
+               zoo_op_result_t *results,
+               void_completion_t completion,
+               const void *data);
 
 /*
  * Taking watches away
@@ -813,21 +817,21 @@ typedef enum {
  * code: ZNOWATCHER, there is no such watch.
  */
 ZOOAPI int zoo_aremove_watches(zhandle_t *zh,
-                                const char *path,
-                                ZooWatcherType wtype,
-                                watcher_fn watcher,
-                                void *watcherCtx,
-                                int local,
-                                void_completion_t *completion,
-                                const void *data);
+                        const char *path,
+                        ZooWatcherType wtype,
+                        watcher_fn watcher,
+                        void *watcherCtx,
+                        int local,
+                        void_completion_t *completion,
+                        const void *data);
 
 /** Takes all of the handle's watches of that type off a path. Otherwise as zoo_aremove_watches(). */
 ZOOAPI int zoo_aremove_all_watches(zhandle_t *zh,
-                                    const char *path,
-                                    ZooWatcherType wtype,
-                                    int local,
-                                    void_completion_t *completion,
-                                    const void *data);
+                            const char *path,
+                            ZooWatcherType wtype,
+                            int local,
+                            void_completion_t *completion,
+                            const void *data);
 
 /** zoo_aremove_all_watches() that waits; the code is the result. */
 ZOOAPI int zoo_remove_all_watches(zhandle_t *zh, const char *path, ZooWatcherType wtype, int local);
@@ -841,58 +845,58 @@ ZOOAPI int zoo_remove_all_watches(zhandle_t *zh, const char *path, ZooWatcherTyp
 
 /** zoo_aremove_watches() that waits. */
 ZOOAPI int zoo_remove_watches(zhandle_t *zh,
-                               const char *path,
-                               ZooWatcherType wtype,
-                               watcher_fn watcher,
-                               void *watcherCtx,
-                               int local);
+                       const char *path,
+                       ZooWatcherType wtype,
+                       watcher_fn watcher,
+                       void *watcherCtx,
+                       int local);
 
 /**
  * zoo_acreate() that waits. The node's path is written to `path_buffer`, of `path_buffer_len` bytes, cut if it is longer and
  * always with a NUL; null with 0 if it is not wanted.
  */
 ZOOAPI int zoo_create(zhandle_t *zh,
-                       const char *path,
-                       const char *value,
-                       int valuelen,
-                       const struct ACL_vector *acl,
-                       int mode,
-                       char *path_buffer,
-                       int path_buffer_len);
+               const char *path,
+               const char *value,
+               int valuelen,
+               const struct ACL_vector *acl,
+               int mode,
+               char *path_buffer,
+               int path_buffer_len);
 
 /** zoo_acreate_ttl() that waits; otherwise as zoo_create(). */
 ZOOAPI int zoo_create_ttl(zhandle_t *zh,
-                           const char *path,
-                           const char *value,
-                           int valuelen,
-                           const struct ACL_vector *acl,
-                           int mode,
-                           int64_t ttl,
-                           char *path_buffer,
-                           int path_buffer_len);
+                   const char *path,
+                   const char *value,
+                   int valuelen,
+                   const struct ACL_vector *acl,
+                   int mode,
+                   int64_t ttl,
+                   char *path_buffer,
+                   int path_buffer_len);
 
 /** zoo_create() that yields the node's status too. */
 ZOOAPI int zoo_create2(zhandle_t *zh,
-                        const char *path,
-                        const char *value,
-                        int valuelen,
-                        const struct ACL_vector *acl,
-                        int mode,
-                        char *path_buffer,
-                        int path_buffer_len,
-                        struct Stat *stat);
+                const char *path,
+                const char *value,
+                int valuelen,
+                const struct ACL_vector *acl,
+                int mode,
+                char *path_buffer,
+                int path_buffer_len,
+                struct Stat *stat);
 
 /** zoo_create_ttl() that yields the node's status too. */
 ZOOAPI int zoo_create2_ttl(zhandle_t *zh,
-                            const char *path,
-                            const char *value,
-                            int valuelen,
-                            const struct ACL_vector *acl,
-                            int mode,
-                            int64_t ttl,
-                            char *path_buffer,
-                            int path_buffer_len,
-                            struct Stat *stat);
+                    const char *path,
+                    const char *value,
+                    int valuelen,
+                    const struct ACL_vector *acl,
+                    int mode,
+                    int64_t ttl,
+                    char *path_buffer,
+                    int path_buffer_len,
+                    struct Stat *stat);
 
 /** zoo_adelete() that waits. */
 ZOOAPI int zoo_delete(zhandle_t *zh, const char *path, int version);
@@ -911,69 +915,69 @@ ZOOAPI int zoo_get(zhandle_t *zh, const char *path, int watch, char *buffer, int
 
 /** zoo_awget() that waits; otherwise as zoo_get(). */
 ZOOAPI int zoo_wget(zhandle_t *zh,
-                     const char *path,
-                     watcher_fn watcher,
-                     void *watcherCtx,
-                     char *buffer,
-                     int *buffer_len,
-                     struct Stat *stat);
+             const char *path,
+             watcher_fn watcher,
+             void *watcherCtx,
+             char *buffer,
+             int *buffer_len,
+             struct Stat *stat);
 
 /** zoo_agetconfig() that waits; otherwise as zoo_get(). */
 ZOOAPI int zoo_getconfig(zhandle_t *zh, int watch, char *buffer, int *buffer_len, struct Stat *stat);
 
 /** zoo_awgetconfig() that waits; otherwise as zoo_get(). */
 ZOOAPI int zoo_wgetconfig(zhandle_t *zh,
-                           watcher_fn watcher,
-                           void *watcherCtx,
-                           char *buffer,
-                           int *buffer_len,
-                           struct Stat *stat);
+                   watcher_fn watcher,
+                   void *watcherCtx,
+                   char *buffer,
+                   int *buffer_len,
+                   struct Stat *stat);
 
 /** zoo_areconfig() that waits; the new configuration is written as zoo_get() does. */
 ZOOAPI int zoo_reconfig(zhandle_t *zh,
-                         const char *joining,
-                         const char *leaving,
-                         const char *members,
-                         int64_t version,
-                         char *buffer,
-                         int *buffer_len,
-                         struct Stat *stat);
+                 const char *joining,
+                 const char *leaving,
+                 const char *members,
+                 int64_t version,
+                 char *buffer,
+                 int *buffer_len,
+                 struct Stat *stat);
 
 /** zoo_aset() that waits, without the status. */
 ZOOAPI int zoo_set(zhandle_t *zh, const char *path, const char *buffer, int buflen, int version);
 
 /** zoo_aset() that waits. */
 ZOOAPI int zoo_set2(zhandle_t *zh,
-                     const char *path,
-                     const char *buffer,
-                     int buflen,
-                     int version,
-                     struct Stat *stat);
+             const char *path,
+             const char *buffer,
+             int buflen,
+             int version,
+             struct Stat *stat);
 
 /** zoo_aget_children() that waits. Free the list with deallocate_String_vector(). */
 ZOOAPI int zoo_get_children(zhandle_t *zh, const char *path, int watch, struct String_vector *strings);
 
 /** zoo_awget_children() that waits; otherwise as zoo_get_children(). */
 ZOOAPI int zoo_wget_children(zhandle_t *zh,
-                              const char *path,
-                              watcher_fn watcher,
-                              void *watcherCtx,
-                              struct String_vector *strings);
+                      const char *path,
+                      watcher_fn watcher,
+                      void *watcherCtx,
+                      struct String_vector *strings);
 
 /** zoo_aget_children2() that waits; otherwise as zoo_get_children(). */
 ZOOAPI int zoo_get_children2(zhandle_t *zh,
-                              const char *path,
-                              int watch,
-                              struct String_vector *strings,
-                              struct Stat *stat);
+                      const char *path,
+                      int watch,
+                      struct String_vector *strings,
+                      struct Stat *stat);
 
 /** zoo_awget_children2() that waits; otherwise as zoo_get_children(). */
 ZOOAPI int zoo_wget_children2(zhandle_t *zh,
-                               const char *path,
-                               watcher_fn watcher,
-                               void *watcherCtx,
-                               struct String_vector *strings,
-                               struct Stat *stat);
+                       const char *path,
+                       watcher_fn watcher,
+                       void *watcherCtx,
+                       struct String_vector *strings,
+                       struct Stat *stat);
 
 /** zoo_aget_acl() that waits. Free the list with deallocate_ACL_vector(). */
 ZOOAPI int zoo_get_acl(zhandle_t *zh, const char *path, struct ACL_vector *acl, struct Stat *stat);

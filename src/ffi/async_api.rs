@@ -50,193 +50,454 @@ impl CreateArgs {
 /// Time to live of calls that have none.
 pub(super) const NO_TTL: i64 = -1;
 
-/// Defines exported functions whose body is an expression for the `Result` of the call.
-macro_rules! calls {
-    ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) |$handle:ident| $body:expr;)*) => {$(
-        $(#[$doc])*
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $name(zh: *mut zhandle_t, $($arg: $type),*) -> c_int {
-            // SAFETY: the contract of `super`, here and in the body.
-            unsafe { call(zh, |$handle| $body) }
-        }
-    )*};
+/// Creates a node.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_acreate(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    value: *const c_char,
+    valuelen: c_int,
+    acl: *const ACL_vector,
+    mode: c_int,
+    completion: string_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            CreateArgs { path, value, len: valuelen, acl, mode, ttl: NO_TTL, stat: false }
+                .with(|request| submit(zh, request, Done::Text(completion, Data(data))))
+        })
+    }
 }
-pub(super) use calls;
 
-calls! {
-    /// Creates a node.
-    fn zoo_acreate(
-        path: *const c_char, value: *const c_char, valuelen: c_int, acl: *const ACL_vector, mode: c_int,
-        completion: string_completion_t, data: *const c_void,
-    ) |zh| CreateArgs { path, value, len: valuelen, acl, mode, ttl: NO_TTL, stat: false }
-        .with(|request| submit(zh, request, Done::Text(completion, Data(data))));
+/// Creates a node with a time to live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_acreate_ttl(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    value: *const c_char,
+    valuelen: c_int,
+    acl: *const ACL_vector,
+    mode: c_int,
+    ttl: i64,
+    completion: string_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            CreateArgs { path, value, len: valuelen, acl, mode, ttl, stat: false }
+                .with(|request| submit(zh, request, Done::Text(completion, Data(data))))
+        })
+    }
+}
 
-    /// Creates a node with a time to live.
-    fn zoo_acreate_ttl(
-        path: *const c_char, value: *const c_char, valuelen: c_int, acl: *const ACL_vector, mode: c_int, ttl: i64,
-        completion: string_completion_t, data: *const c_void,
-    ) |zh| CreateArgs { path, value, len: valuelen, acl, mode, ttl, stat: false }
-        .with(|request| submit(zh, request, Done::Text(completion, Data(data))));
+/// Creates a node and gives its status.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_acreate2(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    value: *const c_char,
+    valuelen: c_int,
+    acl: *const ACL_vector,
+    mode: c_int,
+    completion: string_stat_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            CreateArgs { path, value, len: valuelen, acl, mode, ttl: NO_TTL, stat: true }
+                .with(|request| submit(zh, request, Done::TextStat(completion, Data(data))))
+        })
+    }
+}
 
-    /// Creates a node and gives its status.
-    fn zoo_acreate2(
-        path: *const c_char, value: *const c_char, valuelen: c_int, acl: *const ACL_vector, mode: c_int,
-        completion: string_stat_completion_t, data: *const c_void,
-    ) |zh| CreateArgs { path, value, len: valuelen, acl, mode, ttl: NO_TTL, stat: true }
-        .with(|request| submit(zh, request, Done::TextStat(completion, Data(data))));
+/// Creates a node with a time to live and gives its status.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_acreate2_ttl(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    value: *const c_char,
+    valuelen: c_int,
+    acl: *const ACL_vector,
+    mode: c_int,
+    ttl: i64,
+    completion: string_stat_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            CreateArgs { path, value, len: valuelen, acl, mode, ttl, stat: true }
+                .with(|request| submit(zh, request, Done::TextStat(completion, Data(data))))
+        })
+    }
+}
 
-    /// Creates a node with a time to live and gives its status.
-    fn zoo_acreate2_ttl(
-        path: *const c_char, value: *const c_char, valuelen: c_int, acl: *const ACL_vector, mode: c_int, ttl: i64,
-        completion: string_stat_completion_t, data: *const c_void,
-    ) |zh| CreateArgs { path, value, len: valuelen, acl, mode, ttl, stat: true }
-        .with(|request| submit(zh, request, Done::TextStat(completion, Data(data))));
+/// Deletes a node.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_adelete(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    version: c_int,
+    completion: void_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            submit(zh, &Request::Delete { path: self::path(path)?, version }, Done::Void(completion, Data(data)))
+        })
+    }
+}
 
-    /// Deletes a node.
-    fn zoo_adelete(path: *const c_char, version: c_int, completion: void_completion_t, data: *const c_void)
-    |zh| submit(zh, &Request::Delete { path: self::path(path)?, version }, Done::Void(completion, Data(data)));
+/// Looks for a node; `watch` asks for the handle's watcher.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_aexists(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watch: c_int,
+    completion: stat_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            submit(
+                zh,
+                &Request::Exists { path: self::path(path)?, watcher: own_watcher(zh, watch) },
+                Done::Stat(completion, Data(data)),
+            )
+        })
+    }
+}
 
-    /// Looks for a node; `watch` asks for the handle's watcher.
-    fn zoo_aexists(path: *const c_char, watch: c_int, completion: stat_completion_t, data: *const c_void)
-    |zh| submit(
-        zh,
-        &Request::Exists { path: self::path(path)?, watcher: own_watcher(zh, watch) },
-        Done::Stat(completion, Data(data)),
-    );
+/// Looks for a node, with a watcher of its own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_awexists(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watcher: watcher_fn,
+    watcherCtx: *mut c_void,
+    completion: stat_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            submit(
+                zh,
+                &Request::Exists { path: self::path(path)?, watcher: Watch::new(watcher, watcherCtx) },
+                Done::Stat(completion, Data(data)),
+            )
+        })
+    }
+}
 
-    /// Looks for a node, with a watcher of its own.
-    fn zoo_awexists(
-        path: *const c_char, watcher: watcher_fn, watcherCtx: *mut c_void, completion: stat_completion_t,
-        data: *const c_void,
-    ) |zh| submit(
-        zh,
-        &Request::Exists { path: self::path(path)?, watcher: Watch::new(watcher, watcherCtx) },
-        Done::Stat(completion, Data(data)),
-    );
+/// Reads a node; `watch` asks for the handle's watcher.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_aget(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watch: c_int,
+    completion: data_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            submit(
+                zh,
+                &Request::GetData { path: self::path(path)?, watcher: own_watcher(zh, watch) },
+                Done::Data(completion, Data(data)),
+            )
+        })
+    }
+}
 
-    /// Reads a node; `watch` asks for the handle's watcher.
-    fn zoo_aget(path: *const c_char, watch: c_int, completion: data_completion_t, data: *const c_void)
-    |zh| submit(
-        zh,
-        &Request::GetData { path: self::path(path)?, watcher: own_watcher(zh, watch) },
-        Done::Data(completion, Data(data)),
-    );
+/// Reads a node, with a watcher of its own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_awget(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watcher: watcher_fn,
+    watcherCtx: *mut c_void,
+    completion: data_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            submit(
+                zh,
+                &Request::GetData { path: self::path(path)?, watcher: Watch::new(watcher, watcherCtx) },
+                Done::Data(completion, Data(data)),
+            )
+        })
+    }
+}
 
-    /// Reads a node, with a watcher of its own.
-    fn zoo_awget(
-        path: *const c_char, watcher: watcher_fn, watcherCtx: *mut c_void, completion: data_completion_t,
-        data: *const c_void,
-    ) |zh| submit(
-        zh,
-        &Request::GetData { path: self::path(path)?, watcher: Watch::new(watcher, watcherCtx) },
-        Done::Data(completion, Data(data)),
-    );
+/// Reads the ensemble's configuration; `watch` asks for the handle's watcher.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_agetconfig(
+    zh: *mut zhandle_t,
+    watch: c_int,
+    completion: data_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            submit(zh, &Request::GetConfig { watcher: own_watcher(zh, watch) }, Done::Data(completion, Data(data)))
+        })
+    }
+}
 
-    /// Reads the ensemble's configuration; `watch` asks for the handle's watcher.
-    fn zoo_agetconfig(watch: c_int, completion: data_completion_t, data: *const c_void)
-    |zh| submit(zh, &Request::GetConfig { watcher: own_watcher(zh, watch) }, Done::Data(completion, Data(data)));
+/// Reads the ensemble's configuration, with a watcher of its own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_awgetconfig(
+    zh: *mut zhandle_t,
+    watcher: watcher_fn,
+    watcherCtx: *mut c_void,
+    completion: data_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            submit(
+                zh,
+                &Request::GetConfig { watcher: Watch::new(watcher, watcherCtx) },
+                Done::Data(completion, Data(data)),
+            )
+        })
+    }
+}
 
-    /// Reads the ensemble's configuration, with a watcher of its own.
-    fn zoo_awgetconfig(
-        watcher: watcher_fn, watcherCtx: *mut c_void, completion: data_completion_t, data: *const c_void,
-    ) |zh| submit(
-        zh,
-        &Request::GetConfig { watcher: Watch::new(watcher, watcherCtx) },
-        Done::Data(completion, Data(data)),
-    );
+/// Changes the ensemble's members.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_areconfig(
+    zh: *mut zhandle_t,
+    joining: *const c_char,
+    leaving: *const c_char,
+    members: *const c_char,
+    version: i64,
+    dc: data_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            submit(
+                zh,
+                &Request::Reconfig { joining: text(joining), leaving: text(leaving), members: text(members), version },
+                Done::Data(dc, Data(data)),
+            )
+        })
+    }
+}
 
-    /// Changes the ensemble's members.
-    fn zoo_areconfig(
-        joining: *const c_char, leaving: *const c_char, members: *const c_char, version: i64,
-        dc: data_completion_t, data: *const c_void,
-    ) |zh| submit(
-        zh,
-        &Request::Reconfig { joining: text(joining), leaving: text(leaving), members: text(members), version },
-        Done::Data(dc, Data(data)),
-    );
+/// Writes a node.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_aset(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    buffer: *const c_char,
+    buflen: c_int,
+    version: c_int,
+    completion: stat_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            submit(
+                zh,
+                &Request::SetData { path: self::path(path)?, data: value(buffer, buflen), version },
+                Done::Stat(completion, Data(data)),
+            )
+        })
+    }
+}
 
-    /// Writes a node.
-    fn zoo_aset(
-        path: *const c_char, buffer: *const c_char, buflen: c_int, version: c_int, completion: stat_completion_t,
-        data: *const c_void,
-    ) |zh| submit(
-        zh,
-        &Request::SetData { path: self::path(path)?, data: value(buffer, buflen), version },
-        Done::Stat(completion, Data(data)),
-    );
+/// Lists a node's children; `watch` asks for the handle's watcher.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_aget_children(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watch: c_int,
+    completion: strings_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            submit(
+                zh,
+                &Request::GetChildren { path: self::path(path)?, watcher: own_watcher(zh, watch), stat: false },
+                Done::Strings(completion, Data(data)),
+            )
+        })
+    }
+}
 
-    /// Lists a node's children; `watch` asks for the handle's watcher.
-    fn zoo_aget_children(
-        path: *const c_char, watch: c_int, completion: strings_completion_t, data: *const c_void,
-    ) |zh| submit(
-        zh,
-        &Request::GetChildren { path: self::path(path)?, watcher: own_watcher(zh, watch), stat: false },
-        Done::Strings(completion, Data(data)),
-    );
+/// Lists a node's children, with a watcher of its own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_awget_children(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watcher: watcher_fn,
+    watcherCtx: *mut c_void,
+    completion: strings_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            submit(
+                zh,
+                &Request::GetChildren {
+                    path: self::path(path)?,
+                    watcher: Watch::new(watcher, watcherCtx),
+                    stat: false,
+                },
+                Done::Strings(completion, Data(data)),
+            )
+        })
+    }
+}
 
-    /// Lists a node's children, with a watcher of its own.
-    fn zoo_awget_children(
-        path: *const c_char, watcher: watcher_fn, watcherCtx: *mut c_void, completion: strings_completion_t,
-        data: *const c_void,
-    ) |zh| submit(
-        zh,
-        &Request::GetChildren { path: self::path(path)?, watcher: Watch::new(watcher, watcherCtx), stat: false },
-        Done::Strings(completion, Data(data)),
-    );
+/// Lists a node's children and gives its status; `watch` asks for the handle's watcher.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_aget_children2(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watch: c_int,
+    completion: strings_stat_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            submit(
+                zh,
+                &Request::GetChildren { path: self::path(path)?, watcher: own_watcher(zh, watch), stat: true },
+                Done::StringsStat(completion, Data(data)),
+            )
+        })
+    }
+}
 
-    /// Lists a node's children and gives its status; `watch` asks for the handle's watcher.
-    fn zoo_aget_children2(
-        path: *const c_char, watch: c_int, completion: strings_stat_completion_t, data: *const c_void,
-    ) |zh| submit(
-        zh,
-        &Request::GetChildren { path: self::path(path)?, watcher: own_watcher(zh, watch), stat: true },
-        Done::StringsStat(completion, Data(data)),
-    );
+/// Lists a node's children and gives its status, with a watcher of its own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_awget_children2(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watcher: watcher_fn,
+    watcherCtx: *mut c_void,
+    completion: strings_stat_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            submit(
+                zh,
+                &Request::GetChildren { path: self::path(path)?, watcher: Watch::new(watcher, watcherCtx), stat: true },
+                Done::StringsStat(completion, Data(data)),
+            )
+        })
+    }
+}
 
-    /// Lists a node's children and gives its status, with a watcher of its own.
-    fn zoo_awget_children2(
-        path: *const c_char, watcher: watcher_fn, watcherCtx: *mut c_void, completion: strings_stat_completion_t,
-        data: *const c_void,
-    ) |zh| submit(
-        zh,
-        &Request::GetChildren { path: self::path(path)?, watcher: Watch::new(watcher, watcherCtx), stat: true },
-        Done::StringsStat(completion, Data(data)),
-    );
+/// Waits until the server has caught up with the leader.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_async(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    completion: string_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe { call(zh, |zh| submit(zh, &Request::Sync { path: self::path(path)? }, Done::Text(completion, Data(data)))) }
+}
 
-    /// Waits until the server has caught up with the leader.
-    fn zoo_async(path: *const c_char, completion: string_completion_t, data: *const c_void)
-    |zh| submit(zh, &Request::Sync { path: self::path(path)? }, Done::Text(completion, Data(data)));
+/// Reads a node's access control list.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_aget_acl(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    completion: acl_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| submit(zh, &Request::GetAcl { path: self::path(path)? }, Done::Acl(completion, Data(data))))
+    }
+}
 
-    /// Reads a node's access control list.
-    fn zoo_aget_acl(path: *const c_char, completion: acl_completion_t, data: *const c_void)
-    |zh| submit(zh, &Request::GetAcl { path: self::path(path)? }, Done::Acl(completion, Data(data)));
+/// Replaces a node's access control list.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_aset_acl(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    version: c_int,
+    acl: *mut ACL_vector,
+    completion: void_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            submit(
+                zh,
+                &Request::SetAcl { path: self::path(path)?, acl: &self::acl(acl), version },
+                Done::Void(completion, Data(data)),
+            )
+        })
+    }
+}
 
-    /// Replaces a node's access control list.
-    fn zoo_aset_acl(
-        path: *const c_char, version: c_int, acl: *mut ACL_vector, completion: void_completion_t, data: *const c_void,
-    ) |zh| submit(
-        zh,
-        &Request::SetAcl { path: self::path(path)?, acl: &self::acl(acl), version },
-        Done::Void(completion, Data(data)),
-    );
+/// Removes one watch. `completion` is the function itself, whatever the type says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_aremove_watches(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    wtype: ZooWatcherType,
+    watcher: watcher_fn,
+    watcherCtx: *mut c_void,
+    local: c_int,
+    completion: *mut void_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            let removal = RemovalArgs { path, wtype, watch: Watch::new(watcher, watcherCtx), local };
+            removal.with(|request| submit(zh, request, Done::Void(as_function(completion), Data(data))))
+        })
+    }
+}
 
-    /// Removes one watch. `completion` is the function itself, whatever the type says.
-    fn zoo_aremove_watches(
-        path: *const c_char, wtype: ZooWatcherType, watcher: watcher_fn, watcherCtx: *mut c_void, local: c_int,
-        completion: *mut void_completion_t, data: *const c_void,
-    ) |zh| {
-        let removal = RemovalArgs { path, wtype, watch: Watch::new(watcher, watcherCtx), local };
-        removal.with(|request| submit(zh, request, Done::Void(as_function(completion), Data(data))))
-    };
-
-    /// Removes all watches of a kind. `completion` is the function itself, whatever the type says.
-    fn zoo_aremove_all_watches(
-        path: *const c_char, wtype: ZooWatcherType, local: c_int, completion: *mut void_completion_t,
-        data: *const c_void,
-    ) |zh| {
-        let removal = RemovalArgs { path, wtype, watch: None, local };
-        removal.with(|request| submit(zh, request, Done::Void(as_function(completion), Data(data))))
-    };
+/// Removes all watches of a kind. `completion` is the function itself, whatever the type says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_aremove_all_watches(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    wtype: ZooWatcherType,
+    local: c_int,
+    completion: *mut void_completion_t,
+    data: *const c_void,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            let removal = RemovalArgs { path, wtype, watch: None, local };
+            removal.with(|request| submit(zh, request, Done::Void(as_function(completion), Data(data))))
+        })
+    }
 }
 
 /// The header declares a pointer to a function pointer, but what programs pass is the function.

@@ -1,7 +1,7 @@
 //! The synchronous calls: the asynchronous path with a caller that waits, and the results written to where the caller
 //! wants them. On an error the caller's memory is as it was.
 #![allow(non_snake_case, reason = "the names are the C interface's")]
-use super::async_api::{CreateArgs, NO_TTL, RemovalArgs, calls, own_watcher, submit};
+use super::async_api::{CreateArgs, NO_TTL, RemovalArgs, own_watcher, submit};
 use super::callbacks::{Done, Exact, Slot, Watch, acl_list, client_path};
 use super::convert::{acl, path, put_stat, put_text, text, value};
 use super::entry::{Zk, call};
@@ -139,150 +139,373 @@ unsafe fn children(
     Ok(())
 }
 
-calls! {
-    /// Creates a node.
-    fn zoo_create(
-        path: *const c_char, value: *const c_char, valuelen: c_int, acl: *const ACL_vector, mode: c_int,
-        path_buffer: *mut c_char, path_buffer_len: c_int,
-    ) |zh| {
-        let args = CreateArgs { path, value, len: valuelen, acl, mode, ttl: NO_TTL, stat: false };
-        create(zh, &args, path_buffer, path_buffer_len, std::ptr::null_mut())
-    };
+/// Creates a node.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_create(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    value: *const c_char,
+    valuelen: c_int,
+    acl: *const ACL_vector,
+    mode: c_int,
+    path_buffer: *mut c_char,
+    path_buffer_len: c_int,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            let args = CreateArgs { path, value, len: valuelen, acl, mode, ttl: NO_TTL, stat: false };
+            create(zh, &args, path_buffer, path_buffer_len, std::ptr::null_mut())
+        })
+    }
+}
 
-    /// Creates a node with a time to live.
-    fn zoo_create_ttl(
-        path: *const c_char, value: *const c_char, valuelen: c_int, acl: *const ACL_vector, mode: c_int, ttl: i64,
-        path_buffer: *mut c_char, path_buffer_len: c_int,
-    ) |zh| {
-        let args = CreateArgs { path, value, len: valuelen, acl, mode, ttl, stat: false };
-        create(zh, &args, path_buffer, path_buffer_len, std::ptr::null_mut())
-    };
+/// Creates a node with a time to live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_create_ttl(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    value: *const c_char,
+    valuelen: c_int,
+    acl: *const ACL_vector,
+    mode: c_int,
+    ttl: i64,
+    path_buffer: *mut c_char,
+    path_buffer_len: c_int,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            let args = CreateArgs { path, value, len: valuelen, acl, mode, ttl, stat: false };
+            create(zh, &args, path_buffer, path_buffer_len, std::ptr::null_mut())
+        })
+    }
+}
 
-    /// Creates a node and gives its status.
-    fn zoo_create2(
-        path: *const c_char, value: *const c_char, valuelen: c_int, acl: *const ACL_vector, mode: c_int,
-        path_buffer: *mut c_char, path_buffer_len: c_int, stat: *mut Stat,
-    ) |zh| {
-        let args = CreateArgs { path, value, len: valuelen, acl, mode, ttl: NO_TTL, stat: true };
-        create(zh, &args, path_buffer, path_buffer_len, stat)
-    };
+/// Creates a node and gives its status.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_create2(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    value: *const c_char,
+    valuelen: c_int,
+    acl: *const ACL_vector,
+    mode: c_int,
+    path_buffer: *mut c_char,
+    path_buffer_len: c_int,
+    stat: *mut Stat,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            let args = CreateArgs { path, value, len: valuelen, acl, mode, ttl: NO_TTL, stat: true };
+            create(zh, &args, path_buffer, path_buffer_len, stat)
+        })
+    }
+}
 
-    /// Creates a node with a time to live and gives its status.
-    fn zoo_create2_ttl(
-        path: *const c_char, value: *const c_char, valuelen: c_int, acl: *const ACL_vector, mode: c_int, ttl: i64,
-        path_buffer: *mut c_char, path_buffer_len: c_int, stat: *mut Stat,
-    ) |zh| {
-        let args = CreateArgs { path, value, len: valuelen, acl, mode, ttl, stat: true };
-        create(zh, &args, path_buffer, path_buffer_len, stat)
-    };
+/// Creates a node with a time to live and gives its status.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_create2_ttl(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    value: *const c_char,
+    valuelen: c_int,
+    acl: *const ACL_vector,
+    mode: c_int,
+    ttl: i64,
+    path_buffer: *mut c_char,
+    path_buffer_len: c_int,
+    stat: *mut Stat,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            let args = CreateArgs { path, value, len: valuelen, acl, mode, ttl, stat: true };
+            create(zh, &args, path_buffer, path_buffer_len, stat)
+        })
+    }
+}
 
-    /// Deletes a node.
-    fn zoo_delete(path: *const c_char, version: c_int)
-    |zh| wait(zh, &Request::Delete { path: self::path(path)?, version }).map(|_| ());
+/// Deletes a node.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_delete(zh: *mut zhandle_t, path: *const c_char, version: c_int) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe { call(zh, |zh| wait(zh, &Request::Delete { path: self::path(path)?, version }).map(|_| ())) }
+}
 
-    /// Looks for a node; `watch` asks for the handle's watcher.
-    fn zoo_exists(path: *const c_char, watch: c_int, stat: *mut Stat)
-    |zh| exists(zh, path, own_watcher(zh, watch), stat);
+/// Looks for a node; `watch` asks for the handle's watcher.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_exists(zh: *mut zhandle_t, path: *const c_char, watch: c_int, stat: *mut Stat) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe { call(zh, |zh| exists(zh, path, own_watcher(zh, watch), stat)) }
+}
 
-    /// Looks for a node, with a watcher of its own.
-    fn zoo_wexists(path: *const c_char, watcher: watcher_fn, watcherCtx: *mut c_void, stat: *mut Stat)
-    |zh| exists(zh, path, Watch::new(watcher, watcherCtx), stat);
+/// Looks for a node, with a watcher of its own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_wexists(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watcher: watcher_fn,
+    watcherCtx: *mut c_void,
+    stat: *mut Stat,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe { call(zh, |zh| exists(zh, path, Watch::new(watcher, watcherCtx), stat)) }
+}
 
-    /// Reads a node; `watch` asks for the handle's watcher.
-    fn zoo_get(path: *const c_char, watch: c_int, buffer: *mut c_char, buffer_len: *mut c_int, stat: *mut Stat)
-    |zh| {
-        let request = Request::GetData { path: self::path(path)?, watcher: own_watcher(zh, watch) };
-        DataPlace { buffer, len: buffer_len, stat }.fill(zh, &request)
-    };
+/// Reads a node; `watch` asks for the handle's watcher.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_get(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watch: c_int,
+    buffer: *mut c_char,
+    buffer_len: *mut c_int,
+    stat: *mut Stat,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            let request = Request::GetData { path: self::path(path)?, watcher: own_watcher(zh, watch) };
+            DataPlace { buffer, len: buffer_len, stat }.fill(zh, &request)
+        })
+    }
+}
 
-    /// Reads a node, with a watcher of its own.
-    fn zoo_wget(
-        path: *const c_char, watcher: watcher_fn, watcherCtx: *mut c_void, buffer: *mut c_char,
-        buffer_len: *mut c_int, stat: *mut Stat,
-    ) |zh| {
-        let request = Request::GetData { path: self::path(path)?, watcher: Watch::new(watcher, watcherCtx) };
-        DataPlace { buffer, len: buffer_len, stat }.fill(zh, &request)
-    };
+/// Reads a node, with a watcher of its own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_wget(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watcher: watcher_fn,
+    watcherCtx: *mut c_void,
+    buffer: *mut c_char,
+    buffer_len: *mut c_int,
+    stat: *mut Stat,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            let request = Request::GetData { path: self::path(path)?, watcher: Watch::new(watcher, watcherCtx) };
+            DataPlace { buffer, len: buffer_len, stat }.fill(zh, &request)
+        })
+    }
+}
 
-    /// Reads the ensemble's configuration; `watch` asks for the handle's watcher.
-    fn zoo_getconfig(watch: c_int, buffer: *mut c_char, buffer_len: *mut c_int, stat: *mut Stat)
-    |zh| DataPlace { buffer, len: buffer_len, stat }
-        .fill(zh, &Request::GetConfig { watcher: own_watcher(zh, watch) });
+/// Reads the ensemble's configuration; `watch` asks for the handle's watcher.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_getconfig(
+    zh: *mut zhandle_t,
+    watch: c_int,
+    buffer: *mut c_char,
+    buffer_len: *mut c_int,
+    stat: *mut Stat,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            DataPlace { buffer, len: buffer_len, stat }
+                .fill(zh, &Request::GetConfig { watcher: own_watcher(zh, watch) })
+        })
+    }
+}
 
-    /// Reads the ensemble's configuration, with a watcher of its own.
-    fn zoo_wgetconfig(
-        watcher: watcher_fn, watcherCtx: *mut c_void, buffer: *mut c_char, buffer_len: *mut c_int, stat: *mut Stat,
-    ) |zh| DataPlace { buffer, len: buffer_len, stat }
-        .fill(zh, &Request::GetConfig { watcher: Watch::new(watcher, watcherCtx) });
+/// Reads the ensemble's configuration, with a watcher of its own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_wgetconfig(
+    zh: *mut zhandle_t,
+    watcher: watcher_fn,
+    watcherCtx: *mut c_void,
+    buffer: *mut c_char,
+    buffer_len: *mut c_int,
+    stat: *mut Stat,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            DataPlace { buffer, len: buffer_len, stat }
+                .fill(zh, &Request::GetConfig { watcher: Watch::new(watcher, watcherCtx) })
+        })
+    }
+}
 
-    /// Changes the ensemble's members and gives the new configuration.
-    fn zoo_reconfig(
-        joining: *const c_char, leaving: *const c_char, members: *const c_char, version: i64, buffer: *mut c_char,
-        buffer_len: *mut c_int, stat: *mut Stat,
-    ) |zh| {
-        let lists = (text(joining), text(leaving), text(members));
-        let request = Request::Reconfig { joining: lists.0, leaving: lists.1, members: lists.2, version };
-        DataPlace { buffer, len: buffer_len, stat }.fill(zh, &request)
-    };
+/// Changes the ensemble's members and gives the new configuration.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_reconfig(
+    zh: *mut zhandle_t,
+    joining: *const c_char,
+    leaving: *const c_char,
+    members: *const c_char,
+    version: i64,
+    buffer: *mut c_char,
+    buffer_len: *mut c_int,
+    stat: *mut Stat,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            let lists = (text(joining), text(leaving), text(members));
+            let request = Request::Reconfig { joining: lists.0, leaving: lists.1, members: lists.2, version };
+            DataPlace { buffer, len: buffer_len, stat }.fill(zh, &request)
+        })
+    }
+}
 
-    /// Writes a node.
-    fn zoo_set(path: *const c_char, buffer: *const c_char, buflen: c_int, version: c_int)
-    |zh| {
-        let request = Request::SetData { path: self::path(path)?, data: value(buffer, buflen), version };
-        set(zh, &request, std::ptr::null_mut())
-    };
+/// Writes a node.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_set(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    buffer: *const c_char,
+    buflen: c_int,
+    version: c_int,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            let request = Request::SetData { path: self::path(path)?, data: value(buffer, buflen), version };
+            set(zh, &request, std::ptr::null_mut())
+        })
+    }
+}
 
-    /// Writes a node and gives its status.
-    fn zoo_set2(path: *const c_char, buffer: *const c_char, buflen: c_int, version: c_int, stat: *mut Stat)
-    |zh| {
-        let request = Request::SetData { path: self::path(path)?, data: value(buffer, buflen), version };
-        set(zh, &request, stat)
-    };
+/// Writes a node and gives its status.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_set2(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    buffer: *const c_char,
+    buflen: c_int,
+    version: c_int,
+    stat: *mut Stat,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            let request = Request::SetData { path: self::path(path)?, data: value(buffer, buflen), version };
+            set(zh, &request, stat)
+        })
+    }
+}
 
-    /// Lists a node's children; `watch` asks for the handle's watcher.
-    fn zoo_get_children(path: *const c_char, watch: c_int, strings: *mut String_vector)
-    |zh| children(zh, path, own_watcher(zh, watch), strings, None);
+/// Lists a node's children; `watch` asks for the handle's watcher.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_get_children(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watch: c_int,
+    strings: *mut String_vector,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe { call(zh, |zh| children(zh, path, own_watcher(zh, watch), strings, None)) }
+}
 
-    /// Lists a node's children, with a watcher of its own.
-    fn zoo_wget_children(
-        path: *const c_char, watcher: watcher_fn, watcherCtx: *mut c_void, strings: *mut String_vector,
-    ) |zh| children(zh, path, Watch::new(watcher, watcherCtx), strings, None);
+/// Lists a node's children, with a watcher of its own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_wget_children(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watcher: watcher_fn,
+    watcherCtx: *mut c_void,
+    strings: *mut String_vector,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe { call(zh, |zh| children(zh, path, Watch::new(watcher, watcherCtx), strings, None)) }
+}
 
-    /// Lists a node's children and gives its status; `watch` asks for the handle's watcher.
-    fn zoo_get_children2(path: *const c_char, watch: c_int, strings: *mut String_vector, stat: *mut Stat)
-    |zh| children(zh, path, own_watcher(zh, watch), strings, Some(stat));
+/// Lists a node's children and gives its status; `watch` asks for the handle's watcher.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_get_children2(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watch: c_int,
+    strings: *mut String_vector,
+    stat: *mut Stat,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe { call(zh, |zh| children(zh, path, own_watcher(zh, watch), strings, Some(stat))) }
+}
 
-    /// Lists a node's children and gives its status, with a watcher of its own.
-    fn zoo_wget_children2(
-        path: *const c_char, watcher: watcher_fn, watcherCtx: *mut c_void, strings: *mut String_vector,
-        stat: *mut Stat,
-    ) |zh| children(zh, path, Watch::new(watcher, watcherCtx), strings, Some(stat));
+/// Lists a node's children and gives its status, with a watcher of its own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_wget_children2(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watcher: watcher_fn,
+    watcherCtx: *mut c_void,
+    strings: *mut String_vector,
+    stat: *mut Stat,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe { call(zh, |zh| children(zh, path, Watch::new(watcher, watcherCtx), strings, Some(stat))) }
+}
 
-    /// Reads a node's access control list.
-    fn zoo_get_acl(path: *const c_char, acl: *mut ACL_vector, stat: *mut Stat)
-    |zh| {
-        let frame = wait(zh, &Request::GetAcl { path: self::path(path)? })?;
-        let (entries, found) = reply::acls(frame.bytes()).map_err(malformed)?;
-        put_stat(stat, &found);
-        if !acl.is_null() {
-            acl.write(acl_list(&entries)?.into_raw());
-        }
-        Ok(())
-    };
+/// Reads a node's access control list.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_get_acl(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    acl: *mut ACL_vector,
+    stat: *mut Stat,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            let frame = wait(zh, &Request::GetAcl { path: self::path(path)? })?;
+            let (entries, found) = reply::acls(frame.bytes()).map_err(malformed)?;
+            put_stat(stat, &found);
+            if !acl.is_null() {
+                acl.write(acl_list(&entries)?.into_raw());
+            }
+            Ok(())
+        })
+    }
+}
 
-    /// Replaces a node's access control list.
-    fn zoo_set_acl(path: *const c_char, version: c_int, acl: *const ACL_vector)
-    |zh| wait(zh, &Request::SetAcl { path: self::path(path)?, acl: &self::acl(acl), version }).map(|_| ());
+/// Replaces a node's access control list.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_set_acl(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    version: c_int,
+    acl: *const ACL_vector,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| wait(zh, &Request::SetAcl { path: self::path(path)?, acl: &self::acl(acl), version }).map(|_| ()))
+    }
+}
 
-    /// Removes one watch.
-    fn zoo_remove_watches(
-        path: *const c_char, wtype: ZooWatcherType, watcher: watcher_fn, watcherCtx: *mut c_void, local: c_int,
-    ) |zh| {
-        let removal = RemovalArgs { path, wtype, watch: Watch::new(watcher, watcherCtx), local };
-        removal.with(|request| wait(zh, request)).map(|_| ())
-    };
+/// Removes one watch.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_remove_watches(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    wtype: ZooWatcherType,
+    watcher: watcher_fn,
+    watcherCtx: *mut c_void,
+    local: c_int,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| {
+            let removal = RemovalArgs { path, wtype, watch: Watch::new(watcher, watcherCtx), local };
+            removal.with(|request| wait(zh, request)).map(|_| ())
+        })
+    }
+}
 
-    /// Removes all watches of a kind.
-    fn zoo_remove_all_watches(path: *const c_char, wtype: ZooWatcherType, local: c_int)
-    |zh| RemovalArgs { path, wtype, watch: None, local }.with(|request| wait(zh, request)).map(|_| ());
+/// Removes all watches of a kind.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_remove_all_watches(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    wtype: ZooWatcherType,
+    local: c_int,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |zh| RemovalArgs { path, wtype, watch: None, local }.with(|request| wait(zh, request)).map(|_| ()))
+    }
 }
