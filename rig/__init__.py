@@ -8,6 +8,7 @@ Standard library only, so that it runs on Debian's bare python3. A script outsid
 `Ensemble`                 the real Apache ZooKeeper of Debian's package, one or three members, as a context manager
 `Proxy`                    a TCP proxy that cuts, holds, delays, refuses, counts and records
 `library_env`, `loaded_library`, `assert_loaded`   run a dynamic program on stock or on ours, and prove it
+`connections`              a process's TCP connections, from the kernel
 `Program`                  an interactive program on pipes: write a line, wait for an answer
 `free_port`, `spawn`, `terminate`   ports nobody else gets; children that die with us
 """
@@ -24,6 +25,7 @@ from rig.library import (
     our_library,
     stock_library,
 )
+from rig.connections import connections
 from rig.ensemble import Ensemble, Member, NotReady, ServerMissing
 from rig.ports import free_port, free_ports
 from rig.process import spawn, terminate
@@ -43,6 +45,7 @@ __all__ = [
     "Proxy",
     "ServerMissing",
     "assert_loaded",
+    "connections",
     "free_port",
     "free_ports",
     "library",

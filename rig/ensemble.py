@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 
+from rig.connections import connections
 from rig.ports import free_port
 from rig.process import spawn, terminate
 
@@ -143,7 +144,7 @@ class Member:
             time.sleep(0.05)
         return self
 
-    def log_tail(self, lines=40):
+    def log_tail(self, lines=20):
         """The end of the server's log, for messages."""
         try:
             text = self.log.read_text(errors="replace").splitlines()
@@ -161,7 +162,8 @@ class Ensemble:
     tick_time            ms; sessions expire on multiples of it
     min_session_timeout, max_session_timeout   ms
     reconfig             allow reconfig (makes a single member a quorum of one: standalone servers cannot do it)
-    read_only            members that lose the quorum serve read-only clients
+    read_only            members that lose the quorum serve read-only clients (3.8 does so only with local sessions,
+                         which this switches on too)
     extended_types       TTL nodes
     superuser            "user:digest" for zookeeper.DigestAuthenticationProvider.superDigest
     skip_acl             serve without ACL checks
@@ -194,6 +196,7 @@ class Ensemble:
             "admin.enableServer": "false",
             "reconfigEnabled": str(bool(reconfig)).lower(),
             "skipACL": "yes" if skip_acl else "no",
+            **({"localSessionsEnabled": "true", "localSessionsUpgradingEnabled": "true"} if read_only else {}),
             **({"standaloneEnabled": "false"} if reconfig and members == 1 else {}),
             **(config or {}),
         }
@@ -289,6 +292,11 @@ class Ensemble:
     def followers(self):
         """The running members that do not lead."""
         return [m for m in self.members if m.alive and not m.stopped and m.mode() == "follower"]
+
+    def serving(self, pid):
+        """The member that process `pid` has an established connection to, None if there is none."""
+        ports = [port for port, state in connections(pid) if state == "ESTABLISHED"]
+        return next((member for member in self.members if member.port in ports), None)
 
     def four_letter(self, command, timeout=2.0):
         """The first answer that a running member gives to a four-letter word."""

@@ -15,14 +15,15 @@ class NoAnswer(AssertionError):
 class Program:
     """Runs `command`, its output (stdout and stderr as one, or separate) gathered as lines while it runs.
 
-    `expect` continues after the line that the previous `expect` found, so a script reads like a conversation.
+    `expect` continues after the line that the previous `expect` found, so a script reads like a conversation. With
+    merge=False, `lines` is stdout, `errors` is stderr, and expect(..., stderr=True) looks there.
     """
 
     def __init__(self, command, env=None, cwd=None, merge=True):
         self.command = [str(part) for part in command]
         self.lines = []
         self.errors = self.lines if merge else []
-        self._cursor = 0
+        self._cursors = {False: 0, True: 0}
         self._grew = threading.Condition()
         self._open = 1 if merge else 2
         self.child = spawn(
@@ -65,17 +66,19 @@ class Program:
     def mark(self):
         """Skip what has been written so far: the next `expect` sees only later lines."""
         with self._grew:
-            self._cursor = len(self.lines)
+            self._cursors = {False: len(self.lines), True: len(self.errors)}
 
-    def expect(self, pattern, timeout=20.0):
+    def expect(self, pattern, timeout=20.0, stderr=False):
         """The match of the first line, after those already consumed, in which `pattern` (a regex) is found."""
+        lines = self.errors if stderr else self.lines
+        stderr = lines is not self.lines  # merged output has one cursor
         wanted = re.compile(pattern)
         deadline = time.monotonic() + timeout
         with self._grew:
             while True:
-                while self._cursor < len(self.lines):
-                    match = wanted.search(self.lines[self._cursor])
-                    self._cursor += 1
+                while self._cursors[stderr] < len(lines):
+                    match = wanted.search(lines[self._cursors[stderr]])
+                    self._cursors[stderr] += 1
                     if match:
                         return match
                 left = deadline - time.monotonic()
@@ -86,7 +89,8 @@ class Program:
 
     def tail(self, count=25):
         """The last lines of the output, for messages."""
-        return "\n".join("    | " + line for line in self.lines[-count:])
+        lines = self.lines if self.errors is self.lines else [*self.lines[-count:], "(stderr)", *self.errors[-count:]]
+        return "\n".join("    | " + line for line in lines[-2 * count :])
 
     def text(self):
         """All of the output so far."""

@@ -1,0 +1,198 @@
+"""cli_mt while servers are killed, stopped and restarted under it."""
+
+import os
+import signal
+import time
+
+import rig
+from shell import Shell, batch, node_names, observe
+
+# cli_mt asks for a session of 30 s; a shorter one keeps the time-outs of these tests short.
+CALM = {"tick_time": 500, "max_session_timeout": 6000}
+
+
+def _connecting(shell):
+    shell.event("SESSION_EVENT state = CONNECTING")
+
+
+def _connected(shell, timeout=30.0):
+    shell.event("SESSION_EVENT state = CONNECTED", timeout=timeout)
+
+
+def server_restart(which):
+    """The only server is killed and comes back: the session, its ephemeral and its watches live on."""
+    with rig.Ensemble(**CALM) as ensemble, Shell(which, ensemble.hosts) as shell:
+        server = ensemble.members[0]
+        session = shell.connected()
+        transcript = []
+        for command in ("create /a", "create +e /mine", "get /a", "ls /", "wexists /later"):
+            transcript += shell.run(command)
+        server.kill()
+        _connecting(shell)
+        # Nobody listens: a request fails with connection loss, and soon.
+        transcript += shell.run("aget /nobody-there")
+        transcript += shell.run("exists /nobody-there")
+        server.restart(wait=30)
+        _connected(shell)
+        transcript += shell.until_ok("get /mine")
+        assert "mine" in node_names(observe(ensemble.hosts, "ls /"))
+        # The watches were armed again by the library: somebody else's changes fire them, each once.
+        for command in ("set /a changed", "create /later"):
+            batch("stock", ensemble.hosts, command)
+        shell.event("CREATED", "/later")
+        transcript += sorted(shell.run("get /a"))
+        transcript += shell.run("set /a again")
+        transcript.append(f"status {shell.quit()}")
+        assert shell.sessions() == [session], shell.sessions()
+        for path in ("/a", "/later"):
+            fired = [line for line in shell.errors if line.endswith(f"CONNECTED_STATE for path {path}")]
+            assert len(fired) == (2 if path == "/a" else 1), fired
+        return transcript
+
+
+def missed_change(which):
+    """What changes while the client is away fires the watches when it is back."""
+    with rig.Ensemble(3, **CALM) as ensemble, Shell(which, ensemble.hosts) as shell:
+        shell.connected()
+        transcript = []
+        for command in ("create /a", "create /gone", "get /a", "get /gone", "wexists /later", "ls /a"):
+            transcript += shell.run(command)
+        mine = ensemble.serving(shell.pid)
+        # The client hears nothing until its member is found dead, at 2/3 of the session timeout.
+        mine.stop()
+        others = ensemble.hosts_of([member for member in ensemble.members if member is not mine])
+        for command in ("set /a changed", "delete /gone", "create /later", "create /a/child"):
+            observe(others, command)
+        _connecting(shell)
+        _connected(shell)
+        mine.cont()
+        answer = shell.until_ok("sync /a")
+        answer += shell.until_ok("get /a")
+        fired = [line for line in shell.errors if "_EVENT" in line and " for path /" in line]
+        wanted = [("CHANGED", "/a"), ("DELETED", "/gone"), ("CREATED", "/later"), ("CHILD", "/a")]
+        for name, path in wanted:
+            count = sum(f"{name}_EVENT" in line and line.endswith(f"path {path}") for line in fired)
+            assert count == 1, (name, path, fired)
+        assert len(fired) == len(wanted), fired
+        return [*transcript, *sorted(fired), f"status {shell.quit()}"]
+
+
+def rolling_restart(which):
+    """Each member of three is killed and restarted, the client's own first: one session, every command answered."""
+    with rig.Ensemble(3, **CALM) as ensemble, Shell(which, ensemble.hosts) as shell:
+        session = shell.connected()
+        shell.run("create /a")
+        shell.run("create +e /mine")
+        transcript = []
+        killed = []
+        while len(killed) < 3:
+            victim = ensemble.serving(shell.pid)
+            if victim is None or victim in killed:
+                victim = next(member for member in ensemble.members if member not in killed)
+            killed.append(victim)
+            victim.kill()
+            transcript += [line for line in shell.until_ok(f"set /a round-{len(killed)}") if "rc = 0" in line]
+            victim.start()
+            ensemble.wait_ready()
+            shell.until_ok("get /mine")
+        transcript += [line for line in shell.until_ok("get /a") if "round" in line]
+        transcript += [line for line in shell.until_ok("get /mine") if "rc =" in line]
+        assert "mine" in node_names(observe(ensemble.hosts, "ls /"))
+        assert shell.quit() == 0
+        assert shell.sessions() == [session], shell.sessions()
+        return transcript
+
+
+def quorum_lost(which):
+    """Two of three are killed: nobody serves. They return, and so does the client, with its session."""
+    with rig.Ensemble(3, tick_time=500, max_session_timeout=20000) as ensemble, Shell(which, ensemble.hosts) as shell:
+        session = shell.connected()
+        transcript = shell.run("create +e /mine")
+        for member in ensemble.members[:2]:
+            member.kill()
+        _connecting(shell)
+        for _ in range(5):
+            lines = shell.run("exists /mine", 30)
+            transcript += [line for line in lines if line.startswith("Error") and "Error -7" not in line][:1]
+            time.sleep(0.5)
+        ensemble.start()
+        ensemble.wait_ready()
+        transcript += [line for line in shell.until_ok("get /mine") if "rc =" in line]
+        assert shell.quit() == 0
+        assert shell.sessions() == [session], shell.sessions()
+        return transcript
+
+
+def read_only(which):
+    """-r: with the quorum gone the remaining member serves reads; when it is back the client moves to a full one."""
+    with rig.Ensemble(3, read_only=True, tick_time=2000, max_session_timeout=20000) as ensemble:
+        batch("stock", ensemble.hosts, "create /a")
+        for member in ensemble.members[:2]:
+            member.kill()
+        left = ensemble.members[2]
+        deadline = time.monotonic() + 30
+        while left.mode() != "read-only":
+            assert time.monotonic() < deadline, left.log_tail()
+            time.sleep(0.1)
+        with Shell(which, ensemble.hosts, "-r") as shell:
+            shell.event("SESSION_EVENT state = READONLY")
+            transcript = [line for line in shell.run("ls /") if line.startswith(("\t", "/"))]
+            transcript += [line for line in shell.run("set /a x") if "rc =" in line]
+            transcript += [line for line in shell.run("create /b") if "rc =" in line]
+            transcript += [line for line in shell.run("get /a") if "rc =" in line]
+            ensemble.start()
+            ensemble.wait_ready()
+            _connected(shell, 90)
+            transcript += [line for line in shell.until_ok("set /a x") if "rc =" in line]
+            transcript.append(f"status {shell.quit()}")
+        return transcript
+
+
+def expiry(which):
+    """The client sleeps beyond its session timeout: it learns that the session has expired, and ends."""
+    with rig.Ensemble(**CALM) as ensemble, Shell(which, ensemble.hosts) as shell:
+        shell.connected()
+        transcript = shell.run("create +e /mine")
+        os.kill(shell.pid, signal.SIGSTOP)
+        deadline = time.monotonic() + 30
+        while "mine" in node_names(observe(ensemble.hosts, "ls /")):
+            assert time.monotonic() < deadline, "the session does not expire"
+            time.sleep(0.2)
+        os.kill(shell.pid, signal.SIGCONT)
+        shell.expect("^Session expired. Shutting down...$", stderr=True)
+        # It looks at that only after its next line of input.
+        while shell.child.poll() is None and time.monotonic() < deadline + 30:
+            try:
+                shell.send("")
+            except BrokenPipeError:
+                break
+            time.sleep(0.2)
+        transcript.append(f"status {shell.wait()}")
+        return [*transcript, *shell.news()]
+
+
+def never_up(which):
+    """No server at all: cli_mt waits and answers nothing until one comes up."""
+    with rig.Ensemble(**CALM) as ensemble:
+        server = ensemble.members[0]
+        server.kill()
+        with Shell(which, ensemble.hosts) as shell:
+            transcript = shell.run("get /a")
+            transcript += shell.run("exists /a")
+            assert not any("SESSION_EVENT" in line for line in shell.errors), shell.tail()
+            server.restart(wait=30)
+            shell.connected()
+            transcript += shell.until_ok("ls /")
+            transcript.append(f"status {shell.quit()}")
+        return transcript
+
+
+CASES = {
+    "cli: server restart": server_restart,
+    "cli: missed change": missed_change,
+    "cli: rolling restart": rolling_restart,
+    "cli: quorum lost": quorum_lost,
+    "cli: read only": read_only,
+    "cli: expiry": expiry,
+    "cli: never up": never_up,
+}

@@ -1,0 +1,112 @@
+"""Debian's cli_mt as a conversation: one command at a time, with all of what it printed for it."""
+
+import pathlib
+import re
+import time
+
+import rig
+
+CLI = pathlib.Path("/usr/lib/zookeeper/bin/cli_mt")
+LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}:\d+\(0x[0-9a-f]+\):ZOO_(ERROR|WARN|INFO|DEBUG)@(\w+)@\d+: (.*)")
+# What differs from run to run, whatever the library.
+_VOLATILE = [
+    (re.compile(r"^time = -?\d+ msec$"), "time = _ msec"),
+    (re.compile(r"(ctime ?= ?|mtime ?= ?)\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d (?!1970)\d{4}"), r"\1_"),
+    (re.compile(r"(session id: 0x|session Id = )[0-9a-f]+", re.I), r"\1_"),
+]
+_EXACT_ZXID = re.compile(r"(zxid=)[0-9a-f]+")
+
+
+def without_volatile(line):
+    for pattern, replacement in _VOLATILE:
+        line = pattern.sub(replacement, line)
+    return line
+
+
+class Shell(rig.Program):
+    """cli_mt running on one of the libraries, which is proved as soon as it runs."""
+
+    def __init__(self, which, hosts, *arguments, **variables):
+        super().__init__([CLI, "-h", hosts, *arguments], env=rig.library_env(which, **variables), merge=False)
+        rig.assert_loaded(self.pid, which)
+        self._fences = 0
+        self._seen = 0
+
+    def connected(self, timeout=20.0):
+        """Wait for the first session; returns its id."""
+        session = self.expect(r"^Got a new session id: 0x([0-9a-f]+)", timeout, stderr=True)[1]
+        self._seen = len(self.errors)
+        return session
+
+    def run(self, command, timeout=20.0):
+        """Send a command; returns what cli_mt printed on stderr from the last `run` on until this was answered.
+
+        The end of the answer is seen by a `sync` of a path that does not exist, sent behind it: replies keep the order
+        of requests. Log lines are left out (see `log`), as is what is never the same twice.
+        """
+        self._fences += 1
+        fence = f"/fence-{self._fences}"
+        self.send(command)
+        self.send(f"sync {fence}")
+        code = self.expect(rf"^\[{fence}\]: rc = (-?\d+)$", timeout, stderr=True)[1]
+        if code == "0":
+            self.expect(rf"^\tname = {fence}$", timeout, stderr=True)
+        return [line for line in self.news() if fence not in line]
+
+    def news(self):
+        """What has been printed since the last `run` or `news`, without log lines and volatile parts."""
+        fresh = self.errors[self._seen :]
+        self._seen += len(fresh)
+        return [without_volatile(line) for line in fresh if not LOG_LINE.match(line)]
+
+    def sessions(self):
+        """The ids of all sessions it has had so far."""
+        return re.findall(r"^Got a new session id: 0x([0-9a-f]+)", "\n".join(self.errors), re.MULTILINE)
+
+    def until_ok(self, command, timeout=60.0):
+        """Repeat a command as long as it answers connection loss (-4) or time-out (-7); returns its last answer."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            answer = self.run(command, 30.0)
+            codes = [code for line in answer for code in re.findall(r": rc = (-?\d+)|^Error (-?\d+) for", line)]
+            codes = [first or second for first, second in codes]
+            if codes and codes[-1] not in ("-4", "-7"):
+                return answer
+            time.sleep(0.2)
+        raise rig.NoAnswer(f"{command!r} did not succeed in {timeout:.0f} s; last lines:\n{self.tail()}")
+
+    def event(self, name, path=None, timeout=20.0):
+        """Wait for a watcher's line, e.g. event("SESSION_EVENT state = CONNECTED") or event("CHANGED", "/a")."""
+        what = name if "state" in name else f"{name}_EVENT state = \\w+"
+        self.expect(rf"^Watcher {what}\w*" + (rf" for path {re.escape(path)}$" if path else ""), timeout, stderr=True)
+
+    def log(self):
+        """The library's log lines: [(level, function, message)]."""
+        return [match.groups() for match in map(LOG_LINE.match, self.errors) if match]
+
+    def quit(self, timeout=20.0):
+        """End by the `quit` command; returns the exit status."""
+        self.send("quit")
+        return self.wait(timeout)
+
+
+def batch(which, hosts, command, *arguments, timeout=30.0):
+    """Run one command by `cli_mt -c`; returns (exit status, its lines on stderr without log and volatile parts)."""
+    with rig.Program([CLI, "-h", hosts, "-c", command, *arguments], env=rig.library_env(which), merge=False) as program:
+        status = program.wait(timeout)
+        return status, [without_volatile(line) for line in program.errors if not LOG_LINE.match(line)]
+
+
+def observe(hosts, command):
+    """What Debian's library, in a process of its own, sees by that command: the neutral observer of these tests."""
+    for _ in range(100):
+        _, lines = batch("stock", hosts, command)
+        if not any(line.endswith((": rc = -4", ": rc = -7")) for line in lines):
+            return lines
+        time.sleep(0.2)
+    raise rig.NoAnswer(f"the observer's {command!r} does not succeed: {lines}")
+
+
+def node_names(lines):
+    """The children in the answer to `ls`, sorted."""
+    return sorted(line[1:] for line in lines if line.startswith("\t"))
