@@ -73,7 +73,6 @@ awexists /ab
 aset /ab bar
 set /ab Grüße, 世界
 get /ab
-od /ab
 myid
 addauth digest user:pw
 addauth
@@ -97,6 +96,19 @@ def every_command(which):
         status = shell.quit()
         assert f"session Id = {session}" in shell.lines, shell.lines
         return [*transcript, f"status {status}", *shell.news()]
+
+
+def overdose(which):
+    """`od` sends 200 requests at once out of a completion; each must come back."""
+    with rig.Ensemble() as ensemble, Shell(which, ensemble.hosts) as shell:
+        shell.connected()
+        shell.send("od /a")
+        for _ in range(100):
+            shell.expect("^Data completion /od rc = -101$", stderr=True)
+        shell.run("sync /")
+        transcript = [f"status {shell.quit()}"]
+        assert "Recvd 200 responses for 200 requests sent" in shell.errors, shell.tail()
+        return transcript + sorted(line for line in shell.news() if "od" in line)
 
 
 def verbose(which):
@@ -133,8 +145,8 @@ def batch_mode(which):
         for command in ("create /a", "set /a value", "get /a", "ls /", "get /none", "delete /a", "ls /"):
             status, lines = batch(which, ensemble.hosts, command)
             transcript += [f">>> {command}: status {status}", *lines]
-        with Shell(which, ensemble.hosts + "/chroot", "-c", "ls /") as shell:
-            transcript += [f"chroot that does not exist: status {shell.wait()}", *shell.news()]
+        status, lines = batch(which, ensemble.hosts + "/chroot", "ls /")
+        transcript += [f"chroot that does not exist: status {status}", *lines]
     return transcript
 
 
@@ -213,6 +225,7 @@ def _with_roles(transcript, order):
 
 CASES = {
     "cli: every command": every_command,
+    "cli: overdose": overdose,
     "cli: verbose": verbose,
     "cli: batch mode": batch_mode,
     "cli: chroot": chroot,

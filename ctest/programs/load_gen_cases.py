@@ -101,7 +101,8 @@ def members_killed(which):
         batch("stock", ensemble.hosts, "create /load")
         with LoadGen(which, ensemble.hosts, "/load/x", "1000") as program:
             program.waves(1)
-            for choose in (lambda: ensemble.serving(program.pid), ensemble.leader, lambda: ensemble.serving(program.pid)):
+            for choose in (lambda: ensemble.serving(program.pid), ensemble.leader,
+                           lambda: ensemble.serving(program.pid)):
                 victim = choose()
                 program.in_reads()
                 victim.kill()
