@@ -18,7 +18,7 @@ fn main() {
     let facts = fs::read_to_string("abi/layout-3.8.0.tsv").expect("the layout facts are readable");
     fs::write(out.join("layout.rs"), layout::assertions(&facts)).expect("OUT_DIR is writable");
     let checked_in = env::var_os("CALMKEEPER_WRITE_HEADERS").map(|_| PathBuf::from("include/zookeeper"));
-    for (name, text) in headers::render(&facts, &out) {
+    for (name, text) in headers::render(&facts) {
         for folder in [Some(&out), checked_in.as_ref()].into_iter().flatten() {
             fs::write(folder.join(name), &text).expect("the folder of the headers is writable");
         }

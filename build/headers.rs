@@ -5,7 +5,7 @@
 //! declaration alone, and `@records` all records of zookeeper.jute.h with their functions.
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(crate) const HEADERS: [&str; 6] =
     ["zookeeper.h", "zookeeper.jute.h", "zookeeper_log.h", "zookeeper_version.h", "proto.h", "recordio.h"];
@@ -13,6 +13,9 @@ pub(crate) const HEADERS: [&str; 6] =
 /// Exported, but not for programs: what only Apache's own test programs use, and what a template spells out itself.
 const NOT_IN_TEMPLATES: [&str; 5] =
     ["zoo_create2_op_init", "zoo_lock_auth", "zoo_unlock_auth", "log_message", "logLevel"];
+
+/// Lines of the headers are at most this long.
+const LINE_LENGTH: usize = 120;
 
 /// One C declaration.
 #[derive(Clone)]
@@ -23,9 +26,9 @@ struct Item {
 
 /// The finished headers, by name. `facts` is abi/layout-3.8.0.tsv, whose order of records is kept. What goes wrong ends up
 /// as `#error` in a header, so that tests/headers.rs fails and rustc still gets to say what is wrong with a source.
-pub(crate) fn render(facts: &str, scratch: &Path) -> Vec<(&'static str, String)> {
+pub(crate) fn render(facts: &str) -> Vec<(&'static str, String)> {
     let records: Vec<_> = records(facts);
-    let items = match cbindgen(&records, scratch) {
+    let items = match cbindgen(&records) {
         Ok(c) => items(&c),
         Err(error) => return HEADERS.map(|name| (name, format!("#error cbindgen: {error}\n"))).into(),
     };
@@ -53,12 +56,12 @@ fn records(facts: &str) -> Vec<String> {
 }
 
 /// What cbindgen makes of src/ffi.
-fn cbindgen(records: &[String], scratch: &Path) -> Result<String, cbindgen::Error> {
+fn cbindgen(records: &[String]) -> Result<String, cbindgen::Error> {
     let mut config = cbindgen::Config {
         language: cbindgen::Language::C,
         style: cbindgen::Style::Tag,
         no_includes: true,
-        line_length: 116,
+        line_length: LINE_LENGTH,
         tab_width: 4,
         documentation_style: cbindgen::DocumentationStyle::Doxy,
         ..cbindgen::Config::default()
@@ -71,10 +74,9 @@ fn cbindgen(records: &[String], scratch: &Path) -> Result<String, cbindgen::Erro
         config.export.rename.insert(tag.to_owned(), format!("struct {tag}"));
     }
     let sources = sources();
-    let defined: String = sources.iter().map(|path| fs::read_to_string(path).expect("a source is readable")).collect();
     let builder = sources.iter().fold(cbindgen::Builder::new().with_config(config), cbindgen::Builder::with_src);
     let mut c = Vec::new();
-    builder.with_src(pending(&defined, scratch)).generate()?.write(&mut c);
+    builder.generate()?.write(&mut c);
     Ok(String::from_utf8(c).expect("cbindgen writes UTF-8"))
 }
 
@@ -94,18 +96,6 @@ pub(crate) fn sources() -> Vec<PathBuf> {
     }
     found.sort();
     found
-}
-
-/// A file with the declarations of include/templates/pending.rs that src/ffi does not define.
-fn pending(defined: &str, scratch: &Path) -> PathBuf {
-    let declared = fs::read_to_string("include/templates/pending.rs").expect("the declarations are readable");
-    let lines = declared.lines().filter(|line| {
-        let name = line.trim().strip_prefix("fn ").and_then(|rest| rest.split_once('('));
-        name.is_none_or(|(name, _)| !defined.contains(&format!("fn {name}(")))
-    });
-    let path = scratch.join("pending.rs");
-    fs::write(&path, lines.collect::<Vec<_>>().join("\n")).expect("OUT_DIR is writable");
-    path
 }
 
 /// Cuts C into its declarations, by the name each declares.
@@ -145,7 +135,26 @@ fn tidy_declaration(declaration: &str) -> String {
         rest = after;
     }
     tidy += rest;
-    tidy.replace("ZOOAPI\n", "ZOOAPI ").replace(",\n};", "\n};")
+    // A parameter that the library ignores has an underscore in Rust.
+    let tidy = tidy.replace("ZOOAPI\n", "ZOOAPI ").replace(",\n};", "\n};");
+    if tidy.starts_with("ZOOAPI ") { tidy.replace(" _", " ") } else { tidy }
+}
+
+/// A prototype in as few lines as the line length allows.
+fn wrapped(prototype: &str) -> String {
+    let words = prototype.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut lines = String::new();
+    let mut column = 0;
+    for part in words.split_inclusive(", ") {
+        if column > 0 && column + part.trim_end().len() > LINE_LENGTH {
+            lines.truncate(lines.trim_end().len());
+            lines += "\n        ";
+            column = 8;
+        }
+        lines += part;
+        column += part.len();
+    }
+    lines + "\n"
 }
 
 fn tidy_text(comment: &str) -> String {
@@ -204,10 +213,13 @@ fn fill(
     if unmarked { header.replace("ZOOAPI ", "") } else { header }
 }
 
-/// Declarations that cbindgen writes for symbols and not yet defined functions lack the mark of what is exported.
+/// Declarations that cbindgen writes for symbols lack the mark of what is exported.
 fn exported(declaration: &str) -> String {
-    let Some(rest) = declaration.strip_prefix("extern ") else { return declaration.to_owned() };
-    if rest.contains('(') { format!("ZOOAPI {}", rest.replace("\n ", "\n  ")) } else { format!("extern ZOOAPI {rest}") }
+    match declaration.strip_prefix("extern ") {
+        Some(symbol) => ["extern ZOOAPI ", symbol].concat(),
+        None if declaration.starts_with("ZOOAPI ") => wrapped(declaration),
+        None => declaration.to_owned(),
+    }
 }
 
 /// A record with the functions that each one has. src/ffi/memory.rs makes them by macro, so cbindgen does not see them.

@@ -293,11 +293,7 @@ typedef void (*stat_completion_t)(int rc, const struct Stat *stat, const void *d
  * Completion of a call that yields a node's data: `value_len` bytes, not NUL-terminated. A node without data gives a
  * null `value` and `value_len` -1.
  */
-typedef void (*data_completion_t)(int rc,
-                                  const char *value,
-                                  int value_len,
-                                  const struct Stat *stat,
-                                  const void *data);
+typedef void (*data_completion_t)(int rc, const char *value, int value_len, const struct Stat *stat, const void *data);
 
 /** Completion of a call that yields a list of names. */
 typedef void (*strings_completion_t)(int rc, const struct String_vector *strings, const void *data);
@@ -337,21 +333,12 @@ typedef void (*acl_completion_t)(int rc, struct ACL_vector *acl, struct Stat *st
  * Returns null, with errno set, when it cannot: EINVAL for a host list that cannot be parsed, or the reason why none of its
  * names could be resolved, ENOENT among them; ENOMEM or EAGAIN when memory or threads are short.
  */
-ZOOAPI zhandle_t *zookeeper_init(const char *host,
-                          watcher_fn fn,
-                          int recv_timeout,
-                          const clientid_t *clientid,
-                          void *context,
-                          int flags);
+ZOOAPI zhandle_t *zookeeper_init(const char *host, watcher_fn fn, int recv_timeout, const clientid_t *clientid,
+        void *context, int flags);
 
 /** zookeeper_init() whose log lines go to `log_callback` from the very first on. */
-ZOOAPI zhandle_t *zookeeper_init2(const char *host,
-                           watcher_fn fn,
-                           int recv_timeout,
-                           const clientid_t *clientid,
-                           void *context,
-                           int flags,
-                           log_callback_fn log_callback);
+ZOOAPI zhandle_t *zookeeper_init2(const char *host, watcher_fn fn, int recv_timeout, const clientid_t *clientid,
+        void *context, int flags, log_callback_fn log_callback);
 
 #ifdef HAVE_OPENSSL_H
 /**
@@ -448,8 +435,7 @@ ZOOAPI int zoo_set_servers(zhandle_t *zh, const char *hosts);
  *
  * Returns ZOK, or ZBADARGUMENTS below -1.
  */
-ZOOAPI int zoo_set_servers_resolution_delay(zhandle_t *zh,
-                                     int delay_ms);
+ZOOAPI int zoo_set_servers_resolution_delay(zhandle_t *zh, int delay_ms);
 
 /** Makes the next connection go to the next server of the list. Does not end the one there is. */
 ZOOAPI void zoo_cycle_next_server(zhandle_t *zh);
@@ -483,17 +469,14 @@ extern ZOOAPI const int ZOOKEEPER_READ;
  *
  * Returns ZOK, ZBADARGUMENTS for null pointers, ZINVALIDSTATE when the session has ended, or why the last connection ended.
  */
-ZOOAPI int zookeeper_interest(zhandle_t *zh,
-                       int *fd,
-                       int *interest,
-                       struct timeval *tv);
+ZOOAPI int zookeeper_interest(zhandle_t *zh, int *fd, int *interest, struct timeval *tv);
 
 /**
  * Says what has happened to the socket: `events` is ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed.
  *
  * Returns ZOK, ZNOTHING when there was nothing to read, ZBADARGUMENTS, ZINVALIDSTATE, or why the connection ended.
  */
-ZOOAPI int zookeeper_process(zhandle_t *zh, int _events);
+ZOOAPI int zookeeper_process(zhandle_t *zh, int events);
 #else
 /**
  * Bit of the interest and event masks of `zookeeper_interest` and `zookeeper_process`: the socket is or should become
@@ -521,61 +504,6 @@ ZOOAPI log_callback_fn zoo_get_log_callback(const zhandle_t *zh);
 ZOOAPI void zoo_set_log_callback(zhandle_t *zh, log_callback_fn callback);
 
 /**
- * Counters of one handle since its start, and where its reconnect policy stands. Times in the unit that the name ends
- * with. Later versions add fields at the end only.
- */
-struct zoo_reconnect_stats {
-    /** Connection attempts started. */
-    int64_t attempts;
-    /** Attempts refused, or without a route. */
-    int64_t refused;
-    /** Attempts without a TCP connection in time. */
-    int64_t connect_timeouts;
-    /** Attempts that the server accepted and then closed without a session. */
-    int64_t closed_early;
-    /** Attempts that the server accepted and did not answer in time. */
-    int64_t handshake_timeouts;
-    /** Sessions established or resumed. */
-    int64_t established;
-    /** Established connections lost. */
-    int64_t lost;
-    /** 1 when a server declared the session expired. */
-    int64_t expired;
-    /** Pauses chosen by the policy, added up. */
-    int64_t paused_ms;
-    /** The last of them. */
-    int64_t last_pause_ms;
-    /** Time until the next attempt may start; 0 while connected or connecting. */
-    int64_t next_attempt_ms;
-    /** Failed sweeps that widen the pause; 0 once there is a session. */
-    int64_t availability_level;
-    /** Signs of an overloaded ensemble that widen the pause; falls with time connected. */
-    int64_t congestion_level;
-    /** Requests answered. */
-    int64_t replies;
-    /** Their time from call to reply, added up. */
-    int64_t latency_us;
-    /** Requests failed by the connection. */
-    int64_t failed;
-    /** Requests without an answer now. */
-    int64_t pending;
-    /** Callbacks that wait for the completion thread now. */
-    int64_t queued_callbacks;
-    /** Watches armed now. */
-    int64_t watches;
-    /** Name resolutions after the first. */
-    int64_t resolutions;
-};
-
-/**
- * Writes the handle's counters to `stats`, of which the caller has `size` bytes, normally
- * `sizeof(struct zoo_reconnect_stats)`. An older, shorter structure gets its part. Not in Apache's library.
- *
- * Returns ZOK, or ZBADARGUMENTS for null pointers.
- */
-ZOOAPI int zoo_get_reconnect_stats(zhandle_t *zh, struct zoo_reconnect_stats *stats, size_t size);
-
-/**
  * The version of this library: that of the interface, ZOO_VERSION, then the library's own name and version in parentheses.
  * Apache's library has no such function.
  */
@@ -592,12 +520,8 @@ ZOOAPI const char *zoo_version_str(void);
  * `completion` gets ZOK, ZAUTHFAILED when they were refused, which ends the session, or why the connection broke. It runs on
  * the thread that does the network's work, so it must not make synchronous calls.
  */
-ZOOAPI int zoo_add_auth(zhandle_t *zh,
-                 const char *scheme,
-                 const char *cert,
-                 int certLen,
-                 void_completion_t completion,
-                 const void *data);
+ZOOAPI int zoo_add_auth(zhandle_t *zh, const char *scheme, const char *cert, int certLen, void_completion_t completion,
+        const void *data);
 
 /*
  * Asynchronous calls
@@ -609,53 +533,23 @@ ZOOAPI int zoo_add_auth(zhandle_t *zh,
  * completion: the node's path, with its number for a sequential mode. Own codes: ZNONODE, the parent does not exist;
  * ZNODEEXISTS; ZNOCHILDRENFOREPHEMERALS, the parent is ephemeral; ZINVALIDACL, the list is empty or not valid.
  */
-ZOOAPI int zoo_acreate(zhandle_t *zh,
-                const char *path,
-                const char *value,
-                int valuelen,
-                const struct ACL_vector *acl,
-                int mode,
-                string_completion_t completion,
-                const void *data);
+ZOOAPI int zoo_acreate(zhandle_t *zh, const char *path, const char *value, int valuelen, const struct ACL_vector *acl,
+        int mode, string_completion_t completion, const void *data);
 
 /** zoo_acreate() with a time to live of 1 to 2^40 - 1 milliseconds for the two modes that have one, -1 for the others. */
-ZOOAPI int zoo_acreate_ttl(zhandle_t *zh,
-                    const char *path,
-                    const char *value,
-                    int valuelen,
-                    const struct ACL_vector *acl,
-                    int mode,
-                    int64_t ttl,
-                    string_completion_t completion,
-                    const void *data);
+ZOOAPI int zoo_acreate_ttl(zhandle_t *zh, const char *path, const char *value, int valuelen,
+        const struct ACL_vector *acl, int mode, int64_t ttl, string_completion_t completion, const void *data);
 
 /** zoo_acreate() whose completion gets the status too. */
-ZOOAPI int zoo_acreate2(zhandle_t *zh,
-                 const char *path,
-                 const char *value,
-                 int valuelen,
-                 const struct ACL_vector *acl,
-                 int mode,
-                 string_stat_completion_t completion,
-                 const void *data);
+ZOOAPI int zoo_acreate2(zhandle_t *zh, const char *path, const char *value, int valuelen, const struct ACL_vector *acl,
+        int mode, string_stat_completion_t completion, const void *data);
 
 /** zoo_acreate_ttl() whose completion gets the status too. */
-ZOOAPI int zoo_acreate2_ttl(zhandle_t *zh,
-                     const char *path,
-                     const char *value,
-                     int valuelen,
-                     const struct ACL_vector *acl,
-                     int mode,
-                     int64_t ttl,
-                     string_stat_completion_t completion,
-                     const void *data);
+ZOOAPI int zoo_acreate2_ttl(zhandle_t *zh, const char *path, const char *value, int valuelen,
+        const struct ACL_vector *acl, int mode, int64_t ttl, string_stat_completion_t completion, const void *data);
 
 /** Deletes a node. Own codes: ZNONODE; ZBADVERSION, its data version is not `version`; ZNOTEMPTY, it has children. */
-ZOOAPI int zoo_adelete(zhandle_t *zh,
-                const char *path,
-                int version,
-                void_completion_t completion,
-                const void *data);
+ZOOAPI int zoo_adelete(zhandle_t *zh, const char *path, int version, void_completion_t completion, const void *data);
 
 /**
  * Asks whether a node exists. completion: its status. Own code: ZNONODE. The watch is left in either case; it fires when the
@@ -664,33 +558,22 @@ ZOOAPI int zoo_adelete(zhandle_t *zh,
 ZOOAPI int zoo_aexists(zhandle_t *zh, const char *path, int watch, stat_completion_t completion, const void *data);
 
 /** zoo_aexists() with a watcher of its own. */
-ZOOAPI int zoo_awexists(zhandle_t *zh,
-                 const char *path,
-                 watcher_fn watcher,
-                 void *watcherCtx,
-                 stat_completion_t completion,
-                 const void *data);
+ZOOAPI int zoo_awexists(zhandle_t *zh, const char *path, watcher_fn watcher, void *watcherCtx,
+        stat_completion_t completion, const void *data);
 
 /** Reads a node. completion: its data and status. Own code: ZNONODE, which leaves no watch. */
 ZOOAPI int zoo_aget(zhandle_t *zh, const char *path, int watch, data_completion_t completion, const void *data);
 
 /** zoo_aget() with a watcher of its own. */
-ZOOAPI int zoo_awget(zhandle_t *zh,
-              const char *path,
-              watcher_fn watcher,
-              void *watcherCtx,
-              data_completion_t completion,
-              const void *data);
+ZOOAPI int zoo_awget(zhandle_t *zh, const char *path, watcher_fn watcher, void *watcherCtx,
+        data_completion_t completion, const void *data);
 
 /** zoo_aget() of ZOO_CONFIG_NODE, whatever the chroot. */
 ZOOAPI int zoo_agetconfig(zhandle_t *zh, int watch, data_completion_t completion, const void *data);
 
 /** zoo_agetconfig() with a watcher of its own. */
-ZOOAPI int zoo_awgetconfig(zhandle_t *zh,
-                    watcher_fn watcher,
-                    void *watcherCtx,
-                    data_completion_t completion,
-                    const void *data);
+ZOOAPI int zoo_awgetconfig(zhandle_t *zh, watcher_fn watcher, void *watcherCtx, data_completion_t completion,
+        const void *data);
 
 /**
  * Changes the ensemble's members: either `joining` ("server.4=host:2888:3888;2181", several with commas) and `leaving` (ids
@@ -700,58 +583,34 @@ ZOOAPI int zoo_awgetconfig(zhandle_t *zh,
  * completion: the new configuration and its status. Own codes: ZRECONFIGINPROGRESS; ZNEWCONFIGNOQUORUM; ZBADVERSION;
  * ZRECONFIGDISABLED, the servers do not allow it; ZUNIMPLEMENTED.
  */
-ZOOAPI int zoo_areconfig(zhandle_t *zh,
-                  const char *joining,
-                  const char *leaving,
-                  const char *members,
-                  int64_t version,
-                  data_completion_t dc,
-                  const void *data);
+ZOOAPI int zoo_areconfig(zhandle_t *zh, const char *joining, const char *leaving, const char *members, int64_t version,
+        data_completion_t dc, const void *data);
 
 /**
  * Sets a node's data: `buflen` bytes, null with -1 for none. completion: the status after it. Own codes: ZNONODE;
  * ZBADVERSION.
  */
-ZOOAPI int zoo_aset(zhandle_t *zh,
-             const char *path,
-             const char *buffer,
-             int buflen,
-             int version,
-             stat_completion_t completion,
-             const void *data);
+ZOOAPI int zoo_aset(zhandle_t *zh, const char *path, const char *buffer, int buflen, int version,
+        stat_completion_t completion, const void *data);
 
 /**
  * Lists a node's children. completion: their names without the path, in no particular order. Own code: ZNONODE, which
  * leaves no watch. The watch fires when a child is created or deleted, or the node itself is.
  */
-ZOOAPI int zoo_aget_children(zhandle_t *zh,
-                      const char *path,
-                      int watch,
-                      strings_completion_t completion,
-                      const void *data);
+ZOOAPI int zoo_aget_children(zhandle_t *zh, const char *path, int watch, strings_completion_t completion,
+        const void *data);
 
 /** zoo_aget_children() with a watcher of its own. */
-ZOOAPI int zoo_awget_children(zhandle_t *zh,
-                       const char *path,
-                       watcher_fn watcher,
-                       void *watcherCtx,
-                       strings_completion_t completion,
-                       const void *data);
+ZOOAPI int zoo_awget_children(zhandle_t *zh, const char *path, watcher_fn watcher, void *watcherCtx,
+        strings_completion_t completion, const void *data);
 
 /** zoo_aget_children() whose completion gets the status of the parent too. */
-ZOOAPI int zoo_aget_children2(zhandle_t *zh,
-                       const char *path,
-                       int watch,
-                       strings_stat_completion_t completion,
-                       const void *data);
+ZOOAPI int zoo_aget_children2(zhandle_t *zh, const char *path, int watch, strings_stat_completion_t completion,
+        const void *data);
 
 /** zoo_aget_children2() with a watcher of its own. */
-ZOOAPI int zoo_awget_children2(zhandle_t *zh,
-                        const char *path,
-                        watcher_fn watcher,
-                        void *watcherCtx,
-                        strings_stat_completion_t completion,
-                        const void *data);
+ZOOAPI int zoo_awget_children2(zhandle_t *zh, const char *path, watcher_fn watcher, void *watcherCtx,
+        strings_stat_completion_t completion, const void *data);
 
 /**
  * Makes the server catch up with the leader: what is read on this handle afterwards is at least as new as what was written
@@ -765,12 +624,8 @@ ZOOAPI int zoo_aget_acl(zhandle_t *zh, const char *path, acl_completion_t comple
 /**
  * Sets a node's access control list; `version` is that of the list. Own codes: ZNONODE; ZBADVERSION; ZINVALIDACL.
  */
-ZOOAPI int zoo_aset_acl(zhandle_t *zh,
-                 const char *path,
-                 int version,
-                 struct ACL_vector *acl,
-                 void_completion_t completion,
-                 const void *data);
+ZOOAPI int zoo_aset_acl(zhandle_t *zh, const char *path, int version, struct ACL_vector *acl,
+        void_completion_t completion, const void *data);
 
 /*
  * Several operations as one: all of them happen, or none.
@@ -821,25 +676,15 @@ typedef struct zoo_op_result {
 } zoo_op_result_t;
 
 /** Makes `*op` create a node, see zoo_create(); its path is written to `path_buffer` when the multi has been done. */
-ZOOAPI void zoo_create_op_init(zoo_op_t *op,
-                        const char *path,
-                        const char *value,
-                        int valuelen,
-                        const struct ACL_vector *acl,
-                        int mode,
-                        char *path_buffer,
-                        int path_buffer_len);
+ZOOAPI void zoo_create_op_init(zoo_op_t *op, const char *path, const char *value, int valuelen,
+        const struct ACL_vector *acl, int mode, char *path_buffer, int path_buffer_len);
 
 /** Makes `*op` delete a node, see zoo_delete(). */
 ZOOAPI void zoo_delete_op_init(zoo_op_t *op, const char *path, int version);
 
 /** Makes `*op` set a node's data, see zoo_set2(); its status is written to `*stat`, if not null, when it has been done. */
-ZOOAPI void zoo_set_op_init(zoo_op_t *op,
-                     const char *path,
-                     const char *buffer,
-                     int buflen,
-                     int version,
-                     struct Stat *stat);
+ZOOAPI void zoo_set_op_init(zoo_op_t *op, const char *path, const char *buffer, int buflen, int version,
+        struct Stat *stat);
 
 /** Makes `*op` hold only if a node has a version; ZNONODE or ZBADVERSION if not. Changes nothing. */
 ZOOAPI void zoo_check_op_init(zoo_op_t *op, const char *path, int version);
@@ -848,12 +693,8 @@ ZOOAPI void zoo_check_op_init(zoo_op_t *op, const char *path, int version);
  * Does `count` operations as one. `ops`, what they point to, and `results`, of as many, must stay until the completion has
  * been called. completion: the first code that is neither ZOK nor ZRUNTIMEINCONSISTENCY; `results` has them all.
  */
-ZOOAPI int zoo_amulti(zhandle_t *zh,
-               int count,
-               const zoo_op_t *ops,
-               zoo_op_result_t *results,
-               void_completion_t completion,
-               const void *data);
+ZOOAPI int zoo_amulti(zhandle_t *zh, int count, const zoo_op_t *ops, zoo_op_result_t *results,
+        void_completion_t completion, const void *data);
 
 /*
  * Taking watches away
@@ -871,22 +712,12 @@ typedef enum {
  * be told. completion, which is passed as void_completion_t although the type says otherwise: ZOK, or why it failed. Own
  * code: ZNOWATCHER, there is no such watch.
  */
-ZOOAPI int zoo_aremove_watches(zhandle_t *zh,
-                        const char *path,
-                        ZooWatcherType wtype,
-                        watcher_fn watcher,
-                        void *watcherCtx,
-                        int local,
-                        void_completion_t *completion,
-                        const void *data);
+ZOOAPI int zoo_aremove_watches(zhandle_t *zh, const char *path, ZooWatcherType wtype, watcher_fn watcher,
+        void *watcherCtx, int local, void_completion_t *completion, const void *data);
 
 /** Takes all of the handle's watches of that type off a path. Otherwise as zoo_aremove_watches(). */
-ZOOAPI int zoo_aremove_all_watches(zhandle_t *zh,
-                            const char *path,
-                            ZooWatcherType wtype,
-                            int local,
-                            void_completion_t *completion,
-                            const void *data);
+ZOOAPI int zoo_aremove_all_watches(zhandle_t *zh, const char *path, ZooWatcherType wtype, int local,
+        void_completion_t *completion, const void *data);
 
 /** zoo_aremove_all_watches() that waits; the code is the result. */
 ZOOAPI int zoo_remove_all_watches(zhandle_t *zh, const char *path, ZooWatcherType wtype, int local);
@@ -899,59 +730,27 @@ ZOOAPI int zoo_remove_all_watches(zhandle_t *zh, const char *path, ZooWatcherTyp
  */
 
 /** zoo_aremove_watches() that waits. */
-ZOOAPI int zoo_remove_watches(zhandle_t *zh,
-                       const char *path,
-                       ZooWatcherType wtype,
-                       watcher_fn watcher,
-                       void *watcherCtx,
-                       int local);
+ZOOAPI int zoo_remove_watches(zhandle_t *zh, const char *path, ZooWatcherType wtype, watcher_fn watcher,
+        void *watcherCtx, int local);
 
 /**
  * zoo_acreate() that waits. The node's path is written to `path_buffer`, of `path_buffer_len` bytes, cut if it is longer and
  * always with a NUL; null with 0 if it is not wanted.
  */
-ZOOAPI int zoo_create(zhandle_t *zh,
-               const char *path,
-               const char *value,
-               int valuelen,
-               const struct ACL_vector *acl,
-               int mode,
-               char *path_buffer,
-               int path_buffer_len);
+ZOOAPI int zoo_create(zhandle_t *zh, const char *path, const char *value, int valuelen, const struct ACL_vector *acl,
+        int mode, char *path_buffer, int path_buffer_len);
 
 /** zoo_acreate_ttl() that waits; otherwise as zoo_create(). */
-ZOOAPI int zoo_create_ttl(zhandle_t *zh,
-                   const char *path,
-                   const char *value,
-                   int valuelen,
-                   const struct ACL_vector *acl,
-                   int mode,
-                   int64_t ttl,
-                   char *path_buffer,
-                   int path_buffer_len);
+ZOOAPI int zoo_create_ttl(zhandle_t *zh, const char *path, const char *value, int valuelen,
+        const struct ACL_vector *acl, int mode, int64_t ttl, char *path_buffer, int path_buffer_len);
 
 /** zoo_create() that yields the node's status too. */
-ZOOAPI int zoo_create2(zhandle_t *zh,
-                const char *path,
-                const char *value,
-                int valuelen,
-                const struct ACL_vector *acl,
-                int mode,
-                char *path_buffer,
-                int path_buffer_len,
-                struct Stat *stat);
+ZOOAPI int zoo_create2(zhandle_t *zh, const char *path, const char *value, int valuelen, const struct ACL_vector *acl,
+        int mode, char *path_buffer, int path_buffer_len, struct Stat *stat);
 
 /** zoo_create_ttl() that yields the node's status too. */
-ZOOAPI int zoo_create2_ttl(zhandle_t *zh,
-                    const char *path,
-                    const char *value,
-                    int valuelen,
-                    const struct ACL_vector *acl,
-                    int mode,
-                    int64_t ttl,
-                    char *path_buffer,
-                    int path_buffer_len,
-                    struct Stat *stat);
+ZOOAPI int zoo_create2_ttl(zhandle_t *zh, const char *path, const char *value, int valuelen,
+        const struct ACL_vector *acl, int mode, int64_t ttl, char *path_buffer, int path_buffer_len, struct Stat *stat);
 
 /** zoo_adelete() that waits. */
 ZOOAPI int zoo_delete(zhandle_t *zh, const char *path, int version);
@@ -969,70 +768,40 @@ ZOOAPI int zoo_wexists(zhandle_t *zh, const char *path, watcher_fn watcher, void
 ZOOAPI int zoo_get(zhandle_t *zh, const char *path, int watch, char *buffer, int *buffer_len, struct Stat *stat);
 
 /** zoo_awget() that waits; otherwise as zoo_get(). */
-ZOOAPI int zoo_wget(zhandle_t *zh,
-             const char *path,
-             watcher_fn watcher,
-             void *watcherCtx,
-             char *buffer,
-             int *buffer_len,
-             struct Stat *stat);
+ZOOAPI int zoo_wget(zhandle_t *zh, const char *path, watcher_fn watcher, void *watcherCtx, char *buffer,
+        int *buffer_len, struct Stat *stat);
 
 /** zoo_agetconfig() that waits; otherwise as zoo_get(). */
 ZOOAPI int zoo_getconfig(zhandle_t *zh, int watch, char *buffer, int *buffer_len, struct Stat *stat);
 
 /** zoo_awgetconfig() that waits; otherwise as zoo_get(). */
-ZOOAPI int zoo_wgetconfig(zhandle_t *zh,
-                   watcher_fn watcher,
-                   void *watcherCtx,
-                   char *buffer,
-                   int *buffer_len,
-                   struct Stat *stat);
+ZOOAPI int zoo_wgetconfig(zhandle_t *zh, watcher_fn watcher, void *watcherCtx, char *buffer, int *buffer_len,
+        struct Stat *stat);
 
 /** zoo_areconfig() that waits; the new configuration is written as zoo_get() does. */
-ZOOAPI int zoo_reconfig(zhandle_t *zh,
-                 const char *joining,
-                 const char *leaving,
-                 const char *members,
-                 int64_t version,
-                 char *buffer,
-                 int *buffer_len,
-                 struct Stat *stat);
+ZOOAPI int zoo_reconfig(zhandle_t *zh, const char *joining, const char *leaving, const char *members, int64_t version,
+        char *buffer, int *buffer_len, struct Stat *stat);
 
 /** zoo_aset() that waits, without the status. */
 ZOOAPI int zoo_set(zhandle_t *zh, const char *path, const char *buffer, int buflen, int version);
 
 /** zoo_aset() that waits. */
-ZOOAPI int zoo_set2(zhandle_t *zh,
-             const char *path,
-             const char *buffer,
-             int buflen,
-             int version,
-             struct Stat *stat);
+ZOOAPI int zoo_set2(zhandle_t *zh, const char *path, const char *buffer, int buflen, int version, struct Stat *stat);
 
 /** zoo_aget_children() that waits. Free the list with deallocate_String_vector(). */
 ZOOAPI int zoo_get_children(zhandle_t *zh, const char *path, int watch, struct String_vector *strings);
 
 /** zoo_awget_children() that waits; otherwise as zoo_get_children(). */
-ZOOAPI int zoo_wget_children(zhandle_t *zh,
-                      const char *path,
-                      watcher_fn watcher,
-                      void *watcherCtx,
-                      struct String_vector *strings);
+ZOOAPI int zoo_wget_children(zhandle_t *zh, const char *path, watcher_fn watcher, void *watcherCtx,
+        struct String_vector *strings);
 
 /** zoo_aget_children2() that waits; otherwise as zoo_get_children(). */
-ZOOAPI int zoo_get_children2(zhandle_t *zh,
-                      const char *path,
-                      int watch,
-                      struct String_vector *strings,
-                      struct Stat *stat);
+ZOOAPI int zoo_get_children2(zhandle_t *zh, const char *path, int watch, struct String_vector *strings,
+        struct Stat *stat);
 
 /** zoo_awget_children2() that waits; otherwise as zoo_get_children(). */
-ZOOAPI int zoo_wget_children2(zhandle_t *zh,
-                       const char *path,
-                       watcher_fn watcher,
-                       void *watcherCtx,
-                       struct String_vector *strings,
-                       struct Stat *stat);
+ZOOAPI int zoo_wget_children2(zhandle_t *zh, const char *path, watcher_fn watcher, void *watcherCtx,
+        struct String_vector *strings, struct Stat *stat);
 
 /** zoo_aget_acl() that waits. Free the list with deallocate_ACL_vector(). */
 ZOOAPI int zoo_get_acl(zhandle_t *zh, const char *path, struct ACL_vector *acl, struct Stat *stat);
