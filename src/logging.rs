@@ -13,7 +13,7 @@ use std::sync::Once;
 pub use crate::ffi::log_sink::{Sink, with_sink};
 
 /// Longest line, without its newline: longer ones are cut.
-const LINE_MAX: usize = 4094;
+pub(crate) const LINE_MAX: usize = 4094;
 
 /// A line in the making. Has no heap memory, so it works when there is none.
 pub(crate) struct Line {

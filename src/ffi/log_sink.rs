@@ -4,12 +4,13 @@ use super::constants::logLevel;
 use super::types::log_callback_fn;
 use libc::{FILE, c_char, c_int, c_void};
 use std::cell::Cell;
+use std::ffi::CStr;
 use std::mem::transmute;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::logging::{self, Line};
+use crate::logging::{self, LINE_MAX, Line};
 
 /// One handle's own receiver of log lines, which `zoo_set_log_callback` may exchange at any time.
 #[derive(Debug)]
@@ -96,7 +97,7 @@ pub(crate) fn deliver(callback: log_callback_fn, line: &mut Line) {
         let errno = libc::__errno_location();
         let before = errno.read();
         if let Some(callback) = callback {
-            callback(line.as_c_str().as_ptr());
+            callback(kept(line.as_c_str()));
         } else {
             let stream = stream();
             let bytes = line.with_newline();
@@ -105,6 +106,32 @@ pub(crate) fn deliver(callback: log_callback_fn, line: &mut Line) {
             libc::fflush(stream);
         }
         errno.write(before);
+    }
+}
+
+/// A copy of `text` that lives until this thread's next one, or its end. As on Apache's library, whose callbacks may thus
+/// keep the pointer; without memory for the copy it is `text` itself.
+fn kept(text: &CStr) -> *const c_char {
+    struct Kept(*mut c_char);
+    impl Drop for Kept {
+        fn drop(&mut self) {
+            // SAFETY: null or from malloc, and nobody else's.
+            unsafe { libc::free(self.0.cast()) }
+        }
+    }
+    thread_local! {
+        // On the heap, because a thread that never logs should not pay for it.
+        // SAFETY: malloc may be called with any size.
+        static KEPT: Kept = Kept(unsafe { libc::malloc(LINE_MAX + 2) }.cast());
+    }
+    let bytes = text.to_bytes_with_nul();
+    match KEPT.try_with(|kept| kept.0) {
+        Ok(copy) if !copy.is_null() && bytes.len() <= LINE_MAX + 2 => {
+            // SAFETY: the copy has room, and a line in the making is not within it.
+            unsafe { copy.copy_from_nonoverlapping(bytes.as_ptr().cast(), bytes.len()) };
+            copy
+        }
+        _ => text.as_ptr(),
     }
 }
 
@@ -146,5 +173,5 @@ pub(crate) unsafe fn bytes_or<'a>(text: *const c_char, otherwise: &'static [u8])
         return otherwise;
     }
     // SAFETY: the caller's promise.
-    unsafe { std::ffi::CStr::from_ptr(text) }.to_bytes()
+    unsafe { CStr::from_ptr(text) }.to_bytes()
 }
