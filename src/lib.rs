@@ -6,5 +6,4 @@ mod handle;
 pub mod logging;
 mod probe;
 mod resolver;
-mod stats;
 mod transport;
