@@ -52,6 +52,11 @@ impl<C, W> Queue<C, W> {
         self.ready.notify_one();
     }
 
+    /// Number of items that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().items.len()
+    }
+
     /// Calls `call` with each item in order until [`Item::Stop`]. Takes all that has gathered at once, so that a busy
     /// queue costs one lock a batch.
     pub(crate) fn run(&self, mut call: impl FnMut(Item<C, W>)) {

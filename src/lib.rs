@@ -6,4 +6,5 @@ mod handle;
 pub mod logging;
 mod probe;
 mod resolver;
+mod stats;
 mod transport;

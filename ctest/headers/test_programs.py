@@ -12,10 +12,10 @@ PROGRAMS = pathlib.Path(__file__).with_name("programs")
 STANDARDS = {".c": ("c99", "c11", "gnu17"), ".cpp": ("c++11", "c++17", "gnu++20")}
 
 
-def exported():
-    """Names in the lists under abi/."""
+def exported(which):
+    """Names that the library has, by the lists under abi/."""
     names = set()
-    for file in ("symbols-3.8.0.tsv", "additions.tsv"):
+    for file in ("symbols-3.8.0.tsv", "additions.tsv")[: 1 if which == "stock" else 2]:
         lines = (ROOT / "abi" / file).read_text().splitlines()
         names |= {line.split("\t")[0] for line in lines if line and not line.startswith("#")}
     return names
@@ -46,16 +46,16 @@ class Programs(unittest.TestCase):
 
     def test_what_is_declared_and_exported_links(self):
         declared = read(OURS)
-        names = set(declared.functions) | set(read(OURS, threaded=False).functions) | set(declared.variables)
-        names &= exported()
-        self.assertGreater(len(names), 190)
-        source = "".join(f"extern char {name};\n" for name in sorted(names))
-        source += "char *all[] = {" + ", ".join(f"&{name}" for name in sorted(names)) + "};\nint main(void) { return !all[0]; }\n"
+        declared = {*declared.functions, *read(OURS, threaded=False).functions, *declared.variables}
         with tempfile.TemporaryDirectory() as scratch:
             for which in rig.LIBRARIES:
+                names = sorted(declared & exported(which))
+                self.assertGreater(len(names), 190)
+                source = "".join(f"extern char {name};\n" for name in names)
+                source += "char *all[] = {" + ", ".join(f"&{name}" for name in names) + "};\n"
+                source += "int main(void) { return !all[0]; }\n"
                 with self.subTest(library=which):
                     command = ["gcc", "-w", "-fno-builtin", "-x", "c", "-", "-o", f"{scratch}/{which}"]
-                    command += [f"-L{rig.link_directory(which)}", "-lzookeeper_mt", "-Wl,--unresolved-symbols=report-all"]
+                    command += [f"-L{rig.link_directory(which)}", "-lzookeeper_mt"]
                     done = subprocess.run(command, input=source, capture_output=True, text=True)
-                    missing = {line.rsplit("`", 1)[1].rstrip("'") for line in done.stderr.splitlines() if "undefined" in line}
-                    self.assertEqual(missing - ({"zoo_version_str"} if which == "stock" else set()), set())
+                    self.assertEqual((done.returncode, done.stderr), (0, ""))

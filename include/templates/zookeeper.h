@@ -367,6 +367,16 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_basic_callbacks(const char *user, const ch
 /** Sends the handle's log lines to `callback`, or with null back to the stream. */
 @ zoo_set_log_callback
 
+@doc zoo_reconnect_stats
+
+/**
+ * Writes the handle's counters to `stats`, of which the caller has `size` bytes, normally
+ * `sizeof(struct zoo_reconnect_stats)`. An older, shorter structure gets its part. Not in Apache's library.
+ *
+ * Returns ZOK, or ZBADARGUMENTS for null pointers.
+ */
+@ zoo_get_reconnect_stats
+
 /**
  * The version of this library: that of the interface, ZOO_VERSION, then the library's own name and version in parentheses.
  * Apache's library has no such function.

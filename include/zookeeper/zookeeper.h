@@ -504,6 +504,61 @@ ZOOAPI log_callback_fn zoo_get_log_callback(const zhandle_t *zh);
 ZOOAPI void zoo_set_log_callback(zhandle_t *zh, log_callback_fn callback);
 
 /**
+ * Counters of one handle since its start, and where its reconnect policy stands. Times in the unit that the name ends
+ * with. Later versions add fields at the end only.
+ */
+struct zoo_reconnect_stats {
+    /** Connection attempts started. */
+    int64_t attempts;
+    /** Attempts refused, or without a route. */
+    int64_t refused;
+    /** Attempts without a TCP connection in time. */
+    int64_t connect_timeouts;
+    /** Attempts that the server accepted and then closed without a session. */
+    int64_t closed_early;
+    /** Attempts that the server accepted and did not answer in time. */
+    int64_t handshake_timeouts;
+    /** Sessions established or resumed. */
+    int64_t established;
+    /** Established connections lost. */
+    int64_t lost;
+    /** 1 when a server declared the session expired. */
+    int64_t expired;
+    /** Pauses chosen by the policy, added up. */
+    int64_t paused_ms;
+    /** The last of them. */
+    int64_t last_pause_ms;
+    /** Time until the next attempt may start; 0 while connected or connecting. */
+    int64_t next_attempt_ms;
+    /** Failed sweeps that widen the pause; 0 once there is a session. */
+    int64_t availability_level;
+    /** Signs of an overloaded ensemble that widen the pause; falls with time connected. */
+    int64_t congestion_level;
+    /** Requests answered. */
+    int64_t replies;
+    /** Their time from call to reply, added up. */
+    int64_t latency_us;
+    /** Requests failed by the connection. */
+    int64_t failed;
+    /** Requests without an answer now. */
+    int64_t pending;
+    /** Callbacks that wait for the completion thread now. */
+    int64_t queued_callbacks;
+    /** Watches armed now. */
+    int64_t watches;
+    /** Name resolutions after the first. */
+    int64_t resolutions;
+};
+
+/**
+ * Writes the handle's counters to `stats`, of which the caller has `size` bytes, normally
+ * `sizeof(struct zoo_reconnect_stats)`. An older, shorter structure gets its part. Not in Apache's library.
+ *
+ * Returns ZOK, or ZBADARGUMENTS for null pointers.
+ */
+ZOOAPI int zoo_get_reconnect_stats(zhandle_t *zh, struct zoo_reconnect_stats *stats, size_t size);
+
+/**
  * The version of this library: that of the interface, ZOO_VERSION, then the library's own name and version in parentheses.
  * Apache's library has no such function.
  */

@@ -11,6 +11,7 @@ use crate::driver::{Driver, WAKE};
 use crate::handle::{self, Handle, Threads};
 use crate::logging::{Sink, with_sink};
 use crate::resolver;
+use crate::stats::{self, Source};
 use libc::{c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
@@ -221,6 +222,7 @@ fn start(session: Session<Done, Watch>, hosts: Vec<HostPort>, sink: Arc<Sink>) -
             return Err(errno("the I/O thread", &error));
         }
     }
+    stats::register(&handle);
     Ok(handle)
 }
 
@@ -253,6 +255,7 @@ pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
         with_sink(&sink, || {
             let id = handle.peek(|session| session.client_id().id);
             handle.close();
+            stats::retire(&handle, &handle.sample());
             log::info!(target: "zookeeper_close", "Freeing zookeeper resources for sessionId={}\n", alternate_hex(id));
         });
         // SAFETY: the reference that C held; the application gives it up with this call.

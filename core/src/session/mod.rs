@@ -360,6 +360,11 @@ impl<C, W: Watcher> Session<C, W> {
         self.servers.current()
     }
 
+    /// The host string as given last.
+    pub fn hosts(&self) -> &str {
+        &self.config.hosts
+    }
+
     /// Number of addresses.
     pub fn server_count(&self) -> usize {
         self.servers.len()

@@ -1,0 +1,127 @@
+//! The counters of one handle for C programs. Additive: Apache's library has nothing like it.
+use super::entry::{Zk, call};
+use super::types::zhandle_t;
+use crate::stats::{Sample, Source};
+use libc::{c_int, size_t};
+use std::time::Instant;
+use zk_core::code::Code;
+
+/// Counters of one handle since its start, and where its reconnect policy stands. Times in the unit that the name ends
+/// with. Later versions add fields at the end only.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct zoo_reconnect_stats {
+    /// Connection attempts started.
+    pub attempts: i64,
+    /// Attempts refused, or without a route.
+    pub refused: i64,
+    /// Attempts without a TCP connection in time.
+    pub connect_timeouts: i64,
+    /// Attempts that the server accepted and then closed without a session.
+    pub closed_early: i64,
+    /// Attempts that the server accepted and did not answer in time.
+    pub handshake_timeouts: i64,
+    /// Sessions established or resumed.
+    pub established: i64,
+    /// Established connections lost.
+    pub lost: i64,
+    /// 1 when a server declared the session expired.
+    pub expired: i64,
+    /// Pauses chosen by the policy, added up.
+    pub paused_ms: i64,
+    /// The last of them.
+    pub last_pause_ms: i64,
+    /// Time until the next attempt may start; 0 while connected or connecting.
+    pub next_attempt_ms: i64,
+    /// Failed sweeps that widen the pause; 0 once there is a session.
+    pub availability_level: i64,
+    /// Signs of an overloaded ensemble that widen the pause; falls with time connected.
+    pub congestion_level: i64,
+    /// Requests answered.
+    pub replies: i64,
+    /// Their time from call to reply, added up.
+    pub latency_us: i64,
+    /// Requests failed by the connection.
+    pub failed: i64,
+    /// Requests without an answer now.
+    pub pending: i64,
+    /// Callbacks that wait for the completion thread now.
+    pub queued_callbacks: i64,
+    /// Watches armed now.
+    pub watches: i64,
+    /// Name resolutions after the first.
+    pub resolutions: i64,
+}
+
+impl Source for Zk {
+    fn sample(&self) -> Sample {
+        let callbacks = self.queue.len();
+        self.peek(|session| {
+            let level = session.level();
+            Sample {
+                hosts: session.hosts().to_owned(),
+                connected: session.is_established(),
+                stats: *session.stats(),
+                pending: session.pending_len(),
+                callbacks,
+                watches: session.watch_count(),
+                availability: level.availability,
+                congestion: level.congestion,
+            }
+        })
+    }
+}
+
+fn fill(handle: &Zk) -> zoo_reconnect_stats {
+    let sample = handle.sample();
+    let next = handle.peek(|session| (!session.is_established()).then(|| session.not_before()));
+    let next = next.map_or(0, |at| at.saturating_duration_since(Instant::now()).as_millis());
+    let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let size = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+    let stats = &sample.stats;
+    zoo_reconnect_stats {
+        attempts: count(stats.attempts),
+        refused: count(stats.refused),
+        connect_timeouts: count(stats.connect_timeouts),
+        closed_early: count(stats.closed_early),
+        handshake_timeouts: count(stats.handshake_timeouts),
+        established: count(stats.established),
+        lost: count(stats.lost),
+        expired: count(stats.expired),
+        paused_ms: count(stats.paused_ms),
+        last_pause_ms: count(stats.last_pause_ms),
+        next_attempt_ms: i64::try_from(next).unwrap_or(i64::MAX),
+        availability_level: sample.availability.into(),
+        congestion_level: sample.congestion.into(),
+        replies: count(stats.replies),
+        latency_us: count(stats.latency_us),
+        failed: count(stats.failed),
+        pending: size(sample.pending),
+        queued_callbacks: size(sample.callbacks),
+        watches: size(sample.watches),
+        resolutions: count(stats.resolutions),
+    }
+}
+
+/// Writes the handle's counters to `stats`, of which the caller has `size` bytes: a shorter structure of an older
+/// header gets its part, the rest of a longer one of a newer header becomes zero. Returns `ZOK` or `ZBADARGUMENTS`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_get_reconnect_stats(
+    zh: *mut zhandle_t,
+    stats: *mut zoo_reconnect_stats,
+    size: size_t,
+) -> c_int {
+    // SAFETY: the contract of `super`; `stats` has `size` bytes.
+    unsafe {
+        call(zh, |handle| {
+            if stats.is_null() {
+                return Err(Code::BadArguments);
+            }
+            let found = fill(handle);
+            let known = size.min(size_of::<zoo_reconnect_stats>());
+            stats.cast::<u8>().write_bytes(0, size);
+            stats.cast::<u8>().copy_from_nonoverlapping((&raw const found).cast(), known);
+            Ok(())
+        })
+    }
+}
