@@ -9,12 +9,12 @@ PYTHON  ?= $(PYTHON3)
 ARGS    ?=
 
 # The stages of `make test`, in order. What everything needs comes first, then the quick ones.
-STAGES = setup-test build lint abi headers unit ctest programs python-compat demo
+STAGES = setup-test build lint docs abi headers unit ctest programs python-compat demo
 
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-demo build lint unit abi headers ctest programs python-compat demo test \
+.PHONY: help setup setup-test setup-demo build lint docs unit abi headers ctest programs python-compat demo test \
         test-servers herd herd-sim bench clean distclean
 
 help: ## list the targets
@@ -35,6 +35,10 @@ build: ## the library, target/release/libzookeeper_mt.so, and the simulated serv
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+docs: ## the generated documents are current
+	$(PYTHON3) scripts/divergences.py --check
+	$(PYTHON3) scripts/matrix.py --check
 
 unit: ## the tests of the Rust crates, virtual-time scenarios included
 	$(CARGO) test --workspace

@@ -17,6 +17,8 @@ pub(crate) struct Probe {
 }
 
 impl Probe {
+    // divergence: The search for a read-write server is non-blocking and of each handle; stock blocks its I/O thread for up
+    // to a second, leaks the descriptor, and shares the result among handles.
     /// Starts to connect; `None` if even that fails.
     pub(crate) fn start(addr: SocketAddr, registry: &Registry, token: Token) -> Option<Probe> {
         let transport = Transport::connect(addr, registry, token).ok()?;

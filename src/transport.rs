@@ -17,6 +17,7 @@ pub(crate) struct Transport {
 
 impl Transport {
     /// Starts to connect. The socket is non-blocking and not inherited by programs the application executes.
+    // divergence: Sockets are closed on exec; a program started by the application inherits none.
     pub(crate) fn connect(addr: SocketAddr, registry: &Registry, token: Token) -> io::Result<Transport> {
         let mut stream = TcpStream::connect(addr)?;
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;

@@ -97,6 +97,8 @@ impl Inbox {
         self.check(i32::from_be_bytes(*prefix)).ok()
     }
 
+    // divergence: A frame that announces a negative length, or one above the limit (64 MiB, ZOO_JUTE_MAXBUFFER), costs the
+    // connection; stock spins on the first and allocates what the second says.
     fn check(&self, len: i32) -> Result<usize, BadLength> {
         usize::try_from(len).ok().filter(|len| *len <= self.limit).ok_or(BadLength(len))
     }

@@ -52,6 +52,7 @@ pub(super) unsafe fn with_handle<R>(
     zh: *const zhandle_t,
     body: impl FnOnce(&Arc<Zk>) -> Result<R, Code>,
 ) -> Result<R, Code> {
+    // divergence: A null handle is ZBADARGUMENTS in every call; stock crashes in zoo_get, zoo_exists and others.
     // SAFETY: the caller's promise.
     let handle = unsafe { from_c(zh) }.ok_or(Code::BadArguments)?;
     if process::is_other(handle.generation) {

@@ -156,6 +156,8 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
         shuffle: !KEEP_ORDER.load(Ordering::Relaxed),
         memory: if backoff.memory { handle::recall(&list.hosts, now) } else { None },
         first_xid: first_xid(),
+        // divergence: All random choices come from a generator of the handle; stock seeds the process's random() and drand48()
+        // again and again, which changes what the application gets from them.
         seed: backoff.seed.unwrap_or_else(rand::random),
         backoff,
     };

@@ -36,6 +36,8 @@ pub(super) struct Results {
 unsafe impl Send for Results {}
 
 impl Results {
+    // divergence: zoo_multi refused as a whole (by a read-only server, say) returns the code, with which every result is
+    // filled; stock aborts the process.
     /// Writes all results. The code of the whole is the first failure that says more than "another one failed".
     pub(super) fn fill(&self, chroot: &[u8], reply: Result<Frame, Code>) -> Result<(), Code> {
         let whole = match &reply {

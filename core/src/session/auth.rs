@@ -50,6 +50,8 @@ impl<C, W: Watcher> Session<C, W> {
     /// Adds credentials. They are sent now if there is a session, and on every connection from now on; `completion`
     /// is delivered once, with the first answer or the first failure.
     pub fn add_auth(&mut self, scheme: &[u8], credentials: Option<&[u8]>, completion: Option<C>) -> Result<(), Code> {
+        // divergence: zoo_add_auth is taken in between a failure and the next attempt, where stock returns ZINVALIDSTATE: our
+        // pauses are longer, and a program that met no pause before should not meet an error now.
         if self.is_unrecoverable() {
             return Err(Code::InvalidState);
         }

@@ -65,6 +65,8 @@ fn text_of(error: &io::Error) -> String {
 impl<C, W: Watcher> Session<C, W> {
     pub(super) fn start_attempt(&mut self, now: Instant) {
         let Some(addr) = self.servers.advance(now) else { return };
+        // divergence: When an attempt starts is decided by the reconnect policy (docs/BACKOFF.md) alone; stock pauses for
+        // a sixtieth of the timeout after a full pass at most, and any API call cuts that short.
         let until = now + self.plan.attempt_timeout;
         self.link = Link::Connecting { connect_by: until.min(now + self.plan.connect_timeout), until };
         self.state = State::Connecting;
@@ -104,6 +106,7 @@ impl<C, W: Watcher> Session<C, W> {
         if resumed != 0 && resumed != response.session_id {
             return self.expired(now);
         }
+        // divergence: A first handshake answered with no session counts as a failed attempt; stock takes it for a session.
         if response.timeout <= 0 || response.session_id == 0 {
             let error = io::Error::new(io::ErrorKind::InvalidData, "the server granted no session");
             return self.attempt_failed(now, Failure::Closed, Code::ConnectionLoss, &error);
@@ -191,6 +194,8 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     fn log_failure(&mut self, now: Instant, addr: Option<SocketAddr>, failure: Failure, code: Code, error: &io::Error) {
+        // divergence: A failed attempt is one log line, with its kind, the policy's levels and the pause; after 20 in a row
+        // one in ten is logged. Stock writes several lines an attempt.
         let Some(omitted) = self.quiet.admit() else { return };
         let (what, kind) = match failure {
             Failure::Refused => ("server refused to accept the client", "refused"),
@@ -325,6 +330,9 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     pub(super) fn replace_servers(&mut self, now: Instant, addresses: &[SocketAddr]) {
+        // divergence: When zoo_set_servers moves a connected client, the requests in flight get ZCONNECTIONLOSS and the
+        // watchers a CONNECTING event; stock tells nobody and then fails them with ZRUNTIMEINCONSISTENCY. A changed port
+        // counts as a changed server.
         let connected = self.is_established();
         let in_use = matches!(self.link, Link::Established | Link::Connecting { .. } | Link::Handshaking { .. });
         let current = if in_use { self.servers.current() } else { None };
@@ -370,6 +378,7 @@ impl<C, W: Watcher> Session<C, W> {
         if established {
             log::info!(target: "zookeeper_close", "Closing zookeeper sessionId={:#x} to {addr}\n", self.id.id);
         }
+        // divergence: Every completion that has not been called gets ZCLOSING before zookeeper_close returns; stock drops some.
         // What has been asked for is still sent, as on stock, but nobody hears the answer.
         self.fail_auths(Code::Closing);
         self.fail_pending(Code::Closing);
