@@ -5,7 +5,7 @@ use crate::logging::{self, Sink};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{JoinHandle, ThreadId};
 use std::time::Instant;
 use zk_core::backoff::{History, Memory};
@@ -34,10 +34,25 @@ pub(crate) enum Command {
 /// The reconnect memory of this process.
 static HISTORY: Mutex<Option<History>> = Mutex::new(None);
 
+/// Uses the memory. It is never waited for: in a forked child the lock may have been taken by a thread that is not there,
+/// and to forget costs little.
+fn with_history<R>(body: impl FnOnce(&mut History) -> R) -> Option<R> {
+    const TRIES: u32 = 100;
+    for _ in 0..TRIES {
+        match HISTORY.try_lock() {
+            Ok(mut history) => return Some(body(history.get_or_insert_with(History::new))),
+            Err(TryLockError::Poisoned(broken)) => {
+                return Some(body(broken.into_inner().get_or_insert_with(History::new)));
+            }
+            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+        }
+    }
+    None
+}
+
 /// What earlier handles learned about these servers.
 pub(crate) fn recall(servers: &[HostPort], now: Instant) -> Option<Memory> {
-    let mut history = HISTORY.lock().unwrap_or_else(PoisonError::into_inner);
-    history.get_or_insert_with(History::new).get(servers, now)
+    with_history(|history| history.get(servers, now)).flatten()
 }
 
 /// A session's identity in the layout of C's `clientid_t`, so that a pointer to it can be given out once and stays true.
@@ -224,8 +239,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                 Output::Probe(addr) => inner.commands.push_back(Command::Probe(addr)),
                 Output::Disconnect { reset } => inner.commands.push_back(Command::Disconnect { reset }),
                 Output::Remember(memory) => {
-                    let mut history = HISTORY.lock().unwrap_or_else(PoisonError::into_inner);
-                    history.get_or_insert_with(History::new).put(&inner.servers, memory);
+                    with_history(|history| history.put(&inner.servers, memory));
                 }
                 Output::Closed => {
                     inner.closed = true;

@@ -91,10 +91,9 @@ pub(crate) fn deferred<R>(body: impl FnOnce() -> R) -> R {
     impl Drop for Release {
         fn drop(&mut self) {
             HOLDING.set(false);
-            if HELD.with_borrow(Vec::is_empty) {
-                return;
-            }
-            for mut line in HELD.take() {
+            // A thread that ends may have lost its place for lines already; then there are none.
+            let held = HELD.try_with(RefCell::take).unwrap_or_default();
+            for mut line in held {
                 log_sink::deliver(log_sink::current(), &mut line);
             }
         }
@@ -121,7 +120,8 @@ impl log::Log for ZooLog {
         let mut line = Line::new(number(record.level()), function.as_bytes(), record.line().unwrap_or(0).into());
         let _ = line.write_fmt(*record.args());
         if HOLDING.get() {
-            HELD.with_borrow_mut(|held| held.push(Box::new(line)));
+            // Lost only on a thread whose storage is gone already.
+            let _ = HELD.try_with(|held| held.borrow_mut().push(Box::new(line)));
         } else {
             log_sink::deliver(log_sink::current(), &mut line);
         }

@@ -82,8 +82,11 @@ thread_local! {
 impl Slot {
     /// A slot for a call by this thread, and the end of it that gets the result.
     pub(super) fn new() -> (Arc<Slot>, SlotEnd) {
-        let slot =
-            SPARE.take().unwrap_or_else(|| Arc::new(Slot { result: Mutex::new(None), caller: thread::current() }));
+        let slot = SPARE
+            .try_with(std::cell::Cell::take)
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| Arc::new(Slot { result: Mutex::new(None), caller: thread::current() }));
         let end = SlotEnd(Some(Arc::clone(&slot)));
         (slot, end)
     }
@@ -94,7 +97,9 @@ impl Slot {
             let result = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(result) = result {
                 // The other end may still be about to let go of its reference; then the slot is not used again.
-                SPARE.set(Some(self).filter(|slot| Arc::strong_count(slot) == 1));
+                if Arc::strong_count(&self) == 1 {
+                    let _ = SPARE.try_with(|spare| spare.set(Some(self)));
+                }
                 return result;
             }
             thread::park();

@@ -13,6 +13,8 @@ use crate::logging::{Sink, with_sink};
 use crate::resolver;
 use crate::stats::{self, Source};
 use libc::{c_char, c_int, c_void};
+use rand::TryRng;
+use rand::rngs::SysRng;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::sync::Arc;
@@ -158,7 +160,7 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
         first_xid: first_xid(),
         // divergence: All random choices come from a generator of the handle; stock seeds the process's random() and drand48()
         // again and again, which changes what the application gets from them.
-        seed: backoff.seed.unwrap_or_else(rand::random),
+        seed: backoff.seed.unwrap_or_else(fresh_seed),
         backoff,
     };
     let default = Watch::new(args.watcher.or(Some(ignore_event)), args.context).ok_or(libc::EINVAL)?;
@@ -173,6 +175,16 @@ fn alternate_hex(value: i64) -> String {
 /// Whether resolving again could change the addresses.
 pub(super) fn has_names(hosts: &[HostPort]) -> bool {
     hosts.iter().any(|host| host.numeric().is_none())
+}
+
+/// A seed from the system, not from a generator of this thread: after a fork, children would share its state and dial in
+/// step.
+fn fresh_seed() -> u64 {
+    SysRng.try_next_u64().unwrap_or_else(|error| {
+        log::warn!("no random numbers from the system: {error}");
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::from(since.subsec_nanos()))
+            ^ u64::from(std::process::id()) << 32
+    })
 }
 
 /// Transaction ids start with the time, so that traces of several runs can be told apart.

@@ -85,10 +85,13 @@ pub unsafe extern "C" fn zoo_get_current_server(zh: *mut zhandle_t) -> *const c_
     let server = unsafe { with_handle(zh, |handle| Ok(handle.peek(zk_core::session::Session::server))) };
     let Ok(server) = server else { return null_mut() };
     let text = server.map_or_else(|| ":0".to_owned(), |server| server.to_string());
-    CURRENT.with_borrow_mut(|current| {
-        *current = CString::new(text).unwrap_or_default();
-        current.as_ptr()
-    })
+    let keep = |current: &RefCell<CString>| {
+        let text = CString::new(text).unwrap_or_default();
+        let pointer = text.as_ptr();
+        current.replace(text);
+        pointer
+    };
+    CURRENT.try_with(keep).unwrap_or(null_mut())
 }
 
 /// Writes the address of the connected server to `addr` and its length to `addr_len`, which holds the room first.
