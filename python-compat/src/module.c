@@ -1,0 +1,33 @@
+/* `import zookeeper`: puts the parts together. */
+#include "zkmodule.h"
+
+PyDoc_STRVAR(module_doc,
+"ZooKeeper for Python: the API of zkpython 0.4 over libzookeeper_mt.\n\
+\n\
+A session is an integer handle: init() returns it, everything else takes it first, close() ends it. Watchers are\n\
+called as watcher(handle, type, state, path) and completions as completion(handle, rc, ...), on the library's own\n\
+thread. Errors raise subclasses of ZooKeeperException. Text and data come as str in which bytes that are not UTF-8\n\
+are lone surrogates: value.encode('utf-8', 'surrogateescape') gives the exact bytes.");
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "zookeeper",
+    .m_doc = module_doc,
+    .m_size = -1, /* the library's threads know one interpreter only */
+};
+
+PyMODINIT_FUNC PyInit_zookeeper(void);
+
+PyMODINIT_FUNC PyInit_zookeeper(void)
+{
+    PyObject *module = PyModule_Create(&definition);
+    if (!module) {
+        return NULL;
+    }
+    if (errors_add_to(module) < 0 || constants_add_to(module) < 0 || PyModule_AddFunctions(module, session_methods) < 0
+        || PyModule_AddFunctions(module, sync_methods) < 0 || PyModule_AddFunctions(module, async_methods) < 0) {
+        Py_DECREF(module);
+        return NULL;
+    }
+    return module;
+}

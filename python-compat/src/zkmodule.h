@@ -1,0 +1,114 @@
+/* What the parts of the `zookeeper` extension module share. See ../README.md for the design. */
+#ifndef ZKMODULE_H
+#define ZKMODULE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+/* Without it the header leaves out the functions that wait. */
+#ifndef THREADED
+#define THREADED
+#endif
+#include <zookeeper/zookeeper.h>
+
+/* ---- sessions: the table behind the integer handles, and who may still be called back ---- */
+
+struct session;
+
+/* One Python callable the library has been given as `void *`. Lives in its session's list until it cannot be called
+ * any more; the GIL guards it. */
+struct context {
+    struct context *previous, *next;
+    struct session *session;
+    PyObject *callback;    /* NULL: there is nobody to tell (left), only bookkeeping to do */
+    struct context *watch; /* completions: the watch that exists only if this call succeeds, or NULL */
+    int is_watch;
+};
+
+struct session {
+    int id;             /* what Python knows it by: the index in the table */
+    zhandle_t *handle;  /* NULL until zookeeper_init has returned or the first event told us */
+    PyObject *watcher;  /* the default watcher, NULL for none */
+    struct context all; /* head of the list of contexts */
+    struct tag *tag;    /* its completion thread, as soon as that has called us */
+    int submitting;     /* threads inside of a call that only queues something */
+    int waiting;        /* threads inside of a call that waits for the server */
+    int closing;        /* Python may not use it any more */
+    int finished;       /* the library is through with it; the last thread to leave frees it */
+    int orphan;         /* closed from one of its own callbacks: the library frees it later, and so do we */
+};
+
+/* All of these need the GIL; those returning pointers raise a Python exception when they return NULL. */
+struct session *session_new(void);
+struct session *session_find(int id);
+void session_discard(struct session *session);
+int session_close(struct session *session);
+void sessions_reap_orphans(void);
+
+struct context *context_new(struct session *session, PyObject *callback, int is_watch);
+void context_free(struct context *context);
+
+/* Called by the dispatchers on the library's threads. */
+void session_mark_completion_thread(struct session *session);
+extern __thread struct session *session_being_served;
+
+/* The two ways into the library; both give up the GIL meanwhile. SUBMIT is for calls that only queue a request, WAIT for
+ * those that wait for an answer: close() lets the former finish and interrupts the latter. Each has to be followed by its
+ * session_left_*(), after which the session may be gone, with all of its contexts. */
+#define SUBMIT(session, call) WITHOUT_GIL(session, submitting, call)
+#define WAIT(session, call) WITHOUT_GIL(session, waiting, call)
+#define WITHOUT_GIL(session, counter, call)                                                                            \
+    do {                                                                                                               \
+        ++(session)->counter;                                                                                          \
+        Py_BEGIN_ALLOW_THREADS                                                                                         \
+        call;                                                                                                          \
+        Py_END_ALLOW_THREADS                                                                                           \
+    } while (0)
+void session_left_submit(struct session *session);
+void session_left_wait(struct session *session);
+
+/* ---- dispatch: the C callbacks handed to the library ---- */
+
+void on_session_watcher(zhandle_t *handle, int type, int state, const char *path, void *session);
+void on_watch(zhandle_t *handle, int type, int state, const char *path, void *context);
+void on_void(int rc, const void *context);
+void on_auth(int rc, const void *context);
+void on_stat(int rc, const struct Stat *stat, const void *context);
+void on_data(int rc, const char *value, int length, const struct Stat *stat, const void *context);
+void on_strings(int rc, const struct String_vector *strings, const void *context);
+void on_string(int rc, const char *value, const void *context);
+void on_acl(int rc, struct ACL_vector *acl, struct Stat *stat, const void *context);
+
+/* Ends the process for the SystemExit that is raised. */
+void leave_process(void);
+
+/* ---- convert: Python values from and to the library's ---- */
+
+/* "O&" converters. Text is UTF-8 with surrogateescape in both directions, so that any bytes survive. */
+int as_text(PyObject *object, void *bytes);  /* str or bytes without NUL -> PyObject *, a bytes object */
+int as_data(PyObject *object, void *buffer); /* str or bytes-like -> Py_buffer, at most INT_MAX long */
+int as_callback(PyObject *object, void *callback); /* callable -> borrowed PyObject *; None or false -> NULL */
+
+int acl_from_python(PyObject *list, struct ACL_vector *acl); /* 0 and an exception on failure */
+void acl_release(struct ACL_vector *acl);                    /* frees what acl_from_python has made */
+
+PyObject *text_to_python(const char *text, Py_ssize_t length); /* None for NULL; length -1: up to the NUL */
+PyObject *stat_to_python(const struct Stat *stat);             /* None for NULL */
+PyObject *strings_to_python(const struct String_vector *strings);
+PyObject *acl_to_python(const struct ACL_vector *acl);
+
+/* ---- errors ---- */
+
+extern PyObject *ZooKeeperException;
+PyObject *raise_code(int rc); /* the exception that belongs to an error code; returns NULL */
+PyObject *raise_invalid_acl(void);
+int errors_add_to(PyObject *module);
+int constants_add_to(PyObject *module);
+
+/* ---- the functions Python sees, by file ---- */
+
+extern PyMethodDef session_methods[]; /* calls_session.c */
+extern PyMethodDef sync_methods[];    /* calls_sync.c */
+extern PyMethodDef async_methods[];   /* calls_async.c */
+
+#endif

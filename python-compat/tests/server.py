@@ -1,0 +1,77 @@
+"""Real servers for the tests, run by server_host.py."""
+
+import atexit
+import json
+import os
+import pathlib
+import subprocess
+
+_HOST = pathlib.Path(__file__).with_name("server_host.py")
+_shared = None
+
+
+class Server:
+    """`members` real ZooKeeper servers; `hosts` is their connect string."""
+
+    def __init__(self, **options):
+        # run.py names a Python that rig works with.
+        python = os.environ["ZK_TEST_RIG_PYTHON"]
+        environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+        self._child = subprocess.Popen(
+            [python, str(_HOST), json.dumps(options)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            universal_newlines=True,
+            env=environment,
+        )
+        self.hosts = self._read()["hosts"]
+
+    def _read(self):
+        line = self._child.stdout.readline()
+        if not line:
+            raise RuntimeError("the server host has ended with status %s" % self._child.wait())
+        answer = json.loads(line)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer
+
+    def _do(self, do, **arguments):
+        self._child.stdin.write(json.dumps(dict(arguments, do=do)) + "\n")
+        self._child.stdin.flush()
+        return self._read()["result"]
+
+    def kill(self, member=None):
+        """SIGKILL one member, or all."""
+        self._do("kill", member=member)
+
+    def start(self, member=None):
+        """Start what is down, and wait until it serves."""
+        self._do("start", member=member)
+        self._do("wait_ready")
+
+    def freeze(self):
+        """SIGSTOP all: connections stay, nothing is answered."""
+        self._do("stop")
+
+    def thaw(self):
+        """SIGCONT after freeze()."""
+        self._do("cont")
+
+    def four_letter(self, word, member=0):
+        """The answer to a four-letter word."""
+        return self._do("four_letter", member=member, word=word)
+
+    def close(self):
+        """End the servers."""
+        self._child.stdin.close()
+        self._child.wait(30)
+        self._child.stdout.close()
+
+
+def shared():
+    """One server for all tests that leave it running."""
+    global _shared
+    if _shared is None:
+        _shared = Server()
+        atexit.register(_shared.close)
+    return _shared

@@ -1,0 +1,45 @@
+"""Runs real servers for the tests and obeys commands on stdin, one JSON object a line; answers in kind.
+
+A program of its own because `rig` needs Python 3.11, while the module under test is for 3.8 and later. It ends, with its
+servers, when its stdin does.
+"""
+
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+import rig
+
+
+def main():
+    options = json.loads(sys.argv[1])
+    with rig.Ensemble(**options) as ensemble:
+        answer({"hosts": ensemble.hosts, "members": [member.hostport for member in ensemble.members]})
+        for line in sys.stdin:
+            command = json.loads(line)
+            try:
+                answer({"result": obey(ensemble, **command)})
+            except Exception as problem:
+                answer({"error": f"{type(problem).__name__}: {problem}"})
+
+
+def obey(ensemble, do, member=None, word=None):
+    if do == "wait_ready":
+        ensemble.wait_ready()
+    elif do == "four_letter":
+        return ensemble.members[member].four_letter(word)
+    elif do in ("kill", "start", "stop", "cont"):
+        for target in ensemble.members if member is None else [ensemble.members[member]]:
+            getattr(target, do)()
+    else:
+        raise ValueError(f"no command {do}")
+    return None
+
+
+def answer(message):
+    print(json.dumps(message), flush=True)
+
+
+if __name__ == "__main__":
+    main()
