@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import subprocess
+import time
 
 _HOST = pathlib.Path(__file__).with_name("server_host.py")
 _shared = None
@@ -52,6 +53,7 @@ class Server:
     def freeze(self):
         """SIGSTOP all: connections stay, nothing is answered."""
         self._do("stop")
+        time.sleep(0.1)  # until the kernel has stopped every thread
 
     def thaw(self):
         """SIGCONT after freeze()."""
