@@ -16,7 +16,8 @@ static struct PyModuleDef definition = {
     .m_size = -1, /* the library's threads know one interpreter only */
 };
 
-PyMODINIT_FUNC PyInit_zookeeper(void);
+/* All else is hidden (-fvisibility=hidden); Python 3.8 leaves it to us to say so for this one. */
+__attribute__((visibility("default"))) PyMODINIT_FUNC PyInit_zookeeper(void);
 
 PyMODINIT_FUNC PyInit_zookeeper(void)
 {

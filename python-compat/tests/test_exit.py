@@ -24,7 +24,7 @@ class Exit(unittest.TestCase):
     def run_program(self, body, status=0, times=1):
         for _ in range(times):
             done = subprocess.run(
-                [sys.executable, "-c", PRELUDE + body, shared().hosts],
+                [sys.executable, "-W", "ignore", "-c", PRELUDE + body, shared().hosts],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=3 * PATIENCE,
             )
             self.assertEqual((done.returncode, done.stderr.decode()), (status, ""))

@@ -84,13 +84,14 @@ def main():
 
     identity = zookeeper.client_id(zh)
     check(zookeeper.create(zh, "/mine", "", OPEN, zookeeper.EPHEMERAL), "/mine")
-    del events[:]
     print("ready for the restart")
-    lost = (zookeeper.SESSION_EVENT, zookeeper.CONNECTING_STATE, "")
-    wait_until(lambda: lost in events, "the loss")
+    # zkpython 0.4.2 calls each watcher once only, the default watcher included, so there is nothing to hear of this.
+    wait_until(lambda: zookeeper.state(zh) != zookeeper.CONNECTED_STATE, "the loss")
     print("connection lost")
-    wait_until(lambda: connected in events, "the new connection")
-    check(zookeeper.client_id(zh), identity)
+    wait_until(lambda: zookeeper.state(zh) == zookeeper.CONNECTED_STATE, "the new connection")
+    # 0.4.2 reads the password up to the next NUL, wherever that is: only the 16 bytes of it mean something.
+    number, password = zookeeper.client_id(zh)
+    check((number, password[:16]), (identity[0], identity[1][:16]))
     check(zookeeper.exists(zh, "/mine")["ephemeralOwner"], identity[0])
     check((zookeeper.state(zh), zookeeper.is_unrecoverable(zh)), (zookeeper.CONNECTED_STATE, False))
     check(zookeeper.close(zh), zookeeper.OK)
