@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""`make gates`: what our library spends per operation, counted, never timed: system calls, allocations, instructions.
+
+Counts hardly depend on what else the machine does, so a regression shows in CI without a stopwatch. The limits leave
+generous room above what was measured when they were set. `--self-test` puts Debian's library through the same gates:
+if they cannot tell it from ours they are worth nothing, and the self-test fails.
+"""
+
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+import build
+import subjects as who
+from modes import STUB
+from servers import responder
+
+# Limits per operation. System calls depend a little on how the threads happen to meet, instructions hardly, and
+# allocations not at all.
+LIMITS = {
+    "sync-get-1": {"syscalls": 9, "allocs": 2.5, "instructions": 9000},
+    "aget-1": {"syscalls": 9, "allocs": 0.1, "instructions": 7000},
+    "aget-16": {"syscalls": 2, "allocs": 0.1, "instructions": 4000},
+    "aget-256": {"syscalls": 0.2, "allocs": 0.1, "instructions": 3500},
+    "aset-256": {"syscalls": 0.2, "allocs": 0.1, "instructions": 3500},
+    "acreate-256": {"syscalls": 0.3, "allocs": 0.2, "instructions": 4000},
+    "amulti-16": {"syscalls": 4, "allocs": 8, "instructions": 160000},
+    "children": {"syscalls": 25, "allocs": 10050, "instructions": 7500000},
+    "delivery": {"syscalls": 0.1, "allocs": 6, "instructions": 4500},
+}
+# What Debian's library is bound to fail, mode by mode, for the gates to count as able to fail.
+TELLING = {
+    "sync-get-1": "syscalls", "aget-1": "allocs", "aget-16": "syscalls", "aget-256": "instructions", "aset-256": "allocs",
+    "acreate-256": "syscalls", "amulti-16": "allocs", "children": None, "delivery": "syscalls",
+}
+
+
+def count_with_strace(subject, mode, port):
+    """System calls per operation where perf is not allowed: the slope between a short and a longer run."""
+    totals = []
+    for ops in (mode.count_ops // 4, mode.count_ops):
+        with tempfile.TemporaryDirectory() as directory:
+            log = pathlib.Path(directory) / "strace"
+            subject.run(mode, port, ["--ops", str(max(1, ops))], wrapper=["strace", "-f", "-c", "-o", str(log)])
+            total = re.search(r"^100\.00\s+\S+\s+\S+\s+(\d+)", log.read_text(), re.MULTILINE)
+            totals.append((max(1, ops), int(total.group(1))))
+    (few, first), (many, second) = totals
+    per_round = 10000 if mode.name == "delivery" else 1
+    return (second - first) / (many - few) / per_round
+
+
+def measure(subject, mode, port):
+    got = {**who.count_calls(subject, mode, port), **who.count_instructions(subject, mode, port)}
+    how = "perf"
+    if "syscalls" not in got:
+        got["syscalls"], how = count_with_strace(subject, mode, port), "strace"
+    return got, how
+
+
+def run_gates(subject, port, patterns):
+    """Prints a line per gate; returns {(mode, figure): passed}."""
+    verdicts = {}
+    for mode in STUB:
+        if mode.name not in LIMITS or (patterns and mode.name not in patterns):
+            continue
+        got, how = measure(subject, mode, port)
+        for figure, limit in LIMITS[mode.name].items():
+            value = got.get(figure)
+            passed = value is not None and value <= limit
+            verdicts[mode.name, figure] = passed
+            shown = "not measured" if value is None else f"{value:,.4g}" if value < 1000 else f"{value:,.0f}"
+            tool = f" ({how})" if figure == "syscalls" else ""
+            print(f"{'ok  ' if passed else 'FAIL'}  {mode.title:24} {figure + tool:20} {shown:>12} of at most {limit:,}", flush=True)
+    return verdicts
+
+
+def self_test(port, patterns):
+    """Debian's library must fail each mode's telling gate."""
+    verdicts = run_gates(who.Library("stock"), port, patterns)
+    blind = [f"{mode}: {figure}" for mode, figure in TELLING.items()
+             if figure and verdicts.get((mode, figure), False)]
+    for gate in blind:
+        print(f"BLIND: {gate}: Debian's library passes")
+    print(f"self-test: {'failed' if blind else 'the gates can fail'}")
+    return 1 if blind else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--self-test", action="store_true", help="show that Debian's library fails")
+    parser.add_argument("--only", action="append", help="only this mode (may be repeated)")
+    options = parser.parse_args()
+    build.build(who.rig.link_directory("stock"))
+    with responder() as port:
+        if options.self_test:
+            return self_test(port, options.only)
+        verdicts = run_gates(who.Library("ours"), port, options.only)
+    failed = sum(not passed for passed in verdicts.values())
+    print(f"gates: {len(verdicts) - failed} passed, {failed} failed")
+    return 1 if failed or not verdicts else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (who.Refused, who.rig.LibraryMissing, subprocess.SubprocessError) as why:
+        sys.exit(f"gates: {why}")
