@@ -9,13 +9,13 @@ PYTHON  ?= $(PYTHON3)
 ARGS    ?=
 
 # The stages of `make test`, in order. What everything needs comes first, then the quick ones.
-STAGES = setup-test build lint docs abi headers unit ctest programs python-compat demo
+STAGES = setup-test build lint docs abi headers unit ctest programs python-compat gates demo
 
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test setup-demo build lint docs unit abi headers ctest programs python-compat demo test \
-        test-servers herd herd-sim bench clean distclean
+        test-servers herd herd-sim bench gates clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,10 @@ herd-sim: ## the reconnect policy with up to 500,000 clients in virtual time
 bench: build ## the benchmark of the public API: stock, stock tuned, ours
 	scripts/setup.sh all
 	$(PYTHON3) bench/run.py $(ARGS)
+
+gates: build ## what our library spends per operation, counted and not timed: calls, allocations, instructions
+	scripts/setup.sh test
+	$(PYTHON3) bench/gates.py $(ARGS)
 
 clean: ## remove what was built
 	$(CARGO) clean
