@@ -172,6 +172,32 @@ def expiry(which):
         return [*transcript, *shell.news()]
 
 
+def deaf_at_first(which):
+    """A server that has just started answers nothing on its first connection; the session must outlive that.
+
+    Real standalone servers do so: what connects before their database is there stays open, and is never served.
+    """
+    with rig.Ensemble(**CALM) as ensemble, rig.Proxy(ensemble.members[0]) as proxy:
+        server = ensemble.members[0]
+        with Shell(which, proxy.hostport) as shell:
+            session = shell.connected()
+            transcript = shell.run("create +e /mine")
+            proxy.refuse()
+            server.kill()
+            _connecting(shell)
+            time.sleep(0.5)
+            first = len(proxy.connections)
+            proxy.rewrite = lambda connection, _, data: b"" if connection.number == first else data
+            server.restart(wait=30)
+            proxy.listen()
+            _connected(shell)
+            assert proxy.accepted > first + 1, "the deaf connection was not used"
+            transcript += shell.until_ok("get /mine")
+            transcript.append(f"status {shell.quit()}")
+            assert shell.sessions() == [session], shell.sessions()
+        return transcript
+
+
 def never_up(which):
     """No server at all: cli_mt waits and answers nothing until one comes up."""
     with rig.Ensemble(**CALM) as ensemble:
@@ -195,5 +221,6 @@ CASES = {
     "cli: quorum lost": quorum_lost,
     "cli: read only": read_only,
     "cli: expiry": expiry,
+    "cli: deaf at first": deaf_at_first,
     "cli: never up": never_up,
 }

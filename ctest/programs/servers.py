@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+"""Our library against real servers of other versions: 3.4, 3.6 and 3.9, besides Debian's 3.8 (opt-in, downloads).
+
+PyPI's pyspark carries the jars of ZooKeeper's servers. Each is downloaded once, the jars are kept in .cache/servers.
+smoke.c runs on Debian's library and on ours against each server, which is killed and restarted under it; what it
+prints must be equal.
+
+Usage: servers.py [--only VERSION] [--lib ours|both]
+"""
+
+import argparse
+import difflib
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))
+
+import rig  # noqa: E402
+
+# Server's version -> the release of pyspark that carries it.
+RELEASES = {"3.4.6": "2.4.8", "3.6.2": "3.3.4", "3.9.3": "4.0.0"}
+CACHE = rig.ROOT / ".cache" / "servers"
+WANTED = re.compile(
+    r"/jars/((zookeeper|zookeeper-jute|netty(-all|-buffer|-codec|-common|-handler|-resolver|-transport"
+    r"|-transport-classes-epoll|-transport-native-unix-common)?|audience-annotations|metrics-core|snappy-java"
+    r"|commons-cli|commons-io|commons-lang|jackson-annotations|jackson-core|jackson-databind)-\d[^/]*\.jar)$"
+)
+LOGGING = "/usr/share/java/slf4j-api.jar:/usr/share/java/slf4j-simple.jar"
+
+
+def jars(version):
+    """The directory with that server's jars, downloaded if it is not there."""
+    directory = CACHE / version
+    if (directory / f"zookeeper-{version}.jar").exists():
+        return directory
+    release = RELEASES[version]
+    print(f"servers: downloading pyspark {release} for ZooKeeper {version}", flush=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as temporary:
+        download = ["/usr/bin/python3", "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:",
+                    "--dest", temporary, f"pyspark=={release}"]
+        subprocess.run(download, check=True)
+        fresh = pathlib.Path(temporary) / "jars"
+        fresh.mkdir()
+        with tarfile.open(next(pathlib.Path(temporary).glob("pyspark-*.tar.gz"))) as archive:
+            for entry in archive:
+                match = WANTED.search(entry.name)
+                if match and entry.isfile():
+                    with archive.extractfile(entry) as source, open(fresh / match[1], "wb") as target:
+                        shutil.copyfileobj(source, target)
+        if not (fresh / f"zookeeper-{version}.jar").exists():
+            raise rig.ServerMissing(f"pyspark {release} does not carry ZooKeeper {version}: "
+                                    + str(sorted(path.name for path in fresh.glob("zookeeper*"))))
+        shutil.rmtree(directory, ignore_errors=True)
+        fresh.rename(directory)
+    return directory
+
+
+def build():
+    """Compile smoke.c, with our headers."""
+    program = rig.ROOT / "target" / "rig" / "smoke"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    libraries = rig.link_directory("ours")
+    subprocess.run(
+        ["gcc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-DTHREADED", f"-I{rig.ROOT}/include",
+         HERE / "smoke.c", "-o", program, f"-L{libraries}", "-lzookeeper_mt", "-lpthread"],
+        check=True,
+    )
+    return program
+
+
+def smoke(program, version, which):
+    """What smoke.c prints on that library against that server."""
+    classpath = f"{jars(version)}/*:{LOGGING}" if version in RELEASES else None
+    options = {"classpath": classpath} if classpath else {}
+    java = ["-Dzookeeper.jmx.log4j.disable=true"]
+    with rig.Ensemble(java_options=java, **options) as ensemble:
+        found = re.search(r"version: (\d+\.\d+\.\d+)", ensemble.four_letter("srvr"))[1]
+        assert found == version, f"the server says it is {found}, not {version}"
+        environment = rig.library_env(which)
+        command = [program, ensemble.hosts, version.rsplit(".", 1)[0]]
+        with rig.Program(command, env=environment, merge=False) as running:
+            rig.assert_loaded(running.pid, which)
+            running.expect("^restart now$", 60)
+            ensemble.members[0].restart(wait=60)
+            running.send("go on")
+            status = running.wait(90)
+            assert status == 0, f"exit status {status}\n{running.tail()}"
+            return running.lines
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--only", choices=[*RELEASES, "3.8.0"])
+    parser.add_argument("--lib", choices=["stock", "ours", "both"], default="both")
+    arguments = parser.parse_args()
+    libraries = rig.LIBRARIES if arguments.lib == "both" else (arguments.lib,)
+    program = build()
+    failed = 0
+    versions = [arguments.only] if arguments.only else sorted([*RELEASES, "3.8.0"])
+    for version in versions:
+        try:
+            said = {which: smoke(program, version, which) for which in libraries}
+        except (Exception, subprocess.CalledProcessError) as error:  # one server's failure is not the others'
+            print(f"FAILED {version}: {type(error).__name__}: {error}", flush=True)
+            failed += 1
+            continue
+        if len({tuple(lines) for lines in said.values()}) != 1:
+            print(f"FAILED {version}: the libraries differ")
+            print("\n".join(difflib.unified_diff(said["stock"], said["ours"], "stock", "ours", lineterm="")))
+            failed += 1
+        else:
+            print(f"ok     {version}: {len(said[libraries[-1]])} answers on {' and '.join(libraries)}", flush=True)
+    print(f"servers: {len(versions) - failed} of {len(versions)} versions passed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
