@@ -77,6 +77,11 @@ class Library(unittest.TestCase):
             ["free null: 0 0", "allocate null: -8 -8", "no memory: -5, count 0, data null"],
         )
 
+    def test_calls_work_while_the_program_or_a_thread_exits(self):
+        output = self.same(build("exit", self.scratch))
+        for when in ("main", "thread", "thread's end", "exit"):
+            self.assertIn(f"\n{when}: get -4\n", "\n" + output)
+
     def test_lines_of_the_program_look_the_same(self):
         output = self.same(build("lines", self.scratch))
         self.assertIn("STAMP:ZOO_ERROR@main@", output)

@@ -4,8 +4,7 @@ use super::lifecycle::has_names;
 use super::types::zhandle_t;
 use crate::resolver;
 use libc::{c_char, c_int, sockaddr, socklen_t};
-use std::cell::RefCell;
-use std::ffi::CString;
+use std::cell::Cell;
 use std::ptr::null_mut;
 use std::time::{Duration, Instant};
 use zk_core::code::Code;
@@ -16,9 +15,12 @@ use zk_core::session::{Input, State};
 // divergence: Names are resolved again at most once a minute while connected; stock does it on every pass of its loop.
 pub(super) const RESOLUTION_INTERVAL: Duration = Duration::from_secs(60);
 
+/// Room for an IPv6 address with a zone and a port, and a NUL: 59 bytes at most.
+const SERVER_MAX: usize = 64;
+
 thread_local! {
-    /// What `zoo_get_current_server` returned last on this thread.
-    static CURRENT: RefCell<CString> = RefCell::default();
+    /// What `zoo_get_current_server` returned last on this thread. Has no destructor, so it works in exit handlers too.
+    static CURRENT: Cell<[u8; SERVER_MAX]> = const { Cell::new([0; SERVER_MAX]) };
 }
 
 /// Replaces the server list. The client moves to another server if its own is not in the list, or, when the list has
@@ -85,13 +87,12 @@ pub unsafe extern "C" fn zoo_get_current_server(zh: *mut zhandle_t) -> *const c_
     let server = unsafe { with_handle(zh, |handle| Ok(handle.peek(zk_core::session::Session::server))) };
     let Ok(server) = server else { return null_mut() };
     let text = server.map_or_else(|| ":0".to_owned(), |server| server.to_string());
-    let keep = |current: &RefCell<CString>| {
-        let text = CString::new(text).unwrap_or_default();
-        let pointer = text.as_ptr();
-        current.replace(text);
-        pointer
-    };
-    CURRENT.try_with(keep).unwrap_or(null_mut())
+    let mut bytes = [0; SERVER_MAX];
+    for (place, byte) in bytes.iter_mut().take(SERVER_MAX - 1).zip(text.bytes()) {
+        *place = byte;
+    }
+    CURRENT.set(bytes);
+    CURRENT.with(Cell::as_ptr).cast()
 }
 
 /// Writes the address of the connected server to `addr` and its length to `addr_len`, which holds the room first.
