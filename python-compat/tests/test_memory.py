@@ -145,7 +145,7 @@ class Growth(Case):
                 zookeeper.aget(self.handle, self.path + "/none", done, done)
             done.wait(100)
 
-        self.check(work, 60, 1000)
+        self.check(work, 150, 1000)
 
     def test_sessions(self):
         def work():
