@@ -16,12 +16,14 @@ class Program:
     """Runs `command`, its output (stdout and stderr as one, or separate) gathered as lines while it runs.
 
     `expect` continues after the line that the previous `expect` found, so a script reads like a conversation. With
-    merge=False, `lines` is stdout, `errors` is stderr, and expect(..., stderr=True) looks there.
+    merge=False, `lines` is stdout, `errors` is stderr, and expect(..., stderr=True) looks there. `times` has, for each
+    of `lines`, the monotonic time at which it came.
     """
 
     def __init__(self, command, env=None, cwd=None, merge=True):
         self.command = [str(part) for part in command]
         self.lines = []
+        self.times = []
         self.errors = self.lines if merge else []
         self._cursors = {False: 0, True: 0}
         self._grew = threading.Condition()
@@ -52,6 +54,8 @@ class Program:
     def _read(self, stream, lines):
         for raw in stream:
             with self._grew:
+                if lines is self.lines:
+                    self.times.append(time.monotonic())
                 lines.append(raw.decode("utf-8", "replace").rstrip("\n"))
                 self._grew.notify_all()
         with self._grew:
