@@ -1,0 +1,21 @@
+/* Says which ZooKeeper library it runs on. */
+#include <stdio.h>
+#include <string.h>
+#include <zookeeper/zookeeper.h>
+
+int main(void)
+{
+    char line[4096];
+    FILE *maps = fopen("/proc/self/maps", "r");
+
+    if (zerror(ZNONODE) == NULL || maps == NULL)
+        return 1;
+    while (fgets(line, sizeof line, maps) != NULL) {
+        char *path = strchr(line, '/');
+        if (path != NULL && strstr(path, "libzookeeper_mt") != NULL) {
+            fputs(path, stdout);
+            return 0;
+        }
+    }
+    return 2;
+}
