@@ -9,12 +9,12 @@ PYTHON  ?= $(PYTHON3)
 ARGS    ?=
 
 # The stages of `make test`, in order. What everything needs comes first, then the quick ones.
-STAGES = setup-test build lint docs abi headers unit ctest programs python-compat gates demo
+STAGES = setup-test build lint docs abi headers dist unit ctest programs python-compat gates demo
 
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-demo build lint docs unit abi headers ctest programs python-compat demo test \
+.PHONY: help setup setup-test setup-demo build lint docs unit abi headers dist deb ctest programs python-compat demo test \
         test-servers herd herd-sim bench gates clean distclean
 
 help: ## list the targets
@@ -48,6 +48,12 @@ abi: build ## the exported symbols against the list of 3.8.0
 
 headers: build ## our headers: current, agreeing with Apache's, struct layouts
 	scripts/headers.sh $(ARGS)
+
+dist: build ## putting the library in and taking it out: wrapper, system-wide, Debian package, pkg-config
+	$(PYTHON3) ctest/dist/run.py $(ARGS)
+
+deb: build ## a Debian package in target/deb
+	dist/deb.sh
 
 ctest: build ## C programs on Debian's library and ours, same output
 	$(PYTHON3) ctest/run.py $(ARGS)

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 import rig  # noqa: E402
 
 DIST = ROOT / "dist"
-LIB = pathlib.Path("usr/lib/x86_64-linux-gnu")
+LIB = rig.stock_library().parent.relative_to("/")
 # dpkg on a tree that has no programs: nobody is asked to be root, and maintainer scripts run outside of it.
 DPKG = ["dpkg", "--force-not-root", "--force-script-chrootless", "--force-depends", "--force-bad-path"]
 

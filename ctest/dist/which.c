@@ -10,6 +10,11 @@ int main(void)
 
     if (zerror(ZNONODE) == NULL || maps == NULL)
         return 1;
+#ifdef WITH_PKG_CONFIG
+    /* Only our header declares it. */
+    if (zoo_version_str() == NULL)
+        return 3;
+#endif
     while (fgets(line, sizeof line, maps) != NULL) {
         char *path = strchr(line, '/');
         if (path != NULL && strstr(path, "libzookeeper_mt") != NULL) {
