@@ -28,8 +28,8 @@ extern "C" {
 void deallocate_vector(void *d);
 
 /**
- * A reader of records: one function for each kind of field. All return 0, or a negative number when the bytes do not hold
- * what is asked for. `start_vector` yields the count; `priv` is the reader's own.
+ * A reader of records: one function for each kind of field. All return 0, or a negative number when the bytes do not
+ * hold what is asked for. `start_vector` yields the count; `priv` is the reader's own.
  */
 struct iarchive {
     int (*start_record)(struct iarchive *ia, const char *tag);

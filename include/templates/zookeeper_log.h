@@ -43,11 +43,11 @@ extern ZOOAPI ZooLogLevel logLevel;
     if (_on) log_message(_cb, _level, __LINE__, __func__, __VA_ARGS__)
 
 /**
- * Writes one line, whatever the level: to `callback`, without a newline, or if that is null to the log stream, with one.
- * `format` and what follows are printf's.
+ * Writes one line, whatever the level: to `callback`, without a newline, or if that is null to the log stream, with
+ * one. `format` and what follows are printf's.
  */
-ZOOAPI void log_message(log_callback_fn callback, ZooLogLevel curLevel, int line, const char *funcName, const char *format,
-                        ...);
+ZOOAPI void log_message(log_callback_fn callback, ZooLogLevel curLevel, int line, const char *funcName,
+        const char *format, ...);
 
 /** The stream that lines are written to: the one given to zoo_set_log_stream(), or stderr. */
 @ zoo_get_log_stream

@@ -12,7 +12,10 @@
 extern "C" {
 #endif
 
-/** A length and bytes from malloc. `len` is -1 and `buff` null where the protocol says "none"; `len` 0 is an empty value. */
+/**
+ * A length and bytes from malloc. `len` is -1 and `buff` null where the protocol says "none"; with `len` 0 the value is
+ * empty.
+ */
 struct buffer {
     int32_t len;
     char *buff;
@@ -33,8 +36,8 @@ void deallocate_Buffer(struct buffer *bytes);
 void deallocate_vector(void *d);
 
 /**
- * A reader of records: one function for each kind of field. All return 0, or a negative number when the bytes do not hold
- * what is asked for. `start_vector` yields the count; `priv` is the reader's own.
+ * A reader of records: one function for each kind of field. All return 0, or a negative number when the bytes do not
+ * hold what is asked for. `start_vector` yields the count; `priv` is the reader's own.
  */
 struct iarchive {
     int (*start_record)(struct iarchive *ia, const char *tag);

@@ -2,36 +2,36 @@
 /*
  * zookeeper.h - the C interface to ZooKeeper.
  *
- * The interface is that of Apache ZooKeeper 3.8.0's multi-threaded C library, libzookeeper_mt; programs written for it
- * compile and run unchanged. Define THREADED before the include to see the synchronous calls; without it the header shows
- * zookeeper_interest() and zookeeper_process() instead. The library has all of them either way.
+ * The interface is that of Apache ZooKeeper 3.8.0's multi-threaded C library, libzookeeper_mt; programs written for
+ * it compile and run unchanged. Define THREADED before the include to see the synchronous calls; without it the
+ * header shows zookeeper_interest() and zookeeper_process() instead. The library has all of them either way.
  *
  * What holds for all calls, unless their own text says otherwise:
  *
- * Paths      are absolute, C strings in UTF-8, with parts between single slashes; no part is "." or "..", none ends with a
- *            slash, and bytes 0x01 to 0x1e are not allowed. When the handle's host list has a chroot, paths are below it
- *            and results come without it.
+ * Paths      are absolute, C strings in UTF-8, with parts between single slashes; no part is "." or "..", none ends
+ *            with a slash, and bytes 0x01 to 0x1e are not allowed. When the handle's host list has a chroot, paths
+ *            are below it and results come without it.
  * Units      are bytes and milliseconds. Versions are counts of changes; -1 stands for any version.
  * Results    are ZOK (0) or a negative number of enum ZOO_ERRORS; zerror() names it. Every call may return
- *            ZBADARGUMENTS   for a null handle or path, an invalid path, or another argument out of range;
- *            ZINVALIDSTATE   when the session has ended (expired, refused, being closed) or the process was forked;
- *            ZMARSHALLINGERROR when a request cannot be built, as for want of memory.
+ *            ZBADARGUMENTS      for a null handle or path, an invalid path, or another argument out of range;
+ *            ZINVALIDSTATE      when the session has ended (expired, refused, being closed) or the process was forked;
+ *            ZMARSHALLINGERROR  when a request cannot be built, as for want of memory.
  *            What a server or the connection can add to them:
- *            ZCONNECTIONLOSS the connection broke before the answer came: the operation may or may not have happened;
- *            ZOPERATIONTIMEOUT the connection was given up because nothing had come for two thirds of the session timeout;
+ *            ZCONNECTIONLOSS    the connection broke before the answer: the operation may or may not have happened;
+ *            ZOPERATIONTIMEOUT  the connection was given up, since nothing came for two thirds of the session timeout;
  *            ZSESSIONEXPIRED, ZAUTHFAILED, ZCLOSING  the session ended first;
- *            ZNOAUTH         the session lacks the permission;
- *            ZNOTREADONLY    a write, and the server is in read-only mode;
- *            ZTHROTTLEDOP    the server is overloaded and did not do it.
+ *            ZNOAUTH            the session lacks the permission;
+ *            ZNOTREADONLY       a write, and the server is in read-only mode;
+ *            ZTHROTTLEDOP       the server is overloaded and did not do it.
  * Waiting    Calls issued while there is no connection wait for one and fail with the first attempt that fails.
- * Threads    Any number of threads may use a handle. Callbacks of a handle run one at a time on a thread of the library, in
- *            the order of the answers and events; they may call the library, also synchronously. The strings, lists and
- *            status passed to a callback are valid until it returns.
- * Watches    fire once: after the event, read again to leave a new one. They survive reconnects. The same function with
- *            the same context on the same path is one watch. The calls with `watch` leave the handle's own watcher if it
- *            is not 0; those with `watcher` and `watcherCtx` leave that function, none if it is null.
- * Callbacks  An asynchronous call that returns ZOK calls its completion exactly once, with one of the codes above or of
- *            its own; one that returns an error never calls it. A null completion discards the answer.
+ * Threads    Any number of threads may use a handle. Callbacks of a handle run one at a time on a thread of the
+ *            library, in the order of the answers and events; they may call the library, also synchronously. The
+ *            strings, lists and status passed to a callback are valid until it returns.
+ * Watches    fire once: after the event, read again to leave a new one. They survive reconnects. The same function
+ *            with the same context on the same path is one watch. The calls with `watch` leave the handle's own
+ *            watcher if it is not 0; those with `watcher` and `watcherCtx` leave that function, none if it is null.
+ * Callbacks  An asynchronous call that returns ZOK calls its completion exactly once, with one of the codes above or
+ *            of its own; one that returns an error never calls it. A null completion discards the answer.
  */
 #ifndef ZOOKEEPER_H_
 #define ZOOKEEPER_H_
@@ -59,7 +59,10 @@
 #define ZOOAPI
 #endif
 
-/** What calls return, and completions get as `rc`. Numbers from -1 to -99 are the library's own, those from -101 the servers'. */
+/**
+ * What calls return, and completions get as `rc`. Numbers from -1 to -99 are the library's own, those from -101 the
+ * servers'.
+ */
 enum ZOO_ERRORS {
     /** Success. */
     ZOK = 0,
@@ -269,8 +272,8 @@ typedef struct _zsock {
 } zsock_t;
 
 /**
- * What identifies a session, so that another connection or process can go on with it. All zero until the first connection.
- * Whoever has it can take the session over.
+ * What identifies a session, so that another connection or process can go on with it. All zero until the first
+ * connection. Whoever has it can take the session over.
  */
 typedef struct {
     int64_t client_id;
@@ -318,20 +321,20 @@ typedef void (*acl_completion_t)(int rc, struct ACL_vector *acl, struct Stat *st
  */
 
 /**
- * Makes a handle and begins to connect, in the background. Returns at once with a handle that can be used: what is asked
- * before there is a connection waits for it.
+ * Makes a handle and begins to connect, in the background. Returns at once with a handle that can be used: what is
+ * asked before there is a connection waits for it.
  *
- * host          "host:port,host:port,..." with an optional "/chroot" at the end. A host is a name, an IPv4 address or an
- *               IPv6 address, which may stand in brackets. Each name may have several addresses. The order is shuffled,
- *               see zoo_deterministic_conn_order().
+ * host          "host:port,host:port,..." with an optional "/chroot" at the end. A host is a name, an IPv4 address or
+ *               an IPv6 address, which may stand in brackets. Each name may have several addresses. The order is
+ *               shuffled, see zoo_deterministic_conn_order().
  * fn            the handle's watcher: told of session events, and of the nodes watched with `watch`. May be null.
  * recv_timeout  the session timeout to ask for, in milliseconds; see zoo_recv_timeout() for what the server grants.
  * clientid      null for a new session, or the zoo_client_id() of the one to go on with.
  * context       for the watcher, as its `watcherCtx`, and for zoo_get_context().
  * flags         0, or ZOO_READONLY and ZOO_NO_LOG_CLIENTENV or-ed.
  *
- * Returns null, with errno set, when it cannot: EINVAL for a host list that cannot be parsed, or the reason why none of its
- * names could be resolved, ENOENT among them; ENOMEM or EAGAIN when memory or threads are short.
+ * Returns null, with errno set, when it cannot: EINVAL for a host list that cannot be parsed, or the reason why none
+ * of its names could be resolved, ENOENT among them; EAGAIN or EMFILE when there are no threads or descriptors.
  */
 ZOOAPI zhandle_t *zookeeper_init(const char *host, watcher_fn fn, int recv_timeout, const clientid_t *clientid,
         void *context, int flags);
@@ -342,8 +345,8 @@ ZOOAPI zhandle_t *zookeeper_init2(const char *host, watcher_fn fn, int recv_time
 
 #ifdef HAVE_OPENSSL_H
 /**
- * zookeeper_init() over TLS; `cert` is "ca,cert,key,password", three files and an optional password. Declared for programs
- * that know it; like Debian's build of Apache's library, this version does not export it.
+ * zookeeper_init() over TLS; `cert` is "ca,cert,key,password", three files and an optional password. Declared for
+ * programs that know it; like Debian's build of Apache's library, this version does not export it.
  */
 ZOOAPI zhandle_t *zookeeper_init_ssl(const char *host, const char *cert, watcher_fn fn, int recv_timeout,
                                      const clientid_t *clientid, void *context, int flags);
@@ -353,7 +356,10 @@ ZOOAPI zhandle_t *zookeeper_init_ssl(const char *host, const char *cert, watcher
 ZOOAPI void close_zsock(zsock_t *zsock);
 
 #ifdef HAVE_CYRUS_SASL_H
-/** What a SASL exchange needs: service name, server's host name, mechanisms, and the callbacks that give the credentials. */
+/**
+ * What a SASL exchange needs: service name, server's host name, mechanisms, and the callbacks that give the
+ * credentials.
+ */
 typedef struct zoo_sasl_params {
     const char *service;
     const char *host;
@@ -371,18 +377,19 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_basic_callbacks(const char *user, const ch
 #endif
 
 /**
- * Ends the session and frees the handle, which must not be used any more. Ephemeral nodes of the session go. What is still
- * pending is completed with ZCLOSING before the call returns; no callback comes after it. Waits at most a few seconds for
- * the server. Within one of the handle's own callbacks it returns at once, and the handle goes when the callback has.
+ * Ends the session and frees the handle, which must not be used any more. Ephemeral nodes of the session go. What is
+ * still pending is completed with ZCLOSING before the call returns; no callback comes after it. Waits at most a few
+ * seconds for the server. Within one of the handle's own callbacks it returns at once, and the handle goes when the
+ * callback has.
  *
- * Returns ZOK, also when the server could not be told; ZBADARGUMENTS for a null handle. In the child of a fork it frees the
- * handle without touching the parent's session.
+ * Returns ZOK, also when the server could not be told; ZBADARGUMENTS for a null handle. In the child of a fork it
+ * frees the handle without touching the parent's session.
  */
 ZOOAPI int zookeeper_close(zhandle_t *zh);
 
 /**
- * The session's identity, for zookeeper_init() elsewhere. All zero until the first connection. It belongs to the handle and
- * changes with it.
+ * The session's identity, for zookeeper_init() elsewhere. All zero until the first connection. It belongs to the
+ * handle and changes with it.
  */
 ZOOAPI const clientid_t *zoo_client_id(zhandle_t *zh);
 
@@ -408,8 +415,8 @@ ZOOAPI int zoo_state(zhandle_t *zh);
 ZOOAPI int is_unrecoverable(zhandle_t *zh);
 
 /**
- * The address of the server that the session is with. Writes it to `addr`, of `*addr_len` bytes, sets that to its length,
- * and returns `addr`; null without an established session or when there is too little room.
+ * The address of the server that the session is with. Writes as much of it as fits to `addr`, of `*addr_len` bytes,
+ * sets that to the length of the whole, and returns `addr`; null without an established session.
  */
 ZOOAPI struct sockaddr *zookeeper_get_connected_host(zhandle_t *zh, struct sockaddr *addr, socklen_t *addr_len);
 
@@ -421,17 +428,18 @@ ZOOAPI const char *zerror(int c);
  */
 
 /**
- * Replaces the list of servers; the form is zookeeper_init()'s, without a chroot. When the server in use is not on the new
- * list the handle moves to one that is; when the list has grown or shrunk some handles move, so that all clients together
- * spread evenly. Nothing happens when the servers are the same.
+ * Replaces the list of servers; the form is zookeeper_init()'s, without a chroot. When the server in use is not on
+ * the new list the handle moves to one that is; when the list has grown or shrunk some handles move, so that all
+ * clients together spread evenly. Nothing happens when the servers are the same.
  *
  * Returns ZOK, or ZBADARGUMENTS for a list that cannot be used, which changes nothing.
  */
 ZOOAPI int zoo_set_servers(zhandle_t *zh, const char *hosts);
 
 /**
- * At most how often names are looked up again: -1 never while connected, 0 (the beginning) as often as the library sees
- * fit, else a number of milliseconds. Numeric addresses are never looked up, and look-ups never hold up the connection.
+ * How often names are looked up again while connected, in milliseconds: -1 for never, 0 for what it is at the
+ * beginning, once a minute; less than a second counts as one. After a lost connection they are looked up in any case.
+ * Numeric addresses never are, and no look-up holds up the connection.
  *
  * Returns ZOK, or ZBADARGUMENTS below -1.
  */
@@ -441,8 +449,8 @@ ZOOAPI int zoo_set_servers_resolution_delay(zhandle_t *zh, int delay_ms);
 ZOOAPI void zoo_cycle_next_server(zhandle_t *zh);
 
 /**
- * "address:port" of the server in use or being tried, with an IPv6 address in brackets. The text is the calling thread's,
- * and good until that thread's next call.
+ * "address:port" of the server in use or being tried, with an IPv6 address in brackets. The text is the calling
+ * thread's, and good until that thread's next call.
  */
 ZOOAPI const char *zoo_get_current_server(zhandle_t *zh);
 
@@ -451,8 +459,8 @@ ZOOAPI void zoo_deterministic_conn_order(int yesOrNo);
 
 #ifndef THREADED
 /*
- * For programs with an event loop. The multi-threaded library has its own threads and needs neither; they are there because
- * Apache's library exports them.
+ * For programs with an event loop. The multi-threaded library has its own threads and needs neither; they are there
+ * because Apache's library exports them.
  */
 
 /**
@@ -465,16 +473,17 @@ extern ZOOAPI const int ZOOKEEPER_READ;
 
 /**
  * What to wait for: sets `*fd` to the socket, -1 for none, `*interest` to ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed, and
- * `*tv` to how long to wait at most.
+ * `*tv` to how long to wait at most. The library itself waits for the same.
  *
- * Returns ZOK, ZBADARGUMENTS for null pointers, ZINVALIDSTATE when the session has ended, or why the last connection ended.
+ * Returns ZOK, ZBADARGUMENTS for null pointers, or ZINVALIDSTATE when the session has ended.
  */
 ZOOAPI int zookeeper_interest(zhandle_t *zh, int *fd, int *interest, struct timeval *tv);
 
 /**
- * Says what has happened to the socket: `events` is ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed.
+ * Says what has happened to the socket: `events` is ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed. The library has seen it
+ * and done what is to be done.
  *
- * Returns ZOK, ZNOTHING when there was nothing to read, ZBADARGUMENTS, ZINVALIDSTATE, or why the connection ended.
+ * Returns ZNOTHING, ZBADARGUMENTS for a null handle, or ZINVALIDSTATE without a connection.
  */
 ZOOAPI int zookeeper_process(zhandle_t *zh, int events);
 #else
@@ -559,8 +568,8 @@ struct zoo_reconnect_stats {
 ZOOAPI int zoo_get_reconnect_stats(zhandle_t *zh, struct zoo_reconnect_stats *stats, size_t size);
 
 /**
- * The version of this library: that of the interface, ZOO_VERSION, then the library's own name and version in parentheses.
- * Apache's library has no such function.
+ * The version of this library: that of the interface, ZOO_VERSION, then the library's own name and version in
+ * parentheses. Apache's library has no such function.
  */
 ZOOAPI const char *zoo_version_str(void);
 
@@ -569,11 +578,11 @@ ZOOAPI const char *zoo_version_str(void);
  */
 
 /**
- * Presents credentials now and after each reconnect. `scheme` is "digest" with a `cert` of "user:password", or another one
- * the servers know; `cert` has `certLen` bytes and may be null with 0.
+ * Presents credentials now and after each reconnect. `scheme` is "digest" with a `cert` of "user:password", or
+ * another one the servers know; `cert` has `certLen` bytes and may be null with 0.
  *
- * `completion` gets ZOK, ZAUTHFAILED when they were refused, which ends the session, or why the connection broke. It runs on
- * the thread that does the network's work, so it must not make synchronous calls.
+ * `completion` gets ZOK, ZAUTHFAILED when they were refused, which ends the session, or why the connection broke. It is
+ * called once, for the first answer.
  */
 ZOOAPI int zoo_add_auth(zhandle_t *zh, const char *scheme, const char *cert, int certLen, void_completion_t completion,
         const void *data);
@@ -583,7 +592,8 @@ ZOOAPI int zoo_add_auth(zhandle_t *zh, const char *scheme, const char *cert, int
  */
 
 /**
- * Creates a node. `value` has `valuelen` bytes; null with -1 creates it without data. `mode` is one of the create modes.
+ * Creates a node. `value` has `valuelen` bytes; null with -1 creates it without data. `mode` is one of the create
+ * modes.
  *
  * completion: the node's path, with its number for a sequential mode. Own codes: ZNONODE, the parent does not exist;
  * ZNODEEXISTS; ZNOCHILDRENFOREPHEMERALS, the parent is ephemeral; ZINVALIDACL, the list is empty or not valid.
@@ -591,7 +601,9 @@ ZOOAPI int zoo_add_auth(zhandle_t *zh, const char *scheme, const char *cert, int
 ZOOAPI int zoo_acreate(zhandle_t *zh, const char *path, const char *value, int valuelen, const struct ACL_vector *acl,
         int mode, string_completion_t completion, const void *data);
 
-/** zoo_acreate() with a time to live of 1 to 2^40 - 1 milliseconds for the two modes that have one, -1 for the others. */
+/**
+ * zoo_acreate() with a time to live of 1 to 2^40 - 1 milliseconds for the two modes that have one, -1 for the others.
+ */
 ZOOAPI int zoo_acreate_ttl(zhandle_t *zh, const char *path, const char *value, int valuelen,
         const struct ACL_vector *acl, int mode, int64_t ttl, string_completion_t completion, const void *data);
 
@@ -607,8 +619,8 @@ ZOOAPI int zoo_acreate2_ttl(zhandle_t *zh, const char *path, const char *value, 
 ZOOAPI int zoo_adelete(zhandle_t *zh, const char *path, int version, void_completion_t completion, const void *data);
 
 /**
- * Asks whether a node exists. completion: its status. Own code: ZNONODE. The watch is left in either case; it fires when the
- * node is created, deleted or its data set.
+ * Asks whether a node exists. completion: its status. Own code: ZNONODE. The watch is left in either case; it fires
+ * when the node is created, deleted or its data set.
  */
 ZOOAPI int zoo_aexists(zhandle_t *zh, const char *path, int watch, stat_completion_t completion, const void *data);
 
@@ -631,9 +643,9 @@ ZOOAPI int zoo_awgetconfig(zhandle_t *zh, watcher_fn watcher, void *watcherCtx, 
         const void *data);
 
 /**
- * Changes the ensemble's members: either `joining` ("server.4=host:2888:3888;2181", several with commas) and `leaving` (ids
- * with commas), or `members`, the whole new list; what does not apply is null. `version` is that of the configuration to
- * change, -1 for any.
+ * Changes the ensemble's members: either `joining` ("server.4=host:2888:3888;2181", several with commas) and
+ * `leaving` (ids with commas), or `members`, the whole new list; what does not apply is null. `version` is that of
+ * the configuration to change, -1 for any.
  *
  * completion: the new configuration and its status. Own codes: ZRECONFIGINPROGRESS; ZNEWCONFIGNOQUORUM; ZBADVERSION;
  * ZRECONFIGDISABLED, the servers do not allow it; ZUNIMPLEMENTED.
@@ -668,8 +680,8 @@ ZOOAPI int zoo_awget_children2(zhandle_t *zh, const char *path, watcher_fn watch
         strings_stat_completion_t completion, const void *data);
 
 /**
- * Makes the server catch up with the leader: what is read on this handle afterwards is at least as new as what was written
- * anywhere before. completion: the path.
+ * Makes the server catch up with the leader: what is read on this handle afterwards is at least as new as what was
+ * written anywhere before. completion: the path.
  */
 ZOOAPI int zoo_async(zhandle_t *zh, const char *path, string_completion_t completion, const void *data);
 
@@ -719,9 +731,9 @@ typedef struct zoo_op {
 } zoo_op_t;
 
 /**
- * What became of one operation. `err` is ZOK, the code of the operation that failed, or ZRUNTIMEINCONSISTENCY for one that
- * was not tried, or undone, because of another. `value`, of `valuelen` bytes, and `stat` are the buffers given with the
- * operation, null where it has none or failed.
+ * What became of one operation. `err` is ZOK, the code of the operation that failed, or ZRUNTIMEINCONSISTENCY for one
+ * that was not tried, or undone, because of another. `value`, of `valuelen` bytes, and `stat` are the buffers given
+ * with the operation, null where it has none or failed.
  */
 typedef struct zoo_op_result {
     int err;
@@ -737,7 +749,10 @@ ZOOAPI void zoo_create_op_init(zoo_op_t *op, const char *path, const char *value
 /** Makes `*op` delete a node, see zoo_delete(). */
 ZOOAPI void zoo_delete_op_init(zoo_op_t *op, const char *path, int version);
 
-/** Makes `*op` set a node's data, see zoo_set2(); its status is written to `*stat`, if not null, when it has been done. */
+/**
+ * Makes `*op` set a node's data, see zoo_set2(); its status is written to `*stat`, if not null, when it has been
+ * done.
+ */
 ZOOAPI void zoo_set_op_init(zoo_op_t *op, const char *path, const char *buffer, int buflen, int version,
         struct Stat *stat);
 
@@ -745,8 +760,9 @@ ZOOAPI void zoo_set_op_init(zoo_op_t *op, const char *path, const char *buffer, 
 ZOOAPI void zoo_check_op_init(zoo_op_t *op, const char *path, int version);
 
 /**
- * Does `count` operations as one. `ops`, what they point to, and `results`, of as many, must stay until the completion has
- * been called. completion: the first code that is neither ZOK nor ZRUNTIMEINCONSISTENCY; `results` has them all.
+ * Does `count` operations as one. `ops`, what they point to, and `results`, of as many, must stay until the
+ * completion has been called. completion: the first code that is neither ZOK nor ZRUNTIMEINCONSISTENCY; `results` has
+ * them all.
  */
 ZOOAPI int zoo_amulti(zhandle_t *zh, int count, const zoo_op_t *ops, zoo_op_result_t *results,
         void_completion_t completion, const void *data);
@@ -763,9 +779,9 @@ typedef enum {
 } ZooWatcherType;
 
 /**
- * Takes one watch off a path: that of `watcher` with `watcherCtx`. If `local` is not 0, it goes even when the server cannot
- * be told. completion, which is passed as void_completion_t although the type says otherwise: ZOK, or why it failed. Own
- * code: ZNOWATCHER, there is no such watch.
+ * Takes one watch off a path: that of `watcher` with `watcherCtx`. If `local` is not 0 only the library forgets it,
+ * and the server is not told. completion, which is passed as void_completion_t although the type says otherwise: ZOK,
+ * or why it failed; then the watch stays. Own code: ZNOWATCHER, there is no such watch.
  */
 ZOOAPI int zoo_aremove_watches(zhandle_t *zh, const char *path, ZooWatcherType wtype, watcher_fn watcher,
         void *watcherCtx, int local, void_completion_t *completion, const void *data);
@@ -779,9 +795,8 @@ ZOOAPI int zoo_remove_all_watches(zhandle_t *zh, const char *path, ZooWatcherTyp
 
 #ifdef THREADED
 /*
- * Synchronous calls. Each waits for the answer to the asynchronous call of the same name, whose text says what it does, and
- * returns its code. A Stat, list or buffer is written to only if that is ZOK; a null Stat is allowed where it is not the
- * only result. Not to be called from the completion of zoo_add_auth().
+ * Synchronous calls. Each waits for the answer to the asynchronous call of the same name, whose text says what it
+ * does, and returns its code. A Stat, list or buffer is written to only if that is ZOK; a null Stat is allowed.
  */
 
 /** zoo_aremove_watches() that waits. */
@@ -789,8 +804,8 @@ ZOOAPI int zoo_remove_watches(zhandle_t *zh, const char *path, ZooWatcherType wt
         void *watcherCtx, int local);
 
 /**
- * zoo_acreate() that waits. The node's path is written to `path_buffer`, of `path_buffer_len` bytes, cut if it is longer and
- * always with a NUL; null with 0 if it is not wanted.
+ * zoo_acreate() that waits. The node's path is written to `path_buffer`, of `path_buffer_len` bytes, cut if it is
+ * longer and always with a NUL; null with 0 if it is not wanted.
  */
 ZOOAPI int zoo_create(zhandle_t *zh, const char *path, const char *value, int valuelen, const struct ACL_vector *acl,
         int mode, char *path_buffer, int path_buffer_len);
@@ -817,8 +832,8 @@ ZOOAPI int zoo_exists(zhandle_t *zh, const char *path, int watch, struct Stat *s
 ZOOAPI int zoo_wexists(zhandle_t *zh, const char *path, watcher_fn watcher, void *watcherCtx, struct Stat *stat);
 
 /**
- * zoo_aget() that waits. `*buffer_len` is the room in `buffer` before, and the number of bytes written after the call: data
- * that does not fit is cut, which `stat->dataLength` shows. It is -1 for a node without data.
+ * zoo_aget() that waits. `*buffer_len` is the room in `buffer` before, and the number of bytes written after the
+ * call: data that does not fit is cut, which `stat->dataLength` shows. It is -1 for a node without data.
  */
 ZOOAPI int zoo_get(zhandle_t *zh, const char *path, int watch, char *buffer, int *buffer_len, struct Stat *stat);
 

@@ -7,7 +7,8 @@ use std::marker::{PhantomData, PhantomPinned};
 
 pub use super::records::*;
 
-/// A length and bytes from malloc. `len` is -1 and `buff` null where the protocol says "none"; `len` 0 is an empty value.
+/// A length and bytes from malloc. `len` is -1 and `buff` null where the protocol says "none"; with `len` 0 the value is
+/// empty.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct buffer {
@@ -147,7 +148,8 @@ pub struct zoo_op_result {
 }
 pub type zoo_op_result_t = zoo_op_result;
 
-/// What calls return, and completions get as `rc`. Numbers from -1 to -99 are the library's own, those from -101 the servers'.
+/// What calls return, and completions get as `rc`. Numbers from -1 to -99 are the library's own, those from -101 the
+/// servers'.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ZOO_ERRORS {
