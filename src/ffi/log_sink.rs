@@ -175,3 +175,89 @@ pub(crate) unsafe fn bytes_or<'a>(text: *const c_char, otherwise: &'static [u8])
     // SAFETY: the caller's promise.
     unsafe { CStr::from_ptr(text) }.to_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logging::deferred;
+    use std::cell::RefCell;
+
+    thread_local! {
+        static SEEN: RefCell<Vec<(&'static str, String)>> = const { RefCell::new(Vec::new()) };
+    }
+
+    fn seen(by: &'static str, line: *const c_char) {
+        // SAFETY: a callback gets a C string.
+        let line = unsafe { CStr::from_ptr(line) }.to_string_lossy().into_owned();
+        let text = line.rsplit(": ").next().unwrap_or_default().to_owned();
+        SEEN.with_borrow_mut(|seen| seen.push((by, text)));
+    }
+
+    unsafe extern "C" fn outer(line: *const c_char) {
+        seen("outer", line);
+    }
+
+    unsafe extern "C" fn inner(line: *const c_char) {
+        seen("inner", line);
+    }
+
+    /// Does what a program may do in its callback: calls the library, which logs for another handle.
+    unsafe extern "C" fn calling_back(line: *const c_char) {
+        seen("calling back", line);
+        with_sink(&Sink::new(Some(inner)), || log::info!("within"));
+    }
+
+    fn lines() -> Vec<(&'static str, String)> {
+        SEEN.take()
+    }
+
+    fn line(by: &'static str, text: &str) -> (&'static str, String) {
+        (by, text.to_owned())
+    }
+
+    #[test]
+    fn lines_go_to_the_innermost_handle_and_back_to_the_one_before() {
+        let (first, second) = (Sink::new(Some(outer)), Sink::new(Some(inner)));
+        with_sink(&first, || {
+            log::info!("1");
+            with_sink(&second, || log::error!("2"));
+            let panicked = std::panic::catch_unwind(|| with_sink(&second, || std::panic::resume_unwind(Box::new(()))));
+            assert!(panicked.is_err());
+            log::warn!("3");
+        });
+        assert_eq!(lines(), [line("outer", "1"), line("inner", "2"), line("outer", "3")]);
+    }
+
+    #[test]
+    fn a_callback_may_be_replaced_while_a_call_is_under_way() {
+        let sink = Sink::new(Some(outer));
+        with_sink(&sink, || {
+            log::info!("1");
+            sink.set(Some(inner));
+            log::info!("2");
+        });
+        assert_eq!(lines(), [line("outer", "1"), line("inner", "2")]);
+        sink.set(None);
+        assert!(sink.callback().is_none());
+    }
+
+    #[test]
+    fn a_callback_may_call_the_library() {
+        with_sink(&Sink::new(Some(calling_back)), || log::info!("1"));
+        assert_eq!(lines(), [line("calling back", "1"), line("inner", "within")]);
+    }
+
+    #[test]
+    fn deferred_lines_come_in_order_when_the_work_has_ended() {
+        with_sink(&Sink::new(Some(calling_back)), || {
+            deferred(|| {
+                log::info!("1");
+                deferred(|| log::info!("2"));
+                assert!(lines().is_empty());
+            });
+        });
+        let written =
+            [line("calling back", "1"), line("inner", "within"), line("calling back", "2"), line("inner", "within")];
+        assert_eq!(lines(), written);
+    }
+}

@@ -337,3 +337,93 @@ fn fill<V: List, T>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CStr;
+
+    unsafe fn text<'a>(string: *const c_char) -> &'a [u8] {
+        // SAFETY: the tests pass what this module made.
+        unsafe { CStr::from_ptr(string) }.to_bytes()
+    }
+
+    #[test]
+    fn lists_for_an_application_hold_what_they_were_made_from() {
+        let names: [&[u8]; 3] = [b"a", b"", b"c\xc3\xa4"];
+        let mut list = string_vector(names).unwrap().into_raw();
+        assert_eq!(list.count, 3);
+        for (i, name) in names.into_iter().enumerate() {
+            // SAFETY: the list has three items.
+            assert_eq!(unsafe { text(*list.data.add(i)) }, name);
+        }
+        // SAFETY: the list is ours; freeing twice is allowed.
+        unsafe {
+            assert_eq!(deallocate_String_vector(&raw mut list), 0);
+            assert_eq!(deallocate_String_vector(&raw mut list), 0);
+        }
+        assert!(list.data.is_null());
+        assert_eq!(list.count, 3);
+
+        let mut list = acl_vector([(31, b"world".as_slice(), b"anyone".as_slice()), (1, b"ip", b"::1")]).unwrap();
+        // SAFETY: the list has two items.
+        let entry = unsafe { *(*list.as_mut_ptr()).data.add(1) };
+        assert_eq!(entry.perms, 1);
+        // SAFETY: both are C strings.
+        assert_eq!(unsafe { (text(entry.id.scheme), text(entry.id.id)) }, (b"ip".as_slice(), b"::1".as_slice()));
+    }
+
+    #[test]
+    fn an_empty_list_has_no_array() {
+        let list = string_vector([]).unwrap().into_raw();
+        assert_eq!((list.count, list.data), (0, null_mut()));
+    }
+
+    /// Says that it has more items than it has.
+    struct Boaster(i32);
+
+    impl Iterator for Boaster {
+        type Item = &'static [u8];
+        fn next(&mut self) -> Option<Self::Item> {
+            self.0 -= 1;
+            (self.0 >= 0).then_some(b"x")
+        }
+        fn size_hint(&self) -> (usize, Option<usize>) {
+            (4, Some(4))
+        }
+    }
+
+    impl ExactSizeIterator for Boaster {}
+
+    #[test]
+    fn an_iterator_that_miscounts_writes_nothing_past_the_end() {
+        for items in [1, 9] {
+            let mut list = string_vector(Boaster(items)).unwrap();
+            // SAFETY: the list is valid.
+            assert_eq!(unsafe { (*list.as_mut_ptr()).count }, 4);
+        }
+    }
+
+    #[test]
+    fn a_record_frees_all_that_it_holds_and_keeps_its_numbers() {
+        let bytes = |text: &[u8]| buffer { len: 3, buff: c_string(text) };
+        let acl = acl_vector([(31, b"world".as_slice(), b"anyone".as_slice())]).unwrap().into_raw();
+        let mut record = CreateRequest { path: c_string(b"/a"), data: bytes(b"abc"), acl, flags: 2 };
+        // SAFETY: all of it is from malloc.
+        unsafe { deallocate_CreateRequest(&raw mut record) };
+        assert!(record.path.is_null() && record.data.buff.is_null() && record.acl.data.is_null());
+        assert_eq!((record.data.len, record.acl.count, record.flags), (3, 1, 2));
+    }
+
+    #[test]
+    fn null_is_an_error_to_allocate_and_nothing_to_free() {
+        // SAFETY: null is allowed.
+        unsafe {
+            assert_eq!(allocate_Id_vector(null_mut(), 1), Code::BadArguments.to_i32());
+            assert_eq!(deallocate_Id_vector(null_mut()), 0);
+            deallocate_String(null_mut());
+            deallocate_Buffer(null_mut());
+            deallocate_MultiTxn(null_mut());
+        }
+    }
+}
