@@ -35,6 +35,8 @@ pub enum MultiOp<'a> {
 pub fn encode(ops: &[MultiOp<'_>], chroot: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
     for item in ops {
         let (kind, path, sequential) = match item {
+            // A transaction has no place for the time to live.
+            MultiOp::Create { mode, .. } if mode::has_ttl(*mode) => return Err(Code::Unimplemented),
             MultiOp::Create { path, mode, .. } => (op::CREATE, path, mode::is_sequential(*mode)),
             MultiOp::Delete { path, .. } => (op::DELETE, path, false),
             MultiOp::SetData { path, .. } => (op::SET_DATA, path, false),

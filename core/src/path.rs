@@ -34,9 +34,10 @@ pub fn strip_chroot<'a>(chroot: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
     }
 }
 
-/// What follows the chroot on the wire for a client path: `/` under a chroot names the chroot itself.
+/// What follows the chroot on the wire for a client path: `/` under a chroot names the chroot itself, and so does any
+/// other path of one byte, as on stock (which appends longer ones without their slash).
 pub fn below_chroot<'a>(chroot: &[u8], path: &'a [u8]) -> &'a [u8] {
-    if path == b"/" && !chroot.is_empty() { b"" } else { path }
+    if path.len() == 1 && !chroot.is_empty() { b"" } else { path }
 }
 
 #[cfg(test)]

@@ -522,7 +522,7 @@ impl RemovalArgs {
     pub(super) unsafe fn with<R>(self, body: impl FnOnce(&Request<'_, Watch>) -> Result<R, Code>) -> Result<R, Code> {
         // SAFETY: the caller's promise; nothing outlives the call.
         let path = unsafe { path(self.path)? };
-        let kind = i32::try_from(self.wtype).ok().and_then(Removal::from_i32).ok_or(Code::BadArguments)?;
+        let kind = i32::try_from(self.wtype).ok().and_then(Removal::from_i32).ok_or(Code::NoWatcher)?;
         body(&Request::RemoveWatches { path, kind, watcher: self.watch, local: self.local != 0 })
     }
 }

@@ -24,13 +24,16 @@ pub(super) unsafe fn path<'a>(pointer: *const c_char) -> Result<&'a [u8], Code> 
     unsafe { text(pointer) }.ok_or(Code::BadArguments)
 }
 
-/// A value with its length; `None` where the protocol's length -1 is meant, that is for a null pointer or a negative
-/// length.
+/// A value with its length; `None` where the protocol's length -1 is meant: for a negative length, and for a null pointer
+/// that claims to have bytes. A null pointer of length 0 is an empty value, as on stock.
 ///
 /// # Safety
 /// The contract of [`super`]; the result must not outlive the call.
 pub(super) unsafe fn value<'a>(pointer: *const c_char, len: c_int) -> Option<&'a [u8]> {
     let len = usize::try_from(len).ok()?;
+    if len == 0 {
+        return Some(&[]);
+    }
     // SAFETY: not null, and `len` bytes by the contract.
     (!pointer.is_null()).then(|| unsafe { slice::from_raw_parts(pointer.cast(), len) })
 }

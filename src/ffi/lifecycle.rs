@@ -118,10 +118,10 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     let shown = String::from_utf8_lossy(hosts).into_owned();
     log::info!(
         target: "zookeeper_init_internal",
-        "Initiating client connection, host={shown} sessionTimeout={} watcher={:#x} sessionId={} \
+        "Initiating client connection, host={shown} sessionTimeout={} watcher={} sessionId={} \
          sessionPasswd={} context={} flags={}",
         args.recv_timeout,
-        args.watcher.map_or(0, |function| function as usize),
+        args.watcher.map_or("(nil)".to_owned(), |function| format!("{:#x}", function as usize)),
         alternate_hex(client_id.unwrap_or_default().id),
         if client_id.is_some_and(|given| given.password != [0; 16]) { "<hidden>" } else { "<null>" },
         if args.context.is_null() { "(nil)".to_owned() } else { format!("{:p}", args.context) },

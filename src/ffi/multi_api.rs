@@ -6,7 +6,7 @@ use super::entry::call;
 use super::sync_api::start;
 use super::types::{
     ACL_vector, Stat, void_completion_t, zhandle_t, zoo_check_op_args, zoo_create_op_args, zoo_delete_op_args, zoo_op,
-    zoo_op_args, zoo_op_result, zoo_op_result_t, zoo_op_t, zoo_set_op_args,
+    zoo_op_args, zoo_op_result_t, zoo_op_t, zoo_set_op_args,
 };
 use libc::{c_char, c_int, c_void};
 use std::ptr::null_mut;
@@ -17,12 +17,13 @@ use zk_core::multi::{MultiOp, MultiResult, MultiResults};
 use zk_core::proto::op;
 use zk_core::request::Request;
 
-/// Where one operation's result goes.
+/// Where one operation's result goes. Each kind writes its own fields of the caller's `zoo_op_result_t` only, as stock
+/// does: what an application put into the others stays.
 #[derive(Clone, Copy, Debug)]
-struct Place {
-    value: *mut c_char,
-    room: c_int,
-    stat: *mut Stat,
+enum Place {
+    Path { buffer: *mut c_char, room: c_int },
+    Stat(*mut Stat),
+    Code,
 }
 
 /// Where the results of a transaction go: the caller's array, and the caller's buffers.
@@ -71,24 +72,27 @@ impl Results {
     /// # Safety
     /// `at` is within the caller's array.
     unsafe fn put(&self, at: usize, place: &Place, chroot: &[u8], result: &MultiResult<'_>) {
-        let mut out = zoo_op_result { err: 0, value: place.value, valuelen: place.room, stat: place.stat };
-        // SAFETY: the buffers are the caller's, with the room the caller stated.
+        let failed = if let MultiResult::Failed(code) = result { Some(code.to_i32()) } else { None };
+        // SAFETY: the buffers are the caller's, with the room the caller stated; only fields of the entry are written.
         unsafe {
-            match result {
-                MultiResult::Create(path, stat) => {
-                    put_text(place.value, place.room, client_path(chroot, path));
-                    if let Some(stat) = stat {
-                        put_stat(place.stat, stat);
+            let out = self.results.add(at);
+            (*out).err = failed.unwrap_or(0);
+            match *place {
+                Place::Path { buffer, room } => {
+                    if let MultiResult::Create(path, _) = result {
+                        put_text(buffer, room, client_path(chroot, path));
                     }
+                    (*out).value = if failed.is_none() { buffer } else { null_mut() };
+                    (*out).valuelen = room;
                 }
-                MultiResult::SetData(stat) => put_stat(place.stat, stat),
-                MultiResult::Done => {}
-                MultiResult::Failed(code) => {
-                    out =
-                        zoo_op_result { err: code.to_i32(), value: null_mut(), valuelen: place.room, stat: null_mut() };
+                Place::Stat(stat) => {
+                    if let MultiResult::SetData(from) = result {
+                        put_stat(stat, from);
+                    }
+                    (*out).stat = if failed.is_none() { stat } else { null_mut() };
                 }
+                Place::Code => {}
             }
-            self.results.add(at).write(out);
         }
     }
 }
@@ -112,31 +116,30 @@ unsafe fn read<'a>(
     unsafe {
         let ops = if count == 0 { &[] } else { slice::from_raw_parts(ops, count) };
         for item in ops {
-            let mut place = Place { value: null_mut(), room: 0, stat: null_mut() };
-            list.push(match item.r#type {
+            let (op, place) = match item.r#type {
                 op::CREATE | op::CREATE_CONTAINER => {
                     let args = item.args.create_op;
-                    place.value = args.buf;
-                    place.room = args.buflen;
                     let data = value(args.data, args.datalen);
-                    MultiOp::Create { path: sub_path(args.path)?, data, acl: acl(args.acl), mode: args.flags }
+                    let op = MultiOp::Create { path: sub_path(args.path)?, data, acl: acl(args.acl), mode: args.flags };
+                    (op, Place::Path { buffer: args.buf, room: args.buflen })
                 }
                 op::DELETE => {
                     let args = item.args.delete_op;
-                    MultiOp::Delete { path: sub_path(args.path)?, version: args.version }
+                    (MultiOp::Delete { path: sub_path(args.path)?, version: args.version }, Place::Code)
                 }
                 op::SET_DATA => {
                     let args = item.args.set_op;
-                    place.stat = args.stat;
                     let data = value(args.data, args.datalen);
-                    MultiOp::SetData { path: sub_path(args.path)?, data, version: args.version }
+                    let op = MultiOp::SetData { path: sub_path(args.path)?, data, version: args.version };
+                    (op, Place::Stat(args.stat))
                 }
                 op::CHECK => {
                     let args = item.args.check_op;
-                    MultiOp::Check { path: sub_path(args.path)?, version: args.version }
+                    (MultiOp::Check { path: sub_path(args.path)?, version: args.version }, Place::Code)
                 }
-                other => MultiOp::Unsupported(other),
-            });
+                other => (MultiOp::Unsupported(other), Place::Code),
+            };
+            list.push(op);
             out.places.push(place);
         }
     }
