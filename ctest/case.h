@@ -1,0 +1,102 @@
+/*
+ * What the differential programs share. A program prints facts that do not vary from run to run; run.py runs it under
+ * two libraries and compares what it printed. Callbacks never print: they record, and the main thread prints the
+ * records in the order in which they were made (drain) or sorted where the order is not promised (drain_sorted).
+ *
+ * Environment, set by run.py: CTEST_HOSTS (host:port[,...]), CTEST_ROOT (a path of this program's own),
+ * CTEST_CONTROL (a socket on which run.py obeys one-line commands), CTEST_LIBRARY (the file that must be loaded).
+ */
+#ifndef CTEST_CASE_H
+#define CTEST_CASE_H
+
+#ifndef THREADED
+#define THREADED
+#endif
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <zookeeper/zookeeper.h>
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+#define SESSION_MS 10000 /* what a program asks for when the timeout is not its subject */
+
+/* A printf line on stdout. */
+void fact(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* "ZNONODE(-101)": the name and the number; valid until four more calls by this thread. */
+const char *code(int rc);
+/* Prints "what: code". */
+void outcome(const char *what, int rc);
+/* Ends the program with status 1 and a line on stderr. */
+void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+const char *hosts(void);
+/* The i-th address of hosts(). */
+const char *host(int i);
+const char *root(void);
+/* ROOT/name, valid until sixteen more calls by this thread. */
+const char *under(const char *name);
+/* One command to run.py; the answer's text, without its final newline, to be freed by the caller. */
+char *control(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same where the answer does not matter. */
+void order(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A handle, not yet connected, on `where`, which may be hosts() and a chroot; dies when there is none. */
+zhandle_t *begin_at(const char *where, const char *chroot, watcher_fn watcher, void *context, int timeout_ms, int flags);
+/* begin_at(hosts(), ...). */
+zhandle_t *begin(const char *chroot, watcher_fn watcher, void *context, int timeout_ms, int flags);
+/* Waits until zoo_state() is `state`; dies after 20 s. */
+void await_state(zhandle_t *zh, int state);
+/* Connected, quiet default watcher, chroot ROOT, which is made first. */
+zhandle_t *open_case(void);
+/* Connected, quiet default watcher, no chroot; ROOT is made. */
+zhandle_t *open_plain(void);
+/* Connected to one address, chroot ROOT, which exists already. */
+zhandle_t *open_at(const char *where, watcher_fn watcher, void *context);
+/* zoo_create with an open ACL; dies unless ZOK. */
+void make(zhandle_t *zh, const char *path, const char *data);
+void nap(int ms);
+
+/* Records: a process-wide FIFO. */
+void record(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Prints the next `n` records in order; dies when they do not come within 20 s. */
+void drain(int n);
+void drain_sorted(int n);
+/* Waits until all that the server has said so far has been delivered, and prints the records, sorted, or "  -". */
+void settle(zhandle_t *zh);
+/* Waits `ms`; prints each record that came, or "nothing more". */
+void quiet(int ms);
+/* Drops what has been recorded. */
+void forget(void);
+
+/* A watcher that records its context as a name: "NAME: type state path". */
+void on_watch(zhandle_t *zh, int type, int state, const char *path, void *context);
+/* A watcher that ignores everything. */
+void on_nothing(zhandle_t *zh, int type, int state, const char *path, void *context);
+const char *event_name(int type);
+const char *state_name(int state);
+
+/* Completions that record; `data` is a name. */
+void on_void(int rc, const void *data);
+void on_stat(int rc, const struct Stat *stat, const void *data);
+void on_data(int rc, const char *value, int length, const struct Stat *stat, const void *data);
+void on_string(int rc, const char *value, const void *data);
+void on_string_stat(int rc, const char *value, const struct Stat *stat, const void *data);
+void on_strings(int rc, const struct String_vector *strings, const void *data);
+void on_strings_stat(int rc, const struct String_vector *strings, const struct Stat *stat, const void *data);
+void on_acl(int rc, struct ACL_vector *acl, struct Stat *stat, const void *data);
+
+/* Text for the facts of a value; valid until four more calls by this thread. */
+const char *stat_text(const struct Stat *stat);
+const char *strings_text(const struct String_vector *strings); /* sorted */
+const char *acl_text(const struct ACL_vector *acl);
+const char *bytes_text(const char *bytes, int length);
+
+#endif

@@ -1,0 +1,44 @@
+/* needs: nothing
+ * The value of every exported constant, and the contents of the ready-made ACLs. */
+#include "../case.h"
+
+#define SHOW(name) fact(#name " %d", name)
+
+int main(void)
+{
+    SHOW(ZOO_PERM_READ);
+    SHOW(ZOO_PERM_WRITE);
+    SHOW(ZOO_PERM_CREATE);
+    SHOW(ZOO_PERM_DELETE);
+    SHOW(ZOO_PERM_ADMIN);
+    SHOW(ZOO_PERM_ALL);
+    SHOW(ZOOKEEPER_WRITE);
+    SHOW(ZOOKEEPER_READ);
+    SHOW(ZOO_PERSISTENT);
+    SHOW(ZOO_EPHEMERAL);
+    SHOW(ZOO_SEQUENCE);
+    SHOW(ZOO_PERSISTENT_SEQUENTIAL);
+    SHOW(ZOO_EPHEMERAL_SEQUENTIAL);
+    SHOW(ZOO_CONTAINER);
+    SHOW(ZOO_PERSISTENT_WITH_TTL);
+    SHOW(ZOO_PERSISTENT_SEQUENTIAL_WITH_TTL);
+    SHOW(ZOO_EXPIRED_SESSION_STATE);
+    SHOW(ZOO_AUTH_FAILED_STATE);
+    SHOW(ZOO_CONNECTING_STATE);
+    SHOW(ZOO_ASSOCIATING_STATE);
+    SHOW(ZOO_CONNECTED_STATE);
+    SHOW(ZOO_READONLY_STATE);
+    SHOW(ZOO_NOTCONNECTED_STATE);
+    SHOW(ZOO_CREATED_EVENT);
+    SHOW(ZOO_DELETED_EVENT);
+    SHOW(ZOO_CHANGED_EVENT);
+    SHOW(ZOO_CHILD_EVENT);
+    SHOW(ZOO_SESSION_EVENT);
+    SHOW(ZOO_NOTWATCHING_EVENT);
+    fact("anyone %s:%s", ZOO_ANYONE_ID_UNSAFE.scheme, ZOO_ANYONE_ID_UNSAFE.id);
+    fact("auth %s:[%s]", ZOO_AUTH_IDS.scheme, ZOO_AUTH_IDS.id);
+    fact("open %s", acl_text(&ZOO_OPEN_ACL_UNSAFE));
+    fact("read %s", acl_text(&ZOO_READ_ACL_UNSAFE));
+    fact("creator %s", acl_text(&ZOO_CREATOR_ALL_ACL));
+    return 0;
+}

@@ -1,0 +1,16 @@
+"""Bugs that are a list: each entry of the program runs in its own process."""
+
+
+def run_each(trial):
+    """Run every entry; on stock each of them has to go wrong, or it is no bug to list."""
+    trial.hosts = trial.servers.get("server").hosts
+    wrong, right = [], []
+    for number, name in enumerate(trial.run().stdout.split()):
+        outcome = trial.run(number)
+        if outcome.failure:
+            wrong.append(f"{name} {outcome.failure}")
+        else:
+            right.append(name)
+    if trial.which == "stock" and wrong and right:
+        raise AssertionError(f"stock survives {', '.join(right)}: those belong into the cases")
+    return f"{len(wrong)} entries: {'; '.join(wrong)}" if wrong else None
