@@ -112,8 +112,7 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     if args.flags & NO_ENVIRONMENT == 0 {
         log_environment();
     }
-    let client_id =
-        given.map(|given| ClientId { id: given.client_id, password: given.passwd.map(c_char::cast_unsigned) });
+    let client_id = given.map(|given| ClientId { id: given.client_id, password: given.passwd.map(unsigned) });
     let hosts = hosts.unwrap_or_default();
     let shown = String::from_utf8_lossy(hosts).into_owned();
     log::info!(
@@ -170,6 +169,12 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
 /// A number as C's `%#llx` prints it.
 fn alternate_hex(value: i64) -> String {
     if value == 0 { "0".to_owned() } else { format!("{value:#x}") }
+}
+
+/// A `char` of C as a byte: it is signed on x86 and not on ARM.
+fn unsigned(byte: c_char) -> u8 {
+    let [byte] = byte.to_ne_bytes();
+    byte
 }
 
 /// Whether resolving again could change the addresses.
