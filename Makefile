@@ -15,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test setup-demo build lint docs unit abi headers dist deb ctest programs python-compat demo test \
-        test-servers herd herd-sim bench gates clean distclean
+        test-servers test-arm herd herd-sim bench gates clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,10 @@ test: ## all stages above that check something, one after the other, with a summ
 test-servers: build ## our library against real servers of other versions (downloads them)
 	scripts/setup.sh all
 	$(PYTHON3) ctest/programs/servers.py $(ARGS)
+
+test-arm: ## the library for 64-bit ARM, under qemu (needs the Rust target aarch64-unknown-linux-gnu)
+	scripts/setup.sh aarch64
+	scripts/aarch64.sh
 
 herd: build ## the 2010 outage on a real ensemble, with stock and with ours
 	scripts/setup.sh all

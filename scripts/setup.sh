@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Installs, with apt, what is missing to build, test and measure. Running it again changes nothing and needs no network.
 #
-#   scripts/setup.sh [demo|test|all]    demo: what `make build` and `make demo` need (no Java)
+#   scripts/setup.sh [demo|test|all|aarch64]
+#                                       demo: what `make build` and `make demo` need (no Java)
 #                                       test: demo and what `make test` needs
 #                                       all:  test and what the experiments need (default)
+#                                       aarch64: demo and what `make test-arm` needs, but for the Rust target
 # Needs root, or sudo without a password; otherwise it names the packages and fails.
 set -euo pipefail
 
@@ -34,13 +36,19 @@ all=(
   iproute2          # network namespaces, traffic control
   nftables
 )
+aarch64=(
+  gcc-aarch64-linux-gnu
+  libc6-dev-arm64-cross
+  qemu-user
+)
 
 profile=${1:-all}
 case $profile in
   demo) wanted=("${demo[@]}") ;;
   test) wanted=("${demo[@]}" "${test[@]}") ;;
   all) wanted=("${demo[@]}" "${test[@]}" "${all[@]}") ;;
-  *) echo "usage: $0 [demo|test|all]" >&2; exit 2 ;;
+  aarch64) wanted=("${demo[@]}" libzookeeper-mt-dev "${aarch64[@]}") ;;
+  *) echo "usage: $0 [demo|test|all|aarch64]" >&2; exit 2 ;;
 esac
 
 missing_packages() {
