@@ -28,6 +28,10 @@ const GROWTH: f64 = 1.6;
 const CONGESTION_CAP: Duration = Duration::from_secs(120);
 /// The least default limit of the TCP phase: one SYN retransmission (at 1 s) fits.
 const CONNECT_FLOOR: Duration = Duration::from_millis(1100);
+/// A handshake that takes longer than this part of the session timeout tells of a queue at the server.
+const SLOW: u32 = 10;
+/// A level of congestion decays, and a session counts as young, in so many session timeouts.
+const DECAY: u32 = 3;
 /// The range in which the session timeout scales the policy.
 const TIMEOUT_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -102,14 +106,14 @@ pub struct Backoff {
     /// The session timeout as the scale of the policy.
     timeout: Duration,
     level: Level,
+    /// When the congestion level rose last, or what is left of it.
+    congested: Option<Instant>,
     /// Factor on the attempt's time limit.
     patience: u32,
     /// Failures since the pass over the list began.
     tried: u32,
     connect_doublings: u32,
-    /// Attempts since the last session.
-    attempts: u32,
-    /// Whether the last session was hard to get.
+    /// Whether the last session was slow in coming, or came in times of congestion.
     hot: bool,
     /// The last moment at which a server certainly knew of this session.
     last_contact: Option<Instant>,
@@ -131,10 +135,10 @@ impl Backoff {
                 availability: memory.map_or(0, |m| m.availability.min(MOST_AVAILABILITY)),
                 congestion: memory.map_or(0, |m| m.congestion.min(MOST_CONGESTION)),
             },
+            congested: memory.map(|m| m.congested),
             patience: memory.map_or(1, |m| m.patience.clamp(1, MOST_PATIENCE)),
             tried: 0,
             connect_doublings: 0,
-            attempts: 0,
             hot: false,
             last_contact: None,
             last_failure: None,
@@ -190,6 +194,24 @@ impl Backoff {
         self.config.rst && self.config.policy == Policy::Adaptive
     }
 
+    /// How long an established session of this age waits for a byte before it is given up as lost: two thirds of the
+    /// session timeout, so that the rest suffices to save the session elsewhere. While the servers are known to be
+    /// congested it would not suffice, and the loss would add to the congestion: then the whole timeout.
+    pub fn read_timeout(&self, uptime: Duration) -> Duration {
+        // divergence: A session that was slow in coming (its handshake took a tenth of the timeout or more, or others
+        // timed out before it) is given up after a whole session timeout of silence while it is young, not after two
+        // thirds; and its first ping goes out at once.
+        let young = uptime < self.timeout * DECAY;
+        let congested = (self.hot && young) || self.level.congestion > self.decayed(uptime);
+        if congested && self.config.policy == Policy::Adaptive { self.requested } else { self.requested * 2 / 3 }
+    }
+
+    /// Whether the session that was just established was slow in coming. Then the first ping should go out at once: it
+    /// stands in the server's queue as long as the connect request did, and a third of the timeout may be too short.
+    pub fn ping_at_once(&self) -> bool {
+        self.hot && self.config.policy == Policy::Adaptive
+    }
+
     /// How long an operation submitted during a pause waits before it fails with connection loss: about as long as
     /// the next attempt of the stock client would have taken to fail, so that a longer pause hangs nobody.
     pub fn failure_tick(&self) -> Duration {
@@ -206,6 +228,7 @@ impl Backoff {
         Memory {
             availability: self.level.availability,
             congestion: self.level.congestion,
+            congested: self.congested.unwrap_or(now),
             patience: self.patience,
             not_before: self.not_before.filter(|end| *end > now && !stock),
             written: now,
@@ -214,26 +237,33 @@ impl Backoff {
 
     fn init(&mut self, now: Instant, rng: &mut impl Rng) -> Instant {
         self.last_contact = Some(now);
-        match self.not_before {
-            Some(end) if end > now => end,
-            _ if self.level.congestion > 0 => now + draw(Duration::ZERO, self.congestion_window() / 2, rng),
-            _ => now,
+        // By the clock and not by the uptime of sessions, or short-lived handles would hand a level on for ever.
+        if let Some(congested) = self.congested {
+            let levels = self.decay(now.saturating_duration_since(congested));
+            self.congested = Some(congested + self.timeout * DECAY * levels);
+        }
+        if let Some(end) = self.not_before.filter(|end| *end > now) {
+            return end;
+        }
+        self.level.availability = 0;
+        match self.level.congestion {
+            0 => now,
+            _ => now + draw(Duration::ZERO, self.congestion_window() / 2, rng),
         }
     }
 
     fn lost(&mut self, read_timeout: bool, established: Instant, last_received: Instant, now: Instant) {
         let uptime = now.saturating_duration_since(established);
         self.decay(uptime);
-        let early = uptime < self.timeout * 3;
-        if read_timeout && early && (self.hot || self.level.congestion > 0) {
-            self.congest();
+        let young = uptime < self.timeout * DECAY;
+        if read_timeout && young && (self.hot || self.level.congestion > 0) {
+            self.congest(now);
         }
         self.last_contact = Some(if read_timeout { last_received } else { now });
         self.begin();
     }
 
     fn failed(&mut self, failure: Failure, servers: usize, now: Instant, rng: &mut impl Rng) -> Duration {
-        self.attempts = self.attempts.saturating_add(1);
         self.tried = self.tried.saturating_add(1);
         self.last_failure = Some(failure);
         let servers = u32::try_from(servers).unwrap_or(u32::MAX).max(1);
@@ -250,7 +280,7 @@ impl Backoff {
                 draw(Duration::ZERO, hop, rng)
             }
             Failure::HandshakeTimeout => {
-                self.congest();
+                self.congest(now);
                 self.patience = (self.patience * 2).min(MOST_PATIENCE);
                 self.tried = 0;
                 let window = self.congestion_window();
@@ -269,16 +299,20 @@ impl Backoff {
         // A refusal costs nobody anything, so the next step may ask a majority again; of the dearer kinds of failure
         // there is one per step from here on.
         self.tried = if failure == Failure::Refused { 0 } else { servers };
+        // An unanswered SYN has been waiting all along: the time it took counts as a part of the pause.
+        let mut waited = Duration::ZERO;
         if failure == Failure::ConnectTimeout {
+            waited = self.connect_timeout();
             self.connect_doublings = (self.connect_doublings + 1).min(MOST_CONNECT_DOUBLINGS);
         }
         let window = self.availability_window().max(self.congestion_window());
         let least = if self.level.availability >= FLAT_FROM { window / 2 } else { Duration::ZERO };
-        draw(least, window, rng)
+        draw(least, window, rng).saturating_sub(waited)
     }
 
     fn established(&mut self, now: Instant) {
-        self.hot = self.attempts > 0 || self.level.congestion > 0;
+        let took = self.not_before.map_or(Duration::ZERO, |start| now.saturating_duration_since(start));
+        self.hot = took >= self.timeout / SLOW || self.level.congestion > 0;
         self.last_contact = Some(now);
         self.begin();
     }
@@ -317,19 +351,26 @@ impl Backoff {
     fn begin(&mut self) {
         self.level.availability = 0;
         self.tried = 0;
-        self.attempts = 0;
         self.connect_doublings = 0;
         self.last_failure = None;
     }
 
-    fn decay(&mut self, uptime: Duration) {
-        let levels = uptime.as_nanos().checked_div((self.timeout * 3).as_nanos()).unwrap_or(0);
-        let levels = u32::try_from(levels).unwrap_or(u32::MAX);
+    /// Takes off the levels that `time` without trouble makes up for, and says how many.
+    fn decay(&mut self, time: Duration) -> u32 {
+        let levels = self.decayed(time).min(self.level.congestion);
         self.level.congestion = self.level.congestion.saturating_sub(levels);
         self.patience = self.patience.checked_shr(levels).unwrap_or(0).max(1);
+        levels
     }
 
-    fn congest(&mut self) {
+    /// Levels of congestion that a session of this age makes up for.
+    fn decayed(&self, uptime: Duration) -> u32 {
+        let levels = uptime.as_nanos().checked_div((self.timeout * DECAY).as_nanos()).unwrap_or(0);
+        u32::try_from(levels).unwrap_or(u32::MAX)
+    }
+
+    fn congest(&mut self, now: Instant) {
+        self.congested = Some(now);
         self.level.congestion = (self.level.congestion + 1).min(MOST_CONGESTION);
     }
 
@@ -353,7 +394,7 @@ impl Backoff {
     /// The pause after `level.availability` passes, zero at level 0.
     fn availability_window(&self) -> Duration {
         let Some(exponent) = self.level.availability.checked_sub(1) else { return Duration::ZERO };
-        let cap = self.config.cap.unwrap_or(self.timeout * 4 / 5);
+        let cap = self.config.cap.unwrap_or(self.timeout * 3 / 5);
         let exponent = i32::try_from(exponent).unwrap_or(i32::MAX);
         self.config.base.unwrap_or(self.timeout / 10).min(cap).mul_f64(GROWTH.powi(exponent)).min(cap)
     }
@@ -370,13 +411,20 @@ impl Backoff {
             let limit = self.requested * 2 / 3;
             return Plan { not_before, connect_timeout: limit, attempt_timeout: limit };
         }
-        let attempt_timeout = (self.timeout * 2 / 3 * self.patience).min(self.timeout);
-        let default = || (self.timeout * 12 / 100).max(CONNECT_FLOOR).min(self.timeout / 3);
-        let connect_timeout = self.config.tcp_timeout.unwrap_or_else(default) * (1 << self.connect_doublings);
-        Plan { not_before, connect_timeout: connect_timeout.min(attempt_timeout), attempt_timeout }
+        Plan { not_before, connect_timeout: self.connect_timeout(), attempt_timeout: self.attempt_timeout() }
     }
 
-    // divergence: ZOO_RECONNECT_POLICY=stock keeps stock's pauses (T/60 after the last address of the list) but takes
+    fn attempt_timeout(&self) -> Duration {
+        (self.timeout * 2 / 3 * self.patience).min(self.timeout)
+    }
+
+    fn connect_timeout(&self) -> Duration {
+        let default = || (self.timeout * 12 / 100).max(CONNECT_FLOOR).min(self.timeout / 3);
+        let first = self.config.tcp_timeout.unwrap_or_else(default);
+        (first * (1 << self.connect_doublings)).min(self.attempt_timeout())
+    }
+
+    // divergence: ZOO_RECONNECT_POLICY=stock keeps stock's pauses (T/60 after the last address of the list), but takes
     // one step in the list per failure, and no API call cuts the pause short.
     fn on_as_stock(&mut self, event: Event, servers: usize, now: Instant) -> Plan {
         let mut not_before = now;

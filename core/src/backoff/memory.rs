@@ -16,8 +16,10 @@ const MOST_PAUSES: usize = 4096;
 pub struct Memory {
     /// Availability level of a pause that was still running (0 after any answer of a server).
     pub availability: u32,
-    /// Congestion level.
+    /// Congestion level, as of `congested`.
     pub congestion: u32,
+    /// When the congestion level rose last; it decays from then on.
+    pub congested: Instant,
     /// Factor on the attempt's time limit, 1 or more.
     pub patience: u32,
     /// The end of a pause that was running. The next handle keeps this very instant: a fresh draw at every close and
@@ -89,7 +91,7 @@ impl History {
         let record = self.sets.entry(key).or_insert_with(|| Record { latest: memory, pauses: VecDeque::new() });
         record.latest = memory;
         if let Some(end) = memory.not_before {
-            record.pauses.retain(|other| *other > memory.written);
+            record.pauses.retain(|other| *other > memory.written && *other != end);
             if record.pauses.len() < MOST_PAUSES {
                 record.pauses.push_back(end);
             }
@@ -130,7 +132,7 @@ mod tests {
     }
 
     fn congested(now: Instant) -> Memory {
-        Memory { availability: 0, congestion: 2, patience: 2, not_before: None, written: now }
+        Memory { availability: 0, congestion: 2, congested: now, patience: 2, not_before: None, written: now }
     }
 
     #[test]
@@ -176,7 +178,7 @@ mod tests {
     fn a_clean_memory_clears_the_levels_but_not_the_pauses_of_others() {
         let (mut history, now) = (History::new(), Instant::now());
         let end = Some(now + Duration::from_secs(1));
-        let clean = Memory { availability: 0, congestion: 0, patience: 1, not_before: None, written: now };
+        let clean = Memory { congestion: 0, patience: 1, ..congested(now) };
         history.put(&servers(&[1]), clean);
         assert!(history.is_empty());
         history.put(&servers(&[1]), Memory { not_before: end, ..congested(now) });
