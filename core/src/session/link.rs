@@ -15,6 +15,8 @@ const CLOSE_FLUSH: Duration = Duration::from_secs(3);
 /// How long it waits for the server's answer then.
 const CLOSE_ANSWER: Duration = Duration::from_millis(1500);
 /// `errno` values of log lines for failures that no system call reported, as stock prints them.
+/// An address that timed out comes last in the sweeps of so many attempts' time.
+const AVOIDED: u32 = 3;
 const ETIMEDOUT: i32 = 110;
 const EHOSTDOWN: i32 = 112;
 
@@ -122,6 +124,9 @@ impl<C, W: Watcher> Session<C, W> {
         self.plan = self.backoff.on(Event::Established, self.servers.len(), now, &mut self.rng);
         self.servers.confirm_current();
         self.timers.established(now, response.read_only);
+        if self.backoff.ping_at_once() {
+            self.timers.ping_is_due(now, timers::millis(self.timeout) / 3);
+        }
         self.link = Link::Established;
         self.state = if response.read_only { State::ReadOnly } else { State::Connected };
         self.quiet = Quiet::default();
@@ -186,7 +191,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.disconnect_state();
         self.next_plan(now, Event::Failed(failure));
         if timed_out {
-            self.servers.avoid_current(self.plan.not_before);
+            self.servers.avoid_current(now + self.plan.attempt_timeout * AVOIDED);
         }
         self.log_failure(now, addr, failure, code, error);
         self.fail_auths(code);
@@ -294,9 +299,10 @@ impl<C, W: Watcher> Session<C, W> {
         let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         self.stats.last_pause_ms = pause;
         self.stats.paused_ms += pause;
-        self.remember(now);
     }
 
+    /// Leaves the pace to the next handle. Only where this handle stops pausing itself: a pause that it still keeps is
+    /// not another handle's.
     fn remember(&mut self, now: Instant) {
         self.outputs.push_back(Output::Remember(self.backoff.memory(now)));
     }
@@ -305,6 +311,7 @@ impl<C, W: Watcher> Session<C, W> {
         log::error!("session {:#x} has expired", self.id.id);
         self.stats.expired += 1;
         self.next_plan(now, Event::Expired);
+        self.remember(now);
         self.outputs.push_back(Output::Disconnect { reset: false });
         self.fail_auths(Code::SessionExpired);
         self.die(State::Expired, Code::SessionExpired);
@@ -382,7 +389,9 @@ impl<C, W: Watcher> Session<C, W> {
         // What has been asked for is still sent, as on stock, but nobody hears the answer.
         self.fail_auths(Code::Closing);
         self.fail_pending(Code::Closing);
-        self.remember(now);
+        if !matches!(self.link, Link::Dead) {
+            self.remember(now);
+        }
         if established {
             let xid = self.put_close();
             self.link = Link::Closing { xid, until: now + CLOSE_FLUSH };

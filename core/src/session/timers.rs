@@ -57,6 +57,13 @@ impl Timers {
         self.probe_at = read_only.then(|| now + PROBE_FIRST);
     }
 
+    /// Makes the ping due that otherwise waits for `interval`, unless something is sent before.
+    pub(super) fn ping_is_due(&mut self, now: Instant, interval: Duration) {
+        let before = now.checked_sub(interval).unwrap_or(now);
+        self.last_sent = before;
+        self.last_ping = before;
+    }
+
     pub(super) fn disconnected(&mut self) {
         self.probe_at = None;
     }
@@ -94,7 +101,8 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     fn silent_at(&self) -> Instant {
-        self.timers.last_received + self.third() * 2
+        let uptime = self.timers.last_received.saturating_duration_since(self.timers.established);
+        self.timers.last_received + self.backoff.read_timeout(uptime)
     }
 
     /// When the names are due while connected.
