@@ -9,12 +9,12 @@ PYTHON  ?= $(PYTHON3)
 ARGS    ?=
 
 # The stages of `make test`, in order. What everything needs comes first, then the quick ones.
-STAGES = setup-test build lint docs abi headers dist unit ctest programs python-compat gates demo
+STAGES = setup-test build lint docs abi headers dist unit ctest sanitize programs python-compat gates demo
 
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-demo build lint docs unit abi headers dist deb ctest programs python-compat demo test \
+.PHONY: help setup setup-test setup-demo build lint docs unit abi headers dist deb ctest sanitize programs python-compat demo test \
         test-servers test-arm herd herd-sim bench gates clean distclean
 
 help: ## list the targets
@@ -57,6 +57,9 @@ deb: build ## a Debian package in target/deb
 
 ctest: build ## C programs on Debian's library and ours, same output
 	$(PYTHON3) ctest/run.py $(ARGS)
+
+sanitize: ## the C programs on our library built with AddressSanitizer, and proof that it was on
+	$(PYTHON3) ctest/sanitize.py $(ARGS)
 
 programs: build ## Debian's cli_mt and load_gen, unmodified, on real servers that are killed and restarted
 	$(PYTHON3) ctest/programs/run.py $(ARGS)

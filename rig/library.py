@@ -63,6 +63,9 @@ def library_env(which, **extra):
     """An environment in which a dynamic program loads that library; `extra` variables are added (None removes)."""
     environment = dict(os.environ)
     environment.pop("LD_PRELOAD", None)
+    # A sanitizer's runtime has to come before everything else.
+    if which == "ours" and "RIG_OUR_PRELOAD" in environment:
+        environment["LD_PRELOAD"] = environment["RIG_OUR_PRELOAD"]
     environment["LD_LIBRARY_PATH"] = str(link_directory(which))
     for name, value in extra.items():
         if value is None:
