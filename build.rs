@@ -14,6 +14,7 @@ use std::{env, fs};
 fn main() {
     link();
     log_message();
+    callout();
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let facts = fs::read_to_string("abi/layout-3.8.0.tsv").expect("the layout facts are readable");
     fs::write(out.join("layout.rs"), layout::assertions(&facts)).expect("OUT_DIR is writable");
@@ -42,6 +43,18 @@ fn link() {
     ] {
         println!("cargo:rustc-cdylib-link-arg=-Wl,{argument}");
     }
+}
+
+/// The calls into the application. With -fexceptions its clean-up handlers cost nothing until they are needed.
+fn callout() {
+    cc::Build::new()
+        .file("src/ffi/callout.c")
+        .std("c11")
+        .define("_GNU_SOURCE", None)
+        .flag("-fexceptions")
+        .warnings(true)
+        .extra_warnings(true)
+        .compile("calmkeeper_callout");
 }
 
 /// The variadic function that Rust cannot define.

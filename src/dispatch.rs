@@ -21,16 +21,30 @@ pub(crate) enum Item<C, W> {
 pub(crate) struct Queue<C, W> {
     state: Mutex<State<C, W>>,
     ready: Condvar,
+    over: Condvar,
 }
 
 struct State<C, W> {
     items: VecDeque<Item<C, W>>,
     waiting: bool,
+    stage: Stage,
+}
+
+/// How far the thread is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Runs,
+    Ended,
+    Abandoned,
 }
 
 impl<C, W> Default for Queue<C, W> {
     fn default() -> Self {
-        Queue { state: Mutex::new(State { items: VecDeque::new(), waiting: false }), ready: Condvar::new() }
+        Queue {
+            state: Mutex::new(State { items: VecDeque::new(), waiting: false, stage: Stage::Runs }),
+            ready: Condvar::new(),
+            over: Condvar::new(),
+        }
     }
 }
 
@@ -60,6 +74,13 @@ impl<C, W> Queue<C, W> {
     /// Calls `call` with each item in order until [`Item::Stop`]. Takes all that has gathered at once, so that a busy
     /// queue costs one lock a batch.
     pub(crate) fn run(&self, mut call: impl FnMut(Item<C, W>)) {
+        struct End<'a, C, W>(&'a Queue<C, W>);
+        impl<C, W> Drop for End<'_, C, W> {
+            fn drop(&mut self) {
+                self.0.leave(Stage::Ended);
+            }
+        }
+        let _end = End(self);
         let mut batch = VecDeque::new();
         loop {
             let mut state = self.lock();
@@ -77,6 +98,25 @@ impl<C, W> Queue<C, W> {
                 call(item);
             }
         }
+    }
+
+    /// The thread does not return from a call: a callback has ended it.
+    pub(crate) fn abandon(&self) {
+        self.leave(Stage::Abandoned);
+    }
+
+    fn leave(&self, stage: Stage) {
+        self.lock().stage = stage;
+        self.over.notify_all();
+    }
+
+    /// Waits until [`Queue::run`] has returned, `true`, or never will, `false`.
+    pub(crate) fn wait_for_end(&self) -> bool {
+        let mut state = self.lock();
+        while state.stage == Stage::Runs {
+            state = self.over.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.stage == Stage::Ended
     }
 }
 
@@ -108,6 +148,18 @@ mod tests {
             }
         });
         producer.join().unwrap();
+        assert!(queue.wait_for_end());
         assert_eq!(seen, (0..1000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn nobody_waits_for_an_abandoned_thread() {
+        let queue: Arc<Queue<u32, ()>> = Arc::default();
+        let waiter = {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || queue.wait_for_end())
+        };
+        queue.abandon();
+        assert!(!waiter.join().unwrap());
     }
 }

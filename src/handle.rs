@@ -290,10 +290,16 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         if dispatcher == Some(std::thread::current().id()) {
             return;
         }
-        for thread in [threads.driver, threads.dispatcher] {
+        let join = |thread: JoinHandle<()>| {
             if thread.join().is_err() {
                 log::error!("a thread of this handle ended by a panic");
             }
+        };
+        join(threads.driver);
+        if self.queue.wait_for_end() {
+            join(threads.dispatcher);
+        } else {
+            log::error!("a callback of this handle has ended its thread; what was to be called after it never was");
         }
     }
 }

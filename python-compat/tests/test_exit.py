@@ -116,6 +116,27 @@ zookeeper.close(h)
 """ % (identity[0], identity[1], identity[0]))
         self.assertEqual(output, "True\n")
 
+    def test_a_program_without_the_module_may_end_while_callbacks_come_in(self):
+        # ctypes, as other bindings do, lets Python end the library's thread in the middle of a callback.
+        for _ in range(5):
+            done = subprocess.run([sys.executable, "-c", """
+import ctypes, sys, time
+library = ctypes.CDLL("libzookeeper_mt.so.2")
+WATCHER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+COMPLETION = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+library.zookeeper_init.restype = ctypes.c_void_p
+library.zoo_set_debug_level(0)
+states = []
+watcher = WATCHER(lambda handle, type, state, path, context: states.append(state))
+completion = COMPLETION(lambda *_: None)
+handle = ctypes.c_void_p(library.zookeeper_init(sys.argv[1].encode(), watcher, 10000, None, None, 0))
+while 3 not in states:
+    time.sleep(0.01)
+for _ in range(5000):
+    library.zoo_aget(handle, b"/", 0, completion, None)
+""", shared().hosts], stderr=subprocess.PIPE, timeout=3 * PATIENCE)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+
     def test_interrupt(self):
         program = subprocess.Popen(
             [sys.executable, "-c", PRELUDE + """

@@ -1,5 +1,6 @@
 //! What is called back: completions and watchers of C programs, and the place where a sync caller waits. Owns the step
 //! from a reply's bytes to C's arguments.
+use super::callout;
 use super::convert::stat;
 use super::memory;
 use super::multi_api;
@@ -48,9 +49,11 @@ impl Watch {
     }
 
     fn call(&self, zh: *mut zhandle_t, event: &Event<Watch>, path: &[u8]) {
-        if let Some(function) = self.function() {
+        let function = self.function();
+        if function.is_some() {
+            let context = self.context as *mut c_void;
             // SAFETY: the application's function by the contract of `super`; the path ends with NUL.
-            unsafe { function(zh, event.kind, event.state, path.as_ptr().cast(), self.context as *mut c_void) }
+            unsafe { callout::watcher(function, zh, event.kind, event.state, path.as_ptr().cast(), context) }
         }
     }
 }
@@ -199,9 +202,9 @@ impl Done {
                 let result = result.and_then(|frame| decoded("a change", reply::stat(frame.bytes())));
                 let (rc, stat) = split(result.map(|found| stat(&found)));
                 let stat = stat.as_ref().map_or(null(), |stat| &raw const *stat);
-                if let Some(function) = function {
+                if function.is_some() {
                     // SAFETY: here and below: the application's function by the contract of `super`.
-                    unsafe { function(rc, stat, data.0) }
+                    unsafe { callout::stat(function, rc, stat, data.0) }
                 }
             }
             Done::Data(function, data) => call_data(function, data, &result),
@@ -212,9 +215,9 @@ impl Done {
                 });
                 let (rc, mut list) = split(result);
                 let list = list.as_mut().map_or(null_mut(), memory::Owned::as_mut_ptr);
-                if let Some(function) = function {
+                if function.is_some() {
                     // SAFETY: see above.
-                    unsafe { function(rc, list, data.0) }
+                    unsafe { callout::strings(function, rc, list, data.0) }
                 }
             }
             Done::StringsStat(function, data) => {
@@ -225,18 +228,18 @@ impl Done {
                 let (rc, mut both) = split(result);
                 let (list, stat) =
                     both.as_mut().map_or((null_mut(), null()), |(list, stat)| (list.as_mut_ptr(), &raw const *stat));
-                if let Some(function) = function {
+                if function.is_some() {
                     // SAFETY: see above.
-                    unsafe { function(rc, list, stat, data.0) }
+                    unsafe { callout::strings_stat(function, rc, list, stat, data.0) }
                 }
             }
             Done::Text(function, data) => {
                 let result = result
                     .and_then(|frame| Ok(Text::new(chroot, decoded("create or sync", reply::path(frame.bytes()))?)));
                 let (rc, text) = split(result);
-                if let Some(function) = function {
+                if function.is_some() {
                     // SAFETY: see above.
-                    unsafe { function(rc, text.as_ref().map_or(null(), Text::as_ptr), data.0) }
+                    unsafe { callout::string(function, rc, text.as_ref().map_or(null(), Text::as_ptr), data.0) }
                 }
             }
             Done::TextStat(function, data) => {
@@ -247,9 +250,9 @@ impl Done {
                 let (rc, both) = split(result);
                 let (text, stat) =
                     both.as_ref().map_or((null(), null()), |(text, stat)| (text.as_ptr(), &raw const *stat));
-                if let Some(function) = function {
+                if function.is_some() {
                     // SAFETY: see above.
-                    unsafe { function(rc, text, stat, data.0) }
+                    unsafe { callout::string_stat(function, rc, text, stat, data.0) }
                 }
             }
             Done::Acl(function, data) => call_acl(function, data, result),
@@ -262,25 +265,27 @@ impl Done {
 }
 
 fn call_void(function: void_completion_t, data: Data, result: Result<(), Code>) {
-    if let Some(function) = function {
+    if function.is_some() {
         // SAFETY: the application's function by the contract of `super`.
-        unsafe { function(result.err().unwrap_or(Code::Ok).to_i32(), data.0) }
+        unsafe { callout::void(function, result.err().unwrap_or(Code::Ok).to_i32(), data.0) }
     }
 }
 
 fn call_data(function: data_completion_t, data: Data, result: &Result<Frame, Code>) {
     let found = result.as_ref().map_err(|code| *code).and_then(|frame| decoded("get", reply::data(frame.bytes())));
     let (rc, found) = split(found);
-    let Some(function) = function else { return };
+    if function.is_none() {
+        return;
+    }
     let Some((value, found)) = found else {
         // SAFETY: the application's function by the contract of `super`.
-        return unsafe { function(rc, null(), 0, null(), data.0) };
+        return unsafe { callout::data(function, rc, null(), 0, null(), data.0) };
     };
     let found = stat(&found);
     let len = value.map_or(-1, |value| c_int::try_from(value.len()).unwrap_or(c_int::MAX));
     let value = value.map_or(null(), |value| value.as_ptr().cast());
     // SAFETY: the application's function by the contract of `super`.
-    unsafe { function(rc, value, len, &raw const found, data.0) }
+    unsafe { callout::data(function, rc, value, len, &raw const found, data.0) }
 }
 
 fn call_acl(function: acl_completion_t, data: Data, result: Result<Frame, Code>) {
@@ -291,9 +296,9 @@ fn call_acl(function: acl_completion_t, data: Data, result: Result<Frame, Code>)
     let (rc, mut both) = split(result);
     let (list, stat) =
         both.as_mut().map_or((null_mut(), null_mut()), |(list, stat)| (list.as_mut_ptr(), &raw mut *stat));
-    if let Some(function) = function {
+    if function.is_some() {
         // SAFETY: the application's function by the contract of `super`.
-        unsafe { function(rc, list, stat, data.0) }
+        unsafe { callout::acl(function, rc, list, stat, data.0) }
     }
 }
 

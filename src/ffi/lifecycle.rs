@@ -1,6 +1,7 @@
 //! The start and the end of a handle.
 #![allow(non_snake_case, reason = "the names are the C interface's")]
 use super::callbacks::{Done, Watch, ignore_event, notify};
+use super::callout;
 use super::convert::text;
 use super::entry::{Zk, code_of, from_c, guard, to_c};
 use super::environment::log_environment;
@@ -248,11 +249,13 @@ fn start(session: Session<Done, Watch>, hosts: Vec<HostPort>, sink: Arc<Sink>) -
 /// The completion thread.
 fn dispatch(handle: &Arc<Zk>) {
     let zh = to_c(handle);
-    handle.queue.run(|item| {
-        guard((), || match item {
-            Item::Deliver(done, result) => done.call(&handle.chroot, result),
-            Item::Notify(event) => notify(zh, &event),
-            Item::Stop => {}
+    callout::serve(handle, || {
+        handle.queue.run(|item| {
+            guard((), || match item {
+                Item::Deliver(done, result) => done.call(&handle.chroot, result),
+                Item::Notify(event) => notify(zh, &event),
+                Item::Stop => {}
+            });
         });
     });
 }

@@ -1,5 +1,6 @@
 //! Where log lines go: the process's stream, or the callback of the handle that the thread works for. Owns the two places
 //! and the C calls to reach them; what a line looks like is `logging`'s.
+use super::callout;
 use super::constants::logLevel;
 use super::types::log_callback_fn;
 use libc::{FILE, c_char, c_int, c_void};
@@ -96,8 +97,8 @@ pub(crate) fn deliver(callback: log_callback_fn, line: &mut Line) {
     unsafe {
         let errno = libc::__errno_location();
         let before = errno.read();
-        if let Some(callback) = callback {
-            callback(kept(line.as_c_str()));
+        if callback.is_some() {
+            callout::log(callback, kept(line.as_c_str()));
         } else {
             let stream = stream();
             let bytes = line.with_newline();

@@ -16,6 +16,7 @@
 #![allow(clippy::missing_safety_doc, reason = "the contract above is that of every function")]
 pub mod async_api;
 mod callbacks;
+mod callout;
 pub mod constants;
 mod convert;
 mod entry;

@@ -1,0 +1,48 @@
+/* Calls the application's functions, such that one that ends its thread does no harm.
+ *
+ * A callback may end its thread: Python, while it shuts down, does that by pthread_exit to each thread that asks for the
+ * interpreter. glibc then unwinds the stack, and when that reaches Rust the process is aborted. Here it reaches C first,
+ * and the thread stays here for good. (What is unwound by then is the application's part of the stack, as it wants.) */
+#include <pthread.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#define HIDDEN __attribute__((visibility("hidden")))
+
+/* callout.rs: this thread calls back no more. */
+HIDDEN void calmkeeper_thread_is_lost(void);
+
+// divergence: A callback that ends its thread (pthread_exit) parks it in the library; on stock the thread is gone. Either way
+// the handle calls back no more, and everything else goes on.
+static void stay(void *unused)
+{
+    (void)unused;
+    calmkeeper_thread_is_lost();
+    for (;;) {
+        (void)pause();
+    }
+}
+
+/* calmkeeper_call_NAME(function, PARAMETERS...). Built with -fexceptions, with which the clean-up costs nothing. */
+#define CALL(name, types, arguments, ...)                                                                              \
+    HIDDEN void calmkeeper_call_##name(void(*function) types, __VA_ARGS__);                                            \
+    void calmkeeper_call_##name(void(*function) types, __VA_ARGS__)                                                    \
+    {                                                                                                                  \
+        pthread_cleanup_push(stay, NULL);                                                                              \
+        function arguments;                                                                                            \
+        pthread_cleanup_pop(0);                                                                                        \
+    }
+
+typedef const void *any; /* what is behind a pointer is not looked at */
+
+CALL(watcher, (any, int, int, any, any), (zh, type, state, path, context), any zh, int type, int state, any path,
+     any context)
+CALL(void, (int, any), (rc, data), int rc, any data)
+CALL(stat, (int, any, any), (rc, stat, data), int rc, any stat, any data)
+CALL(data, (int, any, int, any, any), (rc, value, length, stat, data), int rc, any value, int length, any stat, any data)
+CALL(strings, (int, any, any), (rc, strings, data), int rc, any strings, any data)
+CALL(strings_stat, (int, any, any, any), (rc, strings, stat, data), int rc, any strings, any stat, any data)
+CALL(string, (int, any, any), (rc, string, data), int rc, any string, any data)
+CALL(string_stat, (int, any, any, any), (rc, string, stat, data), int rc, any string, any stat, any data)
+CALL(acl, (int, any, any, any), (rc, acl, stat, data), int rc, any acl, any stat, any data)
+CALL(log, (any), (line), any line)

@@ -1,0 +1,98 @@
+//! The calls into the application, all by way of `callout.c`, where a thread stays that a callback has ended. Owns what
+//! happens to the handle then; knows nothing of what the calls are about.
+use super::entry::Zk;
+use super::types::{
+    ACL_vector, Stat, String_vector, acl_completion_t, data_completion_t, log_callback_fn, stat_completion_t,
+    string_completion_t, string_stat_completion_t, strings_completion_t, strings_stat_completion_t, void_completion_t,
+    watcher_fn, zhandle_t,
+};
+use libc::{c_char, c_int, c_void};
+use std::cell::Cell;
+use std::ptr::null;
+use std::sync::Arc;
+
+// In `callout.c`. Safety: the function is not `None`, and is the application's by the contract of `super`.
+/// cbindgen:ignore
+#[allow(unused_doc_comments, reason = "cbindgen reads it: these are not part of the C interface")]
+unsafe extern "C" {
+    #[link_name = "calmkeeper_call_watcher"]
+    pub(super) fn watcher(
+        function: watcher_fn,
+        zh: *mut zhandle_t,
+        kind: c_int,
+        state: c_int,
+        path: *const c_char,
+        context: *mut c_void,
+    );
+    #[link_name = "calmkeeper_call_void"]
+    pub(super) fn void(function: void_completion_t, rc: c_int, data: *const c_void);
+    #[link_name = "calmkeeper_call_stat"]
+    pub(super) fn stat(function: stat_completion_t, rc: c_int, stat: *const Stat, data: *const c_void);
+    #[link_name = "calmkeeper_call_data"]
+    pub(super) fn data(
+        function: data_completion_t,
+        rc: c_int,
+        value: *const c_char,
+        length: c_int,
+        stat: *const Stat,
+        data: *const c_void,
+    );
+    #[link_name = "calmkeeper_call_strings"]
+    pub(super) fn strings(
+        function: strings_completion_t,
+        rc: c_int,
+        strings: *const String_vector,
+        data: *const c_void,
+    );
+    #[link_name = "calmkeeper_call_strings_stat"]
+    pub(super) fn strings_stat(
+        function: strings_stat_completion_t,
+        rc: c_int,
+        strings: *const String_vector,
+        stat: *const Stat,
+        data: *const c_void,
+    );
+    #[link_name = "calmkeeper_call_string"]
+    pub(super) fn string(function: string_completion_t, rc: c_int, value: *const c_char, data: *const c_void);
+    #[link_name = "calmkeeper_call_string_stat"]
+    pub(super) fn string_stat(
+        function: string_stat_completion_t,
+        rc: c_int,
+        value: *const c_char,
+        stat: *const Stat,
+        data: *const c_void,
+    );
+    #[link_name = "calmkeeper_call_acl"]
+    pub(super) fn acl(
+        function: acl_completion_t,
+        rc: c_int,
+        acl: *mut ACL_vector,
+        stat: *mut Stat,
+        data: *const c_void,
+    );
+    #[link_name = "calmkeeper_call_log"]
+    pub(super) fn log(function: log_callback_fn, line: *const c_char);
+}
+
+thread_local! {
+    /// The handle whose completion thread this is, or null.
+    static SERVED: Cell<*const Zk> = const { Cell::new(null()) };
+}
+
+/// Runs `body` as the completion thread of `handle`.
+pub(super) fn serve(handle: &Arc<Zk>, body: impl FnOnce()) {
+    SERVED.set(Arc::as_ptr(handle));
+    body();
+    SERVED.set(null());
+}
+
+/// A callback has ended this thread, which is about to stay in `callout.c` for good. Must not log: a log callback could be
+/// what ended it. Not exported: that file declares it hidden.
+#[unsafe(no_mangle)]
+extern "C" fn calmkeeper_thread_is_lost() {
+    let handle = SERVED.get();
+    // SAFETY: set by `serve`, whose caller's reference stays on this stack.
+    if let Some(handle) = unsafe { handle.as_ref() } {
+        handle.queue.abandon();
+    }
+}
