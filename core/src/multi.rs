@@ -37,6 +37,8 @@ pub fn encode(ops: &[MultiOp<'_>], chroot: &[u8], out: &mut Vec<u8>) -> Result<(
         let (kind, path, sequential) = match item {
             // A transaction has no place for the time to live.
             MultiOp::Create { mode, .. } if mode::has_ttl(*mode) => return Err(Code::Unimplemented),
+            // The server makes a container of a plain create too; this is what Apache's library sends.
+            MultiOp::Create { path, mode: mode::CONTAINER, .. } => (op::CREATE_CONTAINER, path, false),
             MultiOp::Create { path, mode, .. } => (op::CREATE, path, mode::is_sequential(*mode)),
             MultiOp::Delete { path, .. } => (op::DELETE, path, false),
             MultiOp::SetData { path, .. } => (op::SET_DATA, path, false),
@@ -121,6 +123,14 @@ mod tests {
         let delete = b"\0\0\0\x02\0\xff\xff\xff\xff\0\0\0\x02/b\xff\xff\xff\xff";
         let end = b"\xff\xff\xff\xff\x01\xff\xff\xff\xff";
         assert_eq!(out, [&check[..], delete, end].concat());
+    }
+
+    #[test]
+    fn a_container_is_made_by_an_operation_of_its_own() {
+        let mut out = Vec::new();
+        let make = MultiOp::Create { path: b"/a", data: None, acl: Vec::new(), mode: mode::CONTAINER };
+        encode(&[make], b"", &mut out).unwrap();
+        assert!(out.starts_with(b"\0\0\0\x13\0\xff\xff\xff\xff\0\0\0\x02/a"), "{out:?}");
     }
 
     #[test]

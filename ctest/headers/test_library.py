@@ -87,6 +87,12 @@ class Library(unittest.TestCase):
         self.assertIn("STAMP:ZOO_ERROR@main@", output)
         self.assertIn("4094 bytes", output)
 
+    def test_operations_are_filled_in_the_same_and_what_no_header_declares_is_there(self):
+        self.same(build("unlisted", self.scratch))
+
+    def test_a_handle_has_its_own_log_callback(self):
+        self.assertIn("lines to the second: some", self.same(build("callback", self.scratch)))
+
     def copies(self, program):
         """Whether the executable has a copy of the library's variables."""
         relocations = subprocess.run(["readelf", "-rW", program], capture_output=True, text=True, check=True).stdout

@@ -15,7 +15,7 @@ use zk_core::code::Code;
 use zk_core::frames::Frame;
 use zk_core::multi::{MultiOp, MultiResult, MultiResults};
 use zk_core::proto::op;
-use zk_core::request::Request;
+use zk_core::request::{Request, mode};
 
 /// Where one operation's result goes. Each kind writes its own fields of the caller's `zoo_op_result_t` only, as stock
 /// does: what an application put into the others stays.
@@ -213,7 +213,7 @@ pub unsafe extern "C" fn zoo_create_op_init(
 ) {
     let args = create_args(path, value, valuelen, acl, mode, path_buffer, path_buffer_len);
     // SAFETY: the contract of `super`.
-    unsafe { init(op, zk_core::proto::op::CREATE, args) }
+    unsafe { init(op, create_kind(mode, op::CREATE), args) }
 }
 
 /// Fills in an operation that creates a node and would give its status; transactions refuse it, as stock does.
@@ -230,7 +230,16 @@ pub unsafe extern "C" fn zoo_create2_op_init(
 ) {
     let args = create_args(path, value, valuelen, acl, mode, path_buffer, path_buffer_len);
     // SAFETY: the contract of `super`.
-    unsafe { init(op, zk_core::proto::op::CREATE2, args) }
+    unsafe { init(op, create_kind(mode, op::CREATE2), args) }
+}
+
+/// The operation that creates a node of that mode, `plain` unless the mode has one of its own.
+fn create_kind(mode: c_int, plain: c_int) -> c_int {
+    match mode {
+        mode::CONTAINER => op::CREATE_CONTAINER,
+        _ if mode::has_ttl(mode) => op::CREATE_TTL,
+        _ => plain,
+    }
 }
 
 fn create_args(
@@ -249,7 +258,7 @@ fn create_args(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_delete_op_init(op: *mut zoo_op_t, path: *const c_char, version: c_int) {
     // SAFETY: the contract of `super`.
-    unsafe { init(op, zk_core::proto::op::DELETE, zoo_op_args { delete_op: zoo_delete_op_args { path, version } }) }
+    unsafe { init(op, op::DELETE, zoo_op_args { delete_op: zoo_delete_op_args { path, version } }) }
 }
 
 /// Fills in an operation that writes a node; its status goes to `stat`.
@@ -264,12 +273,12 @@ pub unsafe extern "C" fn zoo_set_op_init(
 ) {
     let args = zoo_set_op_args { path, data: buffer, datalen: buflen, version, stat };
     // SAFETY: the contract of `super`.
-    unsafe { init(op, zk_core::proto::op::SET_DATA, zoo_op_args { set_op: args }) }
+    unsafe { init(op, op::SET_DATA, zoo_op_args { set_op: args }) }
 }
 
 /// Fills in an operation that checks a node's version.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_check_op_init(op: *mut zoo_op_t, path: *const c_char, version: c_int) {
     // SAFETY: the contract of `super`.
-    unsafe { init(op, zk_core::proto::op::CHECK, zoo_op_args { check_op: zoo_check_op_args { path, version } }) }
+    unsafe { init(op, op::CHECK, zoo_op_args { check_op: zoo_check_op_args { path, version } }) }
 }
