@@ -11,6 +11,7 @@ CLI = pathlib.Path("/usr/lib/zookeeper/bin/cli_mt")
 LOG_LINE = re.compile(
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}:\d+\(0x[0-9a-f]+\):ZOO_(ERROR|WARN|INFO|DEBUG)@(\w+)@\d+: (.*)"
 )
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}:\d+\(0x[0-9a-f]+\):ZOO_")
 # What differs from run to run, whatever the library.
 _VOLATILE = [
     (re.compile(r"^time = -?\d+ msec$"), "time = _ msec"),
@@ -24,6 +25,21 @@ def without_volatile(line):
     for pattern, replacement in _VOLATILE:
         line = pattern.sub(replacement, line)
     return line
+
+
+def without_log(lines):
+    """The program's own lines: it writes them in pieces, so the library's log may come in the middle of one."""
+    own, cut = [], False
+    for line in lines:
+        stamp = _STAMP.search(line)
+        if stamp is None:
+            if not (cut and line == ""):  # the end of the line that was cut
+                own.append(line)
+            cut = False
+        elif stamp.start() > 0:
+            own.append(line[: stamp.start()])
+            cut = True
+    return own
 
 
 class Shell(rig.Program):
@@ -60,7 +76,12 @@ class Shell(rig.Program):
         """What has been printed since the last `run` or `news`, without log lines and volatile parts."""
         fresh = self.errors[self._seen :]
         self._seen += len(fresh)
-        return [without_volatile(line) for line in fresh if not LOG_LINE.match(line)]
+        return [without_volatile(line) for line in without_log(fresh)]
+
+    def ask(self, command, pattern, timeout=20.0):
+        """Send a command and wait for the line that answers it, with nothing sent behind; returns that line."""
+        self.send(command)
+        return self.expect(pattern, timeout, stderr=True).string
 
     def sessions(self):
         """The ids of all sessions it has had so far."""
@@ -103,7 +124,7 @@ def batch(which, hosts, command, *arguments, timeout=30.0):
         trace = pathlib.Path(f"{directory}/trace.{program.pid}").read_text()
         initialised = re.findall(r"calling init: (\S*libzookeeper\S*)", trace)
         assert [pathlib.Path(path).resolve() for path in initialised] == [rig.library(which)], initialised
-        return status, [without_volatile(line) for line in program.errors if not LOG_LINE.match(line)]
+        return status, [without_volatile(line) for line in without_log(program.errors)]
 
 
 def observe(hosts, command):
