@@ -1,0 +1,39 @@
+/*
+ * Counts what the library asks of the system: connection attempts, by port, and name resolutions. A program that defines
+ * these functions comes before the C library, for both libraries alike.
+ */
+#ifndef CTEST_DIALS_H
+#define CTEST_DIALS_H
+
+#include <dlfcn.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+static atomic_int dials;
+static atomic_int dials_of[65536];
+static atomic_int lookups;
+
+int connect(int fd, const struct sockaddr *to, socklen_t length)
+{
+    static int (*next)(int, const struct sockaddr *, socklen_t);
+    if (!next)
+        *(void **)&next = dlsym(RTLD_NEXT, "connect");
+    if (to->sa_family == AF_INET) {
+        dials++;
+        dials_of[ntohs(((const struct sockaddr_in *)to)->sin_port)]++;
+    }
+    return next(fd, to, length);
+}
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **found)
+{
+    static int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    if (!next)
+        *(void **)&next = dlsym(RTLD_NEXT, "getaddrinfo");
+    lookups++;
+    return next(node, service, hints, found);
+}
+
+#endif
