@@ -14,7 +14,7 @@ int main(void)
         alarm(5);
         if (zoo_exists(zh, "/", 0, NULL) != ZINVALIDSTATE)
             _exit(2);
-        if (zoo_aget(zh, "/", 0, NULL, NULL) != ZINVALIDSTATE)
+        if (zoo_aget(zh, "/", 0, on_data, "") != ZINVALIDSTATE)
             _exit(3);
         _exit(zookeeper_close(zh) == ZOK ? 0 : 4);
     }

@@ -191,6 +191,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.disconnect_state();
         self.next_plan(now, Event::Failed(failure));
         if timed_out {
+            self.last_failure = Code::OperationTimeout;
             self.servers.avoid_current(now + self.plan.attempt_timeout * AVOIDED);
         }
         self.log_failure(now, addr, failure, code, error);
@@ -289,6 +290,7 @@ impl<C, W: Watcher> Session<C, W> {
     fn disconnect_state(&mut self) {
         self.link = Link::Idle;
         self.state = State::Paused;
+        self.last_failure = Code::ConnectionLoss;
         self.outgoing.clear();
         self.timers.disconnected();
     }

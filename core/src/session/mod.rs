@@ -237,6 +237,8 @@ pub struct Session<C, W> {
     timers: timers::Timers,
     quiet: link::Quiet,
     stats: Stats,
+    /// How the last connection or attempt ended, for requests that are given up while there is none.
+    last_failure: Code,
 }
 
 impl<C, W: Watcher> Session<C, W> {
@@ -272,6 +274,7 @@ impl<C, W: Watcher> Session<C, W> {
             timers: timers::Timers::new(now),
             quiet: link::Quiet::default(),
             stats: Stats::default(),
+            last_failure: Code::ConnectionLoss,
             config,
         }
     }

@@ -2,7 +2,6 @@
 //! resolve names or look for a read-write server again. Knows instants, not what is done at them.
 use super::link::Link;
 use super::{Output, Session, State, Watcher};
-use crate::code::Code;
 use rand::RngExt;
 use std::time::{Duration, Instant};
 
@@ -124,7 +123,7 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     fn patience(&self) -> Duration {
-        // divergence: Requests queued during a pause fail with ZCONNECTIONLOSS after the time stock's next attempt would have taken; no attempt is made for them.
+        // divergence: Requests queued during a pause fail with the code of the last failure after the time stock's next attempt would have taken; no attempt is made for them.
         let attempt = self.third() * 2;
         match self.state {
             State::Paused => self.backoff.failure_tick().min(attempt),
@@ -145,7 +144,7 @@ impl<C, W: Watcher> Session<C, W> {
             _ => {}
         }
         if self.give_up_at().is_some_and(|at| now >= at) {
-            self.fail_queued_by(now.checked_sub(self.patience()).unwrap_or(now), Code::ConnectionLoss);
+            self.fail_queued_by(now.checked_sub(self.patience()).unwrap_or(now), self.last_failure);
         }
     }
 
