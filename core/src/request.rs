@@ -105,6 +105,24 @@ impl<W: Clone> Request<'_, W> {
         result
     }
 
+    /// The node it is about, as the application names it; empty where it is about none, or several.
+    pub fn path(&self) -> &[u8] {
+        match self {
+            Request::Create(create) => create.path,
+            Request::Delete { path, .. }
+            | Request::Exists { path, .. }
+            | Request::GetData { path, .. }
+            | Request::SetData { path, .. }
+            | Request::GetAcl { path }
+            | Request::SetAcl { path, .. }
+            | Request::GetChildren { path, .. }
+            | Request::Sync { path }
+            | Request::RemoveWatches { path, .. } => path,
+            Request::GetConfig { .. } => CONFIG_NODE,
+            Request::Reconfig { .. } | Request::Multi(_) => b"",
+        }
+    }
+
     fn body(&self, xid: i32, chroot: &[u8], out: &mut Vec<u8>) -> Result<Option<Box<Effect<W>>>, Code> {
         use WatchKind::{Child, Data, Exist};
         out.put_i32(xid);

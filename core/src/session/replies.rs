@@ -77,6 +77,7 @@ impl<C, W: Watcher> Session<C, W> {
             };
         }
         let Some(entry) = self.pending.pop() else { return };
+        log::debug!("reply xid={xid:#x} rc={}", err.to_i32());
         self.stats.replies += 1;
         let latency = now.saturating_duration_since(entry.submitted).as_micros();
         self.stats.latency_us += u64::try_from(latency).unwrap_or(u64::MAX);

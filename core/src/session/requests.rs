@@ -46,6 +46,8 @@ impl<C, W: Watcher> Session<C, W> {
         }
         let exists = matches!(request, Request::Exists { .. });
         let xid = self.take_xid();
+        let path = || String::from_utf8_lossy(request.path());
+        log::debug!("request xid={xid:#x} for path [{}], {}", path(), if established { "sent" } else { "waits" });
         self.pending.push(Entry { xid, len, submitted: now, completion, effect, exists });
         Ok(())
     }
