@@ -1,2 +1,15 @@
 //! Pretends to be a ZooKeeper ensemble, its network and its clock.
 #![forbid(unsafe_code)]
+pub mod acl;
+pub mod digest;
+pub mod fault;
+pub mod hash_order;
+mod reconfig;
+mod requests;
+pub mod rules;
+pub mod server;
+pub mod sessions;
+pub mod tree;
+mod watches;
+mod wire;
+mod words;

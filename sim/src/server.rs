@@ -1,0 +1,601 @@
+//! A simulated ensemble: members, connections, sessions, time. Bytes and virtual milliseconds go in, bytes come out.
+//!
+//! Owns who serves whom and what is sent when; what a request means is in `requests`. All members share one state:
+//! a write is on every member as soon as it is done.
+use crate::acl::Identities;
+use crate::fault::{Fault, Kind, Outlet};
+use crate::sessions::Sessions;
+use crate::tree::{Happened, Tree};
+use crate::watches::Watches;
+use crate::words::{self, Vitals};
+use std::collections::BTreeMap;
+use zk_core::jute::Reader;
+use zk_core::proto::{ConnectResponse, ReplyHeader, WatcherEvent, event, xid};
+
+/// Names a connection; never used twice.
+pub type ConnId = u64;
+
+/// How an ensemble is set up. Times in milliseconds.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Number of members; a single one is a standalone server.
+    pub members: usize,
+    /// Sessions expire at multiples of this.
+    pub tick: u64,
+    /// Shortest session time-out granted.
+    pub min_timeout: u64,
+    /// Longest session time-out granted.
+    pub max_timeout: u64,
+    /// Wall clock at virtual time 0.
+    pub epoch: i64,
+    /// Makes session ids and passwords.
+    pub seed: u64,
+    /// Whether nodes may have a time to live.
+    pub extended_types: bool,
+    /// Whether ACLs are ignored.
+    pub skip_acl: bool,
+    /// Identity (`super:digest`) that may do everything.
+    pub superuser: Option<String>,
+    /// Whether reconfiguration is switched on.
+    pub reconfig: bool,
+    /// Whether members without quorum serve read-only clients.
+    pub read_only: bool,
+    /// Whether responses to connect requests have 36 bytes, as before 3.4.
+    pub old_handshake: bool,
+    /// Longest request accepted, bytes.
+    pub max_frame: usize,
+    /// Text of the configuration node.
+    pub config: String,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            members: 1,
+            tick: 500,
+            min_timeout: 1000,
+            max_timeout: 60_000,
+            epoch: 1_700_000_000_000,
+            seed: 1,
+            extended_types: true,
+            skip_acl: false,
+            superuser: None,
+            reconfig: false,
+            read_only: false,
+            old_handshake: false,
+            max_frame: 0xf_ffff,
+            config: String::new(),
+        }
+    }
+}
+
+/// What a member does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It takes part, and serves if there is a quorum.
+    Up,
+    /// Its process is gone: connections are closed, new ones refused.
+    Down,
+    /// Its process is stopped: connections stand and new ones are accepted, but nothing is answered.
+    Frozen,
+    /// It runs outside any quorum: it accepts, and closes on the connect request.
+    NotServing,
+    /// It runs outside any quorum and serves read-only clients.
+    ReadOnly,
+}
+
+/// How a member greets new connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Greeting {
+    /// As it should.
+    #[default]
+    Proper,
+    /// It closes them at once.
+    Close,
+    /// It reads, and never answers the connect request.
+    Silent,
+    /// It closes them on the connect request, as a server without a quorum does.
+    Reject,
+}
+
+/// Whom a member serves at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Serving {
+    Everybody,
+    Readers,
+    Nobody,
+}
+
+#[derive(Debug)]
+struct Member {
+    mode: Mode,
+    serving: Serving,
+    greeting: Greeting,
+    /// For each new connection.
+    faults: Vec<Fault>,
+    /// Claims to have seen only transactions up to this one.
+    behind: Option<i64>,
+}
+
+/// One client's connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) member: usize,
+    pub(crate) identities: Identities,
+    pub(crate) session: Option<i64>,
+    /// Nothing more is read; it ends once what is to be sent has left.
+    pub(crate) closing: bool,
+    inbox: Vec<u8>,
+    outlet: Outlet,
+    listed: bool,
+}
+
+/// What [`Ensemble::take`] says of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It stands.
+    Open,
+    /// The server has closed it; the bytes taken were the last.
+    Closed,
+}
+
+/// The ensemble.
+#[derive(Debug)]
+pub struct Ensemble {
+    pub(crate) options: Options,
+    pub(crate) tree: Tree,
+    pub(crate) sessions: Sessions,
+    pub(crate) watches: Watches,
+    pub(crate) connections: BTreeMap<ConnId, Connection>,
+    pub(crate) zxid: i64,
+    pub(crate) now: u64,
+    pub(crate) happened: Vec<Happened>,
+    pub(crate) scratch: Vec<u8>,
+    /// Sessions that read-only members have made up by themselves.
+    pub(crate) local_sessions: Sessions,
+    pub(crate) config_version: i64,
+    members: Vec<Member>,
+    next: ConnId,
+    news: Vec<ConnId>,
+    next_check: u64,
+    received: u64,
+    sent: u64,
+}
+
+/// Containers and nodes with a time to live are looked at this often, milliseconds.
+const CONTAINER_CHECK: u64 = 60_000;
+
+impl Ensemble {
+    /// A fresh ensemble, all members up.
+    pub fn new(options: Options) -> Ensemble {
+        let members = options.members.max(1);
+        let member =
+            || Member { mode: Mode::Up, serving: Serving::Everybody, greeting: Greeting::Proper, faults: Vec::new(), behind: None };
+        Ensemble {
+            tree: Tree::new(&options.config, if members > 1 { -1 } else { 0 }),
+            sessions: Sessions::new(options.seed, options.tick),
+            local_sessions: Sessions::new(!options.seed, options.tick),
+            watches: Watches::default(),
+            connections: BTreeMap::new(),
+            zxid: if members > 1 { 1 << 32 } else { 0 },
+            now: 0,
+            happened: Vec::new(),
+            scratch: Vec::new(),
+            config_version: 0,
+            members: (0..members).map(|_| member()).collect(),
+            next: 1,
+            news: Vec::new(),
+            next_check: CONTAINER_CHECK,
+            received: 0,
+            sent: 0,
+            options,
+        }
+    }
+
+    /// A client connects to a member from the address `peer`. `None` when it is refused.
+    pub fn accept(&mut self, member: usize, peer: &str, now: u64) -> Option<ConnId> {
+        self.now = self.now.max(now);
+        let host = self.members.get(member).filter(|host| host.mode != Mode::Down)?;
+        let mut connection = Connection {
+            member,
+            identities: Identities::of_peer(peer),
+            session: None,
+            closing: host.greeting == Greeting::Close,
+            inbox: Vec::new(),
+            outlet: Outlet::default(),
+            listed: false,
+        };
+        for fault in &host.faults {
+            connection.outlet.inject(*fault);
+        }
+        let id = self.next;
+        self.next += 1;
+        self.connections.insert(id, connection);
+        self.list(id);
+        Some(id)
+    }
+
+    /// The client sends bytes.
+    pub fn receive(&mut self, id: ConnId, bytes: &[u8], now: u64) {
+        self.now = self.now.max(now);
+        if let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.closing) {
+            connection.inbox.extend_from_slice(bytes);
+            self.work(id);
+        }
+    }
+
+    /// The client has closed its end, or the network has cut the connection.
+    pub fn disconnect(&mut self, id: ConnId) {
+        if let Some(connection) = self.connections.remove(&id) {
+            self.watches.forget(id);
+            if let Some(session) = connection.session {
+                self.sessions.orphan(session, id);
+                self.local_sessions.orphan(session, id);
+            }
+        }
+    }
+
+    /// Appends to `out` what the server sends now. A closed connection is forgotten.
+    pub fn take(&mut self, id: ConnId, now: u64, out: &mut Vec<u8>) -> Flow {
+        self.now = self.now.max(now);
+        let Some(connection) = self.connections.get_mut(&id) else { return Flow::Closed };
+        connection.listed = false;
+        if self.members.get(connection.member).is_some_and(|member| member.mode == Mode::Frozen) {
+            return Flow::Open;
+        }
+        let cut = connection.outlet.take(now, out);
+        if cut || connection.closing && connection.outlet.is_empty() {
+            self.disconnect(id);
+            return Flow::Closed;
+        }
+        Flow::Open
+    }
+
+    /// Connections that may have something to send, or have been closed, since the last call.
+    pub fn news(&mut self) -> Vec<ConnId> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Time passes: delayed bytes become due, sessions expire, containers go.
+    pub fn tick(&mut self, now: u64) {
+        self.now = self.now.max(now);
+        let due = |connection: &Connection| connection.outlet.deadline().is_some_and(|when| when <= now);
+        let late: Vec<ConnId> = self.connections.iter().filter(|(_, one)| due(one)).map(|(id, _)| *id).collect();
+        for id in late {
+            self.list(id);
+        }
+        if !self.has_quorum() {
+            return;
+        }
+        for session in self.sessions.due(now) {
+            self.expire(session);
+        }
+        if now >= self.next_check {
+            self.next_check = now + CONTAINER_CHECK;
+            for path in self.tree.due(self.wall()) {
+                self.zxid += 1;
+                self.tree.remove(&path, self.zxid, &mut self.happened);
+            }
+            self.announce();
+        }
+    }
+
+    /// When [`Ensemble::tick`] has something to do.
+    pub fn deadline(&self) -> Option<u64> {
+        let late = self.connections.values().filter_map(|connection| connection.outlet.deadline()).min();
+        let expiry = self.sessions.deadline().filter(|_| self.has_quorum());
+        let check = (self.tree.has_mortals() && self.has_quorum()).then_some(self.next_check);
+        [late, expiry, check].into_iter().flatten().min()
+    }
+
+    /// Ends a session as if its time were over.
+    pub fn expire(&mut self, session: i64) {
+        if let Some(gone) = self.end_session(session)
+            && let Some(owner) = gone
+        {
+            self.close(owner);
+        }
+    }
+
+    /// Removes a session and its ephemeral nodes; returns its connection.
+    pub(crate) fn end_session(&mut self, session: i64) -> Option<Option<ConnId>> {
+        let gone = self.sessions.remove(session)?;
+        self.zxid += 1;
+        for path in self.tree.ephemerals(session) {
+            self.tree.remove(&path, self.zxid, &mut self.happened);
+        }
+        self.announce();
+        Some(gone.owner)
+    }
+
+    /// Closes a connection once what is to be sent has left.
+    pub fn close(&mut self, id: ConnId) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.closing = true;
+            self.list(id);
+        }
+    }
+
+    /// Lets a fault happen on a connection.
+    pub fn inject(&mut self, id: ConnId, fault: Fault) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.outlet.inject(fault);
+            self.list(id);
+        }
+    }
+
+    /// The faults that each new connection to a member starts with.
+    pub fn set_faults(&mut self, member: usize, faults: Vec<Fault>) {
+        if let Some(member) = self.members.get_mut(member) {
+            member.faults = faults;
+        }
+    }
+
+    /// How a member greets new connections.
+    pub fn set_greeting(&mut self, member: usize, greeting: Greeting) {
+        if let Some(member) = self.members.get_mut(member) {
+            member.greeting = greeting;
+        }
+    }
+
+    /// Lets a member pretend that it has not seen the transactions after `zxid`: it turns away clients that have.
+    pub fn set_behind(&mut self, member: usize, zxid: Option<i64>) {
+        if let Some(member) = self.members.get_mut(member) {
+            member.behind = zxid;
+        }
+    }
+
+    /// Changes what a member does. Losing the quorum closes every connection; regaining it gives every session its
+    /// full time-out and the transactions a new epoch.
+    pub fn set_mode(&mut self, member: usize, mode: Mode, now: u64) {
+        self.now = self.now.max(now);
+        let had_quorum = self.has_quorum();
+        let Some(host) = self.members.get_mut(member) else { return };
+        let was = std::mem::replace(&mut host.mode, mode);
+        let quorum = self.has_quorum();
+        if quorum && !had_quorum && self.members.len() > 1 {
+            self.zxid = ((self.zxid >> 32) + 1) << 32;
+            self.sessions.touch_all(now);
+        }
+        let alone = if self.options.read_only { Serving::Readers } else { Serving::Nobody };
+        for number in 0..self.members.len() {
+            let Some(host) = self.members.get_mut(number) else { continue };
+            let serving = match host.mode {
+                Mode::Up if quorum => Serving::Everybody,
+                Mode::Up => alone,
+                Mode::ReadOnly => Serving::Readers,
+                Mode::Down | Mode::NotServing => Serving::Nobody,
+                Mode::Frozen => host.serving,
+            };
+            let changed = std::mem::replace(&mut host.serving, serving) != serving;
+            if changed || host.mode == Mode::Down {
+                self.close_all(number);
+            }
+        }
+        if was == Mode::Frozen && mode != Mode::Frozen {
+            for id in self.connections_of(member) {
+                self.list(id);
+                self.work(id);
+            }
+        }
+    }
+
+    fn close_all(&mut self, member: usize) {
+        for id in self.connections_of(member) {
+            self.close(id);
+        }
+    }
+
+    /// Connections to a member.
+    pub fn connections_of(&self, member: usize) -> Vec<ConnId> {
+        self.connections.iter().filter(|(_, one)| one.member == member).map(|(id, _)| *id).collect()
+    }
+
+    /// All connections.
+    pub fn connections(&self) -> Vec<ConnId> {
+        self.connections.keys().copied().collect()
+    }
+
+    /// The session that a connection speaks for.
+    pub fn session_of(&self, id: ConnId) -> Option<i64> {
+        self.connections.get(&id)?.session
+    }
+
+    /// What a member does.
+    pub fn mode(&self, member: usize) -> Option<Mode> {
+        Some(self.members.get(member)?.mode)
+    }
+
+    /// The sessions that are alive.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The nodes.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The last transaction.
+    pub fn zxid(&self) -> i64 {
+        self.zxid
+    }
+
+    /// Whether more than half of the members are up.
+    pub fn has_quorum(&self) -> bool {
+        self.members.iter().filter(|member| member.mode == Mode::Up).count() * 2 > self.members.len()
+    }
+
+    pub(crate) fn serving(&self, member: usize) -> Serving {
+        self.members.get(member).map_or(Serving::Nobody, |member| member.serving)
+    }
+
+    pub(crate) fn greeting(&self, member: usize) -> Greeting {
+        self.members.get(member).map_or(Greeting::Close, |member| member.greeting)
+    }
+
+    /// The last transaction that a member admits to know.
+    pub(crate) fn known_zxid(&self, member: usize) -> i64 {
+        self.members.get(member).and_then(|member| member.behind).unwrap_or(self.zxid)
+    }
+
+    /// Wall clock, milliseconds.
+    pub(crate) fn wall(&self) -> i64 {
+        self.options.epoch.saturating_add_unsigned(self.now)
+    }
+
+    pub(crate) fn list(&mut self, id: ConnId) {
+        if let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.listed) {
+            connection.listed = true;
+            self.news.push(id);
+        }
+    }
+
+    /// Handles the whole frames that have arrived.
+    fn work(&mut self, id: ConnId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let member = connection.member;
+        if self.members.get(member).is_none_or(|member| member.mode == Mode::Frozen) {
+            return;
+        }
+        let inbox = std::mem::take(&mut connection.inbox);
+        let mut rest = inbox.as_slice();
+        while let Some((frame, after)) = self.next_frame(id, rest) {
+            rest = after;
+            self.received += 1;
+            if self.session_of(id).is_none() {
+                self.greet(id, frame);
+            } else {
+                self.request(id, frame);
+            }
+        }
+        let left = rest.len();
+        if let Some(connection) = self.connections.get_mut(&id) {
+            // Keeps the allocation: most of the time nothing is left over.
+            let mut inbox = inbox;
+            inbox.drain(..inbox.len() - left);
+            connection.inbox = inbox;
+        }
+    }
+
+    /// Cuts the next frame off. Closes the connection over a bad length, answers four-letter words.
+    fn next_frame<'a>(&mut self, id: ConnId, bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let connection = self.connections.get(&id).filter(|connection| !connection.closing)?;
+        let (prefix, after) = bytes.split_first_chunk::<4>()?;
+        if connection.session.is_none()
+            && let Some(text) = words::answer(*prefix, &self.vitals(connection.member))
+        {
+            let now = self.now;
+            if let Some(connection) = self.connections.get_mut(&id) {
+                connection.outlet.raw(now, text.as_bytes());
+            }
+            self.close(id);
+            return None;
+        }
+        match usize::try_from(i32::from_be_bytes(*prefix)) {
+            Ok(len) if len <= self.options.max_frame => after.split_at_checked(len),
+            _ => {
+                self.close(id);
+                None
+            }
+        }
+    }
+
+    fn vitals(&self, member: usize) -> Vitals<'static> {
+        let mode = match self.serving(member) {
+            Serving::Nobody => None,
+            Serving::Readers => Some("read-only"),
+            Serving::Everybody if self.members.len() == 1 => Some("standalone"),
+            Serving::Everybody if self.members.iter().position(|one| one.mode == Mode::Up) == Some(member) => Some("leader"),
+            Serving::Everybody => Some("follower"),
+        };
+        Vitals {
+            mode,
+            zxid: self.zxid,
+            nodes: self.tree.len(),
+            watches: self.watches.data.len() + self.watches.child.len(),
+            connections: self.connections.len(),
+            sessions: self.sessions.len(),
+            received: self.received,
+            sent: self.sent,
+        }
+    }
+
+    /// Sends the response to a connect request; a refused session is told so and then closed.
+    pub(crate) fn send_handshake(&mut self, id: ConnId, response: ConnectResponse, old_client: bool) {
+        let short = old_client || self.options.old_handshake;
+        let now = self.now;
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.outlet.frame(now, Kind::Handshake, |out| {
+                response.write(out);
+                if short {
+                    out.pop();
+                }
+            });
+            self.list(id);
+        }
+    }
+
+    /// Sends a reply with the body that `scratch` holds, or none.
+    pub(crate) fn send_reply(&mut self, id: ConnId, header: ReplyHeader, with_body: bool) {
+        self.sent += 1;
+        let (now, body) = (self.now, if with_body { self.scratch.as_slice() } else { &[] });
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.outlet.frame(now, Kind::Reply, |out| {
+                header.write(out);
+                out.extend_from_slice(body);
+            });
+        }
+        self.list(id);
+    }
+
+    pub(crate) fn send_event(&mut self, id: ConnId, kind: i32, path: &str) {
+        let now = self.now;
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.outlet.frame(now, Kind::Event, |out| {
+                ReplyHeader { xid: xid::WATCHER_EVENT, zxid: -1, err: 0 }.write(out);
+                WatcherEvent { kind, state: 3, path: path.as_bytes() }.write(out);
+            });
+        }
+        self.list(id);
+    }
+
+    /// Fires the watches that what has happened concerns.
+    pub(crate) fn announce(&mut self) {
+        let mut happened = std::mem::take(&mut self.happened);
+        for (kind, path) in happened.drain(..) {
+            let told = self.watches.data.fire(&path);
+            for id in &told {
+                self.send_event(*id, kind, &path);
+            }
+            if kind == event::CHANGED {
+                continue;
+            }
+            if kind == event::DELETED {
+                for id in self.watches.child.fire(&path).difference(&told) {
+                    self.send_event(*id, kind, &path);
+                }
+            }
+            let parent = match crate::rules::split(&path).0 {
+                "" => "/",
+                parent => parent,
+            };
+            for id in self.watches.child.fire(parent) {
+                self.send_event(id, event::CHILD, parent);
+            }
+        }
+        self.happened = happened;
+    }
+
+    /// Puts a frame through as if the client had sent it; for tests.
+    pub fn feed_frame(&mut self, id: ConnId, body: &[u8], now: u64) {
+        let mut framed = u32::try_from(body.len()).unwrap_or(0).to_be_bytes().to_vec();
+        framed.extend_from_slice(body);
+        self.receive(id, &framed, now);
+    }
+
+    /// Reads a request's header: xid and type.
+    pub(crate) fn header(reader: &mut Reader<'_>) -> Option<(i32, i32)> {
+        Some((reader.i32().ok()?, reader.i32().ok()?))
+    }
+}

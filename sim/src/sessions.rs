@@ -1,0 +1,155 @@
+//! The ensemble's sessions: ids, passwords, time-outs. Knows no connection but by number, and no node.
+use crate::server::ConnId;
+use std::collections::BTreeMap;
+
+/// One session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Negotiated time-out, milliseconds.
+    pub timeout: u64,
+    /// Virtual time at which it expires unless its client is heard before.
+    pub expires: u64,
+    /// The connection that speaks for it.
+    pub owner: Option<ConnId>,
+}
+
+/// All sessions that are alive.
+#[derive(Debug)]
+pub struct Sessions {
+    alive: BTreeMap<i64, Session>,
+    next: i64,
+    secret: u64,
+    /// Expiry happens at multiples of this many milliseconds.
+    tick: u64,
+}
+
+impl Sessions {
+    /// None yet; ids and passwords follow from `seed`.
+    pub fn new(seed: u64, tick: u64) -> Sessions {
+        // As on real servers: the server's number on top, then what the clock said when it started.
+        let next = 1 << 56 | i64::from(mix(seed).to_be_bytes().first().copied().unwrap_or(0)) << 40;
+        Sessions { alive: BTreeMap::new(), next, secret: mix(seed ^ 0xb3b2_b1b0), tick: tick.max(1) }
+    }
+
+    /// Starts a session.
+    pub fn create(&mut self, now: u64, timeout: u64, owner: ConnId) -> i64 {
+        let id = self.next;
+        self.next += 1;
+        self.alive.insert(id, Session { timeout, expires: self.expiry(now, timeout), owner: Some(owner) });
+        id
+    }
+
+    /// The password of a session, alive or not.
+    pub fn password(&self, id: i64) -> [u8; 16] {
+        let mut password = [0; 16];
+        let seed = id.cast_unsigned() ^ self.secret;
+        for (half, value) in password.as_chunks_mut::<8>().0.iter_mut().zip([mix(seed), mix(seed ^ 1)]) {
+            *half = value.to_be_bytes();
+        }
+        password
+    }
+
+    /// The session, if it is alive.
+    pub fn get(&self, id: i64) -> Option<&Session> {
+        self.alive.get(&id)
+    }
+
+    /// Moves the session to another connection, with a fresh time-out. Returns the connection it had.
+    pub fn resume(&mut self, id: i64, now: u64, timeout: u64, owner: ConnId) -> Option<Option<ConnId>> {
+        let expires = self.expiry(now, timeout);
+        let session = self.alive.get_mut(&id)?;
+        session.timeout = timeout;
+        session.expires = expires;
+        Some(session.owner.replace(owner))
+    }
+
+    /// The client was heard. False when the session is gone.
+    pub fn touch(&mut self, id: i64, now: u64) -> bool {
+        let Some(timeout) = self.alive.get(&id).map(|session| session.timeout) else { return false };
+        let expires = self.expiry(now, timeout);
+        if let Some(session) = self.alive.get_mut(&id) {
+            session.expires = session.expires.max(expires);
+        }
+        true
+    }
+
+    /// A new leader gives every session its full time again.
+    pub fn touch_all(&mut self, now: u64) {
+        let ids: Vec<i64> = self.alive.keys().copied().collect();
+        for id in ids {
+            self.touch(id, now);
+        }
+    }
+
+    /// Ends a session.
+    pub fn remove(&mut self, id: i64) -> Option<Session> {
+        self.alive.remove(&id)
+    }
+
+    /// The connection is gone; the session waits for another.
+    pub fn orphan(&mut self, id: i64, owner: ConnId) {
+        if let Some(session) = self.alive.get_mut(&id).filter(|session| session.owner == Some(owner)) {
+            session.owner = None;
+        }
+    }
+
+    /// The sessions that are due.
+    pub fn due(&self, now: u64) -> Vec<i64> {
+        self.alive.iter().filter(|(_, session)| session.expires <= now).map(|(id, _)| *id).collect()
+    }
+
+    /// When the next one is due.
+    pub fn deadline(&self) -> Option<u64> {
+        self.alive.values().map(|session| session.expires).min()
+    }
+
+    /// Ids of all sessions.
+    pub fn ids(&self) -> impl Iterator<Item = i64> {
+        self.alive.keys().copied()
+    }
+
+    /// How many are alive.
+    pub fn len(&self) -> usize {
+        self.alive.len()
+    }
+
+    /// Whether none is alive.
+    pub fn is_empty(&self) -> bool {
+        self.alive.is_empty()
+    }
+
+    fn expiry(&self, now: u64, timeout: u64) -> u64 {
+        (now.saturating_add(timeout) / self.tick + 1).saturating_mul(self.tick)
+    }
+}
+
+/// One step of the SplitMix64 generator.
+fn mix(seed: u64) -> u64 {
+    let mut value = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_expires_at_a_tick_after_its_timeout() {
+        let mut sessions = Sessions::new(1, 2000);
+        let id = sessions.create(500, 4000, 7);
+        assert_eq!(sessions.deadline(), Some(6000));
+        assert!(sessions.touch(id, 3000));
+        assert_eq!(sessions.deadline(), Some(8000));
+        assert_eq!((sessions.due(7999).len(), sessions.due(8000).len()), (0, 1));
+    }
+
+    #[test]
+    fn passwords_differ_and_repeat() {
+        let sessions = Sessions::new(1, 1);
+        assert_ne!(sessions.password(1), sessions.password(2));
+        assert_eq!(sessions.password(1), Sessions::new(1, 1).password(1));
+        assert_ne!(sessions.password(1), Sessions::new(2, 1).password(1));
+    }
+}

@@ -1,0 +1,78 @@
+//! One-shot watches of connections on paths. Knows no node and sends nothing.
+use crate::server::ConnId;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// Watches of one kind.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    by_path: HashMap<Arc<str>, BTreeSet<ConnId>>,
+    by_connection: HashMap<ConnId, HashSet<Arc<str>>>,
+}
+
+impl Table {
+    pub(crate) fn add(&mut self, path: &str, who: ConnId) {
+        let path = self.by_path.get_key_value(path).map_or_else(|| Arc::from(path), |(key, _)| Arc::clone(key));
+        self.by_connection.entry(who).or_default().insert(Arc::clone(&path));
+        self.by_path.entry(path).or_default().insert(who);
+    }
+
+    pub(crate) fn contains(&self, path: &str, who: ConnId) -> bool {
+        self.by_path.get(path).is_some_and(|set| set.contains(&who))
+    }
+
+    /// Takes all watches of a path.
+    pub(crate) fn fire(&mut self, path: &str) -> BTreeSet<ConnId> {
+        let Some(who) = self.by_path.remove(path) else { return BTreeSet::new() };
+        for id in &who {
+            if let Some(paths) = self.by_connection.get_mut(id) {
+                paths.remove(path);
+            }
+        }
+        who
+    }
+
+    /// Drops one watch; false when there was none.
+    pub(crate) fn remove(&mut self, path: &str, who: ConnId) -> bool {
+        let Some(set) = self.by_path.get_mut(path) else { return false };
+        let removed = set.remove(&who);
+        if set.is_empty() {
+            self.by_path.remove(path);
+        }
+        if let Some(paths) = self.by_connection.get_mut(&who) {
+            paths.remove(path);
+        }
+        removed
+    }
+
+    /// Drops all watches of a connection.
+    pub(crate) fn forget(&mut self, who: ConnId) {
+        for path in self.by_connection.remove(&who).unwrap_or_default() {
+            if let Some(set) = self.by_path.get_mut(&path) {
+                set.remove(&who);
+                if set.is_empty() {
+                    self.by_path.remove(&path);
+                }
+            }
+        }
+    }
+
+    /// Number of watches.
+    pub(crate) fn len(&self) -> usize {
+        self.by_connection.values().map(HashSet::len).sum()
+    }
+}
+
+/// Both kinds: data watches (of `get` and `exists`) and child watches.
+#[derive(Debug, Default)]
+pub(crate) struct Watches {
+    pub(crate) data: Table,
+    pub(crate) child: Table,
+}
+
+impl Watches {
+    pub(crate) fn forget(&mut self, who: ConnId) {
+        self.data.forget(who);
+        self.child.forget(who);
+    }
+}
