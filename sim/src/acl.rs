@@ -46,7 +46,8 @@ impl Id {
     /// Place in the hash table in which the real server keeps a connection's identities.
     fn bucket(&self) -> u32 {
         let hash = |text: &Option<String>| java_hash(text.as_deref().unwrap_or_default());
-        let sum = (17_u32.wrapping_mul(37).wrapping_add(hash(&self.scheme))).wrapping_mul(37).wrapping_add(hash(&self.id));
+        let sum =
+            (17_u32.wrapping_mul(37).wrapping_add(hash(&self.scheme))).wrapping_mul(37).wrapping_add(hash(&self.id));
         (sum ^ (sum >> 16)) & 15
     }
 }
@@ -91,7 +92,10 @@ pub(crate) fn write(out: &mut Vec<u8>, acl: &[Entry], mask: bool) {
         .map(|entry| match &entry.who.id {
             Some(id) if mask && entry.who.is("digest") => {
                 let user = id.split_once(':').map(|(user, _)| format!("{user}:x"));
-                Entry { perms: entry.perms, who: Id { scheme: Some("digest".into()), id: user.or_else(|| Some(id.clone())) } }
+                Entry {
+                    perms: entry.perms,
+                    who: Id { scheme: Some("digest".into()), id: user.or_else(|| Some(id.clone())) },
+                }
             }
             _ => entry.clone(),
         })
@@ -237,7 +241,9 @@ mod tests {
     fn ip_entries_match_by_network() {
         let me = Identities::of_peer("127.0.0.1");
         let entry = |net: &str| [Entry { perms: perms::READ, who: Id::new("ip", net) }];
-        for (net, allowed) in [("127.0.0.1", true), ("127.0.0.0/8", true), ("0.0.0.0/0", true), ("10.0.0.0/8", false), ("::1", false)] {
+        for (net, allowed) in
+            [("127.0.0.1", true), ("127.0.0.0/8", true), ("0.0.0.0/0", true), ("10.0.0.0/8", false), ("::1", false)]
+        {
             assert_eq!(me.check(&entry(net), perms::READ).is_ok(), allowed, "{net}");
             assert!(me.check(&entry(net), perms::WRITE).is_err());
         }

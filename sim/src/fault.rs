@@ -150,7 +150,11 @@ impl Outlet {
             }
             left => {
                 self.left = left.map(|left| left - self.ready.len());
-                if out.is_empty() { std::mem::swap(out, &mut self.ready) } else { out.append(&mut self.ready) }
+                if out.is_empty() {
+                    std::mem::swap(out, &mut self.ready)
+                } else {
+                    out.append(&mut self.ready)
+                }
                 false
             }
         }

@@ -114,7 +114,10 @@ mod tests {
     #[test]
     fn the_hash_is_javas() {
         assert_eq!(java_hash(""), 0);
-        assert_eq!(java_hash("zookeeper"), "zookeeper".bytes().fold(0u32, |h, b| h.wrapping_mul(31).wrapping_add(b.into())));
+        assert_eq!(
+            java_hash("zookeeper"),
+            "zookeeper".bytes().fold(0u32, |h, b| h.wrapping_mul(31).wrapping_add(b.into()))
+        );
         assert_eq!(java_hash("ab"), 97 * 31 + 98);
     }
 

@@ -26,7 +26,8 @@ fn read(reader: &mut Reader<'_>) -> Result<Request, Malformed> {
 
 /// `server.N=...` lines by number; separators are commas or line ends.
 fn servers(text: &str) -> Result<BTreeMap<u32, String>, Code> {
-    let entries = text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty() && !entry.starts_with("version="));
+    let entries =
+        text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty() && !entry.starts_with("version="));
     entries
         .map(|entry| {
             let (key, address) = entry.split_once('=').ok_or(Code::BadArguments)?;
@@ -41,6 +42,7 @@ impl Ensemble {
     /// Handles a reconfig request; the reply has the new configuration and its stat.
     pub(crate) fn reconfig(&mut self, id: ConnId, reader: &mut Reader<'_>) -> Result<bool, Code> {
         let request = read(reader).map_err(|_| Code::MarshallingError)?;
+        self.zxid += 1;
         if !self.options.reconfig {
             return Err(Code::ReconfigDisabled);
         }

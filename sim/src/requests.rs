@@ -78,21 +78,20 @@ impl Ensemble {
         }
     }
 
-    /// Takes a session over from another connection, which is closed if it is to the same member; at another member
-    /// it lives on until it writes.
+    /// Takes a session over from another connection. If that is to the same member it is closed first, even when the
+    /// password turns out wrong; at another member it lives on until it writes.
     fn resume(&mut self, id: ConnId, request: &ConnectRequest, timeout: u64) -> Option<i64> {
         let session = request.session_id;
-        if request.password != self.sessions.password(session) {
-            return None;
-        }
         let member = self.connections.get(&id)?.member;
-        let before = self.sessions.resume(session, self.now, timeout, id)?;
-        if let Some(before) = before
-            && before != id
+        if let Some(before) = self.sessions.get(session).and_then(|session| session.owner)
             && self.connections.get(&before).is_some_and(|other| other.member == member)
         {
             self.close(before);
         }
+        if request.password != self.sessions.password(session) {
+            return None;
+        }
+        self.sessions.resume(session, self.now, timeout, id)?;
         Some(session)
     }
 
@@ -276,8 +275,11 @@ impl Ensemble {
         Ok(false)
     }
 
-    /// Every write takes a transaction number, failed ones too.
+    /// Every write takes a transaction number, failed and malformed ones too; only a malformed reconfig does not.
     fn write(&mut self, id: ConnId, session: i64, kind: i32, reader: &mut Reader<'_>) -> Answer {
+        if kind == op::RECONFIG {
+            return self.reconfig(id, reader);
+        }
         self.zxid += 1;
         let identities = match self.connections.get(&id) {
             Some(connection) => connection.identities.clone(),
@@ -286,9 +288,6 @@ impl Ensemble {
         if kind == op::MULTI {
             let parts = read_multi(reader).map_err(marshalling)?;
             return self.multi(&identities, session, parts);
-        }
-        if kind == op::RECONFIG {
-            return self.reconfig(id, reader);
         }
         let change = read_change(kind, reader).map_err(marshalling)?;
         let done = self.apply(&identities, session, vec![change]).map_err(|(_, code)| code)?;
@@ -301,7 +300,12 @@ impl Ensemble {
         Ok(!self.scratch.is_empty())
     }
 
-    fn apply(&mut self, identities: &Identities, session: i64, changes: Vec<Change>) -> Result<Vec<Done>, (usize, Code)> {
+    fn apply(
+        &mut self,
+        identities: &Identities,
+        session: i64,
+        changes: Vec<Change>,
+    ) -> Result<Vec<Done>, (usize, Code)> {
         let author = Author {
             identities,
             session,
@@ -398,8 +402,11 @@ fn read_multi(reader: &mut Reader<'_>) -> Result<Vec<(i32, Change)>, Malformed> 
         }
         let change = read_change(header.kind, reader)?;
         let kind = match &change {
-            Change::Create(create) if matches!(create.flags, 5 | 6) => op::CREATE_TTL,
-            Change::Create(create) if create.flags == 4 => op::CREATE_CONTAINER,
+            // The record of a plain create has no place for the time.
+            Change::Create(create) if matches!(create.flags, 5 | 6) && header.kind != op::CREATE_TTL => {
+                return Err(Malformed);
+            }
+            Change::Create(create) if matches!(create.flags, 4..=6) => op::CREATE2,
             Change::Create(_) => op::CREATE,
             _ => header.kind,
         };

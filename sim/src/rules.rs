@@ -4,9 +4,14 @@ use zk_core::code::Code;
 /// `ephemeral_owner` of a container.
 pub const CONTAINER: i64 = i64::MIN;
 /// Upper bits of `ephemeral_owner` of a node with a time to live; the lower ones hold it in milliseconds.
-pub(crate) const TTL_MARK: i64 = 0xff << 56;
+const TTL_MARK: i64 = 0xff << 56;
 /// Longest time to live, milliseconds.
 pub(crate) const TTL_MAX: i64 = 0xff_ffff_ffff;
+
+/// Whether an `ephemeral_owner` stands for a container or a time to live; clients see 0 instead.
+pub(crate) fn is_mortal(owner: i64) -> bool {
+    owner == CONTAINER || owner & TTL_MARK == TTL_MARK
+}
 
 /// How a node is created.
 pub(crate) struct Mode {
@@ -31,7 +36,8 @@ impl Mode {
         if with_ttl && !extended_types {
             return Err(Code::Unimplemented);
         }
-        if with_ttl != (1..=TTL_MAX).contains(&ttl) && (with_ttl || ttl >= 0) {
+        let fits = if with_ttl { (1..=TTL_MAX).contains(&ttl) } else { ttl < 0 };
+        if !fits {
             return Err(Code::BadArguments);
         }
         let owner = match (flags, ephemeral, with_ttl) {
@@ -65,7 +71,7 @@ pub(crate) fn valid(path: &str) -> Result<(), Code> {
         return Err(Code::BadArguments);
     }
     // The ranges are of UTF-16 units, so that everything outside the basic plane is refused as well.
-    let bad = |unit: u16| matches!(unit, 0..0x1f | 0x80..0x9f | 0xd801..0xf8ff | 0xfff1..=0xfffe);
+    let bad = |unit: u16| matches!(unit, 0..=0x1f | 0x7f..=0x9f | 0xd800..=0xf8ff | 0xfff0..=0xffff);
     if rest.encode_utf16().any(bad) { Err(Code::BadArguments) } else { Ok(()) }
 }
 
@@ -75,10 +81,12 @@ mod tests {
 
     #[test]
     fn paths_that_the_server_refuses() {
-        for path in ["", "a", "/a/", "//", "/.", "/a/../b", "/a\u{1}", "/\u{85}", "/\u{fffd}", "/a\0"] {
+        for path in
+            ["", "a", "/a/", "//", "/.", "/a/../b", "/a\u{1}", "/a\u{1f}", "/\u{7f}", "/\u{85}", "/\u{fffd}", "/a\0"]
+        {
             assert!(valid(path).is_err(), "{path:?}");
         }
-        for path in ["/", "/a", "/a.b/...", "/é", "/a\u{1f}", "/\u{7f}"] {
+        for path in ["/", "/a", "/a.b/...", "/é"] {
             assert!(valid(path).is_ok(), "{path:?}");
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns who serves whom and what is sent when; what a request means is in `requests`. All members share one state:
 //! a write is on every member as soon as it is done.
-use crate::acl::Identities;
+use crate::acl::{Acl, Identities, perms};
 use crate::fault::{Fault, Kind, Outlet};
 use crate::sessions::Sessions;
 use crate::tree::{Happened, Tree};
@@ -169,8 +169,13 @@ impl Ensemble {
     /// A fresh ensemble, all members up.
     pub fn new(options: Options) -> Ensemble {
         let members = options.members.max(1);
-        let member =
-            || Member { mode: Mode::Up, serving: Serving::Everybody, greeting: Greeting::Proper, faults: Vec::new(), behind: None };
+        let member = || Member {
+            mode: Mode::Up,
+            serving: Serving::Everybody,
+            greeting: Greeting::Proper,
+            faults: Vec::new(),
+            behind: None,
+        };
         Ensemble {
             tree: Tree::new(&options.config, if members > 1 { -1 } else { 0 }),
             sessions: Sessions::new(options.seed, options.tick),
@@ -506,7 +511,9 @@ impl Ensemble {
             Serving::Nobody => None,
             Serving::Readers => Some("read-only"),
             Serving::Everybody if self.members.len() == 1 => Some("standalone"),
-            Serving::Everybody if self.members.iter().position(|one| one.mode == Mode::Up) == Some(member) => Some("leader"),
+            Serving::Everybody if self.members.iter().position(|one| one.mode == Mode::Up) == Some(member) => {
+                Some("leader")
+            }
             Serving::Everybody => Some("follower"),
         };
         Vitals {
@@ -560,20 +567,28 @@ impl Ensemble {
         self.list(id);
     }
 
+    /// Sends an event to a connection that may read the node.
+    fn tell(&mut self, id: ConnId, kind: i32, path: &str, acl: &Acl) {
+        let readable = |one: &Connection| self.options.skip_acl || one.identities.check(acl, perms::READ).is_ok();
+        if self.connections.get(&id).is_some_and(readable) {
+            self.send_event(id, kind, path);
+        }
+    }
+
     /// Fires the watches that what has happened concerns.
     pub(crate) fn announce(&mut self) {
         let mut happened = std::mem::take(&mut self.happened);
-        for (kind, path) in happened.drain(..) {
+        for Happened { kind, path, acl, parent: parent_acl } in happened.drain(..) {
             let told = self.watches.data.fire(&path);
             for id in &told {
-                self.send_event(*id, kind, &path);
+                self.tell(*id, kind, &path, &acl);
             }
             if kind == event::CHANGED {
                 continue;
             }
             if kind == event::DELETED {
                 for id in self.watches.child.fire(&path).difference(&told) {
-                    self.send_event(*id, kind, &path);
+                    self.tell(*id, kind, &path, &acl);
                 }
             }
             let parent = match crate::rules::split(&path).0 {
@@ -581,7 +596,7 @@ impl Ensemble {
                 parent => parent,
             };
             for id in self.watches.child.fire(parent) {
-                self.send_event(id, event::CHILD, parent);
+                self.tell(id, event::CHILD, parent, &parent_acl);
             }
         }
         self.happened = happened;

@@ -1,7 +1,7 @@
 //! The tree of nodes: its rules, its metadata, and taking changes back. Knows no session, connection or watch.
 use crate::acl::{self, Acl, Entry, Identities, perms};
 use crate::hash_order::{HashOrder, Mark};
-use crate::rules::{CONTAINER, Mode, TTL_MARK, TTL_MAX, next_version, split, valid};
+use crate::rules::{CONTAINER, Mode, TTL_MAX, is_mortal, next_version, split, valid};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use zk_core::code::Code;
@@ -43,6 +43,7 @@ impl Node {
         Stat {
             data_length: self.data.as_ref().map_or(0, |data| i32::try_from(data.len()).unwrap_or(i32::MAX)),
             num_children: children,
+            ephemeral_owner: if is_mortal(self.stored.ephemeral_owner) { 0 } else { self.stored.ephemeral_owner },
             // Creations and deletions together, from creations and what is left.
             cversion: self.stored.cversion.wrapping_mul(2).wrapping_sub(children),
             ..self.stored
@@ -122,8 +123,18 @@ enum Undo {
     SetAcl { path: String, acl: Acl, aversion: i32 },
 }
 
-/// An event of a change: one of [`event`], and the path.
-pub type Happened = (i32, String);
+/// What a change means to watchers.
+#[derive(Clone, Debug)]
+pub struct Happened {
+    /// One of [`event`].
+    pub kind: i32,
+    /// The node.
+    pub path: String,
+    /// Its ACL: who may not read the node is not told.
+    pub acl: Acl,
+    /// Its parent's ACL.
+    pub parent: Acl,
+}
 
 /// The tree.
 #[derive(Clone, Debug)]
@@ -206,7 +217,10 @@ impl Tree {
 
     /// Makes all changes, or none: then the number of the one that failed, and why.
     pub fn apply(
-        &mut self, changes: Vec<Change>, author: Author<'_>, happened: &mut Vec<Happened>,
+        &mut self,
+        changes: Vec<Change>,
+        author: Author<'_>,
+        happened: &mut Vec<Happened>,
     ) -> Result<Vec<Done>, (usize, Code)> {
         let mut done = Vec::with_capacity(changes.len());
         let mut undo = Vec::with_capacity(changes.len());
@@ -227,7 +241,11 @@ impl Tree {
     }
 
     fn change(
-        &mut self, change: Change, author: Author<'_>, undo: &mut Vec<Undo>, happened: &mut Vec<Happened>,
+        &mut self,
+        change: Change,
+        author: Author<'_>,
+        undo: &mut Vec<Undo>,
+        happened: &mut Vec<Happened>,
     ) -> Result<Done, Code> {
         match change {
             Change::Create(create) => self.create(create, author, undo, happened),
@@ -248,8 +266,9 @@ impl Tree {
                 node.stored.mzxid = author.zxid;
                 node.stored.mtime = author.time;
                 let stat = node.stat();
+                let acl = Arc::clone(&node.acl);
                 undo.push(Undo::SetData { path: path.clone(), data: old, stored });
-                happened.push((event::CHANGED, path));
+                happened.push(Happened { kind: event::CHANGED, path, parent: Arc::clone(&acl), acl });
                 Ok(Done::Changed(stat))
             }
             Change::SetAcl(path, wanted, version) => {
@@ -275,7 +294,11 @@ impl Tree {
     }
 
     fn create(
-        &mut self, create: Create, author: Author<'_>, undo: &mut Vec<Undo>, happened: &mut Vec<Happened>,
+        &mut self,
+        create: Create,
+        author: Author<'_>,
+        undo: &mut Vec<Undo>,
+        happened: &mut Vec<Happened>,
     ) -> Result<Done, Code> {
         let mode = Mode::new(create.flags, create.ttl, author.session, author.extended_types)?;
         let mut path = create.path;
@@ -292,10 +315,10 @@ impl Tree {
             return Err(Code::NodeExists);
         }
         let owner = parent.stored.ephemeral_owner;
-        if owner != 0 && owner != CONTAINER && owner & TTL_MARK != TTL_MARK {
+        if owner != 0 && !is_mortal(owner) {
             return Err(Code::NoChildrenForEphemerals);
         }
-        let node = Node::new(create.data.map(Into::into), acl, author.zxid, author.time, mode.owner);
+        let node = Node::new(create.data.map(Into::into), Arc::clone(&acl), author.zxid, author.time, mode.owner);
         let stat = node.stat();
         let name = path.get(slash + 1..).unwrap_or_default().to_owned();
         let parent = self.node_mut(&parent_path).ok_or(Code::NoNode)?;
@@ -303,14 +326,19 @@ impl Tree {
         let (cversion, pzxid) = (parent.stored.cversion, parent.stored.pzxid);
         parent.stored.cversion = cversion.wrapping_add(1);
         parent.stored.pzxid = author.zxid;
+        happened.push(Happened { kind: event::CREATED, path: path.clone(), acl, parent: Arc::clone(&parent.acl) });
         self.insert(&path, node);
         undo.push(Undo::Create { path: path.clone(), mark, cversion, pzxid });
-        happened.push((event::CREATED, path.clone()));
         Ok(Done::Created(path, stat))
     }
 
     fn delete(
-        &mut self, path: String, version: i32, author: Author<'_>, undo: &mut Vec<Undo>, happened: &mut Vec<Happened>,
+        &mut self,
+        path: String,
+        version: i32,
+        author: Author<'_>,
+        undo: &mut Vec<Undo>,
+        happened: &mut Vec<Happened>,
     ) -> Result<Done, Code> {
         let special = SPECIAL.contains(&path.as_str()) || path.contains('\0');
         let slash = path.rfind('/').filter(|_| !special).ok_or(Code::BadArguments)?;
@@ -327,8 +355,9 @@ impl Tree {
         let mark = parent.children.remove(name).ok_or(Code::NoNode)?;
         let pzxid = parent.stored.pzxid;
         parent.stored.pzxid = author.zxid;
+        let (acl, parent) = (Arc::clone(&node.acl), Arc::clone(&parent.acl));
         undo.push(Undo::Delete { path: path.clone(), node: Box::new(node), mark, pzxid });
-        happened.push((event::DELETED, path));
+        happened.push(Happened { kind: event::DELETED, path, acl, parent });
         Ok(Done::Nothing)
     }
 
@@ -338,12 +367,15 @@ impl Tree {
         if !self.node(path).is_some_and(|node| node.children.is_empty()) || SPECIAL.contains(&path) {
             return;
         }
-        self.detach(path);
-        if let Some(parent) = self.node_mut(parent) {
+        let acl = self.detach(path).map(|node| node.acl);
+        let parent = self.node_mut(parent).map(|parent| {
             parent.children.remove(name);
             parent.stored.pzxid = zxid;
+            Arc::clone(&parent.acl)
+        });
+        if let (Some(acl), Some(parent)) = (acl, parent) {
+            happened.push(Happened { kind: event::DELETED, path: path.to_owned(), acl, parent });
         }
-        happened.push((event::DELETED, path.to_owned()));
     }
 
     /// Writes the configuration node, past its ACL.
@@ -352,14 +384,16 @@ impl Tree {
             node.data = Some(text.as_bytes().into());
             node.stored.mzxid = zxid;
             node.stored.mtime = time;
-            happened.push((event::CHANGED, "/zookeeper/config".to_owned()));
+            let acl = Arc::clone(&node.acl);
+            let path = "/zookeeper/config".to_owned();
+            happened.push(Happened { kind: event::CHANGED, path, parent: Arc::clone(&acl), acl });
         }
     }
 
     fn insert(&mut self, path: &str, node: Node) {
         let owner = node.stored.ephemeral_owner;
         let path: Arc<str> = path.into();
-        if owner == CONTAINER || owner & TTL_MARK == TTL_MARK {
+        if is_mortal(owner) {
             self.mortal.insert(Arc::clone(&path), owner);
         } else if owner != 0 {
             self.ephemerals.entry(owner).or_default().insert(&path);

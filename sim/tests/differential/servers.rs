@@ -1,0 +1,311 @@
+//! The two sides: the real server behind a socket, the simulated one behind calls. Both play a script and give back
+//! what each connection received after each step.
+use crate::script::{Act, Step};
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use zk_core::jute::{Put, Reader};
+use zk_core::proto::{ConnectRequest, ConnectResponse, op, xid};
+use zk_sim::server::{ConnId, Ensemble, Flow, Options};
+
+/// What one connection got after one step: frames, and whether it was closed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    pub frames: Vec<Vec<u8>>,
+    pub raw: Vec<u8>,
+    pub closed: bool,
+}
+
+/// For each step, what each connection heard.
+pub type Transcript = Vec<BTreeMap<usize, Heard>>;
+
+/// A server that plays scripts.
+pub trait Side {
+    fn open(&mut self, on: usize);
+    fn write(&mut self, on: usize, bytes: &[u8]);
+    /// Everything until the ping on this connection is answered, or it is closed.
+    fn read(&mut self, on: usize, bytes: &mut Vec<u8>) -> bool;
+    fn drop(&mut self, on: usize);
+}
+
+fn framed(body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.put_buffer(Some(body));
+    out
+}
+
+fn ping() -> Vec<u8> {
+    let mut body = Vec::new();
+    body.put_i32(xid::PING);
+    body.put_i32(op::PING);
+    framed(&body)
+}
+
+/// Splits whole frames off.
+fn frames(bytes: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    let mut out = Vec::new();
+    while let Some(prefix) = bytes.first_chunk::<4>() {
+        let len = usize::try_from(i32::from_be_bytes(*prefix)).unwrap();
+        if bytes.len() < len + 4 {
+            break;
+        }
+        out.push(bytes[4..len + 4].to_vec());
+        bytes.drain(..len + 4);
+    }
+    out
+}
+
+fn is_pong(frame: &[u8]) -> bool {
+    frame.len() == 16 && frame[..4] == xid::PING.to_be_bytes()
+}
+
+/// Plays the script. Each step's answers end with a ping's on every live connection. Also
+/// returns the steps that were left out because their connection was closed.
+pub fn play(side: &mut dyn Side, steps: &[Step]) -> (Transcript, Vec<String>) {
+    let mut skipped = Vec::new();
+    let mut transcript = Transcript::new();
+    let mut live: BTreeMap<usize, Vec<u8>> = BTreeMap::new();
+    let mut sessions: BTreeMap<usize, ConnectResponse> = BTreeMap::new();
+    for step in steps {
+        let mut heard: BTreeMap<usize, Heard> = BTreeMap::new();
+        let on = step.on;
+        match &step.act {
+            Act::Connect { request, like, wrong_password, old } => {
+                let mut request: ConnectRequest = *request;
+                if let Some(known) = like.and_then(|like| sessions.get(&like)) {
+                    request.session_id = known.session_id;
+                    request.password = known.password;
+                }
+                if *wrong_password {
+                    request.password[3] ^= 1;
+                }
+                let mut body = Vec::new();
+                request.write(&mut body);
+                if *old {
+                    body.pop();
+                }
+                side.open(on);
+                live.insert(on, Vec::new());
+                side.write(on, &framed(&body));
+                let (got, closed) = collect(side, on, live.get_mut(&on).unwrap(), true);
+                if let Some(first) = got.frames.first() {
+                    sessions.insert(on, ConnectResponse::read(&mut Reader::new(first)).unwrap());
+                }
+                if closed {
+                    live.remove(&on);
+                }
+                heard.insert(on, got);
+            }
+            Act::Raw(bytes) => {
+                side.open(on);
+                side.write(on, bytes);
+                let mut raw = Vec::new();
+                while !side.read(on, &mut raw) {}
+                heard.insert(on, Heard { raw, closed: true, ..Heard::default() });
+                live.remove(&on);
+            }
+            Act::Drop => {
+                side.drop(on);
+                live.remove(&on);
+            }
+            Act::Frame(body) if live.contains_key(&on) => {
+                let mut bytes = framed(body);
+                // Whether a ping behind a last request is still answered is a race inside the real server.
+                if !step.last {
+                    bytes.extend(ping());
+                }
+                side.write(on, &bytes);
+                let (got, closed) = collect(side, on, live.get_mut(&on).unwrap(), false);
+                if closed {
+                    live.remove(&on);
+                }
+                heard.insert(on, got);
+            }
+            Act::Frame(_) => skipped.push(step.label.clone()),
+        }
+        let others: Vec<usize> = live.keys().copied().filter(|other| *other != on).collect();
+        for other in others {
+            side.write(other, &ping());
+            let (got, closed) = collect(side, other, live.get_mut(&other).unwrap(), false);
+            if closed {
+                live.remove(&other);
+            }
+            if got != Heard::default() {
+                heard.insert(other, got);
+            }
+        }
+        transcript.push(heard);
+    }
+    (transcript, skipped)
+}
+
+/// Reads until the pong (or, for a handshake, the first frame) or the end of the connection.
+fn collect(side: &mut dyn Side, on: usize, left: &mut Vec<u8>, handshake: bool) -> (Heard, bool) {
+    let mut heard = Heard::default();
+    loop {
+        let closed = side.read(on, left);
+        for frame in frames(left) {
+            let done = !handshake && is_pong(&frame);
+            heard.frames.push(frame);
+            if done {
+                return (heard, false);
+            }
+            if handshake {
+                let refused = heard.frames[0][4..8] == [0; 4];
+                if !refused {
+                    return (heard, false);
+                }
+            }
+        }
+        if closed {
+            heard.closed = true;
+            return (heard, true);
+        }
+    }
+}
+
+/// The real server, in a process of its own.
+pub struct Real {
+    child: Child,
+    directory: PathBuf,
+    port: u16,
+    sockets: BTreeMap<usize, TcpStream>,
+}
+
+impl Real {
+    /// Starts Debian's ZooKeeper with further JVM arguments.
+    pub fn start(arguments: &[&str], config: &str) -> Real {
+        let jar = "/usr/share/java/zookeeper.jar";
+        assert!(std::path::Path::new(jar).exists(), "the package zookeeper is not installed: run `make setup`");
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let directory = std::env::temp_dir().join(format!("calmkeeper-differential-{}-{port}", std::process::id()));
+        std::fs::create_dir_all(directory.join("data")).unwrap();
+        let text = format!(
+            "tickTime=500\nminSessionTimeout=1000\nmaxSessionTimeout=60000\ndataDir={}\nclientPort={port}\n\
+             clientPortAddress=127.0.0.1\nadmin.enableServer=false\n4lw.commands.whitelist=*\n{config}\n",
+            directory.join("data").display()
+        );
+        std::fs::write(directory.join("zoo.cfg"), text).unwrap();
+        let log = std::fs::File::create(directory.join("log")).unwrap();
+        let child = Command::new("java")
+            .args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.forceSync=no"])
+            .args(["-Dzookeeper.extendedTypesEnabled=true", "-Dzookeeper.preAllocSize=1024"])
+            .args(arguments)
+            .args(["-cp", "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar"])
+            .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
+            .arg(directory.join("zoo.cfg"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("java is not installed: run `make setup`");
+        let mut real = Real { child, directory, port, sockets: BTreeMap::new() };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while real.word("srvr").is_none_or(|text| !text.contains("Mode: standalone")) {
+            assert!(real.child.try_wait().unwrap().is_none(), "the server ended: {}", real.log());
+            assert!(Instant::now() < deadline, "the server is not ready: {}", real.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        real
+    }
+
+    /// Shows the end of the server's log.
+    pub fn show_log(&self) {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        eprintln!("{}", lines[lines.len().saturating_sub(30)..].join("\n"));
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+    }
+
+    fn word(&self, word: &str) -> Option<String> {
+        let mut socket = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        socket.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        socket.write_all(word.as_bytes()).ok()?;
+        let mut text = String::new();
+        socket.read_to_string(&mut text).ok()?;
+        Some(text)
+    }
+}
+
+impl Drop for Real {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.directory);
+        }
+    }
+}
+
+impl Side for Real {
+    fn open(&mut self, on: usize) {
+        let socket = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        socket.set_nodelay(true).unwrap();
+        self.sockets.insert(on, socket);
+    }
+
+    fn write(&mut self, on: usize, bytes: &[u8]) {
+        let _ = (&self.sockets[&on]).write_all(bytes);
+    }
+
+    fn read(&mut self, on: usize, bytes: &mut Vec<u8>) -> bool {
+        let mut chunk = [0; 65536];
+        match (&self.sockets[&on]).read(&mut chunk) {
+            Ok(0) => true,
+            Ok(n) => {
+                bytes.extend_from_slice(&chunk[..n]);
+                false
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => true,
+            Err(error) => panic!("connection {on}: {error}; server log in {:?}", self.directory),
+        }
+    }
+
+    fn drop(&mut self, on: usize) {
+        self.sockets.remove(&on);
+        // The server notices on its own time.
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// The simulated one.
+pub struct Simulated {
+    pub ensemble: Ensemble,
+    now: u64,
+    connections: BTreeMap<usize, ConnId>,
+}
+
+impl Simulated {
+    pub fn new(options: Options) -> Simulated {
+        Simulated { ensemble: Ensemble::new(options), now: 0, connections: BTreeMap::new() }
+    }
+}
+
+impl Side for Simulated {
+    fn open(&mut self, on: usize) {
+        let id = self.ensemble.accept(0, "127.0.0.1", self.now).unwrap();
+        self.connections.insert(on, id);
+    }
+
+    fn write(&mut self, on: usize, bytes: &[u8]) {
+        self.now += 1;
+        self.ensemble.receive(self.connections[&on], bytes, self.now);
+    }
+
+    fn read(&mut self, on: usize, bytes: &mut Vec<u8>) -> bool {
+        self.ensemble.take(self.connections[&on], self.now, bytes) == Flow::Closed
+    }
+
+    fn drop(&mut self, on: usize) {
+        if let Some(id) = self.connections.remove(&on) {
+            self.ensemble.disconnect(id);
+        }
+    }
+}
