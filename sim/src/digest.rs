@@ -19,6 +19,7 @@ pub fn sha1(bytes: &[u8]) -> [u8; 20] {
     digest
 }
 
+#[allow(clippy::many_single_char_names)] // the standard's names
 fn compress(state: &mut [u32; 5], block: &[u8; 64]) {
     let mut words: Vec<u32> = block.as_chunks::<4>().0.iter().map(|bytes| u32::from_be_bytes(*bytes)).collect();
     for at in 16..80 {

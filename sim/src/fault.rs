@@ -139,8 +139,10 @@ impl Outlet {
 
     /// Takes what may leave by `now`. True when the connection is to be cut after it.
     pub(crate) fn take(&mut self, now: u64, out: &mut Vec<u8>) -> bool {
-        while let Some((_, bytes)) = self.later.pop_front_if(|(when, _)| *when <= now) {
-            self.ready.extend_from_slice(&bytes);
+        while self.later.front().is_some_and(|(when, _)| *when <= now) {
+            if let Some((_, bytes)) = self.later.pop_front() {
+                self.ready.extend_from_slice(&bytes);
+            }
         }
         match self.left {
             Some(left) if self.ready.len() >= left => {
@@ -151,9 +153,9 @@ impl Outlet {
             left => {
                 self.left = left.map(|left| left - self.ready.len());
                 if out.is_empty() {
-                    std::mem::swap(out, &mut self.ready)
+                    std::mem::swap(out, &mut self.ready);
                 } else {
-                    out.append(&mut self.ready)
+                    out.append(&mut self.ready);
                 }
                 false
             }

@@ -70,8 +70,9 @@ impl Ensemble {
         if let Some(connection) = self.connections.get(&id).filter(|_| !self.options.skip_acl) {
             connection.identities.check(&node.acl, perms::WRITE)?;
         }
-        let mut text: String = members.iter().map(|(number, address)| format!("server.{number}={address}\n")).collect();
-        text.push_str(&format!("version={:x}", self.zxid));
+        let mut lines: Vec<String> = members.iter().map(|(number, at)| format!("server.{number}={at}")).collect();
+        lines.push(format!("version={:x}", self.zxid));
+        let text = lines.join("\n");
         self.config_version = self.zxid;
         self.tree.set_config(&text, self.zxid, self.wall(), &mut self.happened);
         self.announce();

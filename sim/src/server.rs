@@ -2,120 +2,19 @@
 //!
 //! Owns who serves whom and what is sent when; what a request means is in `requests`. All members share one state:
 //! a write is on every member as soon as it is done.
-use crate::acl::{Acl, Identities, perms};
-use crate::fault::{Fault, Kind, Outlet};
+use crate::acl::Identities;
+use crate::fault::{Fault, Outlet};
+pub use crate::member::{Greeting, Mode, Options};
+use crate::member::{Member, Serving};
 use crate::sessions::Sessions;
 use crate::tree::{Happened, Tree};
 use crate::watches::Watches;
 use crate::words::{self, Vitals};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use zk_core::jute::Reader;
-use zk_core::proto::{ConnectResponse, ReplyHeader, WatcherEvent, event, xid};
 
 /// Names a connection; never used twice.
 pub type ConnId = u64;
-
-/// How an ensemble is set up. Times in milliseconds.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Number of members; a single one is a standalone server.
-    pub members: usize,
-    /// Sessions expire at multiples of this.
-    pub tick: u64,
-    /// Shortest session time-out granted.
-    pub min_timeout: u64,
-    /// Longest session time-out granted.
-    pub max_timeout: u64,
-    /// Wall clock at virtual time 0.
-    pub epoch: i64,
-    /// Makes session ids and passwords.
-    pub seed: u64,
-    /// Whether nodes may have a time to live.
-    pub extended_types: bool,
-    /// Whether ACLs are ignored.
-    pub skip_acl: bool,
-    /// Identity (`super:digest`) that may do everything.
-    pub superuser: Option<String>,
-    /// Whether reconfiguration is switched on.
-    pub reconfig: bool,
-    /// Whether members without quorum serve read-only clients.
-    pub read_only: bool,
-    /// Whether responses to connect requests have 36 bytes, as before 3.4.
-    pub old_handshake: bool,
-    /// Longest request accepted, bytes.
-    pub max_frame: usize,
-    /// Text of the configuration node.
-    pub config: String,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            members: 1,
-            tick: 500,
-            min_timeout: 1000,
-            max_timeout: 60_000,
-            epoch: 1_700_000_000_000,
-            seed: 1,
-            extended_types: true,
-            skip_acl: false,
-            superuser: None,
-            reconfig: false,
-            read_only: false,
-            old_handshake: false,
-            max_frame: 0xf_ffff,
-            config: String::new(),
-        }
-    }
-}
-
-/// What a member does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// It takes part, and serves if there is a quorum.
-    Up,
-    /// Its process is gone: connections are closed, new ones refused.
-    Down,
-    /// Its process is stopped: connections stand and new ones are accepted, but nothing is answered.
-    Frozen,
-    /// It runs outside any quorum: it accepts, and closes on the connect request.
-    NotServing,
-    /// It runs outside any quorum and serves read-only clients.
-    ReadOnly,
-}
-
-/// How a member greets new connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Greeting {
-    /// As it should.
-    #[default]
-    Proper,
-    /// It closes them at once.
-    Close,
-    /// It reads, and never answers the connect request.
-    Silent,
-    /// It closes them on the connect request, as a server without a quorum does.
-    Reject,
-}
-
-/// Whom a member serves at the moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Serving {
-    Everybody,
-    Readers,
-    Nobody,
-}
-
-#[derive(Debug)]
-struct Member {
-    mode: Mode,
-    serving: Serving,
-    greeting: Greeting,
-    /// For each new connection.
-    faults: Vec<Fault>,
-    /// Claims to have seen only transactions up to this one.
-    behind: Option<i64>,
-}
 
 /// One client's connection.
 #[derive(Debug)]
@@ -126,7 +25,7 @@ pub(crate) struct Connection {
     /// Nothing more is read; it ends once what is to be sent has left.
     pub(crate) closing: bool,
     inbox: Vec<u8>,
-    outlet: Outlet,
+    pub(crate) outlet: Outlet,
     listed: bool,
 }
 
@@ -157,9 +56,11 @@ pub struct Ensemble {
     members: Vec<Member>,
     next: ConnId,
     news: Vec<ConnId>,
+    /// Connections with bytes that are held back, by when the first may leave.
+    late: BTreeSet<(u64, ConnId)>,
     next_check: u64,
     received: u64,
-    sent: u64,
+    pub(crate) sent: u64,
 }
 
 /// Containers and nodes with a time to live are looked at this often, milliseconds.
@@ -169,13 +70,6 @@ impl Ensemble {
     /// A fresh ensemble, all members up.
     pub fn new(options: Options) -> Ensemble {
         let members = options.members.max(1);
-        let member = || Member {
-            mode: Mode::Up,
-            serving: Serving::Everybody,
-            greeting: Greeting::Proper,
-            faults: Vec::new(),
-            behind: None,
-        };
         Ensemble {
             tree: Tree::new(&options.config, if members > 1 { -1 } else { 0 }),
             sessions: Sessions::new(options.seed, options.tick),
@@ -187,9 +81,10 @@ impl Ensemble {
             happened: Vec::new(),
             scratch: Vec::new(),
             config_version: 0,
-            members: (0..members).map(|_| member()).collect(),
+            members: (0..members).map(|_| Member::new()).collect(),
             next: 1,
             news: Vec::new(),
+            late: BTreeSet::new(),
             next_check: CONTAINER_CHECK,
             received: 0,
             sent: 0,
@@ -249,6 +144,9 @@ impl Ensemble {
             return Flow::Open;
         }
         let cut = connection.outlet.take(now, out);
+        if let Some(when) = connection.outlet.deadline() {
+            self.late.insert((when, id));
+        }
         if cut || connection.closing && connection.outlet.is_empty() {
             self.disconnect(id);
             return Flow::Closed;
@@ -264,9 +162,11 @@ impl Ensemble {
     /// Time passes: delayed bytes become due, sessions expire, containers go.
     pub fn tick(&mut self, now: u64) {
         self.now = self.now.max(now);
-        let due = |connection: &Connection| connection.outlet.deadline().is_some_and(|when| when <= now);
-        let late: Vec<ConnId> = self.connections.iter().filter(|(_, one)| due(one)).map(|(id, _)| *id).collect();
-        for id in late {
+        while let Some((when, id)) = self.late.pop_first() {
+            if when > now {
+                self.late.insert((when, id));
+                break;
+            }
             self.list(id);
         }
         if !self.has_quorum() {
@@ -287,7 +187,7 @@ impl Ensemble {
 
     /// When [`Ensemble::tick`] has something to do.
     pub fn deadline(&self) -> Option<u64> {
-        let late = self.connections.values().filter_map(|connection| connection.outlet.deadline()).min();
+        let late = self.late.first().map(|(when, _)| *when);
         let expiry = self.sessions.deadline().filter(|_| self.has_quorum());
         let check = (self.tree.has_mortals() && self.has_quorum()).then_some(self.next_check);
         [late, expiry, check].into_iter().flatten().min()
@@ -295,22 +195,20 @@ impl Ensemble {
 
     /// Ends a session as if its time were over.
     pub fn expire(&mut self, session: i64) {
-        if let Some(gone) = self.end_session(session)
-            && let Some(owner) = gone
-        {
+        if let Some(owner) = self.end_session(session) {
             self.close(owner);
         }
     }
 
     /// Removes a session and its ephemeral nodes; returns its connection.
-    pub(crate) fn end_session(&mut self, session: i64) -> Option<Option<ConnId>> {
+    pub(crate) fn end_session(&mut self, session: i64) -> Option<ConnId> {
         let gone = self.sessions.remove(session)?;
         self.zxid += 1;
         for path in self.tree.ephemerals(session) {
             self.tree.remove(&path, self.zxid, &mut self.happened);
         }
         self.announce();
-        Some(gone.owner)
+        gone.owner
     }
 
     /// Closes a connection once what is to be sent has left.
@@ -526,87 +424,6 @@ impl Ensemble {
             received: self.received,
             sent: self.sent,
         }
-    }
-
-    /// Sends the response to a connect request; a refused session is told so and then closed.
-    pub(crate) fn send_handshake(&mut self, id: ConnId, response: ConnectResponse, old_client: bool) {
-        let short = old_client || self.options.old_handshake;
-        let now = self.now;
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.outlet.frame(now, Kind::Handshake, |out| {
-                response.write(out);
-                if short {
-                    out.pop();
-                }
-            });
-            self.list(id);
-        }
-    }
-
-    /// Sends a reply with the body that `scratch` holds, or none.
-    pub(crate) fn send_reply(&mut self, id: ConnId, header: ReplyHeader, with_body: bool) {
-        self.sent += 1;
-        let (now, body) = (self.now, if with_body { self.scratch.as_slice() } else { &[] });
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.outlet.frame(now, Kind::Reply, |out| {
-                header.write(out);
-                out.extend_from_slice(body);
-            });
-        }
-        self.list(id);
-    }
-
-    pub(crate) fn send_event(&mut self, id: ConnId, kind: i32, path: &str) {
-        let now = self.now;
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.outlet.frame(now, Kind::Event, |out| {
-                ReplyHeader { xid: xid::WATCHER_EVENT, zxid: -1, err: 0 }.write(out);
-                WatcherEvent { kind, state: 3, path: path.as_bytes() }.write(out);
-            });
-        }
-        self.list(id);
-    }
-
-    /// Sends an event to a connection that may read the node.
-    fn tell(&mut self, id: ConnId, kind: i32, path: &str, acl: &Acl) {
-        let readable = |one: &Connection| self.options.skip_acl || one.identities.check(acl, perms::READ).is_ok();
-        if self.connections.get(&id).is_some_and(readable) {
-            self.send_event(id, kind, path);
-        }
-    }
-
-    /// Fires the watches that what has happened concerns.
-    pub(crate) fn announce(&mut self) {
-        let mut happened = std::mem::take(&mut self.happened);
-        for Happened { kind, path, acl, parent: parent_acl } in happened.drain(..) {
-            let told = self.watches.data.fire(&path);
-            for id in &told {
-                self.tell(*id, kind, &path, &acl);
-            }
-            if kind == event::CHANGED {
-                continue;
-            }
-            if kind == event::DELETED {
-                for id in self.watches.child.fire(&path).difference(&told) {
-                    self.tell(*id, kind, &path, &acl);
-                }
-            }
-            let parent = match crate::rules::split(&path).0 {
-                "" => "/",
-                parent => parent,
-            };
-            for id in self.watches.child.fire(parent) {
-                self.tell(id, event::CHILD, parent, &parent_acl);
-            }
-        }
-        self.happened = happened;
-    }
-
-    /// Puts a frame through as if the client had sent it; for tests.
-    pub fn feed_frame(&mut self, id: ConnId, body: &[u8], now: u64) {
-        let mut framed = u32::try_from(body.len()).unwrap_or(0).to_be_bytes().to_vec();
-        framed.extend_from_slice(body);
-        self.receive(id, &framed, now);
     }
 
     /// Reads a request's header: xid and type.

@@ -21,6 +21,8 @@ pub struct Sessions {
     secret: u64,
     /// Expiry happens at multiples of this many milliseconds.
     tick: u64,
+    /// No session is due before this; looked up again only when it has passed, since every request moves one.
+    earliest: u64,
 }
 
 impl Sessions {
@@ -28,14 +30,22 @@ impl Sessions {
     pub fn new(seed: u64, tick: u64) -> Sessions {
         // As on real servers: the server's number on top, then what the clock said when it started.
         let next = 1 << 56 | i64::from(mix(seed).to_be_bytes().first().copied().unwrap_or(0)) << 40;
-        Sessions { alive: BTreeMap::new(), next, secret: mix(seed ^ 0xb3b2_b1b0), tick: tick.max(1) }
+        Sessions {
+            alive: BTreeMap::new(),
+            next,
+            secret: mix(seed ^ 0xb3b2_b1b0),
+            tick: tick.max(1),
+            earliest: u64::MAX,
+        }
     }
 
     /// Starts a session.
     pub fn create(&mut self, now: u64, timeout: u64, owner: ConnId) -> i64 {
         let id = self.next;
         self.next += 1;
-        self.alive.insert(id, Session { timeout, expires: self.expiry(now, timeout), owner: Some(owner) });
+        let expires = self.expiry(now, timeout);
+        self.earliest = self.earliest.min(expires);
+        self.alive.insert(id, Session { timeout, expires, owner: Some(owner) });
         id
     }
 
@@ -54,13 +64,13 @@ impl Sessions {
         self.alive.get(&id)
     }
 
-    /// Moves the session to another connection, with a fresh time-out. Returns the connection it had.
-    pub fn resume(&mut self, id: i64, now: u64, timeout: u64, owner: ConnId) -> Option<Option<ConnId>> {
+    /// Moves the session to another connection, with a fresh time-out. False when it is gone.
+    pub fn resume(&mut self, id: i64, now: u64, timeout: u64, owner: ConnId) -> bool {
         let expires = self.expiry(now, timeout);
-        let session = self.alive.get_mut(&id)?;
-        session.timeout = timeout;
-        session.expires = expires;
-        Some(session.owner.replace(owner))
+        let Some(session) = self.alive.get_mut(&id) else { return false };
+        self.earliest = self.earliest.min(expires);
+        *session = Session { timeout, expires, owner: Some(owner) };
+        true
     }
 
     /// The client was heard. False when the session is gone.
@@ -94,13 +104,18 @@ impl Sessions {
     }
 
     /// The sessions that are due.
-    pub fn due(&self, now: u64) -> Vec<i64> {
-        self.alive.iter().filter(|(_, session)| session.expires <= now).map(|(id, _)| *id).collect()
+    pub fn due(&mut self, now: u64) -> Vec<i64> {
+        if now < self.earliest {
+            return Vec::new();
+        }
+        let due = |session: &Session| session.expires <= now;
+        self.earliest = self.alive.values().filter(|one| !due(one)).map(|one| one.expires).min().unwrap_or(u64::MAX);
+        self.alive.iter().filter(|(_, one)| due(one)).map(|(id, _)| *id).collect()
     }
 
-    /// When the next one is due.
+    /// No session is due before this.
     pub fn deadline(&self) -> Option<u64> {
-        self.alive.values().map(|session| session.expires).min()
+        Some(self.earliest).filter(|when| *when < u64::MAX)
     }
 
     /// Ids of all sessions.
@@ -123,7 +138,7 @@ impl Sessions {
     }
 }
 
-/// One step of the SplitMix64 generator.
+/// One step of the `SplitMix64` generator.
 fn mix(seed: u64) -> u64 {
     let mut value = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -141,6 +156,7 @@ mod tests {
         let id = sessions.create(500, 4000, 7);
         assert_eq!(sessions.deadline(), Some(6000));
         assert!(sessions.touch(id, 3000));
+        assert!(sessions.due(6000).is_empty());
         assert_eq!(sessions.deadline(), Some(8000));
         assert_eq!((sessions.due(7999).len(), sessions.due(8000).len()), (0, 1));
     }

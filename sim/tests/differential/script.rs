@@ -71,11 +71,15 @@ pub fn create_body(path: &str, data: Option<&[u8]>, acl: &[u8], flags: i32) -> V
     out
 }
 
-pub fn versioned(path: &str, data: Option<Option<&[u8]>>, version: i32) -> Vec<u8> {
+pub fn versioned(path: &str, version: i32) -> Vec<u8> {
     let mut out = buffer(path.as_bytes());
-    if let Some(data) = data {
-        out.put_buffer(data);
-    }
+    out.put_i32(version);
+    out
+}
+
+pub fn set_body(path: &str, data: Option<&[u8]>, version: i32) -> Vec<u8> {
+    let mut out = buffer(path.as_bytes());
+    out.put_buffer(data);
     out.put_i32(version);
     out
 }
@@ -154,11 +158,11 @@ impl Script {
     }
 
     pub fn delete(&mut self, path: &str, version: i32) -> &mut Self {
-        self.send(&format!("delete {path} {version}"), op::DELETE, &versioned(path, None, version))
+        self.send(&format!("delete {path} {version}"), op::DELETE, &versioned(path, version))
     }
 
     pub fn set(&mut self, path: &str, data: Option<&[u8]>, version: i32) -> &mut Self {
-        self.send(&format!("set {path} {version}"), op::SET_DATA, &versioned(path, Some(data), version))
+        self.send(&format!("set {path} {version}"), op::SET_DATA, &set_body(path, data, version))
     }
 
     pub fn set_acl(&mut self, path: &str, acl: &[u8], version: i32) -> &mut Self {

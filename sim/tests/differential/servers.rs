@@ -256,7 +256,7 @@ impl Side for Real {
     }
 
     fn read(&mut self, on: usize, bytes: &mut Vec<u8>) -> bool {
-        let mut chunk = [0; 65536];
+        let mut chunk = vec![0; 65536];
         match (&self.sockets[&on]).read(&mut chunk) {
             Ok(0) => true,
             Ok(n) => {
@@ -264,7 +264,7 @@ impl Side for Real {
                 false
             }
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => true,
-            Err(error) => panic!("connection {on}: {error}; server log in {:?}", self.directory),
+            Err(error) => panic!("connection {on}: {error}; server log in {}", self.directory.display()),
         }
     }
 

@@ -1,5 +1,5 @@
 //! What is played: every operation with its good and bad arguments.
-use crate::script::{ALL, Script, acl, buffer, create_body, open, request, versioned};
+use crate::script::{ALL, Script, acl, buffer, create_body, open, request, set_body, versioned};
 use zk_core::jute::Put;
 use zk_core::proto::{ConnectRequest, op, xid};
 
@@ -128,15 +128,15 @@ fn create(path: &str, flags: i32) -> (i32, Vec<u8>) {
 }
 
 fn set(path: &str, version: i32) -> (i32, Vec<u8>) {
-    (op::SET_DATA, versioned(path, Some(Some(b"set")), version))
+    (op::SET_DATA, set_body(path, Some(b"set"), version))
 }
 
 fn delete(path: &str, version: i32) -> (i32, Vec<u8>) {
-    (op::DELETE, versioned(path, None, version))
+    (op::DELETE, versioned(path, version))
 }
 
 fn check(path: &str, version: i32) -> (i32, Vec<u8>) {
-    (op::CHECK, versioned(path, None, version))
+    (op::CHECK, versioned(path, version))
 }
 
 pub fn multis() -> Script {
@@ -178,7 +178,7 @@ pub fn multis() -> Script {
         &[create("/m/n", 0), set("/m/n", 0), set("/m/n", 1), delete("/m/n", 2), create("/m/n", 0)],
     );
     s.get("/m/n", false).exists("/m", false);
-    s.send("check alone", op::CHECK, &versioned("/nope", None, 0));
+    s.send("check alone", op::CHECK, &versioned("/nope", 0));
     s.on(1).get("/m", true).children("/m", true).exists("/m/later", true).get("/m/n", true);
     s.on(0).multi("fires nothing when it fails", &[set("/m", -1), create("/m/later", 0), delete("/nope", -1)]);
     s.multi("fires in order", &[create("/m/later", 0), set("/m", -1), delete("/m/n", -1), create("/m/n", 0)]);

@@ -1,0 +1,99 @@
+//! The command line.
+use std::net::IpAddr;
+use zk_sim::server::Options;
+
+/// What the command line asks for.
+pub(crate) struct Wanted {
+    pub(crate) server: Options,
+    pub(crate) address: IpAddr,
+    /// One port for each member, 0 for any free one.
+    pub(crate) ports: Vec<u16>,
+    pub(crate) control: bool,
+}
+
+pub(crate) const HELP: &str = "\
+testserver: a simulated ZooKeeper ensemble in one process
+
+It prints the members' ports as one line and serves until it is killed. All data is in memory.
+
+  --members N            number of members, each with a port of its own (1)
+  --port P[,P...]        their ports; 0, and what is missing: any free one
+  --address IP           where to listen (127.0.0.1)
+  --tick MS              sessions expire at multiples of this (500)
+  --min-timeout MS       shortest session timeout granted (1000)
+  --max-timeout MS       longest one (60000)
+  --read-only            members without a quorum serve read-only clients
+  --reconfig             reconfiguration is allowed
+  --superuser USER:HASH  digest identity that may do everything
+  --no-extended-types    no nodes with a time to live
+  --old-handshake        connect responses of 36 bytes, as before 3.4
+  --fast                 as little work per request as possible: no ACL checks
+  --control              read commands from stdin, one a line, each answered by `ok` or `error: ...`;
+                         the server ends with its stdin. `help` lists them
+";
+
+pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
+    let mut wanted =
+        Wanted { server: Options::default(), address: IpAddr::from([127, 0, 0, 1]), ports: Vec::new(), control: false };
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        let (name, given) = match argument.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (argument, None),
+        };
+        let mut value = || given.clone().or_else(|| arguments.next()).ok_or(format!("{name} needs a value"));
+        match name.as_str() {
+            "--members" => wanted.server.members = number(&value()?, 1, 99)?,
+            "--port" => {
+                let list = value()?;
+                wanted.ports = list.split(',').map(|port| number(port, 0, 65535)).collect::<Result<_, _>>()?;
+            }
+            "--address" => {
+                let text = value()?;
+                wanted.address = text.parse().map_err(|_| format!("{text} is no address"))?;
+            }
+            "--tick" => wanted.server.tick = number(&value()?, 1, 1_000_000)?,
+            "--min-timeout" => wanted.server.min_timeout = number(&value()?, 1, 1_000_000_000)?,
+            "--max-timeout" => wanted.server.max_timeout = number(&value()?, 1, 1_000_000_000)?,
+            "--superuser" => wanted.server.superuser = Some(value()?),
+            "--read-only" => wanted.server.read_only = true,
+            "--reconfig" => wanted.server.reconfig = true,
+            "--no-extended-types" => wanted.server.extended_types = false,
+            "--old-handshake" => wanted.server.old_handshake = true,
+            "--fast" => wanted.server.skip_acl = true,
+            "--control" => wanted.control = true,
+            _ => return Err(format!("unknown argument {name}")),
+        }
+    }
+    wanted.ports.resize(wanted.server.members, 0);
+    Ok(wanted)
+}
+
+/// A number between two bounds.
+pub(crate) fn number<T: TryFrom<u64>>(text: &str, low: u64, high: u64) -> Result<T, String> {
+    let value: Option<u64> = text.trim().parse().ok();
+    let fitting = value.filter(|value| (low..=high).contains(value)).and_then(|value| T::try_from(value).ok());
+    fitting.ok_or_else(|| format!("{text:?} is no number from {low} to {high}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Result<Wanted, String> {
+        parse(text.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn arguments_are_understood() {
+        let wanted = of("--members 3 --port=2181,0 --control --max-timeout 9000").unwrap();
+        assert_eq!((wanted.ports, wanted.control, wanted.server.max_timeout), (vec![2181, 0, 0], true, 9000));
+    }
+
+    #[test]
+    fn bad_arguments_are_refused() {
+        for text in ["--port", "--port x", "--port 70000", "--members 0", "--bogus", "--address nowhere"] {
+            assert!(of(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! How an ensemble is set up, and what its members may be doing. Knows no connection.
+use crate::fault::Fault;
+
+/// How an ensemble is set up. Times in milliseconds.
+#[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // independent switches of a real server
+pub struct Options {
+    /// Number of members; a single one is a standalone server.
+    pub members: usize,
+    /// Sessions expire at multiples of this.
+    pub tick: u64,
+    /// Shortest session time-out granted.
+    pub min_timeout: u64,
+    /// Longest session time-out granted.
+    pub max_timeout: u64,
+    /// Wall clock at virtual time 0.
+    pub epoch: i64,
+    /// Makes session ids and passwords.
+    pub seed: u64,
+    /// Whether nodes may have a time to live.
+    pub extended_types: bool,
+    /// Whether ACLs are ignored.
+    pub skip_acl: bool,
+    /// Identity (`super:digest`) that may do everything.
+    pub superuser: Option<String>,
+    /// Whether reconfiguration is switched on.
+    pub reconfig: bool,
+    /// Whether members without quorum serve read-only clients.
+    pub read_only: bool,
+    /// Whether responses to connect requests have 36 bytes, as before 3.4.
+    pub old_handshake: bool,
+    /// Longest request accepted, bytes.
+    pub max_frame: usize,
+    /// Text of the configuration node.
+    pub config: String,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            members: 1,
+            tick: 500,
+            min_timeout: 1000,
+            max_timeout: 60_000,
+            epoch: 1_700_000_000_000,
+            seed: 1,
+            extended_types: true,
+            skip_acl: false,
+            superuser: None,
+            reconfig: false,
+            read_only: false,
+            old_handshake: false,
+            max_frame: 0xf_ffff,
+            config: String::new(),
+        }
+    }
+}
+
+/// What a member does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It takes part, and serves if there is a quorum.
+    Up,
+    /// Its process is gone: connections are closed, new ones refused.
+    Down,
+    /// Its process is stopped: connections stand and new ones are accepted, but nothing is answered.
+    Frozen,
+    /// It runs outside any quorum: it accepts, and closes on the connect request.
+    NotServing,
+    /// It runs outside any quorum and serves read-only clients.
+    ReadOnly,
+}
+
+/// How a member greets new connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Greeting {
+    /// As it should.
+    #[default]
+    Proper,
+    /// It closes them at once.
+    Close,
+    /// It reads, and never answers the connect request.
+    Silent,
+    /// It closes them on the connect request, as a server without a quorum does.
+    Reject,
+}
+
+/// Whom a member serves at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Serving {
+    Everybody,
+    Readers,
+    Nobody,
+}
+
+/// One member.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) mode: Mode,
+    pub(crate) serving: Serving,
+    pub(crate) greeting: Greeting,
+    /// For each new connection.
+    pub(crate) faults: Vec<Fault>,
+    /// Claims to have seen only transactions up to this one.
+    pub(crate) behind: Option<i64>,
+}
+
+impl Member {
+    /// A member that is up.
+    pub(crate) fn new() -> Member {
+        Member {
+            mode: Mode::Up,
+            serving: Serving::Everybody,
+            greeting: Greeting::Proper,
+            faults: Vec::new(),
+            behind: None,
+        }
+    }
+}
