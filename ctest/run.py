@@ -181,7 +181,9 @@ def main():
     try:
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             # The long ones first, so that the end does not wait for them.
-            order = sorted(programs * options.repeat, key=lambda p: p.needs not in ("ensemble", "readonly", "driver"))
+            programs += [p.again(number) for number in range(1, options.repeat) for p in programs]
+            list(pool.map(build, {p.source: p for p in programs}.values()))
+            order = sorted(programs, key=lambda p: p.needs not in ("ensemble", "readonly", "driver"))
             for done in concurrent.futures.as_completed(
                     [pool.submit(judge, program, libraries, servers) for program in order]):
                 program, verdict, seconds = done.result()

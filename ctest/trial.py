@@ -14,6 +14,7 @@ A program says in the first line of its opening comment what it needs:
 
 import base64
 import contextlib
+import copy
 import dataclasses
 import hashlib
 import importlib.util
@@ -82,6 +83,7 @@ class Program:
 
     def __init__(self, source):
         self.source = source
+        self.root = f"/{source.stem}"
         self.kind = source.parent.name
         self.name = f"{self.kind}/{source.stem}"
         opening = source.read_text().split("needs:", 1)
@@ -94,6 +96,12 @@ class Program:
             spec = importlib.util.spec_from_file_location(f"ctest_{self.kind}_{source.stem}", beside)
             self.script = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(self.script)
+
+    def again(self, number):
+        """The same program with another root, so that it can run twice on the same servers."""
+        other = copy.copy(self)
+        other.root = f"{self.root}.{number}"
+        return other
 
     def built(self):
         """Where run.py puts the executable."""
@@ -181,7 +189,7 @@ class Trial:
         env = rig.library_env(
             self.which,
             CTEST_HOSTS=hosts or self.hosts,
-            CTEST_ROOT=f"/{self.program.source.stem}",
+            CTEST_ROOT=self.program.root,
             CTEST_LIBRARY=rig.library(self.which),
             CTEST_CONTROL=theirs.fileno(),
             TZ="UTC",

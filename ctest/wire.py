@@ -121,8 +121,8 @@ class Request:
 
     @property
     def path(self):
-        """The first field of most requests."""
-        return Reader(self.body).string()
+        """The first field of most requests; None of one without a body."""
+        return Reader(self.body).string() if len(self.body) >= 4 else None
 
     def watches(self):
         """(relative zxid, data paths, exist paths, child paths) of a setwatches."""

@@ -25,7 +25,7 @@ int main(void)
     zookeeper_close(killer);
     order("hold 0");
     order("listen 0");
-    order("await_accepted 2 0");
+    await_state(zh, ZOO_ASSOCIATING_STATE);
     fact("-- a request that waits for the handshake");
     outcome("aget", zoo_aget(zh, "/n", 0, on_data, "aget"));
     order("release 0");

@@ -163,16 +163,19 @@ const WRITE: c_int = 1;
 /// `ZOOKEEPER_READ`.
 const READ: c_int = 2;
 
-/// For programs with an event loop of their own. The I/O thread has done the work: `ZNOTHING`, or `ZINVALIDSTATE`
-/// without a connection.
+/// For programs with an event loop of their own. The I/O thread has done the work: `ZNOTHING` to one who wants to
+/// read, `ZOK` to another, `ZINVALIDSTATE` without a connection.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zookeeper_process(zh: *mut zhandle_t, _events: c_int) -> c_int {
+pub unsafe extern "C" fn zookeeper_process(zh: *mut zhandle_t, events: c_int) -> c_int {
     // SAFETY: the contract of `super`.
     unsafe {
         call(zh, |handle| {
             let over = handle.peek(zk_core::session::Session::is_unrecoverable);
             let socket = handle.socket.load(std::sync::atomic::Ordering::Relaxed);
-            Err(if over || socket < 0 { Code::InvalidState } else { Code::Nothing })
+            if over || socket < 0 {
+                return Err(Code::InvalidState);
+            }
+            if events & READ == 0 { Ok(()) } else { Err(Code::Nothing) }
         })
     }
 }

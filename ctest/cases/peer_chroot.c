@@ -1,0 +1,26 @@
+/* needs: script
+ * Paths from a server that does not keep to the chroot: they come back as they are, with a log line. */
+#include "../case.h"
+
+int main(void)
+{
+    zhandle_t *zh;
+    char made[64];
+    zoo_set_debug_level(0);
+    zh = begin("/chroot", on_watch, "default", SESSION_MS, 0);
+    drain(1);
+    outcome("inside", zoo_create(zh, "/inside", "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, made, sizeof made));
+    fact("  %s", made);
+    outcome("outside", zoo_create(zh, "/outside", "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, made, sizeof made));
+    fact("  %s", made);
+    outcome("the chroot itself", zoo_create(zh, "/itself", "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, made, sizeof made));
+    fact("  %s", made);
+    outcome("async", zoo_acreate(zh, "/outside", "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, on_string, "outside"));
+    drain(1);
+    outcome("sync", zoo_async(zh, "/outside", on_string, "sync outside"));
+    drain(1);
+    outcome("exists", zoo_wexists(zh, "/itself", on_watch, "watch", NULL));
+    nap(100);
+    settle(zh);
+    return zookeeper_close(zh);
+}
