@@ -1,0 +1,12 @@
+"""A read-only server that stays so; its companion in the list is a port where nobody listens."""
+
+import rig
+
+
+def run(trial):
+    def script(link):
+        link.accept_session(read_only=True)
+        link.serve()
+
+    trial.hosts = f"{trial.serve(script).hostport},127.0.0.1:{rig.free_port()}"
+    return trial.run()
