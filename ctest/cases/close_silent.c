@@ -1,0 +1,15 @@
+/* needs: script
+ * zookeeper_close when the server does not answer: what is in flight gets ZCLOSING, and it returns all the same. */
+#include "../case.h"
+
+int main(void)
+{
+    zhandle_t *zh = begin("", on_watch, "default", SESSION_MS, 0);
+    drain(1);
+    outcome("aget", zoo_aget(zh, "/hold", 0, on_data, "aget"));
+    nap(100);
+    outcome("close", zookeeper_close(zh));
+    drain(1);
+    quiet(50);
+    return 0;
+}
