@@ -8,12 +8,15 @@
 #include <dlfcn.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 
 static atomic_int dials;
 static atomic_int dials_of[65536];
 static atomic_int lookups;
+static atomic_int lookup_error;    /* what getaddrinfo() returns instead of working, if not 0 */
+static atomic_int lookup_delay_ms; /* how long it takes then */
 
 int connect(int fd, const struct sockaddr *to, socklen_t length)
 {
@@ -33,6 +36,10 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     if (!next)
         *(void **)&next = dlsym(RTLD_NEXT, "getaddrinfo");
     lookups++;
+    if (lookup_error != 0) {
+        poll(NULL, 0, lookup_delay_ms);
+        return lookup_error;
+    }
     return next(node, service, hints, found);
 }
 

@@ -1,7 +1,8 @@
 /* needs: driver
  * The search for a server that can write leaves no socket behind. Debian's library leaks one with each server that
  * refuses. */
-#include "../attempts.h"
+#include "../case.h"
+#include "../dials.h"
 
 #include <dirent.h>
 
@@ -25,10 +26,10 @@ int main(void)
     await_state(zh, ZOO_READONLY_STATE);
     before = open_files();
     dead = atoi(strrchr(hosts(), ':') + 1);
-    attempts_at[dead] = 0;
-    for (i = 0; i < 200 && attempts_at[dead] < 2; i++)
+    dials_of[dead] = 0;
+    for (i = 0; i < 200 && dials_of[dead] < 2; i++)
         nap(100);
-    if (attempts_at[dead] < 2)
+    if (dials_of[dead] < 2)
         die("no two questions in 20 s");
     /* A question may be under way. */
     for (i = 0, least = open_files(); i < 10; i++) {
