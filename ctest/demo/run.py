@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """What a client does while its servers are away: Debian's library and ours, side by side. Needs no Java.
 
-Three addresses, with the simulated server of this repository behind them, refuse all connections for some seconds and
-then are back. Two unmodified dynamic programs live through that on each library: a small C program that asks for a node
-every 10 ms, and Debian's cli_mt, which just waits. Attempts are counted outside of the library, by a preloaded connect().
+The three members of this repository's simulated ensemble refuse all connections for some seconds and then are back. Two
+unmodified dynamic programs live through that on each library: a small C program that asks for a node every 10 ms, and
+Debian's cli_mt, which just waits. Attempts are counted outside of the library, by a preloaded connect().
 
 Usage: run.py [--away SECONDS] [--server simulated|real]
 """
@@ -75,7 +75,7 @@ def duration(seconds):
 
 
 def table(subjects, away, back):
-    """The closing table; returns the attempts of each subject while the servers were away."""
+    """The closing table."""
     rows = [
         ("connection attempts while away", lambda s: f"{len(s.attempts(away, back)):,}"),
         ("  ... per second", lambda s: f"{len(s.attempts(away, back)) / (back - away):,.1f}"),
@@ -93,7 +93,8 @@ def table(subjects, away, back):
     print(f"{'':<34}" + "".join(f"{column:>18}" for column in columns))
     for name, value in rows:
         print(f"{name:<34}" + "".join(f"{value(subject):>18}" for subject in subjects))
-    print()
+    print("\nWho asks less often hears later of the servers' return: that is the price, and it is bounded so that the\n"
+          "session survives. Stock's way costs nothing while there are few clients; docs/BACKOFF.md tells of many.\n")
 
 
 def verdict(subjects, away, back):
@@ -120,7 +121,7 @@ def main():
     build()
     with tempfile.TemporaryDirectory() as directory, (Real if arguments.server == "real" else Simulated)() as server:
         hosts = server.hosts
-        print(f"servers: {server.description} at {hosts}")
+        print(f"servers: {server.description}, {hosts}")
         subjects = [
             Subject(which, name, hosts, BUILT, pathlib.Path(directory))
             for name in ("C program", "cli_mt")

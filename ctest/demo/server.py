@@ -1,24 +1,64 @@
-"""One server behind three addresses that can all be gone at once, while the server itself keeps its sessions."""
-
-import subprocess
+"""Three addresses that can all be gone at once, while what is behind them keeps its sessions."""
 
 import rig
 
 MEMBERS = 3
 
 
-class _Behind:
-    """Three proxies in front of one server: leaving is refusing, as a host without a server does."""
+class Simulated:
+    """This repository's testserver: a simulated ensemble of three members on three ports."""
 
-    description = ""
+    description = "the simulated ensemble"
 
-    def __init__(self, port):
-        self._proxies = [rig.Proxy(f"127.0.0.1:{port}") for _ in range(MEMBERS)]
+    def __init__(self):
+        # The one its library was built with.
+        binary = rig.our_library().parent / "testserver"
+        # Not any free ports: those that the kernel chooses may become a client's own while the servers are away.
+        ports = ",".join(map(str, rig.free_ports(MEMBERS)))
+        self._server = rig.Program([binary, "--members", MEMBERS, "--port", ports, "--control"])
 
-    @property
-    def hosts(self):
-        """The host list."""
-        return ",".join(proxy.hostport for proxy in self._proxies)
+    def __enter__(self):
+        try:
+            self.hosts = ",".join(f"127.0.0.1:{port}" for port in self._server.expect(r"^\d+( \d+)*$")[0].split())
+        except BaseException:
+            self._server.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._server.close()
+
+    def _obey(self, command):
+        self._server.send(command)
+        answer = self._server.expect(r"^(ok|error)")
+        if answer[1] != "ok":
+            raise RuntimeError(f"testserver: {command}: {answer.string}")
+
+    def leave(self):
+        """Close all connections and refuse new ones, as hosts without a server do."""
+        self._obey("down all")
+
+    def come_back(self):
+        """Serve again."""
+        self._obey("up all")
+
+
+class Real:
+    """Debian's ZooKeeper (needs Java), behind three addresses that refuse while it is to be away."""
+
+    description = "a real server at three addresses"
+
+    def __enter__(self):
+        self._ensemble = rig.Ensemble()
+        self._ensemble.__enter__()
+        self._proxies = [rig.Proxy(self._ensemble.members[0]) for _ in range(MEMBERS)]
+        self.hosts = rig.Ensemble.hosts_of(self._proxies)
+        return self
+
+    def __exit__(self, *details):
+        for proxy in self._proxies:
+            proxy.close()
+        self._ensemble.__exit__(*details)
 
     def leave(self):
         """Cut all connections and refuse new ones."""
@@ -29,41 +69,3 @@ class _Behind:
         """Accept again."""
         for proxy in self._proxies:
             proxy.listen()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for proxy in self._proxies:
-            proxy.close()
-
-
-class Simulated(_Behind):
-    """This repository's testserver."""
-
-    description = "three addresses of the simulated server"
-
-    def __init__(self):
-        port = rig.free_port()
-        binary = rig.our_library().parent / "testserver"
-        self._child = rig.spawn([binary, "--port", port], stdout=subprocess.DEVNULL)
-        super().__init__(port)
-
-    def __exit__(self, *details):
-        super().__exit__(*details)
-        rig.terminate(self._child)
-
-
-class Real(_Behind):
-    """Debian's ZooKeeper (needs Java)."""
-
-    description = "three addresses of a real server"
-
-    def __init__(self):
-        self._ensemble = rig.Ensemble()
-        self._ensemble.__enter__()
-        super().__init__(self._ensemble.members[0].port)
-
-    def __exit__(self, *details):
-        super().__exit__(*details)
-        self._ensemble.__exit__(*details)
