@@ -174,10 +174,11 @@ def instructions_of(profile):
     """The sum of a callgrind dump's own costs outside of the program `bench` (it checks every byte it gets)."""
     total, names, ours, inclusive = 0, {}, False, False
     for line in profile.read_text().splitlines():
-        if line.startswith("ob="):
-            number, _, name = line[3:].partition(" ")
+        if line.startswith(("ob=", "cob=")):  # a name is spelled out where its number first occurs, in either
+            number, _, name = line.partition("=")[2].partition(" ")
             names.setdefault(number, name)
-            ours = names[number].endswith("/bench")
+            if line[0] == "o":
+                ours = names[number].endswith("/bench")
         elif line.startswith("calls="):
             inclusive = True
         elif line and (line[0].isdigit() or line[0] in "+-*"):
