@@ -127,6 +127,7 @@ static void usage(void) {
         "       aget aset acreate amulti                             [--window N] [--caller]\n"
         "       watch-delivery watch-latency reconnect idle          [--count N]\n"
         "       open-close\n"
+        "       mixed    no figures: the shortcuts under load, cuts and bad servers\n"
         "options: --secs S | --ops N, --warm N, --limit S, --timeout MS, --tuned, --real, --host ADDRESS\n");
     exit(2);
 }
@@ -185,6 +186,7 @@ int main(int argc, char **argv) {
     else if (reconnect) run_reconnect();
     else if (strcmp(opt.mode, "open-close") == 0) run_open_close();
     else if (strcmp(opt.mode, "idle") == 0) run_idle();
+    else if (strcmp(opt.mode, "mixed") == 0) run_mixed();
     else usage();
     json_end();
     peer_stop();

@@ -40,4 +40,5 @@ void run_watch_latency(void);
 void run_reconnect(void);
 void run_open_close(void);
 void run_idle(void);
+void run_mixed(void);
 #endif

@@ -14,7 +14,7 @@ _PROGRAMS = {
     "alloc_count.so": (["alloc_count.c"], ["-shared", "-fPIC"]),
     "broken.so": (["broken.c"], ["-shared", "-fPIC", "-ldl"]),
 }
-_BENCH = ["bench.c", "sync.c", "async.c", "watches.c", "handles.c", "measure.c", "peer.c", "rawconn.c"]
+_BENCH = ["bench.c", "sync.c", "async.c", "watches.c", "handles.c", "mixed.c", "measure.c", "peer.c", "rawconn.c"]
 
 
 def headers():

@@ -1,7 +1,8 @@
-//! The I/O thread: executes what the session wants and tells it what happened. Owns the socket, the receive buffers and
-//! the poll loop; decides nothing.
+//! The I/O thread: executes what the session wants and tells it what happened. Owns the connection and the poll loop;
+//! decides nothing. Callers that wait for a reply may send and receive in its place, see `Handle`.
 use crate::handle::{Command, Completion, Handle, Turn};
 use crate::probe::Probe;
+use crate::receiver::Got;
 use crate::resolver;
 use crate::transport::Transport;
 use mio::{Events, Poll, Token};
@@ -10,7 +11,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use zk_core::frames::{Frame, Inbox};
 use zk_core::session::{Input, Watcher};
 
 pub(crate) const WAKE: Token = Token(0);
@@ -25,10 +25,8 @@ const PASSES: u32 = 4;
 pub(crate) struct Driver<C, W> {
     handle: Arc<Handle<C, W>>,
     poll: Poll,
-    transport: Option<Transport>,
+    transport: Option<Arc<Transport>>,
     probe: Option<Probe>,
-    inbox: Inbox,
-    frames: Vec<Frame>,
     /// Bytes taken from the session; those before `sent` are with the kernel.
     out: Vec<u8>,
     sent: usize,
@@ -39,19 +37,8 @@ pub(crate) struct Driver<C, W> {
 }
 
 impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
-    pub(crate) fn new(handle: Arc<Handle<C, W>>, poll: Poll, max_frame: usize) -> Self {
-        Driver {
-            handle,
-            poll,
-            transport: None,
-            probe: None,
-            inbox: Inbox::new(max_frame),
-            frames: Vec::new(),
-            out: Vec::new(),
-            sent: 0,
-            readable: false,
-            ended: false,
-        }
+    pub(crate) fn new(handle: Arc<Handle<C, W>>, poll: Poll) -> Self {
+        Driver { handle, poll, transport: None, probe: None, out: Vec::new(), sent: 0, readable: false, ended: false }
     }
 
     /// Runs until the session is closed.
@@ -59,7 +46,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         let mut events = Events::with_capacity(8);
         let mut passes = 0;
         loop {
-            let blocked = !self.transport.as_ref().is_some_and(|transport| transport.writable);
+            let blocked = !self.transport.as_ref().is_some_and(|transport| transport.is_writable());
             let turn = self.handle.turn(&mut self.out, blocked);
             if turn.closed && turn.commands.is_empty() {
                 break;
@@ -94,7 +81,9 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         self.drop_transport(false);
         match Transport::connect(addr, self.poll.registry(), SOCKET) {
             Ok(transport) => {
+                let transport = Arc::new(transport);
                 self.handle.socket.store(transport.fd(), Ordering::Relaxed);
+                self.handle.attach(Some(&transport));
                 self.transport = Some(transport);
             }
             Err(error) => self.handle.feed_awake(Input::Disconnected(error)),
@@ -106,7 +95,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         if let Some(transport) = self.transport.take() {
             transport.disconnect(self.poll.registry(), reset);
         }
-        self.inbox.clear();
+        self.handle.attach(None);
         self.out.clear();
         self.sent = 0;
         self.readable = false;
@@ -114,8 +103,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     }
 
     fn send(&mut self, closing: bool) {
-        let Some(transport) = self.transport.as_mut().filter(|transport| transport.is_connected()) else { return };
-        while transport.writable && self.sent < self.out.len() {
+        let Some(transport) = self.transport.as_ref().filter(|transport| transport.is_connected()) else { return };
+        while transport.is_writable() && self.sent < self.out.len() {
             match transport.write(self.out.get(self.sent..).unwrap_or_default()) {
                 Ok(n) => self.sent += n,
                 Err(error) => return self.fail(error),
@@ -169,57 +158,30 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     }
 
     fn socket_writable(&mut self) {
-        let Some(transport) = self.transport.as_mut() else { return };
+        let Some(transport) = self.transport.as_ref() else { return };
         match transport.finish_connect() {
             Ok(true) => self.handle.feed_awake(Input::Connected),
-            Ok(false) => transport.writable = transport.is_connected(),
+            Ok(false) if transport.is_connected() => transport.set_writable(),
+            Ok(false) => {}
             Err(error) => self.fail(error),
         }
     }
 
-    /// Reads what has come. A read that does not fill its buffer has emptied the socket, unless the peer has ended.
+    /// Reads what has come. A socket whose peer has ended is not empty before the end itself was read.
     fn receive(&mut self) {
-        self.readable = true;
+        self.readable = false;
         for _ in 0..READS {
-            let Some(transport) = self.transport.as_mut().filter(|transport| transport.is_connected()) else {
-                self.readable = false;
+            if self.transport.as_ref().is_none_or(|transport| transport.is_lent()) {
+                // What the caller leaves wakes this thread again.
                 return;
-            };
-            let space = self.inbox.space();
-            let room = space.len();
-            match transport.read(space) {
-                Ok(Some(n)) => {
-                    if !self.take_in(n) {
-                        return;
-                    }
-                    if n < room && !self.ended {
-                        self.readable = false;
-                        return;
-                    }
-                }
-                Ok(None) => {
-                    self.readable = false;
-                    return;
-                }
-                Err(error) => {
-                    self.readable = false;
-                    return self.fail(error);
-                }
+            }
+            match self.handle.receive() {
+                Got::Some => {}
+                Got::All if self.ended => {}
+                Got::All | Got::Nothing | Got::End => return,
             }
         }
-    }
-
-    /// Cuts `n` new bytes into frames and hands them over; `false` when the connection is not to be read any more.
-    fn take_in(&mut self, n: usize) -> bool {
-        let result = self.inbox.received(n, &mut self.frames);
-        self.handle.feed_awake(Input::Received(&mut self.frames));
-        self.frames.clear();
-        if let Err(bad) = result {
-            self.readable = false;
-            self.handle.feed_awake(Input::BadFrame(bad));
-            return false;
-        }
-        true
+        self.readable = true;
     }
 
     fn probe_ready(&mut self) {

@@ -1,13 +1,19 @@
 //! One handle: the session behind one lock, and everything that must agree on it. Owns the lock and what happens when
-//! it is let go; knows no socket and no C pointer.
+//! it is let go; knows no C pointer, and of the connection only how to send and receive.
+//!
+//! As a rule the I/O thread does both. A caller that waits for its reply anyway may do it in its place, which saves
+//! waking two threads: it sends when the I/O thread sleeps with nothing to send, and receives when its request is the
+//! only one in flight. Whoever holds `inner` sends, whoever holds `receiver` receives.
 use crate::dispatch::{Item, Queue};
 use crate::logging::{self, Sink};
+use crate::receiver::{Got, Receiver};
+use crate::transport::Transport;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{JoinHandle, ThreadId};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use zk_core::backoff::{History, Memory};
 use zk_core::code::Code;
 use zk_core::frames::Frame;
@@ -77,8 +83,20 @@ pub(crate) struct Threads {
     pub(crate) dispatcher: JoinHandle<()>,
 }
 
+/// How long a caller receives in the place of the I/O thread. Bounds how late it notices what only that thread can tell
+/// it; after a longer wait two threads woken do not matter.
+const RECEIVE: Duration = Duration::from_millis(20);
+
 struct Inner<C, W> {
     session: Session<C, W>,
+    /// The connection, once there is an attempt at one.
+    transport: Option<Arc<Transport>>,
+    /// Whether the I/O thread holds bytes that the socket did not take.
+    backlog: bool,
+    /// What a caller could not send; goes before all else.
+    unsent: Vec<u8>,
+    /// An empty buffer for callers to send from.
+    spare: Vec<u8>,
     servers: Vec<HostPort>,
     commands: VecDeque<Command>,
     /// Whether the I/O thread sleeps, and until when.
@@ -92,6 +110,7 @@ struct Inner<C, W> {
 /// A handle. `C` is the completion, `W` the watcher.
 pub(crate) struct Handle<C, W> {
     inner: Mutex<Inner<C, W>>,
+    receiver: Mutex<Receiver>,
     waker: mio::Waker,
     pub(crate) queue: Queue<C, W>,
     /// Where this handle's log lines go.
@@ -119,6 +138,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         session: Session<C, W>,
         servers: Vec<HostPort>,
         waker: mio::Waker,
+        max_frame: usize,
         sink: Arc<Sink>,
         generation: u32,
     ) -> Self {
@@ -128,6 +148,10 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             chroot: session.chroot().to_vec(),
             inner: Mutex::new(Inner {
                 session,
+                transport: None,
+                backlog: false,
+                unsent: Vec::new(),
+                spare: Vec::new(),
                 servers,
                 commands: VecDeque::new(),
                 asleep: false,
@@ -136,6 +160,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                 dispatcher: None,
                 closed: false,
             }),
+            receiver: Mutex::new(Receiver::new(max_frame)),
             waker,
             queue: Queue::default(),
             sink,
@@ -153,6 +178,18 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     /// an application's log callback may call back.
     pub(crate) fn with<R>(&self, body: impl FnOnce(&mut Session<C, W>, Instant) -> R) -> R {
         self.with_inner(|inner, now| body(&mut inner.session, now))
+    }
+
+    /// The same for a caller that will wait for the reply: it sends the request itself if it can. When it gets the
+    /// connection back it has to receive the reply itself too, see [`Handle::receive_until`].
+    pub(crate) fn with_waiting<R>(
+        &self,
+        body: impl FnOnce(&mut Session<C, W>, Instant) -> R,
+    ) -> (R, Option<Arc<Transport>>) {
+        self.with_inner(|inner, now| {
+            let result = body(&mut inner.session, now);
+            (result, inner.send(now))
+        })
     }
 
     fn with_inner<R>(&self, body: impl FnOnce(&mut Inner<C, W>, Instant) -> R) -> R {
@@ -189,6 +226,16 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         });
     }
 
+    /// The same from a caller that reads this connection. The session may have left it meanwhile and dial another server
+    /// already, which must not be blamed for what comes from this one.
+    fn feed_from(&self, transport: &Arc<Transport>, input: Input<'_>) {
+        self.with_inner(|inner, now| {
+            if inner.transport.as_ref().is_some_and(|current| Arc::ptr_eq(current, transport)) {
+                inner.session.handle(now, input);
+            }
+        });
+    }
+
     /// One turn of the I/O thread: what is to be done, and the bytes to send if `out` is empty.
     pub(crate) fn turn(&self, out: &mut Vec<u8>, blocked: bool) -> Turn {
         logging::deferred(|| {
@@ -201,8 +248,13 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             }
             let commands = std::mem::take(&mut inner.commands);
             if out.is_empty() {
-                inner.session.take_outgoing(now, out);
+                if inner.unsent.is_empty() {
+                    inner.session.take_outgoing(now, out);
+                } else {
+                    std::mem::swap(&mut inner.unsent, out);
+                }
             }
+            inner.backlog = !out.is_empty();
             let idle = commands.is_empty() && (out.is_empty() || blocked);
             inner.asleep = idle;
             inner.wake_at = inner.session.deadline();
@@ -217,6 +269,47 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             self.finish(after, false);
             turn
         })
+    }
+
+    /// The I/O thread has a connection, or an attempt at one, or none any more. Returns when no caller receives from the
+    /// one before.
+    pub(crate) fn attach(&self, transport: Option<&Arc<Transport>>) {
+        {
+            let mut inner = self.lock();
+            inner.transport = transport.cloned();
+            inner.backlog = false;
+            inner.unsent.clear();
+        }
+        self.receiver().attach(transport.cloned());
+    }
+
+    fn receiver(&self) -> MutexGuard<'_, Receiver> {
+        self.receiver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads once, on the I/O thread.
+    pub(crate) fn receive(&self) -> Got {
+        logging::deferred(|| self.receiver().read(|input| self.feed_awake(input)))
+    }
+
+    /// Receives on the thread of a caller that the connection was lent to, until `done`, or something is the I/O thread's
+    /// business, or it takes long; and gives it back.
+    pub(crate) fn receive_until(&self, transport: &Arc<Transport>, done: impl Fn() -> bool) {
+        // Deferred, as a log callback may call the library and wait for a reply that nobody would receive.
+        logging::deferred(|| {
+            let mut receiver = self.receiver();
+            while !done() {
+                let got = receiver.wait_and_read(|input| self.feed_from(transport, input));
+                if matches!(got, Got::Nothing | Got::End) {
+                    break;
+                }
+            }
+            // The I/O thread must find it free when it wakes.
+            drop(receiver);
+            if let Err(error) = transport.give_back() {
+                log::error!("cannot wait for the socket: {error}");
+            }
+        });
     }
 
     /// Carries out what the session wants, as far as that does not take the I/O thread. The queue is filled under the
@@ -237,7 +330,12 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                 Output::Resolve => inner.commands.push_back(Command::Resolve),
                 Output::Connect(addr) => inner.commands.push_back(Command::Connect(addr)),
                 Output::Probe(addr) => inner.commands.push_back(Command::Probe(addr)),
-                Output::Disconnect { reset } => inner.commands.push_back(Command::Disconnect { reset }),
+                Output::Disconnect { reset } => {
+                    // What a caller still reads from it is nobody's business.
+                    inner.transport = None;
+                    inner.unsent.clear();
+                    inner.commands.push_back(Command::Disconnect { reset });
+                }
                 Output::Remember(memory) => {
                     with_history(|history| history.put(&inner.servers, memory));
                 }
@@ -305,8 +403,34 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
 }
 
 impl<C, W: Watcher> Inner<C, W> {
+    /// Sends what there is to send on the thread of a caller, unless that is the I/O thread's business. Lends it the
+    /// connection when nothing else is in flight.
+    fn send(&mut self, now: Instant) -> Option<Arc<Transport>> {
+        if !self.session.has_outgoing() || !self.asleep || self.backlog || !self.unsent.is_empty() {
+            return None;
+        }
+        if !self.commands.is_empty() || !self.session.is_established() {
+            return None;
+        }
+        let transport = self.transport.as_ref()?;
+        // First, or the reply might wake the I/O thread.
+        let lent = self.session.pending_len() == 1 && transport.lend(RECEIVE);
+        let mut bytes = std::mem::take(&mut self.spare);
+        self.session.take_outgoing(now, &mut bytes);
+        // An error is found again by the I/O thread, which knows what to do.
+        let sent = transport.write(&bytes).unwrap_or(0);
+        if sent == bytes.len() {
+            bytes.clear();
+            self.spare = bytes;
+        } else {
+            bytes.drain(..sent);
+            self.unsent = bytes;
+        }
+        lent.then(|| Arc::clone(transport))
+    }
+
     fn has_work(&self) -> bool {
-        if self.session.has_outgoing() || !self.commands.is_empty() || self.closed {
+        if self.session.has_outgoing() || !self.unsent.is_empty() || !self.commands.is_empty() || self.closed {
             return true;
         }
         match (self.session.deadline(), self.wake_at) {

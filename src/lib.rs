@@ -5,6 +5,7 @@ pub mod ffi;
 mod handle;
 pub mod logging;
 mod probe;
+mod receiver;
 mod resolver;
 mod stats;
 mod transport;

@@ -94,6 +94,11 @@ impl Slot {
         (slot, end)
     }
 
+    /// Whether the result is there.
+    pub(super) fn is_filled(&self) -> bool {
+        self.result.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Waits for the result.
     pub(super) fn wait(self: Arc<Slot>) -> Result<Frame, Code> {
         loop {

@@ -215,7 +215,7 @@ fn start(session: Session<Done, Watch>, hosts: Vec<HostPort>, sink: Arc<Sink>) -
     };
     let poll = mio::Poll::new().map_err(|error| errno("a poll descriptor", &error))?;
     let waker = mio::Waker::new(poll.registry(), WAKE).map_err(|error| errno("a wake descriptor", &error))?;
-    let handle = Arc::new(Handle::new(session, hosts, waker, sink, process::generation()));
+    let handle = Arc::new(Handle::new(session, hosts, waker, max_frame(), sink, process::generation()));
     let stack = process::stack_size();
     let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
         thread::Builder::new().name(name.to_owned()).stack_size(stack).spawn(body)
@@ -224,7 +224,7 @@ fn start(session: Session<Done, Watch>, hosts: Vec<HostPort>, sink: Arc<Sink>) -
     let dispatcher = spawn("zk-completion", Box::new(move || with_sink(&callee.sink, || dispatch(&callee))))
         .map_err(|error| errno("the completion thread", &error))?;
     let driven = Arc::clone(&handle);
-    let driver = Driver::new(Arc::clone(&handle), poll, max_frame());
+    let driver = Driver::new(Arc::clone(&handle), poll);
     let body = move || {
         with_sink(&driven.sink, || {
             if catch_unwind(AssertUnwindSafe(|| driver.run())).is_err() {

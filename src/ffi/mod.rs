@@ -30,6 +30,7 @@ pub mod memory;
 pub mod multi_api;
 mod process;
 pub mod servers_api;
+pub(crate) mod socket;
 pub mod state_api;
 pub mod stats_api;
 pub mod sync_api;

@@ -3,7 +3,7 @@ use super::async_api::submit;
 use super::callbacks::{Data, Done, client_path};
 use super::convert::{acl, path, put_stat, put_text, value};
 use super::entry::call;
-use super::sync_api::start;
+use super::sync_api::exchange;
 use super::types::{
     ACL_vector, Stat, void_completion_t, zhandle_t, zoo_check_op_args, zoo_create_op_args, zoo_delete_op_args, zoo_op,
     zoo_op_args, zoo_op_result_t, zoo_op_t, zoo_set_op_args,
@@ -164,8 +164,8 @@ pub unsafe extern "C" fn zoo_multi(
     unsafe {
         call(zh, |handle| {
             let (ops, results) = read(count, ops, results)?;
-            let slot = start(handle, &Request::Multi(&ops))?;
-            results.fill(&handle.chroot, slot.wait())
+            let answer = exchange(handle, &Request::Multi(&ops))?;
+            results.fill(&handle.chroot, answer)
         })
     }
 }

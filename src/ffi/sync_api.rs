@@ -1,30 +1,33 @@
 //! The synchronous calls: the asynchronous path with a caller that waits, and the results written to where the caller
 //! wants them. On an error the caller's memory is as it was.
 #![allow(non_snake_case, reason = "the names are the C interface's")]
-use super::async_api::{CreateArgs, NO_TTL, RemovalArgs, own_watcher, submit};
+use super::async_api::{CreateArgs, NO_TTL, RemovalArgs, own_watcher};
 use super::callbacks::{Done, Exact, Slot, Watch, acl_list, client_path};
 use super::convert::{acl, path, put_stat, put_text, text, value};
 use super::entry::{Zk, call};
 use super::memory;
 use super::types::{ACL_vector, Stat, String_vector, ZooWatcherType, watcher_fn, zhandle_t};
 use libc::{c_char, c_int, c_void};
-use std::sync::Arc;
 use zk_core::code::Code;
 use zk_core::frames::Frame;
 use zk_core::jute::Malformed;
 use zk_core::reply;
 use zk_core::request::Request;
 
-/// Sends a request; the slot gets its reply.
-pub(super) fn start(handle: &Zk, request: &Request<'_, Watch>) -> Result<Arc<Slot>, Code> {
+/// Sends a request and waits for its reply. The outer error means that it was refused.
+pub(super) fn exchange(handle: &Zk, request: &Request<'_, Watch>) -> Result<Result<Frame, Code>, Code> {
     let (slot, end) = Slot::new();
-    submit(handle, request, Done::Sync(end))?;
-    Ok(slot)
+    let (submitted, lent) = handle.with_waiting(|session, now| session.submit(now, request, Done::Sync(end)));
+    if let Some(transport) = lent {
+        handle.receive_until(&transport, || slot.is_filled());
+    }
+    submitted?;
+    Ok(slot.wait())
 }
 
-/// Sends a request and waits for its reply.
+/// The same where it makes no difference.
 fn wait(handle: &Zk, request: &Request<'_, Watch>) -> Result<Frame, Code> {
-    start(handle, request)?.wait()
+    exchange(handle, request)?
 }
 
 fn malformed(_: Malformed) -> Code {

@@ -1,0 +1,220 @@
+/* No figures: the shortcuts of the synchronous calls under everything that can happen meanwhile. Several threads get and
+ * set, one keeps a window of asynchronous requests, one keeps a watch armed, while the connection is cut again and again;
+ * then a server that falls silent, or hangs up, or takes its time while a caller waits. Every call must end, with a code
+ * that fits, and every completion must come once and in order. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "measure.h"
+#include "peer.h"
+#include "wire.h"
+
+enum { GETTERS = 2, WINDOW = 64, CUTS = 40 };
+
+static zhandle_t *zh;
+static _Atomic bool stop;
+static _Atomic uint64_t gets, sets, events, lost, completed;
+static uint64_t submitted;
+static sem_t room;
+
+/* The connection is cut on purpose, so its loss is an answer; anything else that is not success is a fault. */
+static bool ended_well(int rc, const char *what) {
+    if (rc == ZCONNECTIONLOSS || rc == ZOPERATIONTIMEOUT) {
+        lost++;
+        return false;
+    }
+    want(rc, what);
+    return true;
+}
+
+static void *get_on(void *arg) {
+    unsigned node = (unsigned)(uintptr_t)arg;
+    while (!stop) {
+        char path[64], value[256];
+        int len = sizeof value;
+        struct Stat stat;
+        get_path(path, node);
+        if (ended_well(zoo_get(zh, path, 0, value, &len, &stat), "zoo_get")) {
+            check_value(value, len, node);
+            gets++;
+        }
+        node = (node + GETTERS) % NODES;
+    }
+    return NULL;
+}
+
+static void *set_on(void *arg) {
+    int32_t last = -1;
+    (void)arg;
+    while (!stop) {
+        char path[64], value[VALUE_BYTES];
+        struct Stat stat;
+        set_path(path, 0);
+        node_value(value, 0);
+        if (!ended_well(zoo_set2(zh, path, value, VALUE_BYTES, -1, &stat), "zoo_set2")) continue;
+        if (stat.version <= last) broken("version %d after %d", stat.version, last); /* a lost one may have been done */
+        last = stat.version;
+        sets++;
+    }
+    return NULL;
+}
+
+static void on_reply(int rc, const char *value, int len, const struct Stat *stat, const void *context) {
+    uint64_t number = (uint64_t)(uintptr_t)context;
+    (void)stat;
+    if (number != completed) broken("callback of request %lu where %lu was due", number, completed);
+    if (ended_well(rc, "zoo_aget's callback")) check_value(value, len, number % NODES);
+    completed++;
+    sem_post(&room);
+}
+
+static void *submit_on(void *arg) {
+    (void)arg;
+    while (!stop) {
+        char path[64];
+        sem_wait(&room);
+        get_path(path, submitted % NODES);
+        want(zoo_aget(zh, path, 0, on_reply, (void *)(uintptr_t)submitted), "zoo_aget");
+        submitted++;
+        if (submitted % 100 == 0) usleep(500); /* leave the callers moments alone */
+    }
+    return NULL;
+}
+
+static void on_change(zhandle_t *h, int type, int state, const char *path, void *context) {
+    (void)h, (void)state, (void)path, (void)context;
+    if (type == ZOO_CHANGED_EVENT) events++;
+}
+static void *watch_on(void *arg) {
+    (void)arg;
+    while (!stop) {
+        char path[64], value[8];
+        int len = sizeof value;
+        set_path(path, 0);
+        ended_well(zoo_wget(zh, path, on_change, NULL, value, &len, NULL), "zoo_wget");
+        usleep(200);
+    }
+    return NULL;
+}
+
+static void cut(void) {
+    for (int fd = 3; fd < 1024; fd++) {
+        struct sockaddr_in to;
+        socklen_t len = sizeof to;
+        if (getpeername(fd, (struct sockaddr *)&to, &len) == 0 && ntohs(to.sin_port) == opt.port) shutdown(fd, SHUT_RDWR);
+    }
+}
+
+static void run_crowd(void) {
+    pthread_t threads[GETTERS + 3];
+    stop = false;
+    sem_init(&room, 0, WINDOW);
+    zh = handle_open(NULL, NULL);
+    for (unsigned i = 0; i < GETTERS; i++) pthread_create(&threads[i], NULL, get_on, (void *)(uintptr_t)i);
+    pthread_create(&threads[GETTERS], NULL, set_on, NULL);
+    pthread_create(&threads[GETTERS + 1], NULL, submit_on, NULL);
+    pthread_create(&threads[GETTERS + 2], NULL, watch_on, NULL);
+    for (unsigned i = 0; i < CUTS; i++) {
+        usleep(5000 + i * 500);
+        if (i % 4) cut();
+    }
+    stop = true;
+    for (unsigned i = 0; i < GETTERS + 3; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < 30000 && completed < submitted; i++) usleep(1000);
+    if (completed != submitted) broken("%lu callbacks for %lu requests", completed, submitted);
+    handle_close(zh);
+    if (gets == 0 || sets == 0) broken("%lu gets, %lu sets, %lu events", gets, sets, events);
+}
+
+/* ---- a server that goes silent while one caller waits ---- */
+
+enum mood { SILENT, HANGS_UP, GARBAGE, SLOW };
+static enum mood mood;
+static int listener;
+
+static void read_frame(int fd, char *frame, size_t cap) {
+    if (recv(fd, frame, 4, MSG_WAITALL) != 4) return;
+    int32_t len = get32(frame);
+    if (len > 0 && (size_t)len < cap) recv(fd, frame, (size_t)len, MSG_WAITALL);
+}
+static void *serve(void *arg) {
+    char frame[4096], *p;
+    (void)arg;
+    for (int fd; (fd = accept(listener, NULL, NULL)) >= 0; close(fd)) {
+        read_frame(fd, frame, sizeof frame);
+        p = put32(put32(frame + 4, 0), opt.timeout_ms);
+        p = put_bytes(put64(p, 1), "benchmark-passwd", 16);
+        *p++ = 0;
+        if (send(fd, frame, (size_t)(frame_end(frame, p) - frame), MSG_NOSIGNAL) < 0) continue;
+        read_frame(fd, frame, sizeof frame); /* the request */
+        int32_t xid = get32(frame);
+        if (mood == HANGS_UP || mood == GARBAGE) {
+            usleep(3000);
+            if (mood == GARBAGE) send(fd, "\x7f\xff\xff\xff garbage", 12, MSG_NOSIGNAL);
+            continue;
+        }
+        if (mood == SLOW) {
+            char reply[128];
+            usleep(100000); /* longer than any shortcut lasts */
+            p = put32(put64(put32(reply + 4, xid), 1), 0);
+            memset(p, 0, STAT_BYTES);
+            send(fd, reply, (size_t)(frame_end(reply, p + STAT_BYTES) - reply), MSG_NOSIGNAL);
+        }
+        while (recv(fd, frame, sizeof frame, 0) > 0) continue;
+    }
+    return NULL;
+}
+
+static _Atomic int answer;
+static void *ask(void *arg) {
+    struct Stat stat;
+    (void)arg;
+    answer = zoo_exists(zh, "/x", 0, &stat);
+    return NULL;
+}
+
+static void run_silence(void) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    pthread_t server, caller;
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 8) || getsockname(listener, (struct sockaddr *)&at, &len))
+        broken("no listener");
+    snprintf(opt.servers, sizeof opt.servers, "127.0.0.1:%d", ntohs(at.sin_port));
+    pthread_create(&server, NULL, serve, NULL);
+    for (mood = SILENT; mood <= SLOW; mood++) {
+        static const char *const names[] = {"silent", "hangs up", "garbage", "slow"};
+        zh = handle_open(NULL, NULL);
+        answer = 1;
+        pthread_create(&caller, NULL, ask, NULL);
+        usleep(50000);
+        if (mood == SILENT && answer != 1) broken("silent server: the call returned %d", answer);
+        if (mood == SILENT) want(zookeeper_close(zh), "zookeeper_close while a call waits");
+        pthread_join(caller, NULL);
+        bool fits = mood == SILENT ? answer == ZCLOSING : mood == SLOW ? answer == ZOK
+                  : answer == ZCONNECTIONLOSS || answer == ZMARSHALLINGERROR;
+        if (!fits) broken("server that is %s: the call returned %d", names[mood], answer);
+        if (mood != SILENT) zookeeper_close(zh);
+    }
+    shutdown(listener, SHUT_RDWR);
+    pthread_join(server, NULL);
+    close(listener);
+}
+
+void run_mixed(void) {
+    run_crowd();
+    run_silence();
+    json_number("gets", (double)gets);
+    json_number("sets", (double)sets);
+    json_number("completed", (double)completed);
+    json_number("events", (double)events);
+    json_number("lost", (double)lost);
+}
