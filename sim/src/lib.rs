@@ -16,4 +16,5 @@ pub mod tree;
 mod watches;
 mod wire;
 mod words;
+pub mod world;
 mod writes;

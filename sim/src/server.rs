@@ -256,9 +256,14 @@ impl Ensemble {
         let Some(host) = self.members.get_mut(member) else { return };
         let was = std::mem::replace(&mut host.mode, mode);
         let quorum = self.has_quorum();
-        if quorum && !had_quorum && self.members.len() > 1 {
-            self.zxid = ((self.zxid >> 32) + 1) << 32;
-            self.sessions.touch_all(now);
+        if quorum && !had_quorum {
+            if self.members.len() > 1 {
+                self.zxid = ((self.zxid >> 32) + 1) << 32;
+            }
+            // A lone server that was merely stopped notices that its sessions are overdue.
+            if self.members.len() > 1 || was != Mode::Frozen {
+                self.sessions.touch_all(now);
+            }
         }
         let alone = if self.options.read_only { Serving::Readers } else { Serving::Nobody };
         for number in 0..self.members.len() {

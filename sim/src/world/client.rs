@@ -1,0 +1,214 @@
+//! A client of the world: the session with the little shell around it, and the record of all it was told. Knows no
+//! server.
+use super::{ClientNo, Happening, LinkNo, Parcel, World};
+use std::net::SocketAddr;
+use std::time::Duration;
+use zk_core::backoff::Memory;
+use zk_core::code::Code;
+use zk_core::frames::Inbox;
+use zk_core::session::{Event, Input, Output, Session, State};
+
+/// Something a client did or was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A completion, with the reply's body.
+    Delivered(u64, Result<Vec<u8>, Code>),
+    /// Watchers were called.
+    Notified(Event<u32>),
+    /// It began to connect.
+    Attempt(SocketAddr),
+    /// It let go of its connection.
+    Disconnected,
+    /// It asked for its names.
+    Resolving,
+    /// It asked a server whether it takes writes.
+    Probing(SocketAddr),
+    /// The state is another.
+    State(State),
+    /// It is closed.
+    Closed,
+}
+
+/// One entry of the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// When.
+    pub at: Duration,
+    /// What.
+    pub what: Heard,
+}
+
+/// A client.
+pub struct Client {
+    /// Its session.
+    pub session: Session<u64, u32>,
+    /// All it did and was told.
+    pub record: Vec<Record>,
+    /// What the policy leaves to the next handle.
+    pub memory: Option<Memory>,
+    /// Every frame it has sent on the current connection, for checks; with its time.
+    pub sent: Vec<u8>,
+    pub(super) link: Option<LinkNo>,
+    pub(super) frozen_until: Option<Duration>,
+    inbox: Inbox,
+    state: State,
+}
+
+/// Longest frame a client accepts.
+const FRAME: usize = 16 << 20;
+
+impl Client {
+    pub(super) fn new(session: Session<u64, u32>) -> Client {
+        Client {
+            state: session.state(),
+            session,
+            record: Vec::new(),
+            memory: None,
+            sent: Vec::new(),
+            link: None,
+            frozen_until: None,
+            inbox: Inbox::new(FRAME),
+        }
+    }
+
+    /// The attempts it made, with their times.
+    pub fn attempts(&self) -> Vec<(Duration, SocketAddr)> {
+        let attempt = |record: &Record| match record.what {
+            Heard::Attempt(address) => Some((record.at, address)),
+            _ => None,
+        };
+        self.record.iter().filter_map(attempt).collect()
+    }
+
+    /// The state.
+    pub fn state(&self) -> State {
+        self.session.state()
+    }
+
+    /// What became of a request; `None` while it waits.
+    pub fn result(&self, tag: u64) -> Option<&Result<Vec<u8>, Code>> {
+        self.record.iter().find_map(|record| match &record.what {
+            Heard::Delivered(delivered, result) if *delivered == tag => Some(result),
+            _ => None,
+        })
+    }
+
+    /// The events it was told, in order.
+    pub fn events(&self) -> Vec<&Event<u32>> {
+        let event = |record: &'_ Record| matches!(record.what, Heard::Notified(_));
+        self.record
+            .iter()
+            .filter(|record| event(record))
+            .filter_map(|record| match &record.what {
+                Heard::Notified(event) => Some(event),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The states of its session events, in order.
+    pub fn session_events(&self) -> Vec<i32> {
+        self.events().iter().filter(|event| event.path.is_empty()).map(|event| event.state).collect()
+    }
+}
+
+impl World {
+    /// Carries out what a client's session wants.
+    pub(super) fn settle(&mut self, number: ClientNo) {
+        let now = self.now;
+        loop {
+            let Some(client) = self.clients.get_mut(number) else { return };
+            if client.state != client.session.state() {
+                client.state = client.session.state();
+                client.record.push(Record { at: now, what: Heard::State(client.state) });
+            }
+            let Some(output) = client.session.poll() else { break };
+            let what = match output {
+                Output::Deliver(tag, result) => Heard::Delivered(tag, result.map(|frame| frame.bytes().to_vec())),
+                Output::Notify(event) => Heard::Notified(event),
+                Output::Connect(address) => {
+                    self.hang_up(number, false);
+                    let link = self.open(number, address);
+                    if let Some(client) = self.clients.get_mut(number) {
+                        client.link = Some(link);
+                    }
+                    Heard::Attempt(address)
+                }
+                Output::Disconnect { reset } => {
+                    self.hang_up(number, reset);
+                    Heard::Disconnected
+                }
+                Output::Resolve => {
+                    self.schedule(now + self.names.delay, Happening::Resolved(number));
+                    Heard::Resolving
+                }
+                Output::Probe(address) => {
+                    let delay = self.latency() * 4;
+                    self.schedule(now + delay, Happening::Probed(number, address));
+                    Heard::Probing(address)
+                }
+                Output::Remember(memory) => {
+                    client.memory = Some(memory);
+                    continue;
+                }
+                Output::Closed => Heard::Closed,
+            };
+            if let Some(client) = self.clients.get_mut(number) {
+                client.record.push(Record { at: now, what });
+            }
+        }
+        self.transmit(number);
+    }
+
+    fn hang_up(&mut self, number: ClientNo, reset: bool) {
+        let Some(client) = self.clients.get_mut(number) else { return };
+        client.inbox.clear();
+        client.sent.clear();
+        if let Some(link) = client.link.take() {
+            self.let_go(link, reset);
+        }
+    }
+
+    fn transmit(&mut self, number: ClientNo) {
+        let now = self.instant();
+        let Some(client) = self.clients.get_mut(number) else { return };
+        if !client.session.has_outgoing() {
+            return;
+        }
+        let mut bytes = Vec::new();
+        client.session.take_outgoing(now, &mut bytes);
+        let Some(link) = client.link else { return };
+        client.sent.extend_from_slice(&bytes);
+        let closing = client.session.is_closing();
+        self.send(link, false, Parcel::Bytes(bytes));
+        if closing {
+            self.feed(number, Input::Flushed);
+        }
+    }
+
+    /// Bytes have arrived at a client.
+    pub(super) fn hear(&mut self, number: ClientNo, bytes: &[u8]) {
+        let mut rest = bytes;
+        let mut frames = Vec::new();
+        while !rest.is_empty() {
+            let Some(client) = self.clients.get_mut(number).filter(|client| client.link.is_some()) else { return };
+            let space = client.inbox.space();
+            let count = space.len().min(rest.len());
+            let (head, tail) = rest.split_at(count);
+            if let Some(space) = space.get_mut(..count) {
+                space.copy_from_slice(head);
+            }
+            rest = tail;
+            let verdict = client.inbox.received(count, &mut frames);
+            let link = client.link;
+            self.feed(number, Input::Received(&mut frames));
+            frames.clear();
+            if let Err(bad) = verdict {
+                return self.feed(number, Input::BadFrame(bad));
+            }
+            if self.clients.get(number).is_none_or(|client| client.link != link) {
+                return;
+            }
+        }
+    }
+}
