@@ -12,6 +12,8 @@ int main(void)
     int interest = -7;
     struct timeval tv = {-7, -7};
     clientid_t id;
+    int rc = ZOK;
+    int i;
     zhandle_t *zh = open_case();
     outcome("NULL fd", zookeeper_interest(zh, NULL, &interest, &tv));
     outcome("NULL interest", zookeeper_interest(zh, &fd, NULL, &tv));
@@ -20,7 +22,10 @@ int main(void)
     fact("fd is one: %d, interest %d, wait within a third of the timeout: %d", fd >= 0, interest,
          tv.tv_sec >= 0 && tv.tv_sec * 1000 + tv.tv_usec / 1000 <= SESSION_MS / 3);
     outcome("process nothing", zookeeper_process(zh, 0));
-    outcome("process reading with nothing to read", zookeeper_process(zh, ZOOKEEPER_READ));
+    /* The library's own thread reads too, so once may be a coincidence. */
+    for (i = 0; i < 5 && (rc = zookeeper_process(zh, ZOOKEEPER_READ)) == ZOK; i++)
+        nap(20);
+    outcome("process reading with nothing to read", rc);
     outcome("the session lives", zoo_exists(zh, "/", 0, NULL));
     id = *zoo_client_id(zh);
     zookeeper_close(zh);

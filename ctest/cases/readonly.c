@@ -12,6 +12,8 @@ int main(void)
     struct String_vector strings;
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
+    zoo_op_t ops[2];
+    zoo_op_result_t results[2];
     zh = begin("", on_watch, "default", SESSION_MS, ZOO_READONLY);
     drain(1);
     fact("state %s", state_name(zoo_state(zh)));
@@ -29,6 +31,11 @@ int main(void)
     drain(1);
     outcome("async", zoo_async(zh, "/zookeeper", on_string, "async"));
     drain(1);
+    zoo_create_op_init(&ops[0], "/node", "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0);
+    zoo_delete_op_init(&ops[1], "/zookeeper", -1);
+    outcome("amulti", zoo_amulti(zh, 2, ops, results, on_void, "amulti"));
+    drain(1);
+    fact("  results %s %s", code(results[0].err), code(results[1].err));
     fact("-- a handle without the flag");
     plain = begin("", on_watch, "plain", SESSION_MS, 0);
     quiet(500);
