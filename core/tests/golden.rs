@@ -147,7 +147,6 @@ fn as_request<'a>(kind: i32, reader: &mut Reader<'a>) -> Option<Request<'a, u8>>
     let path = reader.string().ok()?;
     let watcher = |reader: &mut Reader<'_>| Some(reader.bool().ok()?.then_some(1));
     Some(match kind {
-        op::CREATE | op::CREATE2 | op::CREATE_CONTAINER | op::CREATE_TTL => return None,
         op::DELETE => Request::Delete { path, version: reader.i32().ok()? },
         op::EXISTS => Request::Exists { path, watcher: watcher(reader)? },
         op::GET_DATA => Request::GetData { path, watcher: watcher(reader)? },
