@@ -171,6 +171,8 @@ impl<W: Clone> Request<'_, W> {
                 Ok(None)
             }
             Request::RemoveWatches { path, kind, watcher, .. } => {
+                // divergence: zoo_remove_watches with a null watcher removes all of the kind, on the server too (request 18);
+                // stock asks the server about one (17) and removes all locally.
                 out.put_i32(if watcher.is_some() { op::CHECK_WATCHES } else { op::REMOVE_WATCHES });
                 let path = put_path(out, chroot, path, false)?;
                 let effect = Effect::Disarm(*kind, copy(out, path), watcher.clone());

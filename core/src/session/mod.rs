@@ -374,6 +374,7 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     /// Moves on to the next server of the list; what is connected stays connected.
+    // divergence: zoo_cycle_next_server moves on with the first call; on stock the first one names the current server again.
     pub fn cycle_server(&mut self, now: Instant) {
         self.servers.advance(now);
     }
