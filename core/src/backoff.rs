@@ -28,8 +28,10 @@ const GROWTH: f64 = 1.6;
 const CONGESTION_CAP: Duration = Duration::from_secs(120);
 /// The least default limit of the TCP phase: one SYN retransmission (at 1 s) fits.
 const CONNECT_FLOOR: Duration = Duration::from_millis(1100);
-/// A handshake that takes longer than this part of the session timeout tells of a queue at the server.
+/// A handshake that takes longer than this part of the session timeout tells of a queue at the server, unless it is
+/// still quicker than a second: a long way, TLS and a busy client take their time too.
 const SLOW: u32 = 10;
+const SLOW_FLOOR: Duration = Duration::from_secs(1);
 /// A level of congestion decays, and a session counts as young, in so many session timeouts.
 const DECAY: u32 = 3;
 /// The range in which the session timeout scales the policy.
@@ -312,7 +314,8 @@ impl Backoff {
 
     fn established(&mut self, now: Instant) {
         let took = self.not_before.map_or(Duration::ZERO, |start| now.saturating_duration_since(start));
-        self.hot = took >= self.timeout / SLOW || self.level.congestion > 0;
+        let slow = (self.timeout / SLOW).max(SLOW_FLOOR).min(self.timeout / 3);
+        self.hot = took >= slow || self.level.congestion > 0;
         self.last_contact = Some(now);
         self.begin();
     }
