@@ -4,6 +4,7 @@ pub mod acl;
 pub mod digest;
 pub mod fault;
 pub mod hash_order;
+pub mod herd;
 mod member;
 pub mod node;
 mod reconfig;

@@ -1,0 +1,27 @@
+//! The herd in virtual time: a fleet of clients that drive the real `zk_core::backoff` and `zk_core::servers`, a model
+//! of the servers, and of the clients that others use. Owns no figure: the scenarios and the knobs come from outside.
+//!
+//! The server model: an accept queue that overflows silently, SYN retransmission after 1, 3, 7, 15 s, one pipeline per
+//! server (or one for all) of limited capacity in which pings stand in line with connect requests, requests of clients
+//! that have given up and are worked on all the same, resets that spare that work, a descriptor limit, session expiry
+//! by a tracker, connection throttling.
+#![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)] // virtual times, counts
+#![allow(clippy::indexing_slicing)] // an experiment: a wrong index should end it
+mod client;
+mod evidence;
+mod measured;
+mod outcome;
+mod queue;
+mod rule;
+mod scenario;
+mod server;
+mod targets;
+mod world;
+
+pub use evidence::{Extent, Measurements, gather};
+pub use measured::{Measured, measure, measure_all, seconds};
+pub use outcome::{Group, Moment, Outcome, at_quantile, median, median_time};
+pub use rule::Policy;
+pub use scenario::{Incident, Scenario};
+pub use targets::Verdict;
+pub use world::run;

@@ -1,0 +1,201 @@
+//! What decides a simulated client's next attempt: our policy (the real one, out of core), or a model of a rival.
+//! Knows of addresses by their index only.
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use zk_core::backoff::{Backoff, Config, Event, Failure, Plan};
+use zk_core::servers::ServerList;
+
+/// A reconnect policy under test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// `zk_core::backoff` and `zk_core::servers` with these knobs.
+    Ours(Config),
+    /// The C client since 3.5: two steps in the list per failure; T/60 after a pass, but never on an even list.
+    C35,
+    /// The C client of 3.3 and 3.4: one step per failure; T/3 after a pass.
+    C33,
+    /// The Java client: up to a second before every reconnect, one more after a pass, an attempt's limit of T/n.
+    Java,
+}
+
+impl Policy {
+    /// The name in tables.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Policy::Ours(config) if *config == Config::default() => "ours",
+            Policy::Ours(config) => match (config.rst, config.memory) {
+                (false, _) => "ours without RST",
+                (_, false) => "ours without memory",
+                _ => "ours, other knobs",
+            },
+            Policy::C35 => "C 3.5+",
+            Policy::C33 => "C 3.3",
+            Policy::Java => "Java",
+        }
+    }
+}
+
+/// The policy's state in one client.
+#[derive(Clone, Debug)]
+pub(super) enum Rule {
+    Ours(Box<Ours>),
+    Rival(Rival),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Ours {
+    backoff: Backoff,
+    list: ServerList,
+}
+
+/// The address of index `index`, and back.
+fn address(index: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, index], 2181))
+}
+
+fn index(address: SocketAddr) -> u8 {
+    match address {
+        SocketAddr::V4(address) => address.ip().octets()[3],
+        SocketAddr::V6(_) => 0,
+    }
+}
+
+impl Rule {
+    /// A new handle; `before` is the rule of the handle that the application has just closed.
+    pub(super) fn new(
+        policy: &Policy,
+        before: Option<&Rule>,
+        addresses: u8,
+        timeout: Duration,
+        now: Instant,
+        rng: &mut SmallRng,
+    ) -> Rule {
+        match policy {
+            Policy::Ours(config) => {
+                let memory = match before {
+                    Some(Rule::Ours(ours)) => Some(ours.backoff.memory(now)).filter(|memory| !memory.is_clean()),
+                    _ => None,
+                };
+                let mut list = ServerList::new();
+                let all: Vec<_> = (0..addresses).map(address).collect();
+                list.replace(&all, None, false, rng, true);
+                Rule::Ours(Box::new(Ours { backoff: Backoff::new(config, timeout, memory), list }))
+            }
+            _ => Rule::Rival(Rival::new(policy, addresses, timeout, rng)),
+        }
+    }
+
+    /// Puts a client that is connected from the start on the first address of its list.
+    pub(super) fn start_connected(&mut self, now: Instant, rng: &mut SmallRng) -> (u8, Plan) {
+        let first = self.next(now);
+        self.on(Event::Init, now, rng);
+        (first, self.on(Event::Established, now, rng))
+    }
+
+    pub(super) fn on(&mut self, event: Event, now: Instant, rng: &mut SmallRng) -> Plan {
+        match self {
+            Rule::Ours(ours) => {
+                match event {
+                    Event::Established => ours.list.confirm_current(),
+                    Event::Failed(Failure::ConnectTimeout | Failure::HandshakeTimeout)
+                    | Event::Lost { read_timeout: true, .. } => {
+                        ours.list.avoid_current(now + ours.backoff.plan(now).attempt_timeout * 3);
+                    }
+                    _ => {}
+                }
+                ours.backoff.on(event, ours.list.len(), now, rng)
+            }
+            Rule::Rival(rival) => rival.on(event, now, rng),
+        }
+    }
+
+    /// Steps to the address of the next attempt.
+    pub(super) fn next(&mut self, now: Instant) -> u8 {
+        match self {
+            Rule::Ours(ours) => ours.list.advance(now).map_or(0, index),
+            Rule::Rival(rival) => rival.next(),
+        }
+    }
+
+    /// How long an established session of this age waits for a byte.
+    pub(super) fn read_timeout(&self, uptime: Duration) -> Duration {
+        match self {
+            Rule::Ours(ours) => ours.backoff.read_timeout(uptime),
+            Rule::Rival(rival) => rival.timeout * 2 / 3,
+        }
+    }
+
+    /// Whether a ping goes out as soon as the session is there.
+    pub(super) fn ping_at_once(&self) -> bool {
+        matches!(self, Rule::Ours(ours) if ours.backoff.ping_at_once())
+    }
+
+    pub(super) fn rst(&self) -> bool {
+        matches!(self, Rule::Ours(ours) if ours.backoff.rst())
+    }
+}
+
+/// A model of another client's policy.
+#[derive(Clone, Debug)]
+pub(super) struct Rival {
+    policy: Policy,
+    order: Vec<u8>,
+    /// Where in the order the next attempt goes.
+    cursor: usize,
+    tried: usize,
+    timeout: Duration,
+}
+
+impl Rival {
+    fn new(policy: &Policy, addresses: u8, timeout: Duration, rng: &mut SmallRng) -> Rival {
+        let mut order: Vec<u8> = (0..addresses).collect();
+        order.shuffle(rng);
+        Rival { policy: policy.clone(), order, cursor: 0, tried: 0, timeout }
+    }
+
+    fn next(&mut self) -> u8 {
+        self.order[self.cursor]
+    }
+
+    fn step(&mut self) {
+        let stride = if self.policy == Policy::C35 { 2 } else { 1 };
+        self.cursor = (self.cursor + stride) % self.order.len();
+    }
+
+    fn on(&mut self, event: Event, now: Instant, rng: &mut impl Rng) -> Plan {
+        let mut pause = Duration::ZERO;
+        match event {
+            Event::Failed(_) | Event::Lost { .. } => {
+                self.step();
+                if matches!(event, Event::Failed(_)) {
+                    self.tried += 1;
+                }
+                let pass_ended = self.tried >= self.order.len();
+                if pass_ended {
+                    self.tried = 0;
+                }
+                pause = self.pause(pass_ended, rng);
+            }
+            Event::Established => self.tried = 0,
+            _ => {}
+        }
+        let limit = match self.policy {
+            Policy::Java => self.timeout / u32::try_from(self.order.len()).unwrap_or(1),
+            _ => self.timeout * 2 / 3,
+        };
+        Plan { not_before: now + pause, connect_timeout: limit, attempt_timeout: limit }
+    }
+
+    fn pause(&self, pass_ended: bool, rng: &mut impl Rng) -> Duration {
+        let even = self.order.len().is_multiple_of(2);
+        match self.policy {
+            Policy::C35 if pass_ended && !even => self.timeout / 60,
+            Policy::C33 if pass_ended => self.timeout / 3,
+            Policy::Java => Duration::from_millis(rng.random_range(0..1000) + if pass_ended { 1000 } else { 0 }),
+            _ => Duration::ZERO,
+        }
+    }
+}

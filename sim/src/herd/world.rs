@@ -1,0 +1,371 @@
+//! The virtual world: it moves clients and servers through one run of a scenario. All randomness comes from the seed,
+//! all time from the event queue.
+mod clients;
+mod servers;
+
+use super::client::{Client, Phase};
+use super::outcome::{Group, Moment, Outcome, SHARES};
+use super::queue::Queue;
+use super::rule::{Policy, Rule};
+use super::scenario::{Incident, Scenario};
+use super::server::{Bucket, Pipeline, Server, State, Work};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use std::time::{Duration, Instant};
+use zk_core::backoff::Event;
+
+const SECOND: u64 = 1_000_000_000;
+/// A round trip in the machine room.
+const ROUND_TRIP: u64 = 300_000;
+/// Time between two closes of a server that closes all its connections in a loop, and of a kernel that does so for a
+/// process that died.
+const CLOSE_BY_SERVER: u64 = 50_000;
+const CLOSE_BY_KERNEL: u64 = 10_000;
+/// The session tracker looks for expired sessions so often.
+const TRACKER: u64 = SECOND / 2;
+/// The timeline has a moment so often.
+const SAMPLE: u64 = SECOND / 10;
+
+/// In the place of a session's expiry: the client asks for a new one.
+const NONE: u64 = 0;
+/// The session has expired, and its client does not know.
+const GONE: u64 = 1;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Happening {
+    Begin,
+    End,
+    Tracker,
+    Sample,
+    Accept(u8),
+    Worked(u8),
+    Timer { client: u32, number: u32 },
+}
+
+struct World<'a> {
+    scenario: &'a Scenario,
+    now: u64,
+    epoch: Instant,
+    rng: SmallRng,
+    queue: Queue<Happening>,
+    /// The distinct ones, which clients and groups refer to by index.
+    policies: Vec<&'a Policy>,
+    clients: Vec<Client>,
+    /// When each session expires, or [`NONE`], or [`GONE`].
+    sessions: Vec<u64>,
+    servers: Vec<Server>,
+    pipelines: Vec<Pipeline>,
+    begin: u64,
+    end: u64,
+    /// The expiry of sessions is suspended.
+    tracking: bool,
+    connected: u32,
+    handshakes: u64,
+    wasted: u64,
+    groups: Vec<Presence>,
+    outcome: Outcome,
+}
+
+/// How many clients of a policy are connected, and the sum of that over time since the incident's end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Presence {
+    clients: u32,
+    connected: u32,
+    since: u64,
+    sum: f64,
+}
+
+/// Runs a scenario once.
+pub fn run(scenario: &Scenario, seed: u64) -> Outcome {
+    let mut world = World::new(scenario, seed);
+    while let Some((at, happening)) = world.queue.pop() {
+        world.now = at;
+        if world.is_over() {
+            break;
+        }
+        world.happen(happening);
+    }
+    world.finish()
+}
+
+impl<'a> World<'a> {
+    fn new(scenario: &'a Scenario, seed: u64) -> World<'a> {
+        let begin = nanos(scenario.timeout);
+        let bucket = scenario.throttle.map(Bucket::new);
+        let servers = (0..scenario.servers).map(|_| Server::new(bucket)).collect();
+        let pipelines = if scenario.leader_bound { 1 } else { scenario.servers };
+        let mut world = World {
+            scenario,
+            now: 0,
+            epoch: Instant::now(),
+            rng: SmallRng::seed_from_u64(seed),
+            queue: Queue::new(),
+            policies: scenario.distinct(),
+            clients: Vec::with_capacity(scenario.clients as usize),
+            sessions: vec![begin; scenario.clients as usize],
+            servers,
+            pipelines: (0..pipelines).map(|_| Pipeline::default()).collect(),
+            begin,
+            end: begin + nanos(scenario.duration()),
+            tracking: true,
+            connected: 0,
+            handshakes: 0,
+            wasted: 0,
+            groups: vec![Presence::default(); scenario.distinct().len()],
+            outcome: Outcome {
+                clients: scenario.clients,
+                groups: vec![Group::default(); scenario.distinct().len()],
+                ..Outcome::default()
+            },
+        };
+        world.populate();
+        world.queue.push(world.begin, Happening::Begin);
+        world.queue.push(world.end, Happening::End);
+        world.queue.push(TRACKER, Happening::Tracker);
+        if scenario.timeline {
+            world.queue.push(0, Happening::Sample);
+        }
+        world
+    }
+
+    fn populate(&mut self) {
+        let index = |policy| self.policies.iter().position(|other| *other == policy).unwrap_or(0);
+        let dealt: Vec<usize> = self.scenario.policies.iter().map(index).collect();
+        for client in 0..self.scenario.clients {
+            let policy = dealt[client as usize % dealt.len()];
+            self.groups[policy].clients += 1;
+            let rule = self.new_rule(policy, None);
+            if self.scenario.incident == Incident::Start {
+                self.add_new(client, rule, policy as u8);
+            } else {
+                self.add_connected(client, rule, policy as u8);
+            }
+        }
+    }
+
+    /// A client that has been connected for long, in any phase of the ping interval.
+    fn add_connected(&mut self, client: u32, mut rule: Rule, policy: u8) {
+        let (address, plan) = rule.start_connected(self.epoch, &mut self.rng);
+        let server = self.server_of(address);
+        self.clients.push(Client::new(rule, policy, server, plan));
+        self.servers[usize::from(server)].open();
+        self.count_in(client);
+        let first_ping = self.rng.random_range(1..=nanos(self.scenario.timeout) / 3);
+        self.set_timer(client, first_ping);
+    }
+
+    /// A client that starts within a second after the begin.
+    fn add_new(&mut self, client: u32, mut rule: Rule, policy: u8) {
+        let start = self.begin + self.rng.random_range(0..SECOND);
+        let plan = rule.on(Event::Init, self.instant(start), &mut self.rng);
+        self.sessions[client as usize] = NONE;
+        let mut new = Client::new(rule, policy, 0, plan);
+        new.phase = Phase::Pausing;
+        new.down_since = start;
+        self.clients.push(new);
+        self.set_timer(client, start);
+    }
+
+    fn new_rule(&mut self, policy: usize, before: Option<&Rule>) -> Rule {
+        let addresses = self.scenario.servers * self.scenario.addresses_each;
+        let now = self.instant(self.now);
+        Rule::new(self.policies[policy], before, addresses, self.scenario.timeout, now, &mut self.rng)
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Begin => self.begin_incident(),
+            Happening::End => self.end_incident(),
+            Happening::Tracker => self.track(),
+            Happening::Sample => self.sample(),
+            Happening::Accept(server) => self.accept(server),
+            Happening::Worked(pipeline) => self.worked(pipeline),
+            Happening::Timer { client, number } => {
+                if self.clients[client as usize].timer == number {
+                    self.timer(client);
+                }
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let settled = self.outcome.back[3]
+            .is_some_and(|time| self.now >= self.end + seconds(time) + nanos(self.scenario.timeout) * 2);
+        settled || self.now > self.end + nanos(self.scenario.horizon)
+    }
+
+    // ---- the incident ----
+
+    fn begin_incident(&mut self) {
+        let (state, hit) = match self.scenario.incident {
+            Incident::Election(_) => (State::NotServing, self.servers.len()),
+            Incident::Freeze(_) => (State::Frozen, self.servers.len()),
+            Incident::Outage(_) => (State::Dead, self.servers.len()),
+            Incident::Kill => (State::Dead, 1),
+            Incident::Vanish | Incident::Start => (State::Silent, 1),
+        };
+        for server in 0..hit {
+            self.servers[server].state = state;
+        }
+        if matches!(state, State::NotServing | State::Dead) {
+            self.close_all(hit, if state == State::Dead { CLOSE_BY_KERNEL } else { CLOSE_BY_SERVER });
+        }
+        self.tracking = !self.is_total();
+    }
+
+    /// Whether the incident stops the whole ensemble, and ends.
+    fn is_total(&self) -> bool {
+        matches!(self.scenario.incident, Incident::Election(_) | Incident::Freeze(_) | Incident::Outage(_))
+    }
+
+    /// The first `hit` servers close their connections, `each` after the other.
+    fn close_all(&mut self, hit: usize, each: u64) {
+        for server in 0..hit {
+            self.servers[server].clear();
+        }
+        let spread = each * (u64::from(self.scenario.clients) / u64::from(self.scenario.servers)).max(1);
+        for client in 0..self.clients.len() {
+            if usize::from(self.clients[client].server) < hit {
+                self.clients[client].closed_at = self.now + self.rng.random_range(0..spread);
+                let at = self.clients[client].closed_at;
+                self.set_timer(client as u32, at);
+            }
+        }
+    }
+
+    fn end_incident(&mut self) {
+        self.tracking = true;
+        for group in &mut self.groups {
+            group.since = self.now;
+        }
+        if matches!(self.scenario.incident, Incident::Election(_) | Incident::Outage(_)) {
+            let full = self.now + nanos(self.scenario.timeout);
+            for expiry in self.sessions.iter_mut().filter(|expiry| **expiry > GONE) {
+                *expiry = full;
+            }
+        }
+        if self.is_total() {
+            for server in 0..self.servers.len() {
+                let unnoticed = std::mem::take(&mut self.servers[server].unnoticed);
+                self.servers[server].state = State::Up;
+                self.servers[server].descriptors = self.servers[server].descriptors.saturating_sub(unnoticed);
+                self.start_accepting(server as u8);
+            }
+            for pipeline in 0..self.pipelines.len() {
+                self.start_work(pipeline as u8);
+            }
+            self.expire();
+        }
+        self.note_connected();
+    }
+
+    fn track(&mut self) {
+        if self.tracking {
+            self.expire();
+        }
+        self.queue.push(self.now + TRACKER, Happening::Tracker);
+    }
+
+    fn expire(&mut self) {
+        let now = self.now;
+        let mut closed = 0;
+        for client in 0..self.sessions.len() {
+            if self.sessions[client] <= GONE || self.sessions[client] >= now {
+                continue;
+            }
+            self.sessions[client] = GONE;
+            closed += 1;
+            if self.clients[client].phase == Phase::Established && self.clients[client].closed_at == u64::MAX {
+                self.clients[client].closed_at = now;
+                self.set_timer(client as u32, now);
+            }
+        }
+        if self.scenario.expiry_cost > 0.0 {
+            for n in 0..closed {
+                let server = (n % self.servers.len()) as u8;
+                self.submit(server, Work::CloseSession);
+            }
+        }
+    }
+
+    // ---- measuring ----
+
+    fn count_in(&mut self, client: u32) {
+        self.connected += 1;
+        self.presence_changes(client, true);
+    }
+
+    fn count_out(&mut self, client: u32) {
+        self.connected -= 1;
+        self.presence_changes(client, false);
+    }
+
+    fn presence_changes(&mut self, client: u32, up: bool) {
+        let (now, end) = (self.now, self.end);
+        let group = &mut self.groups[usize::from(self.clients[client as usize].policy)];
+        group.settle(now, end);
+        group.connected = if up { group.connected + 1 } else { group.connected - 1 };
+        self.note_connected();
+    }
+
+    fn note_connected(&mut self) {
+        if self.now < self.end {
+            return;
+        }
+        let since = (self.now - self.end) as f64 / 1e9;
+        let share = f64::from(self.connected) / f64::from(self.scenario.clients);
+        for (back, wanted) in self.outcome.back.iter_mut().zip(SHARES) {
+            if share < wanted {
+                *back = None;
+            } else if back.is_none() {
+                *back = Some(since);
+            }
+        }
+    }
+
+    fn sample(&mut self) {
+        self.outcome.timeline.push(Moment {
+            time: self.now as f64 / 1e9 - self.begin as f64 / 1e9,
+            connected: self.connected,
+            attempts: self.outcome.attempts_during + self.outcome.attempts_after,
+        });
+        self.queue.push(self.now + SAMPLE, Happening::Sample);
+    }
+
+    fn finish(mut self) -> Outcome {
+        let share = f64::from(self.scenario.clients) / f64::from(self.scenario.servers);
+        let most = self.servers.iter().map(|server| server.most_descriptors).max().unwrap_or(0);
+        self.outcome.descriptors = most as f64 / share;
+        self.outcome.wasted = self.wasted as f64 / (self.handshakes.max(1)) as f64;
+        self.outcome.ran = self.now.saturating_sub(self.end) as f64 / 1e9;
+        // A run that has settled would go on with all clients connected.
+        let horizon = nanos(self.scenario.horizon);
+        for (group, presence) in self.outcome.groups.iter_mut().zip(&mut self.groups) {
+            presence.settle(self.end + horizon, self.end);
+            group.connected = presence.sum / f64::from(presence.clients) / horizon as f64;
+            group.downtimes.sort_by(f64::total_cmp);
+        }
+        self.outcome
+    }
+
+    fn instant(&self, at: u64) -> Instant {
+        self.epoch + Duration::from_nanos(at)
+    }
+}
+
+impl Presence {
+    fn settle(&mut self, now: u64, end: u64) {
+        if now > end {
+            self.sum += f64::from(self.connected) * (now - self.since.max(end)) as f64;
+            self.since = now;
+        }
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    duration.as_nanos() as u64
+}
+
+fn seconds(time: f64) -> u64 {
+    (time * 1e9) as u64
+}
