@@ -27,6 +27,7 @@ class Connection:
         self._connecting = False
         self._queues = {}  # socket to write to -> bytes waiting there
         self._ended = set()  # sockets that have sent their FIN
+        self._due = {}  # socket to write to -> when the last delayed chunk is due there
 
     @property
     def open(self):
@@ -309,9 +310,10 @@ class Proxy:
             (connection.from_client if from_client else connection.from_server).extend(data)
         queued = any(c is connection and s is sink for _, _, c, s, _ in self._delayed)
         if self._pause or queued:
-            heapq.heappush(
-                self._delayed, (time.monotonic() + self._pause, next(self._order), connection, sink, data)
-            )
+            # Bytes keep their order, also when the pause has become shorter meanwhile.
+            due = max(time.monotonic() + self._pause, connection._due.get(sink, 0.0))
+            connection._due[sink] = due
+            heapq.heappush(self._delayed, (due, next(self._order), connection, sink, data))
         else:
             self._enqueue(connection, sink, data)
 
