@@ -7,14 +7,16 @@ PYTHON3 ?= /usr/bin/python3
 PYTHON  ?= $(PYTHON3)
 # Further arguments for the script behind a target: make ctest ARGS='--only watches*'
 ARGS    ?=
+# For how long `make chaos` injects faults.
+MINUTES ?= 3
 
 # The stages of `make test`, in order. What everything needs comes first, then the quick ones.
-STAGES = setup-test build lint docs abi headers dist unit ctest sanitize programs python-compat gates demo
+STAGES = setup-test build lint docs abi headers dist unit ctest sanitize programs chaos-short python-compat gates demo
 
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-demo build lint docs unit abi headers dist deb ctest sanitize programs python-compat demo test \
+.PHONY: help setup setup-test setup-demo build lint docs unit abi headers dist deb ctest sanitize programs chaos chaos-short python-compat demo test \
         test-servers test-arm herd herd-sim bench gates clean distclean
 
 help: ## list the targets
@@ -63,6 +65,14 @@ sanitize: ## the C programs on our library built with AddressSanitizer, and proo
 
 programs: build ## Debian's cli_mt and load_gen, unmodified, on real servers that are killed and restarted
 	$(PYTHON3) ctest/programs/run.py $(ARGS)
+
+chaos: build ## real servers and clients, faults at random for MINUTES=3 minutes; then: was anything lost or done twice?
+	scripts/setup.sh test
+	$(PYTHON3) ctest/chaos/run.py --minutes $(MINUTES) $(ARGS)
+
+chaos-short: build
+	$(PYTHON3) ctest/chaos/run.py --self-test
+	$(PYTHON3) ctest/chaos/run.py --seconds 25 $(ARGS)
 
 python-compat: build ## the zookeeper module for PYTHON= (default: Debian's python3), built and tested
 	$(PYTHON3) python-compat/run.py --python $(PYTHON) $(ARGS)

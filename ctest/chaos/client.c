@@ -1,0 +1,405 @@
+/*
+ * An application under chaos. One session at a time, shared by four threads: one creates and deletes nodes of unique
+ * names, one sets registers against their expected version, one pipelines async calls, one reads and keeps a data
+ * watch on each register. A session that has expired, or has lived long enough, is closed - sometimes with async calls
+ * under way - and followed by a new one. Everything goes to the journal (journal.h); this program judges nothing.
+ *
+ *   client HOSTS SESSION_MS JOURNAL NAME PACE_MS
+ *
+ * On stdin: "quiet" stops the work and arms every watch a last time (answered "quiet"), "close" ends it.
+ */
+#include <pthread.h>
+#include <zookeeper/zookeeper.h>
+
+#include "journal.h"
+
+enum { WINDOW = 16, REGISTERS = 3, LIFE_LEAST_MS = 6000, LIFE_SPREAD_MS = 20000, DRAIN_MS = 60000 };
+
+static const char *const registers[REGISTERS] = {"/chaos/r0", "/chaos/r1", "/chaos/m"};
+static const char *name;
+static int pace_ms;
+static atomic_int quiet_wanted, close_wanted;
+static atomic_long serial; /* makes names and values unique */
+
+struct watch {
+    struct watch *next;
+    int handle;
+    long number;
+    atomic_int fired;
+};
+
+struct session {
+    zhandle_t *zh;
+    int number;
+    atomic_int over;      /* the workers are to end */
+    atomic_int drain;     /* and to wait for their completions */
+    atomic_int under_way; /* async calls without their completion */
+    struct watch *watches, *armed[REGISTERS];
+};
+
+struct call {
+    struct session *session;
+    long id;
+};
+
+static void sleep_ms(int ms)
+{
+    usleep((useconds_t)ms * 1000);
+}
+
+static void pause_between(unsigned *seed)
+{
+    sleep_ms(pace_ms / 2 + (int)(rand_r(seed) % (unsigned)(pace_ms + 1)));
+}
+
+static int goes_on(struct session *session)
+{
+    return !session->over && !is_unrecoverable(session->zh);
+}
+
+/* -- what the library tells ---------------------------------------------------------------------------------------- */
+
+static void on_session(zhandle_t *zh, int type, int state, const char *path, void *context)
+{
+    struct session *session = context;
+    (void)path;
+    if (type == ZOO_SESSION_EVENT)
+        journal("S %d %lld %d %llx\n", session->number, microseconds(), state,
+                (unsigned long long)zoo_client_id(zh)->client_id);
+}
+
+static void on_watch(zhandle_t *zh, int type, int state, const char *path, void *context)
+{
+    struct watch *watch = context;
+    (void)zh, (void)state;
+    if (type == ZOO_SESSION_EVENT)
+        return;
+    journal("F %ld %d %lld %d %s\n", watch->number, watch->handle, microseconds(), type, *path ? path : NOTHING);
+    watch->fired = 1;
+}
+
+static void completed(const void *data, int rc, const struct Stat *stat, const char *value, int length)
+{
+    struct call *call = (struct call *)data;
+    char text[64];
+    snprintf(text, sizeof text, "%.*s", value && length > 0 ? length : 0, value ? value : "");
+    end(call->id, rc, rc == ZOK && stat ? stat->version : -1, rc == ZOK && stat ? stat->mzxid : -1, text);
+    atomic_fetch_sub(&call->session->under_way, 1);
+    /* The call is not freed: were the library to complete it twice, the journal has to say so. */
+}
+
+static void on_void(int rc, const void *data)
+{
+    completed(data, rc, NULL, NULL, 0);
+}
+
+static void on_stat(int rc, const struct Stat *stat, const void *data)
+{
+    completed(data, rc, stat, NULL, 0);
+}
+
+static void on_string(int rc, const char *value, const void *data)
+{
+    (void)value;
+    completed(data, rc, NULL, NULL, 0);
+}
+
+static void on_data(int rc, const char *value, int length, const struct Stat *stat, const void *data)
+{
+    completed(data, rc, stat, rc == ZOK ? value : NULL, length);
+}
+
+/* -- the workers --------------------------------------------------------------------------------------------------- */
+
+static void unique(char *path, size_t size, char *value, size_t value_size, char mark)
+{
+    long n = atomic_fetch_add(&serial, 1);
+    snprintf(path, size, "/chaos/w/%02lx/%s%c%ld", n % CREATED_IN, name, mark, n);
+    snprintf(value, value_size, "%s.%ld", name, n);
+}
+
+static int create(struct session *session, const char *kind, const char *path, const char *value, int mode)
+{
+    struct Stat stat;
+    long id = begin(session->number, 's', kind, path, value, -1);
+    int rc = zoo_create2(session->zh, path, value, (int)strlen(value), &ZOO_OPEN_ACL_UNSAFE, mode, NULL, 0, &stat);
+    end(id, rc, rc == ZOK ? stat.version : -1, rc == ZOK ? stat.mzxid : -1, "");
+    return rc;
+}
+
+static void *creator(void *argument)
+{
+    struct session *session = argument;
+    unsigned seed = (unsigned)session->number * 7919 + (unsigned)getpid();
+    char path[96], value[64], last[96] = "";
+    for (int n = 0; goes_on(session); n++) {
+        if (n % 40 == 0) {
+            snprintf(path, sizeof path, "/chaos/e/%s-%d-%d", name, session->number, n);
+            create(session, "ephemeral", path, name, ZOO_EPHEMERAL);
+        } else if (n % 4 == 3 && *last) {
+            long id = begin(session->number, 's', "delete", last, NOTHING, -1);
+            end(id, zoo_delete(session->zh, last, -1), -1, -1, "");
+            *last = 0;
+        } else {
+            unique(path, sizeof path, value, sizeof value, 's');
+            if (create(session, "create", path, value, ZOO_PERSISTENT) == ZOK)
+                strcpy(last, path);
+        }
+        pause_between(&seed);
+    }
+    return NULL;
+}
+
+static int get(struct session *session, const char *path, struct watch *watch, struct Stat *stat)
+{
+    char value[64] = "";
+    int length = sizeof value - 1;
+    long id = begin(session->number, 's', "get", path, NOTHING, -1);
+    int rc = zoo_wget(session->zh, path, watch ? on_watch : NULL, watch, value, &length, stat);
+    value[rc == ZOK && length > 0 ? length : 0] = 0;
+    end(id, rc, rc == ZOK ? stat->version : -1, rc == ZOK ? stat->mzxid : -1, value);
+    return rc;
+}
+
+/* Sets a register, or with its history's node in one transaction, if it still has that version. */
+static int set_register(struct session *session, int which, const char *value, int expected)
+{
+    const char *path = registers[which];
+    struct Stat stat;
+    int rc;
+    if (which < REGISTERS - 1) {
+        long id = begin(session->number, 's', "set", path, value, expected);
+        rc = zoo_set2(session->zh, path, value, (int)strlen(value), expected, &stat);
+        end(id, rc, rc == ZOK ? stat.version : -1, rc == ZOK ? stat.mzxid : -1, "");
+        return rc;
+    }
+    char history[64];
+    zoo_op_t operations[2];
+    zoo_op_result_t results[2];
+    snprintf(history, sizeof history, "/chaos/mh/%d", expected + 1);
+    long id = begin(session->number, 's', "multi", path, value, expected);
+    zoo_set_op_init(&operations[0], path, value, (int)strlen(value), expected, &stat);
+    zoo_create_op_init(&operations[1], history, value, (int)strlen(value), &ZOO_OPEN_ACL_UNSAFE, ZOO_PERSISTENT, NULL, 0);
+    rc = zoo_multi(session->zh, 2, operations, results);
+    end(id, rc, rc == ZOK ? stat.version : -1, rc == ZOK ? stat.mzxid : -1, "");
+    return rc;
+}
+
+static void *setter(void *argument)
+{
+    struct session *session = argument;
+    unsigned seed = (unsigned)session->number * 104729 + (unsigned)getpid();
+    int known[REGISTERS] = {-1, -1, -1};
+    while (goes_on(session)) {
+        int which = (int)(rand_r(&seed) % REGISTERS);
+        struct Stat stat;
+        if (known[which] < 0) {
+            if (get(session, registers[which], NULL, &stat) == ZOK)
+                known[which] = stat.version;
+        } else {
+            char value[64];
+            snprintf(value, sizeof value, "%s.%ld", name, atomic_fetch_add(&serial, 1));
+            known[which] = set_register(session, which, value, known[which]) == ZOK ? known[which] + 1 : -1;
+        }
+        pause_between(&seed);
+    }
+    return NULL;
+}
+
+static void submit(struct session *session, unsigned *seed, const char *counter, char *last)
+{
+    struct call *call = malloc(sizeof *call);
+    char path[96], value[64];
+    const char *which = registers[rand_r(seed) % REGISTERS];
+    int rc;
+    call->session = session;
+    atomic_fetch_add(&session->under_way, 1);
+    switch (rand_r(seed) % 5) {
+    case 0:
+        unique(path, sizeof path, value, sizeof value, 'a');
+        strcpy(last, path);
+        call->id = begin(session->number, 'a', "create", path, value, -1);
+        rc = zoo_acreate(session->zh, path, value, (int)strlen(value), &ZOO_OPEN_ACL_UNSAFE, ZOO_PERSISTENT, on_string, call);
+        break;
+    case 1:
+        snprintf(value, sizeof value, "%s.%ld", name, atomic_fetch_add(&serial, 1));
+        call->id = begin(session->number, 'a', "count", counter, value, -1);
+        rc = zoo_aset(session->zh, counter, value, (int)strlen(value), -1, on_stat, call);
+        break;
+    case 2:
+        call->id = begin(session->number, 'a', "get", which, NOTHING, -1);
+        rc = zoo_aget(session->zh, which, 0, on_data, call);
+        break;
+    case 3:
+        if (*last) {
+            call->id = begin(session->number, 'a', "delete", last, NOTHING, -1);
+            rc = zoo_adelete(session->zh, last, -1, on_void, call);
+            *last = 0;
+            break;
+        } /* fallthrough */
+    default:
+        call->id = begin(session->number, 'a', "sync", "/chaos", NOTHING, -1);
+        rc = zoo_async(session->zh, "/chaos", on_string, call);
+    }
+    if (rc != ZOK) {
+        journal("! %ld %lld %d\n", call->id, microseconds(), rc);
+        atomic_fetch_sub(&session->under_way, 1);
+    }
+}
+
+static void *pipeliner(void *argument)
+{
+    struct session *session = argument;
+    unsigned seed = (unsigned)session->number * 1299709 + (unsigned)getpid();
+    char counter[64], last[96] = "";
+    snprintf(counter, sizeof counter, "/chaos/a/%s-%d", name, session->number);
+    while (goes_on(session) && create(session, "create", counter, NOTHING, ZOO_PERSISTENT) != ZOK) {
+        snprintf(counter, sizeof counter, "/chaos/a/%s-%d-%ld", name, session->number, atomic_fetch_add(&serial, 1));
+        pause_between(&seed);
+    }
+    while (goes_on(session)) {
+        while (session->under_way < (int)(rand_r(&seed) % WINDOW) && goes_on(session))
+            submit(session, &seed, counter, last);
+        pause_between(&seed);
+    }
+    if (!session->drain)
+        for (int n = 0; n < WINDOW; n++) /* for zookeeper_close to complete */
+            submit(session, &seed, counter, last);
+    return NULL;
+}
+
+/* A get with a fresh watch if the last has fired, and a plain one otherwise. */
+static int read_register(struct session *session, int which)
+{
+    struct Stat stat;
+    if (session->armed[which] && !session->armed[which]->fired)
+        return get(session, registers[which], NULL, &stat);
+    struct watch *watch = calloc(1, sizeof *watch);
+    watch->handle = session->number;
+    watch->number = atomic_fetch_add(&next_number, 1);
+    watch->next = session->watches;
+    session->watches = watch;
+    int rc = get(session, registers[which], watch, &stat);
+    session->armed[which] = NULL;
+    if (rc == ZOK) {
+        session->armed[which] = watch;
+        journal("A %ld %d %lld %s %d %lld\n", watch->number, session->number, microseconds(), registers[which],
+                stat.version, (long long)stat.mzxid);
+    }
+    return rc;
+}
+
+static void *reader(void *argument)
+{
+    struct session *session = argument;
+    unsigned seed = (unsigned)session->number * 15485863 + (unsigned)getpid();
+    while (goes_on(session)) {
+        read_register(session, (int)(rand_r(&seed) % REGISTERS));
+        pause_between(&seed);
+    }
+    return NULL;
+}
+
+/* -- one session --------------------------------------------------------------------------------------------------- */
+
+static void note_state(struct session *session, int *last)
+{
+    int state = zoo_state(session->zh);
+    if (state != *last)
+        journal("Z %d %lld %d\n", session->number, microseconds(), *last = state);
+}
+
+static void work(struct session *session, unsigned *seed, int *state)
+{
+    void *(*const workers[])(void *) = {creator, setter, pipeliner, reader};
+    enum { COUNT = sizeof workers / sizeof *workers };
+    pthread_t threads[COUNT];
+    long long until = microseconds() + (LIFE_LEAST_MS + (int)(rand_r(seed) % LIFE_SPREAD_MS)) * 1000LL;
+    for (int n = 0; n < COUNT; n++)
+        if (pthread_create(&threads[n], NULL, workers[n], session))
+            abort();
+    while (!quiet_wanted && !is_unrecoverable(session->zh) && microseconds() < until) {
+        note_state(session, state);
+        sleep_ms(10);
+    }
+    session->drain = quiet_wanted;
+    session->over = 1;
+    for (int n = 0; n < COUNT; n++)
+        pthread_join(threads[n], NULL);
+    for (int waited = 0; session->drain && session->under_way && waited < DRAIN_MS; waited += 10)
+        sleep_ms(10);
+}
+
+/* Arms every watch a last time and waits for the word to close; 0 if the session expired before. */
+static int be_quiet(struct session *session, int *state)
+{
+    char path[96];
+    for (int which = 0; which < REGISTERS;) {
+        if (is_unrecoverable(session->zh))
+            return 0;
+        int armed = read_register(session, which) == ZOK && session->armed[which];
+        which += armed;
+        if (!armed)
+            sleep_ms(100);
+        note_state(session, state);
+    }
+    snprintf(path, sizeof path, "/chaos/e/%s-%d-last", name, session->number);
+    if (create(session, "ephemeral", path, name, ZOO_EPHEMERAL) != ZOK)
+        return 0;
+    journal("Q %d %lld\n", session->number, microseconds());
+    puts("quiet");
+    fflush(stdout);
+    while (!close_wanted) {
+        note_state(session, state);
+        sleep_ms(10);
+    }
+    return 1;
+}
+
+static void *commands(void *unused)
+{
+    char line[64];
+    (void)unused;
+    while (fgets(line, sizeof line, stdin))
+        atomic_store(strcmp(line, "quiet\n") ? &close_wanted : &quiet_wanted, 1);
+    quiet_wanted = close_wanted = 1;
+    return NULL;
+}
+
+int main(int count, char **arguments)
+{
+    pthread_t listener;
+    if (count != 6)
+        return 2;
+    const char *hosts = arguments[1];
+    int session_ms = atoi(arguments[2]);
+    name = arguments[4], pace_ms = atoi(arguments[5]);
+    journal_open(arguments[3]);
+    zoo_set_debug_level(ZOO_LOG_LEVEL_WARN);
+    unsigned seed = (unsigned)getpid();
+    if (pthread_create(&listener, NULL, commands, NULL))
+        return 2;
+    for (int number = 1, done = 0; !done; number++) {
+        struct session *session = calloc(1, sizeof *session); /* stays: see completed() */
+        int state = -1;
+        session->number = number;
+        journal("H %d %lld\n", number, microseconds());
+        session->zh = zookeeper_init(hosts, on_session, session_ms, NULL, session, 0);
+        if (!session->zh)
+            abort();
+        if (!quiet_wanted)
+            work(session, &seed, &state);
+        if (quiet_wanted && !is_unrecoverable(session->zh))
+            done = be_quiet(session, &state);
+        note_state(session, &state);
+        journal("X %d %lld\n", number, microseconds());
+        int rc = zookeeper_close(session->zh);
+        journal("C %d %lld %d\n", number, microseconds(), rc);
+        for (struct watch *next; session->watches; session->watches = next) {
+            next = session->watches->next;
+            free(session->watches);
+        }
+    }
+    puts("closed");
+    return 0;
+}

@@ -1,0 +1,171 @@
+"""The faults: members killed or stopped, links cut, held, slowed, torn or refused, clients killed or stopped."""
+
+import heapq
+import itertools
+import random
+import time
+import weakref
+
+
+class Torn:
+    """A Proxy's rewrite: while on, lets so many bytes from the server through on each connection, then cuts it.
+
+    The cut comes with the next bytes, be it long after; a connection that has lost some never gets any more.
+    """
+
+    def __init__(self):
+        self.after = None  # bytes; None: off
+        self._passed = weakref.WeakKeyDictionary()
+        self._torn = weakref.WeakSet()
+
+    def __call__(self, connection, side, data):
+        if connection in self._torn:
+            return None
+        if side == "client" or self.after is None:
+            return data
+        left = self.after - self._passed.get(connection, 0)
+        self._passed[connection] = self._passed.get(connection, 0) + len(data)
+        if len(data) > left:
+            self._torn.add(connection)
+        return data[:left]
+
+
+class Faults:
+    """Injects faults by a seed; every fault ends by itself, and heal() ends all at once.
+
+    members, proxies   rig objects, one proxy in front of each member
+    clients            a list of client objects (run.py) that the runner may replace
+    seed               the schedule's; the same seed draws the same faults (what they hit is up to the machine)
+    """
+
+    def __init__(self, members, proxies, clients, seed, session_ms):
+        self.members, self.proxies, self.clients = members, proxies, clients
+        self.random = random.Random(seed)
+        self.session = session_ms / 1000
+        self.counts = {}
+        self.log = []  # a line for each, in the journals' time
+        self._undo, self._order = [], itertools.count()
+        self._busy = set()
+        for proxy in proxies:
+            proxy.rewrite = Torn()
+        kinds = [
+            (3, self.kill_member), (3, self.stop_member), (4, self.cut), (1, self.cut_all), (3, self.hold), (1, self.hold_all),
+            (2, self.delay), (2, self.refuse), (1, self.refuse_all), (2, self.accept_then_close), (1, self.blackhole),
+            (3, self.tear), (1, self.kill_client), (1, self.stop_client),
+        ]
+        self._kinds, self._weights = [k for _, k in kinds], [w for w, _ in kinds]
+
+    def run(self, seconds):
+        """Inject for that long, then heal."""
+        until = time.monotonic() + seconds
+        following = time.monotonic() + 1.0
+        while (now := time.monotonic()) < until:
+            while self._undo and self._undo[0][0] <= now:
+                _, _, undo, what = heapq.heappop(self._undo)
+                undo()
+                self._busy.discard(what)
+            if now >= following:
+                self.random.choices(self._kinds, self._weights)[0]()
+                # Now and then time enough to come to rest.
+                following = now + self.random.choice((0.1, 0.3, 0.5, 0.8, 1.2, 2.5))
+            time.sleep(0.02)
+        self.heal()
+
+    def heal(self):
+        """End every fault that is still there; dead members are started."""
+        while self._undo:
+            heapq.heappop(self._undo)[2]()
+        self._busy.clear()
+        for proxy in self.proxies:
+            proxy.rewrite.after = None
+            proxy.release()
+            proxy.listen()
+        for member in self.members:
+            if member.stopped:
+                member.cont()
+            member.start()
+
+    def _between(self, least, most):
+        return self.random.uniform(least, most)
+
+    def _inject(self, name, what, seconds, do, undo):
+        """Do it, unless a fault is there already, and plan its end."""
+        targets = what if isinstance(what, list) else [what]
+        if any(target in self._busy for target in targets):
+            return
+        do()
+        self.log.append(f"{time.monotonic_ns() // 1000} {name} {seconds:.2f} s: {', '.join(map(str, targets))}")
+        self.counts[name] = self.counts.get(name, 0) + 1
+        for n, target in enumerate(targets):
+            self._busy.add(target)
+            heapq.heappush(
+                self._undo, (time.monotonic() + seconds, next(self._order), undo if n == 0 else lambda: None, target)
+            )
+
+    # Draw first, act later: a fault that is skipped must not shift those that follow.
+
+    def kill_member(self):
+        member, seconds = self.random.choice(self.members), self._between(0.2, 4)
+        self._inject("member killed", member, seconds, member.kill, member.start)
+
+    def stop_member(self):
+        member, seconds = self.random.choice(self.members), self._between(0.3, 1.6 * self.session)
+        if member.alive:
+            self._inject("member stopped", member, seconds, member.stop, lambda: member.stopped and member.cont())
+
+    def cut(self):
+        proxy, reset = self.random.choice(self.proxies), self.random.random() < 0.5
+        self._inject("link cut", proxy, 0, lambda: proxy.cut(reset), lambda: None)
+
+    def cut_all(self):
+        self._inject("links cut", list(self.proxies), 0, lambda: [p.cut() for p in self.proxies], lambda: None)
+
+    def hold(self):
+        proxy, seconds = self.random.choice(self.proxies), self._between(0.2, 1.6 * self.session)
+        self._inject("link held", proxy, seconds, proxy.hold, proxy.release)
+
+    def hold_all(self):
+        seconds = self._between(0.2, 1.8 * self.session)
+        self._inject("links held", list(self.proxies), seconds, lambda: [p.hold() for p in self.proxies],
+                     lambda: [p.release() for p in self.proxies])
+
+    def delay(self):
+        proxy, pause, seconds = self.random.choice(self.proxies), self._between(0.01, 0.3), self._between(1, 5)
+        self._inject("link slowed", proxy, seconds, lambda: proxy.delay(pause), proxy.release)
+
+    def refuse(self):
+        proxy, seconds = self.random.choice(self.proxies), self._between(0.3, 4)
+        self._inject("link refused", proxy, seconds, proxy.refuse, proxy.listen)
+
+    def refuse_all(self):
+        seconds = self._between(0.3, 1.5 * self.session)
+        self._inject("links refused", list(self.proxies), seconds, lambda: [p.refuse() for p in self.proxies],
+                     lambda: [p.listen() for p in self.proxies])
+
+    def accept_then_close(self):
+        proxy, reset, seconds = self.random.choice(self.proxies), self.random.random() < 0.5, self._between(0.5, 3)
+
+        def do():
+            proxy.accept_then_close(True, reset)
+            proxy.cut()
+
+        self._inject("link closed on accept", proxy, seconds, do, proxy.release)
+
+    def blackhole(self):
+        proxy, seconds = self.random.choice(self.proxies), self._between(0.5, 3)
+        self._inject("link black-holed", proxy, seconds, proxy.blackhole, proxy.listen)
+
+    def tear(self):
+        proxy, after, seconds = self.random.choice(self.proxies), self.random.randrange(1, 2000), self._between(0.5, 2)
+        torn = proxy.rewrite
+        self._inject("link torn", proxy, seconds, lambda: setattr(torn, "after", after),
+                     lambda: setattr(torn, "after", None))
+
+    def kill_client(self):
+        number = self.random.randrange(len(self.clients))
+        self._inject("client killed", f"client {number}", 0, lambda: self.clients[number].replace(), lambda: None)
+
+    def stop_client(self):
+        number, seconds = self.random.randrange(len(self.clients)), self._between(0.3, 1.8 * self.session)
+        client = self.clients[number]
+        self._inject("client stopped", f"client {number}", seconds, client.stop, client.cont)
