@@ -16,8 +16,8 @@ STAGES = setup-test build lint docs abi headers dist unit ctest sanitize program
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-demo build lint docs unit abi headers dist deb ctest sanitize programs chaos chaos-short python-compat demo test \
-        test-servers test-arm herd herd-sim bench gates clean distclean
+.PHONY: help setup setup-test setup-demo build lint docs unit abi headers dist deb ctest sanitize programs chaos chaos-short \
+        python-compat demo test test-servers test-arm herd herd-sim bench gates clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -192,7 +192,7 @@ class FakeServer:
                 link._sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
-        for thread in self._threads:
+        for thread in list(self._threads):
             thread.join(2)
 
     def _accept(self):
@@ -205,8 +205,8 @@ class FakeServer:
             link = Link(sock, len(self.links), self)
             self.links.append(link)
             thread = threading.Thread(target=self._run, args=(link,), daemon=True)
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)
 
     def _run(self, link):
         try:

@@ -23,5 +23,6 @@ int main(void)
     outcome("create", zoo_create(zh, "/mine", "", 0, &ZOO_CREATOR_ALL_ACL, 0, NULL, 0));
     outcome("get_acl", zoo_get_acl(zh, "/mine", &acl, NULL));
     fact("  %s", acl_text(&acl));
+    deallocate_ACL_vector(&acl);
     return zookeeper_close(zh);
 }

@@ -6,6 +6,7 @@
 #define ROUNDS 100
 
 static zhandle_t *zh;
+static char contents[THREADS][9];
 static volatile int wrong;
 static volatile int completed;
 
@@ -21,7 +22,7 @@ static void *work(void *argument)
 {
     int number = (int)(intptr_t)argument;
     char path[32];
-    char *content = malloc(9);
+    char *content = contents[number];
     int i;
     snprintf(path, sizeof path, "/t%d", number);
     snprintf(content, 9, "node %03d", number);
