@@ -230,6 +230,22 @@ fn silence_for_two_thirds_of_the_timeout_is_loss_and_pings_keep_their_schedule()
 }
 
 #[test]
+fn bytes_of_an_unfinished_frame_are_no_sign_of_life() {
+    let mut client = Client::new(1);
+    client.connect_as(7);
+    client.sent();
+    client.submit(1, &get(b"/a", None)).unwrap();
+    client.log();
+    for _ in 0..5 {
+        client.now += Duration::from_secs(1);
+        client.handle(Input::Received(&mut Vec::new()));
+    }
+    client.now += Duration::from_secs(1);
+    client.handle(Input::Timeout);
+    assert_eq!(client.log()[2], "1: Err(OperationTimeout)");
+}
+
+#[test]
 fn a_queued_request_waits_no_longer_than_on_stock() {
     let mut client = Client::new(1);
     for _ in 0..12 {

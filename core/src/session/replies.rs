@@ -23,7 +23,10 @@ pub struct Event<W> {
 
 impl<C, W: Watcher> Session<C, W> {
     pub(super) fn received(&mut self, now: Instant, frames: &mut Vec<Frame>) {
-        self.timers.last_received = now;
+        // As on stock only a whole frame is a sign of life: a server that trickles one must not hold a call for ever.
+        if !frames.is_empty() {
+            self.timers.last_received = now;
+        }
         for frame in frames.drain(..) {
             self.stats.received_bytes += frame.bytes().len() as u64;
             match self.link {
