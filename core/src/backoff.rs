@@ -34,6 +34,8 @@ const SLOW: u32 = 10;
 const SLOW_FLOOR: Duration = Duration::from_secs(1);
 /// A level of congestion decays, and a session counts as young, in so many session timeouts.
 const DECAY: u32 = 3;
+/// Sessions in a row that may be lost young before that counts against the servers.
+const BRIEF: u32 = 2;
 /// The range in which the session timeout scales the policy.
 const TIMEOUT_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -120,6 +122,8 @@ pub struct Backoff {
     /// The last moment at which a server certainly knew of this session.
     last_contact: Option<Instant>,
     last_failure: Option<Failure>,
+    /// Sessions lost one after the other, each before its first ping was due.
+    brief: u32,
     /// When a change of the server list last cut a pause short.
     list_changed: Option<Instant>,
     not_before: Option<Instant>,
@@ -144,6 +148,7 @@ impl Backoff {
             hot: false,
             last_contact: None,
             last_failure: None,
+            brief: 0,
             list_changed: None,
             not_before: memory.and_then(|m| m.not_before),
         }
@@ -159,7 +164,7 @@ impl Backoff {
             Event::Init => self.init(now, rng),
             Event::Lost { read_timeout, established, last_received } => {
                 self.lost(read_timeout, established, last_received, now);
-                now + self.draw_reconnect(rng)
+                now + self.draw_reconnect(rng).max(self.draw_brief(rng))
             }
             Event::Failed(failure) => now + self.failed(failure, servers, now, rng),
             Event::Established => {
@@ -257,6 +262,7 @@ impl Backoff {
     fn lost(&mut self, read_timeout: bool, established: Instant, last_received: Instant, now: Instant) {
         let uptime = now.saturating_duration_since(established);
         self.decay(uptime);
+        self.brief = if uptime < self.timeout / 3 { (self.brief + 1).min(MOST_AVAILABILITY) } else { 0 };
         let young = uptime < self.timeout * DECAY;
         if read_timeout && young && (self.hot || self.level.congestion > 0) {
             self.congest(now);
@@ -386,6 +392,14 @@ impl Backoff {
         draw(Duration::ZERO, window, rng)
     }
 
+    /// A server that confirms sessions only to break them is not asked at the pace of a server that was healthy.
+    fn draw_brief(&self, rng: &mut impl Rng) -> Duration {
+        // divergence: From the third session in a row that is lost before its first ping was due, the reconnect pauses as
+        // after failed passes; stock connects again at once.
+        let window = self.window_after(self.brief.saturating_sub(BRIEF));
+        if window.is_zero() { window } else { draw(window / 2, window, rng) }
+    }
+
     fn at_least_as_late(&self, instant: Instant) -> Instant {
         self.not_before.map_or(instant, |end| end.max(instant))
     }
@@ -396,7 +410,11 @@ impl Backoff {
 
     /// The pause after `level.availability` passes, zero at level 0.
     fn availability_window(&self) -> Duration {
-        let Some(exponent) = self.level.availability.checked_sub(1) else { return Duration::ZERO };
+        self.window_after(self.level.availability)
+    }
+
+    fn window_after(&self, passes: u32) -> Duration {
+        let Some(exponent) = passes.checked_sub(1) else { return Duration::ZERO };
         let cap = self.config.cap.unwrap_or(self.timeout * 3 / 5);
         let exponent = i32::try_from(exponent).unwrap_or(i32::MAX);
         self.config.base.unwrap_or(self.timeout / 10).min(cap).mul_f64(GROWTH.powi(exponent)).min(cap)

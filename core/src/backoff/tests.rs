@@ -331,6 +331,24 @@ fn an_expired_session_hands_on_its_pace_and_the_next_handle_keeps_the_same_insta
 }
 
 #[test]
+fn a_server_that_confirms_sessions_only_to_break_them_is_not_hammered() {
+    for seed in seeds() {
+        let mut story = Story::new(1, seed);
+        let start = story.now;
+        for lost in 0..40 {
+            story.on(Event::Established);
+            let pause = story.lose(false, MS);
+            let quick = pause <= T / 100;
+            assert!(if lost < 2 { quick } else { pause >= T / 20 && pause <= T * 3 / 5 }, "{lost}: {pause:?}");
+        }
+        assert!(story.now - start > T * 10);
+        // A session that lasts makes up for it.
+        story.on(Event::Established);
+        assert!(story.lose(false, T) <= T / 100);
+    }
+}
+
+#[test]
 fn an_application_that_reopens_in_a_pause_does_not_start_over() {
     let mut story = Story::connected(1, 1);
     story.lose(false, T);
