@@ -310,7 +310,8 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     fn expired(&mut self, now: Instant) {
-        log::error!("session {:#x} has expired", self.id.id);
+        let addr = self.servers.current().map_or(String::new(), |addr| addr.to_string());
+        log::error!("session {:#x} has expired, says server {addr}", self.id.id);
         self.stats.expired += 1;
         self.next_plan(now, Event::Expired);
         self.remember(now);
