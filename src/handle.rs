@@ -385,7 +385,9 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             (inner.threads.take(), inner.dispatcher)
         };
         let Some(threads) = threads else { return };
-        if dispatcher == Some(std::thread::current().id()) {
+        // The I/O thread calls the application too: its log callback.
+        let current = std::thread::current().id();
+        if dispatcher == Some(current) || threads.driver.thread().id() == current {
             return;
         }
         let join = |thread: JoinHandle<()>| {
