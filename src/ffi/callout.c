@@ -3,11 +3,37 @@
  * A callback may end its thread: Python, while it shuts down, does that by pthread_exit to each thread that asks for the
  * interpreter. glibc then unwinds the stack, and when that reaches Rust the process is aborted. Here it reaches C first,
  * and the thread stays here for good. (What is unwound by then is the application's part of the stack, as it wants.) */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <unistd.h>
 
 #define HIDDEN __attribute__((visibility("hidden")))
+
+/* A C++ exception that leaves a callback comes this way too. Its end is std::terminate, as if there were nobody to catch
+ * it. Which of both it is, the C++ runtime knows: it counts the exceptions in flight. */
+struct exceptions {
+    void *caught;
+    unsigned int uncaught;
+};
+
+static void end_if_thrown(void)
+{
+    void *runtime = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    struct exceptions *(*in_flight)(void);
+    void (*terminate)(void);
+    if (runtime == NULL)
+        runtime = RTLD_DEFAULT;
+    *(void **)&in_flight = dlsym(runtime, "__cxa_get_globals");
+    *(void **)&terminate = dlsym(runtime, "_ZSt9terminatev");
+    // divergence: A C++ exception that leaves a log callback ends in std::terminate, as one that leaves any other callback;
+    // stock lets it through to the caller.
+    if (in_flight != NULL && terminate != NULL && in_flight()->uncaught > 0)
+        terminate();
+}
 
 /* callout.rs: this thread calls back no more. */
 HIDDEN void calmkeeper_thread_is_lost(void);
@@ -17,6 +43,7 @@ HIDDEN void calmkeeper_thread_is_lost(void);
 static void stay(void *unused)
 {
     (void)unused;
+    end_if_thrown();
     calmkeeper_thread_is_lost();
     for (;;) {
         (void)pause();
