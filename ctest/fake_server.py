@@ -154,6 +154,7 @@ class FakeServer:
         self.links = []
         self.failures = []
         self.accept_times = []
+        self.ended = 0  # scripts that have returned, their connections closed
         self._script = script
         self._listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET,
                                               backlog=1024)
@@ -218,6 +219,7 @@ class FakeServer:
                 self.failures.append(f"{type(error).__name__}: {error}")
         finally:
             link.close()
+            self.ended += 1
 
 
 __all__ = ["FakeServer", "Gone", "Link", "buffer", "long", "stat", "ustring", "vector"]
