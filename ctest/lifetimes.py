@@ -1,0 +1,182 @@
+#!/usr/bin/python3
+"""Threads, ends and shortages on our library: lifetimes.c, dlopen.c and throws.cpp, each part in its own process.
+
+Usage: lifetimes.py [--long] [--only PART ...] [--lib ours|stock]
+--long closes 10,000 handles and repeats the pending calls 1,000 times; the default takes some hundreds and 20.
+With --lib stock nothing is decided: it shows what Debian's library does.
+"""
+
+import argparse
+import os
+import pathlib
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import rig  # noqa: E402
+from fake_server import FakeServer  # noqa: E402
+from run import FLAGS, headers  # noqa: E402
+from wire import stat, ustring, vector  # noqa: E402
+
+NAME = b"n" * 776  # the same as NAME_SIZE in lifetimes.c, less its NUL
+# part, count, count with --long, seconds allowed
+PARTS = (
+    ("close", 320, 10000, 1800),
+    ("pending", 20, 1000, 1800),
+    ("block", 1, 1, 60),
+    ("fork", 10, 200, 300),
+    ("exit", 1, 1, 60),
+    ("signals", 1, 1, 60),
+    ("threads", 1, 1, 60),
+    ("descriptors", 1, 1, 60),
+    ("memory", 1, 1, 60),
+    ("dlopen", 50, 1000, 300),
+    ("throw", 1, 1, 60),
+)
+
+
+def build():
+    """Compile the programs; returns where they are."""
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or rig.ROOT / "target") / "ctest"
+    target.mkdir(parents=True, exist_ok=True)
+    include = headers()
+    own = ["-I", include] if include.parent == rig.ROOT else []
+    common = [*own, "-I", include / "zookeeper"]
+    link = ["-L", rig.link_directory("stock"), "-l:libzookeeper_mt.so.2", "-lpthread", "-ldl"]
+    subprocess.run(["gcc", *FLAGS, "-fno-builtin-malloc", *common, "-o", target / "lifetimes", HERE / "lifetimes.c", *link],
+                   check=True)
+    subprocess.run(["gcc", *FLAGS, *common, "-o", target / "dlopen", HERE / "dlopen.c", "-ldl"], check=True)
+    subprocess.run(["g++", "-std=gnu++17", "-g", "-O1", "-Wall", "-Wextra", *common, "-o", target / "throws",
+                    HERE / "throws.cpp", *link], check=True)
+    return target
+
+
+def _silent(link):
+    link.until_eof()
+
+
+def _mute(link):
+    link.accept_session()
+    link.until_eof()
+
+
+def _long_names(link):
+    """Three children, and three ACL entries, with names of a size that the program recognises."""
+    link.accept_session()
+    while True:
+        request = link.request()
+        if request.name == "children":
+            link.reply(request, vector([NAME] * 3))
+        elif request.name == "getacl":
+            entry = struct.pack(">i", 31) + ustring(NAME) + ustring(NAME)
+            link.reply(request, struct.pack(">i", 3) + entry * 3 + stat())
+        else:
+            link.answer(request)
+
+
+class FullListener:
+    """A listener whose queue is full: a client's SYN gets no answer."""
+
+    def __enter__(self):
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self._fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(self._listener.getsockname())
+            self._fillers.append(filler)
+        time.sleep(0.1)
+        return self
+
+    @property
+    def hostport(self):
+        """"host:port"."""
+        return "127.0.0.1:%d" % self._listener.getsockname()[1]
+
+    def __exit__(self, *_):
+        for one in (*self._fillers, self._listener):
+            one.close()
+
+
+def run(which, command, seconds, **environment):
+    """Returns (what is wrong or None, stdout, stderr)."""
+    child = rig.spawn([str(word) for word in command], env=rig.library_env(which, **environment), cwd="/",
+                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        out, err = child.communicate(timeout=seconds)
+        wrong = None
+    except subprocess.TimeoutExpired:
+        rig.terminate(child, grace=0)
+        out, err = child.communicate()
+        wrong = f"did not end in {seconds} s"
+    rig.terminate(child, grace=0)
+    if wrong is None and child.returncode:
+        said = [line for line in err.splitlines() if line.startswith("lifetimes:")]
+        wrong = said[-1] if said else f"exit status {child.returncode}"
+    return wrong, out, err
+
+
+def others(part):
+    """The further servers of a part: their context managers, in the order of its last argument."""
+    if part == "fork":
+        return [FakeServer(_silent), f"127.0.0.1:{rig.free_port()}", FullListener(), FakeServer(_mute)]
+    if part == "memory":
+        return [FakeServer(_long_names)]
+    return []
+
+
+def run_part(target, which, part, count, seconds, hosts):
+    """One part; see run()."""
+    if part == "dlopen":
+        return run(which, [target / "dlopen", rig.library(which), hosts, count], seconds)
+    if part == "throw":
+        return run(which, [target / "throws", hosts], seconds)
+    further = others(part)
+    entered = [one.__enter__() if hasattr(one, "__enter__") else one for one in further]
+    try:
+        hostports = [getattr(one, "hostport", one) for one in entered]
+        words = [",".join(hostports)] if hostports else []
+        return run(which, [target / "lifetimes", part, hosts, count, *words], seconds)
+    finally:
+        for one in further:
+            if hasattr(one, "__exit__"):
+                one.__exit__(None, None, None)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--long", action="store_true", help="10,000 closes; some minutes")
+    parser.add_argument("--only", action="append", metavar="PART", choices=[part[0] for part in PARTS])
+    parser.add_argument("--lib", choices=rig.LIBRARIES, default="ours")
+    options = parser.parse_args()
+    target = build()
+    rig.link_directory(options.lib)
+    failed = []
+    passed = 0
+    with rig.Ensemble() as ensemble:
+        for part, short, long, seconds in PARTS:
+            if options.only and part not in options.only:
+                continue
+            begun = time.monotonic()
+            wrong, out, err = run_part(target, options.lib, part, long if options.long else short, seconds,
+                                       ensemble.hosts)
+            print(f"{'FAIL' if wrong else 'ok  '} {part} ({time.monotonic() - begun:.1f} s)"
+                  f"{': ' + wrong if wrong else ''}", flush=True)
+            for line in out.splitlines():
+                print(f"       {line}", flush=True)
+            if wrong:
+                failed.append(part)
+                print("".join(f"         {line}\n" for line in err.splitlines()[-15:]), end="", flush=True)
+            else:
+                passed += 1
+    print(f"{passed} passed, {len(failed)} failed" + (f": {' '.join(failed)}" if failed else ""))
+    return 1 if failed and options.lib == "ours" else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
