@@ -11,7 +11,7 @@ ARGS    ?=
 MINUTES ?= 3
 
 # The stages of `make test`, in order. What everything needs comes first, then the quick ones.
-STAGES = setup-test build lint docs abi headers dist unit ctest sanitize programs chaos-short python-compat gates demo
+STAGES = setup-test build lint docs abi headers dist unit ctest hostile-ours lifetimes sanitize programs chaos-short python-compat gates demo
 
 export PYTHONDONTWRITEBYTECODE = 1
 
@@ -59,6 +59,16 @@ deb: build ## a Debian package in target/deb
 
 ctest: build ## C programs on Debian's library and ours, same output
 	$(PYTHON3) ctest/run.py $(ARGS)
+
+.PHONY: hostile hostile-ours lifetimes
+hostile: build ## what a hostile server can do: each attack on stock and on ours, with limits
+	$(PYTHON3) ctest/hostile.py $(ARGS)
+
+hostile-ours: build
+	$(PYTHON3) ctest/hostile.py --lib ours
+
+lifetimes: build ## close from everywhere, fork, exec, signals, shortages; ARGS=--long for 10,000 closes
+	$(PYTHON3) ctest/lifetimes.py $(ARGS)
 
 sanitize: ## the C programs on our library built with AddressSanitizer, and proof that it was on
 	$(PYTHON3) ctest/sanitize.py $(ARGS)
