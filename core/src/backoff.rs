@@ -35,7 +35,7 @@ const SLOW_FLOOR: Duration = Duration::from_secs(1);
 /// A level of congestion decays, and a session counts as young, in so many session timeouts.
 const DECAY: u32 = 3;
 /// Sessions in a row that may be lost young before that counts against the servers.
-const BRIEF: u32 = 2;
+const BRIEF: u32 = 8;
 /// The range in which the session timeout scales the policy.
 const TIMEOUT_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -394,7 +394,7 @@ impl Backoff {
 
     /// A server that confirms sessions only to break them is not asked at the pace of a server that was healthy.
     fn draw_brief(&self, rng: &mut impl Rng) -> Duration {
-        // divergence: From the third session in a row that is lost before its first ping was due, the reconnect pauses as
+        // divergence: From the ninth session in a row that is lost before its first ping was due, the reconnect pauses as
         // after failed passes; stock connects again at once.
         let window = self.window_after(self.brief.saturating_sub(BRIEF));
         if window.is_zero() { window } else { draw(window / 2, window, rng) }
