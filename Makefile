@@ -67,6 +67,10 @@ hostile: build ## what a hostile server can do: each attack on stock and on ours
 hostile-ours: build
 	$(PYTHON3) ctest/hostile.py --lib ours
 
+.PHONY: reliability
+reliability: build ## docs/RELIABILITY.md from a run of all faults and attacks on stock and on ours
+	$(PYTHON3) scripts/reliability.py $(ARGS)
+
 lifetimes: build ## close from everywhere, fork, exec, signals, shortages; ARGS=--long for 10,000 closes
 	$(PYTHON3) ctest/lifetimes.py $(ARGS)
 

@@ -5,7 +5,7 @@ cases/*.c   must exit 0 under both and print the same.
 bugs/*.c    show a fault of Debian's library: they must fail there and pass on ours. A fault that does not show itself
             on Debian's library is an error too, for then the test proves nothing.
 
-Usage: run.py [--lib stock|ours|both] [--only PATTERN ...] [--list] [--jobs N] [--repeat N]
+Usage: run.py [--lib stock|ours|both] [--only PATTERN ...] [--list] [--jobs N] [--repeat N] [--table FILE]
 With --lib stock or ours a case only has to exit 0; nothing is compared.
 """
 
@@ -53,10 +53,11 @@ def build(program):
 class Verdict:
     """The result of one program: `failure` is None or a line, `detail` the text to show below it."""
 
-    def __init__(self, failure=None, detail="", note=""):
+    def __init__(self, failure=None, detail="", note="", found=None):
         self.failure = failure
         self.detail = detail
         self.note = note
+        self.found = found or {}  # of a bug: what went wrong on each library, None for nothing
 
 
 def _indented(title, text, limit=40):
@@ -110,8 +111,10 @@ def run_bug(program, libraries, servers):
     failures = []
     detail = []
     note = ""
+    found = {}
     for which in libraries:
         wrong, log = _judge(program, which, servers)
+        found[which] = wrong
         if which == "stock":
             note = f"stock: {wrong}"
             if wrong is None:
@@ -120,7 +123,7 @@ def run_bug(program, libraries, servers):
         elif wrong is not None:
             failures.append(f"ours: {wrong}")
             detail.append(_indented("log of ours", log))
-    return Verdict("; ".join(failures) or None, "\n".join(detail), note)
+    return Verdict("; ".join(failures) or None, "\n".join(detail), note, found)
 
 
 def judge(program, libraries, servers):
@@ -163,6 +166,8 @@ def main():
     parser.add_argument("--list", action="store_true", help="name the programs and what they need")
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--repeat", type=int, default=1, help="run everything so many times")
+    parser.add_argument("--table", type=pathlib.Path, metavar="FILE",
+                        help="write what each bug did on each library there: lines of name, library, result or nothing")
     options = parser.parse_args()
     programs = chosen(options.only)
     if options.list:
@@ -178,6 +183,7 @@ def main():
     servers = {which: Servers() for which in libraries}
     failed = []
     passed = 0
+    table = []
     try:
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             # The long ones first, so that the end does not wait for them.
@@ -188,6 +194,8 @@ def main():
                     [pool.submit(judge, program, libraries, servers) for program in order]):
                 program, verdict, seconds = done.result()
                 report(program, verdict, seconds)
+                table += ["\t".join((program.name, which, " ".join((wrong or "").split())))
+                          for which, wrong in verdict.found.items()]
                 if verdict.failure:
                     failed.append(program.name)
                 else:
@@ -195,6 +203,8 @@ def main():
     finally:
         for shared in servers.values():
             shared.close()
+    if options.table:
+        options.table.write_text("".join(f"{line}\n" for line in sorted(table)))
     if failed:
         print("failed:", " ".join(sorted(set(failed))))
     print(f"{passed} passed, {len(failed)} failed")

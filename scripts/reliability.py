@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Makes docs/RELIABILITY.md by running what it reports: the programs of ctest/bugs and the attacks of ctest/hostile.py,
+each on Debian's library and on ours, and ctest/lifetimes.py on ours. Takes some minutes; needs the library built
+(make build). Ends with 1 when a row shows ours failing or stock passing.
+
+With --bugs FILE and --hostile FILE (what `ctest/run.py --table` and `ctest/hostile.py --table` wrote) nothing is run
+again but the lifetimes.
+"""
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+HEAD = """# Reliability
+
+Made by `scripts/reliability.py`, which runs everything below and writes what it saw; do not edit. "Stock" is Debian's
+libzookeeper-mt2 3.8.0, "ours" the library of this repository, each loaded by the same program.
+
+"""
+BUGS = """## Faults of the stock library
+
+Each program fails on stock and passes on ours (`make ctest ARGS="--only 'bugs/*'"`); a fault that did not show on stock
+would be an error too.
+
+| what | test | stock | ours |
+|---|---|---|---|
+"""
+HOSTILE = """
+## A hostile server
+
+Each attack (ctest/attacks.py) is made by a server on a real socket, against a process with limits of address space,
+descriptors and CPU time and with a second handle on an honest server (`make hostile`). Numbers are what the two calls
+made returned (ctest/hostile.c), and how many connections the hostile server got while the process
+ran. Ours passes when the calls return a documented code, the connection ends where the attack has put it out of
+step, a log line says what and where, resident memory grows by less than 16 MiB, no descriptor stays and the second
+handle notices nothing.
+
+"""
+LIFETIMES = """
+## Threads, lifetimes and shortages
+
+`make lifetimes`, on ours:
+
+```
+"""
+
+
+def sentence(source):
+    """The first sentence of a program's opening comment, after what it needs."""
+    comment = re.match(r"/\*(.*?)\*/", source.read_text(), re.S)[1]
+    text = " ".join(line.strip(" *") for line in comment.splitlines()[1:])
+    found = re.match(r"(.*?[.:])(\s|$)", text.strip())
+    # A sentence that announces another one by a colon goes on.
+    whole = re.match(r"(.*?\.)(\s|$)", text.strip())
+    return (whole or found)[1].rstrip(".:") if whole or found else text.strip()
+
+
+def cell(text):
+    """Text that fits a table."""
+    text = re.sub(r"exit status \d+: case: ", "", text)
+    text = re.sub(r"127\.0\.0\.1:\d+|0x[0-9a-f]{6,}", "…", text)
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def bugs(table):
+    """The first table, and whether each row is as it should be."""
+    results = {}
+    for line in table.read_text().splitlines():
+        name, which, wrong = line.split("\t")
+        results.setdefault(name, {})[which] = wrong
+    rows = []
+    good = bool(results)
+    for source in sorted((ROOT / "ctest/bugs").glob("*.c")):
+        found = results.get(f"bugs/{source.stem}", {})
+        good &= found.get("stock", "") != "" and found.get("ours") == ""
+        ours = {None: "**not run**", "": "passed"}.get(found.get("ours"), f"**failed**: {cell(found.get('ours') or '')}")
+        rows.append(f"| {cell(sentence(source))} | [{source.stem}](../ctest/bugs/{source.name}) "
+                    f"| {cell(found.get('stock', '')) or '**passed**'} | {ours} |\n")
+    return "".join(rows), good
+
+
+def run(*command):
+    """Runs it from the top of the repository; returns (status, stdout)."""
+    done = subprocess.run([sys.executable, *map(str, command)], cwd=ROOT, capture_output=True, text=True, check=False)
+    print(done.stdout.splitlines()[-1] if done.stdout else done.stderr, flush=True)
+    return done.returncode, done.stdout
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[0])
+    parser.add_argument("--bugs", type=pathlib.Path, help="a table that ctest/run.py wrote")
+    parser.add_argument("--hostile", type=pathlib.Path, help="a table that ctest/hostile.py wrote")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        faults = options.bugs or pathlib.Path(directory) / "bugs.tsv"
+        attacks = options.hostile or pathlib.Path(directory) / "hostile.md"
+        if not options.bugs:
+            run("ctest/run.py", "--only", "bugs/*", "--table", faults)
+        if not options.hostile:
+            run("ctest/hostile.py", "--table", attacks)
+        rows, good = bugs(faults)
+        hostile = attacks.read_text()
+    good &= "**failed**" not in hostile
+    status, said = run("ctest/lifetimes.py")
+    good &= status == 0
+    # The same line many times, and the time it took, say nothing.
+    lines = list(dict.fromkeys(re.sub(r" \(\d+\.\d s\)$", "", line) for line in said.splitlines()))
+    text = HEAD + BUGS + rows + HOSTILE + hostile + LIFETIMES + "\n".join(lines) + "\n```\n"
+    (ROOT / "docs/RELIABILITY.md").write_text(text)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
