@@ -253,7 +253,9 @@ static void *pipeliner(void *argument)
     unsigned seed = (unsigned)session->number * 1299709 + (unsigned)getpid();
     char counter[64], last[96] = "";
     snprintf(counter, sizeof counter, "/chaos/a/%s-%d", name, session->number);
-    while (goes_on(session) && create(session, "create", counter, NOTHING, ZOO_PERSISTENT) != ZOK) {
+    while (create(session, "create", counter, NOTHING, ZOO_PERSISTENT) != ZOK) {
+        if (!goes_on(session))
+            return NULL;
         snprintf(counter, sizeof counter, "/chaos/a/%s-%d-%ld", name, session->number, atomic_fetch_add(&serial, 1));
         pause_between(&seed);
     }
