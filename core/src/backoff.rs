@@ -273,7 +273,7 @@ impl Backoff {
 
     fn failed(&mut self, failure: Failure, servers: usize, now: Instant, rng: &mut impl Rng) -> Duration {
         self.tried = self.tried.saturating_add(1);
-        self.last_failure = Some(failure);
+        let previous = self.last_failure.replace(failure);
         let servers = u32::try_from(servers).unwrap_or(u32::MAX).max(1);
         let first = self.level == Level::default();
         // A majority that does not serve means that no quorum does: there is no use in asking the rest.
@@ -286,6 +286,12 @@ impl Backoff {
         match failure {
             Failure::HandshakeTimeout if first && !pass_ended && self.session_saveable(now) => {
                 draw(Duration::ZERO, hop, rng)
+            }
+            // Whoever was refused just before has met a server that was starting. A standalone server never answers what
+            // connected before its database was there, but keeps the sessions: one more try while they live, and no
+            // sign of congestion. Spread over a quarter of the timeout, of which two thirds are gone.
+            Failure::HandshakeTimeout if previous == Some(Failure::Refused) && self.level.congestion == 0 => {
+                draw(Duration::ZERO, self.timeout / 4, rng)
             }
             Failure::HandshakeTimeout => {
                 self.congest(now);

@@ -155,6 +155,24 @@ fn servers_without_quorum_are_asked_once_a_step_after_the_first_pass() {
 }
 
 #[test]
+fn a_server_that_is_deaf_right_after_it_refused_is_asked_again_while_the_session_lives() {
+    for seed in seeds() {
+        let mut story = Story::connected(1, seed);
+        story.lose(false, T);
+        for _ in 0..3 {
+            story.fail(Failure::Refused);
+        }
+        let started = story.now;
+        let pause = story.fail(Failure::HandshakeTimeout);
+        assert!(pause <= T / 4 && story.now - started < T, "{pause:?}");
+        assert_eq!(story.congestion(), 0);
+        // Deaf twice in a row is congestion.
+        assert!(story.fail(Failure::HandshakeTimeout) >= T / 2);
+        assert_eq!(story.congestion(), 1);
+    }
+}
+
+#[test]
 fn a_connect_alone_resets_nothing() {
     // Accept-then-close is all that the policy hears of: the level keeps rising until a session is confirmed.
     let mut story = Story::connected(3, 1);
@@ -510,7 +528,8 @@ fn the_knobs_replace_what_scales_with_the_timeout() {
     for _ in 0..9 {
         assert!(story.fail(Failure::Refused) <= Duration::from_millis(50));
     }
-    assert!(story.fail(Failure::HandshakeTimeout) <= Duration::from_millis(300));
+    story.fail(Failure::HandshakeTimeout);
+    assert!(story.fail(Failure::HandshakeTimeout) <= Duration::from_millis(300), "the second one in a row is congestion");
 }
 
 fn stock() -> Config {
