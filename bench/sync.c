@@ -20,6 +20,7 @@ struct worker {
 };
 
 static zhandle_t *zh;
+static char paths[NODES][64], values[NODES][VALUE_BYTES]; /* made beforehand: only the library is to be measured */
 static pthread_barrier_t gate;
 static uint64_t began_ns;
 
@@ -30,35 +31,29 @@ static void expect_next(int32_t *last, int32_t version, unsigned node) {
 
 static void do_get(struct worker *w) {
     unsigned node = w->id * NODES_PER_THREAD + w->all % NODES_PER_THREAD;
-    char path[64], value[256];
+    char value[256];
     int len = sizeof value;
     struct Stat stat;
-    get_path(path, node);
-    want(zoo_get(zh, path, 0, value, &len, &stat), "zoo_get");
+    want(zoo_get(zh, paths[node], 0, value, &len, &stat), "zoo_get");
     check_value(value, len, node);
     if (stat.dataLength != VALUE_BYTES) broken("node %u: wrong stat", node);
 }
 
 static void do_set(struct worker *w) {
     unsigned node = w->id * NODES_PER_THREAD + w->all % NODES_PER_THREAD;
-    char path[64], value[VALUE_BYTES];
     struct Stat stat;
-    set_path(path, node);
-    node_value(value, node);
-    want(zoo_set2(zh, path, value, VALUE_BYTES, -1, &stat), "zoo_set2");
+    want(zoo_set2(zh, paths[node], values[node], VALUE_BYTES, -1, &stat), "zoo_set2");
     expect_next(&w->version[node % NODES_PER_THREAD], stat.version, node);
 }
 
 static void do_multi(struct worker *w) {
-    static char paths[MULTI_PARTS][64];
+    static char part_paths[MULTI_PARTS][64];
     zoo_op_t ops[MULTI_PARTS];
     zoo_op_result_t results[MULTI_PARTS];
     struct Stat stats[MULTI_PARTS];
-    char value[VALUE_BYTES];
-    node_value(value, 0);
     for (unsigned i = 0; i < MULTI_PARTS; i++) {
-        if (w->all == 0) set_path(paths[i], i);
-        zoo_set_op_init(&ops[i], paths[i], value, VALUE_BYTES, -1, &stats[i]);
+        if (w->all == 0) set_path(part_paths[i], i);
+        zoo_set_op_init(&ops[i], part_paths[i], values[0], VALUE_BYTES, -1, &stats[i]);
     }
     want(zoo_multi(zh, MULTI_PARTS, ops, results), "zoo_multi");
     for (unsigned i = 0; i < MULTI_PARTS; i++) {
@@ -118,6 +113,10 @@ void run_sync(void) {
     operation = !strcmp(kind, "get") ? do_get : !strcmp(kind, "set") ? do_set : !strcmp(kind, "multi") ? do_multi
               : !strcmp(kind, "children") ? do_children : do_big;
     if (operation != do_get && operation != do_set && opt.threads > 1) broken("%s has one thread", opt.mode);
+    for (unsigned i = 0; i < NODES; i++) {
+        (operation == do_set ? set_path : get_path)(paths[i], i);
+        node_value(values[i], i);
+    }
     zh = handle_open(NULL, NULL);
     struct server_counts before = peer_counts();
     pthread_barrier_init(&gate, NULL, (unsigned)opt.threads + 1);

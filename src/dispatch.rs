@@ -48,17 +48,36 @@ impl<C, W> Default for Queue<C, W> {
     }
 }
 
+/// Items on their way into the queue: one lock for all of them, none for no item.
+pub(crate) struct Adding<'a, C, W> {
+    queue: &'a Queue<C, W>,
+    state: Option<MutexGuard<'a, State<C, W>>>,
+    sleeper: bool,
+}
+
+impl<C, W> Adding<'_, C, W> {
+    /// Adds an item.
+    pub(crate) fn push(&mut self, item: Item<C, W>) {
+        let state = self.state.get_or_insert_with(|| self.queue.lock());
+        state.items.push_back(item);
+        self.sleeper |= std::mem::take(&mut state.waiting);
+    }
+
+    /// Lets the items be taken; `true` if [`Queue::notify`] has to follow, as the thread sleeps.
+    #[must_use]
+    pub(crate) fn end(self) -> bool {
+        self.sleeper
+    }
+}
+
 impl<C, W> Queue<C, W> {
     fn lock(&self) -> MutexGuard<'_, State<C, W>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an item; `true` if [`Queue::notify`] has to follow, as the thread sleeps.
-    #[must_use]
-    pub(crate) fn push(&self, item: Item<C, W>) -> bool {
-        let mut state = self.lock();
-        state.items.push_back(item);
-        std::mem::take(&mut state.waiting)
+    /// Begins to add items.
+    pub(crate) fn adding(&self) -> Adding<'_, C, W> {
+        Adding { queue: self, state: None, sleeper: false }
     }
 
     /// Wakes the thread.
@@ -132,11 +151,15 @@ mod tests {
             let queue = Arc::clone(&queue);
             std::thread::spawn(move || {
                 for i in 0..1000 {
-                    if queue.push(Item::Deliver(i, Err(Code::Ok))) {
+                    let mut adding = queue.adding();
+                    adding.push(Item::Deliver(i, Err(Code::Ok)));
+                    if adding.end() {
                         queue.notify();
                     }
                 }
-                if queue.push(Item::Stop) {
+                let mut adding = queue.adding();
+                adding.push(Item::Stop);
+                if adding.end() {
                     queue.notify();
                 }
             })

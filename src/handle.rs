@@ -196,8 +196,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         logging::deferred(|| {
             let mut inner = self.lock();
             let result = body(&mut inner, Instant::now());
-            let mut after = After::default();
-            self.settle(&mut inner, &mut after);
+            let after = self.settle(&mut inner);
             let wake = inner.asleep && inner.has_work();
             if wake {
                 inner.asleep = false;
@@ -240,11 +239,11 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     pub(crate) fn turn(&self, out: &mut Vec<u8>, blocked: bool) -> Turn {
         logging::deferred(|| {
             let mut inner = self.lock();
-            let mut after = After::default();
+            let mut after = None;
             let now = Instant::now();
             if inner.session.deadline().is_some_and(|deadline| deadline <= now) {
                 inner.session.handle(now, Input::Timeout);
-                self.settle(&mut inner, &mut after);
+                after = self.settle(&mut inner);
             }
             let commands = std::mem::take(&mut inner.commands);
             if out.is_empty() {
@@ -314,18 +313,20 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
 
     /// Carries out what the session wants, as far as that does not take the I/O thread. The queue is filled under the
     /// lock, which is what keeps the order.
-    fn settle(&self, inner: &mut Inner<C, W>, after: &mut After<C>) {
-        while let Some(output) = inner.session.poll() {
+    fn settle(&self, inner: &mut Inner<C, W>) -> Option<After<C>> {
+        // Most calls only ask for something, and nothing follows yet.
+        let mut next = Some(inner.session.poll()?);
+        let mut after = After { direct: None, more: Vec::new(), notify: false };
+        let mut queue = self.queue.adding();
+        while let Some(output) = next {
             match output {
                 Output::Deliver(completion, result) if completion.is_direct() => {
-                    after.direct.push((completion, result));
+                    after.finish_directly(completion, result);
                 }
-                Output::Deliver(completion, result) => {
-                    after.notify |= self.queue.push(Item::Deliver(completion, result));
-                }
+                Output::Deliver(completion, result) => queue.push(Item::Deliver(completion, result)),
                 Output::Notify(event) => {
                     self.client_id.store(inner.session.client_id());
-                    after.notify |= self.queue.push(Item::Notify(event));
+                    queue.push(Item::Notify(event));
                 }
                 Output::Resolve => inner.commands.push_back(Command::Resolve),
                 Output::Connect(addr) => inner.commands.push_back(Command::Connect(addr)),
@@ -341,18 +342,23 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                 }
                 Output::Closed => {
                     inner.closed = true;
-                    after.notify |= self.queue.push(Item::Stop);
+                    queue.push(Item::Stop);
                 }
             }
+            next = inner.session.poll();
         }
+        after.notify = queue.end();
+        Some(after)
     }
 
-    fn finish(&self, after: After<C>, wake: bool) {
-        if after.notify {
-            self.queue.notify();
-        }
-        for (completion, result) in after.direct {
-            completion.finish(result);
+    fn finish(&self, after: Option<After<C>>, wake: bool) {
+        if let Some(after) = after {
+            if after.notify {
+                self.queue.notify();
+            }
+            for (completion, result) in after.direct.into_iter().chain(after.more) {
+                completion.finish(result);
+            }
         }
         if wake && let Err(error) = self.waker.wake() {
             log::error!("cannot wake the I/O thread: {error}");
@@ -445,12 +451,18 @@ impl<C, W: Watcher> Inner<C, W> {
 
 /// What is left to do when the lock has been let go.
 struct After<C> {
-    direct: Vec<(C, Result<Frame, Code>)>,
+    /// Results for those who wait, the first one without a list, as there is seldom more than one.
+    direct: Option<(C, Result<Frame, Code>)>,
+    more: Vec<(C, Result<Frame, Code>)>,
     notify: bool,
 }
 
-impl<C> Default for After<C> {
-    fn default() -> Self {
-        After { direct: Vec::new(), notify: false }
+impl<C> After<C> {
+    fn finish_directly(&mut self, completion: C, result: Result<Frame, Code>) {
+        if self.direct.is_none() {
+            self.direct = Some((completion, result));
+        } else {
+            self.more.push((completion, result));
+        }
     }
 }

@@ -79,8 +79,16 @@ impl Write for Line {
     }
 }
 
+/// Whether lines of this thread wait for something to end, and whether there are any.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holding {
+    No,
+    Nothing,
+    Lines,
+}
+
 thread_local! {
-    static HOLDING: Cell<bool> = const { Cell::new(false) };
+    static HOLDING: Cell<Holding> = const { Cell::new(Holding::No) };
     static HELD: RefCell<Vec<Box<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -90,7 +98,9 @@ pub(crate) fn deferred<R>(body: impl FnOnce() -> R) -> R {
     struct Release;
     impl Drop for Release {
         fn drop(&mut self) {
-            HOLDING.set(false);
+            if HOLDING.replace(Holding::No) != Holding::Lines {
+                return;
+            }
             // A thread that ends may have lost its place for lines already; then there are none.
             let held = HELD.try_with(RefCell::take).unwrap_or_default();
             for mut line in held {
@@ -98,9 +108,10 @@ pub(crate) fn deferred<R>(body: impl FnOnce() -> R) -> R {
             }
         }
     }
-    if HOLDING.replace(true) {
+    if HOLDING.get() != Holding::No {
         return body();
     }
+    HOLDING.set(Holding::Nothing);
     let _release = Release;
     body()
 }
@@ -119,11 +130,12 @@ impl log::Log for ZooLog {
         let function = record.target().rsplit("::").next().unwrap_or_default();
         let mut line = Line::new(number(record.level()), function.as_bytes(), record.line().unwrap_or(0).into());
         let _ = line.write_fmt(*record.args());
-        if HOLDING.get() {
+        if HOLDING.get() == Holding::No {
+            log_sink::deliver(log_sink::current(), &mut line);
+        } else {
+            HOLDING.set(Holding::Lines);
             // Lost only on a thread whose storage is gone already.
             let _ = HELD.try_with(|held| held.borrow_mut().push(Box::new(line)));
-        } else {
-            log_sink::deliver(log_sink::current(), &mut line);
         }
     }
 

@@ -9,11 +9,11 @@ pub fn is_valid(path: &[u8], sequential: bool) -> bool {
     let Some((b'/', rest)) = path.split_first() else { return false };
     // Whole-slice folds without an early end are what the compiler turns into vector instructions: 15 instead of 60 ns
     // for 100 bytes, and paths are checked on every call.
-    if rest.iter().fold(false, |found, byte| found | (*byte < 0x1f)) {
+    if rest.iter().fold(0, |found, byte| found | u8::from(*byte < 0x1f)) != 0 {
         return false;
     }
-    let suspicious = |(byte, next): (&u8, &u8)| *byte == b'/' && matches!(next, b'/' | b'.');
-    let plain = !path.iter().zip(rest).fold(false, |found, pair| found | suspicious(pair));
+    let suspicious = |(byte, next): (&u8, &u8)| u8::from(*byte == b'/') & u8::from(matches!(next, b'/' | b'.'));
+    let plain = path.iter().zip(rest).fold(0, |found, pair| found | suspicious(pair)) == 0;
     rest.is_empty() || (plain && rest.last() != Some(&b'/')) || has_valid_components(rest, sequential)
 }
 
