@@ -23,6 +23,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Exactly `N` bytes.
+    #[inline]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(Malformed)?;
         self.rest = rest;
@@ -30,16 +31,19 @@ impl<'a> Reader<'a> {
     }
 
     /// A 32-bit integer.
+    #[inline]
     pub fn i32(&mut self) -> Result<i32, Malformed> {
         self.array().map(i32::from_be_bytes)
     }
 
     /// A 64-bit integer.
+    #[inline]
     pub fn i64(&mut self) -> Result<i64, Malformed> {
         self.array().map(i64::from_be_bytes)
     }
 
     /// A truth value: any byte but 0 is true.
+    #[inline]
     pub fn bool(&mut self) -> Result<bool, Malformed> {
         self.array::<1>().map(|[byte]| byte != 0)
     }

@@ -7,8 +7,8 @@
 /// byte from 0x01 to 0x1e. Bytes from 0x1f on, 0x7f and UTF-8 included, pass.
 pub fn is_valid(path: &[u8], sequential: bool) -> bool {
     let Some((b'/', rest)) = path.split_first() else { return false };
-    // Whole-slice folds without an early end are what the compiler turns into vector instructions: 15 instead of 60 ns
-    // for 100 bytes, and paths are checked on every call.
+    // Folds over the whole slice, without an early end, are what the compiler turns into vector instructions: paths are
+    // checked on every call, and this halved what that cost.
     if rest.iter().fold(0, |found, byte| found | u8::from(*byte < 0x1f)) != 0 {
         return false;
     }
@@ -61,6 +61,33 @@ mod tests {
         for path in [&b""[..], b"a", b"/a/", b"//", b"/a//b", b"/.", b"/..", b"/a/./b", b"/a/..", b"/a\x01", b"/a\x1e"]
         {
             assert!(!is_valid(path, false), "{path:?}");
+        }
+    }
+
+    /// The rule byte by byte, as it reads.
+    fn is_valid_plainly(path: &[u8]) -> bool {
+        path == b"/"
+            || path.strip_prefix(b"/").is_some_and(|rest| {
+                rest.iter().all(|byte| *byte >= 0x1f)
+                    && rest.split(|byte| *byte == b'/').all(|part| !matches!(part, b"" | b"." | b".."))
+            })
+    }
+
+    #[test]
+    fn the_fast_look_agrees_with_the_plain_rule_at_every_place() {
+        for len in 1..20 {
+            for at in 0..len {
+                for bytes in
+                    [&b"/"[..], b".", b"/.", b"//", b"/./", b"/..", b"..", b"\x1e", b"\x1f", b"\x01", b"\xff", b"\x80"]
+                {
+                    let mut path = vec![b'a'; len];
+                    path[0] = b'/';
+                    for (place, byte) in path[at..].iter_mut().zip(bytes) {
+                        *place = *byte;
+                    }
+                    assert_eq!(is_valid(&path, false), is_valid_plainly(&path), "{path:?}");
+                }
+            }
         }
     }
 

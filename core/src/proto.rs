@@ -77,6 +77,9 @@ impl Stat {
 
     /// Reads one.
     pub fn read(reader: &mut Reader<'_>) -> Result<Stat, Malformed> {
+        // One check of the length for all fields.
+        let bytes = reader.array::<{ Stat::LEN }>()?;
+        let mut reader = Reader::new(&bytes);
         Ok(Stat {
             czxid: reader.i64()?,
             mzxid: reader.i64()?,
@@ -244,6 +247,8 @@ impl ReplyHeader {
 
     /// Reads one.
     pub fn read(reader: &mut Reader<'_>) -> Result<ReplyHeader, Malformed> {
+        let bytes = reader.array::<{ ReplyHeader::LEN }>()?;
+        let mut reader = Reader::new(&bytes);
         Ok(ReplyHeader { xid: reader.i32()?, zxid: reader.i64()?, err: reader.i32()? })
     }
 
