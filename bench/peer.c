@@ -38,6 +38,15 @@ void node_value(char out[VALUE_BYTES], unsigned node) {
     for (unsigned i = 0; i < VALUE_BYTES; i++) out[i] = (char)('!' + (node * 31 + i * 7) % 90);
 }
 unsigned char big_byte(unsigned at) { return (unsigned char)((at * 2654435761u) >> 24); }
+bool is_big(const char *data, bool quick) {
+    static char expected[BIG_BYTES];
+    if (expected[1] == 0)
+        for (unsigned i = 0; i < BIG_BYTES; i++) expected[i] = (char)big_byte(i);
+    if (!quick) return memcmp(data, expected, BIG_BYTES) == 0;
+    for (unsigned i = BIG_BYTES - 1; i < BIG_BYTES; i -= 4099) /* wraps below 0 */
+        if (data[i] != expected[i]) return false;
+    return true;
+}
 void get_path(char out[64], unsigned node) { snprintf(out, 64, "/bench/get/node-%05u", node); }
 void set_path(char out[64], unsigned node) { snprintf(out, 64, "/bench/set/node-%05u", node); }
 void watched_path(char out[64], unsigned node) { snprintf(out, 64, "/bench/watched/node-%06u", node); }

@@ -10,6 +10,8 @@ enum { NODES = 64, VALUE_BYTES = 100, CHILDREN = 10000, BIG_BYTES = 1000000, MUL
 /* What the nodes hold, the same for whoever writes and whoever checks. */
 void node_value(char out[VALUE_BYTES], unsigned node);
 unsigned char big_byte(unsigned at);
+/* Whether these are BIG_BYTES of big_byte: every byte, or with `quick` one in each page. */
+bool is_big(const char *data, bool quick);
 void get_path(char out[64], unsigned node);      /* read only, holds node_value(node) */
 void set_path(char out[64], unsigned node);      /* written by set and multi */
 void watched_path(char out[64], unsigned node);  /* holds nothing; changed to fire watches */
