@@ -4,7 +4,7 @@ use crate::jute::Put;
 use crate::limits;
 use crate::proto::event;
 use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 /// Which table a watch belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +103,8 @@ impl<W: Clone + Eq + Hash> Watches<W> {
 
     /// Every watcher once, for a session event.
     pub fn all(&self) -> Vec<W> {
-        let mut seen = HashSet::new();
         let watchers = [&self.data, &self.exist, &self.child].into_iter().flat_map(HashMap::values).flatten();
+        let mut seen = HashSet::with_capacity_and_hasher(watchers.clone().count(), BuildHasherDefault::<Mixer>::new());
         watchers.filter(|watcher| seen.insert(*watcher)).cloned().collect()
     }
 
@@ -173,6 +173,33 @@ impl<W: Clone + Eq + Hash> Watches<W> {
             requests.push(set_watches(zxid, &lists));
         }
         requests
+    }
+}
+
+/// A hash for watchers. They are addresses in this process, which nobody outside chooses, so it need not withstand
+/// attacks as the standard one does: that takes three times as long, and random numbers from the system for each thread.
+#[derive(Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        // An odd constant without a pattern; the high bits of a product depend on all bits below them.
+        let product = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = product ^ product >> 32;
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(value as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
