@@ -529,7 +529,10 @@ fn the_knobs_replace_what_scales_with_the_timeout() {
         assert!(story.fail(Failure::Refused) <= Duration::from_millis(50));
     }
     story.fail(Failure::HandshakeTimeout);
-    assert!(story.fail(Failure::HandshakeTimeout) <= Duration::from_millis(300), "the second one in a row is congestion");
+    assert!(
+        story.fail(Failure::HandshakeTimeout) <= Duration::from_millis(300),
+        "the second one in a row is congestion"
+    );
 }
 
 fn stock() -> Config {
