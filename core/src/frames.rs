@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn the_buffer_of_a_large_frame_is_used_again_and_then_let_go() {
         let mut inbox = Inbox::new(1 << 20);
-        let (big, small) = (framed(&[7; 500_000]), framed(&[8; 10]));
+        let (big, small) = (framed(&vec![7; 500_000]), framed(&[8; 10]));
         assert_eq!(feed(&mut inbox, &big, 50_000).unwrap().len(), 1);
         feed(&mut inbox, &small, 50_000).unwrap();
         let first = inbox.large.as_ref().map(|large| large.as_ptr());
@@ -314,7 +314,7 @@ mod tests {
         let mut inbox = Inbox::new(1 << 20);
         let mut frames = Vec::new();
         for fill in [1, 2, 3] {
-            let stream = framed(&[fill; 300_000]);
+            let stream = framed(&vec![fill; 300_000]);
             let mut bytes = &stream[..];
             while !bytes.is_empty() {
                 let space = inbox.space();
