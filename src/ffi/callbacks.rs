@@ -169,19 +169,32 @@ impl Completion for Done {
 }
 
 /// A C copy of a path, kept on the stack of the callback when it is short.
-struct Text(Vec<u8>);
+struct Text {
+    /// Zeros behind the path.
+    short: [u8; Text::SHORT],
+    /// Empty for a short one.
+    long: Vec<u8>,
+}
 
 impl Text {
+    const SHORT: usize = 128;
+
     fn new(chroot: &[u8], path: &[u8]) -> Text {
         let path = client_path(chroot, path);
-        let mut text = Vec::with_capacity(path.len() + 1);
-        text.extend_from_slice(path);
-        text.push(0);
-        Text(text)
+        let mut text = Text { short: [0; Text::SHORT], long: Vec::new() };
+        match text.short.get_mut(..path.len()) {
+            Some(place) if path.len() < Text::SHORT => place.copy_from_slice(path),
+            _ => {
+                text.long.reserve_exact(path.len() + 1);
+                text.long.extend_from_slice(path);
+                text.long.push(0);
+            }
+        }
+        text
     }
 
     fn as_ptr(&self) -> *const c_char {
-        self.0.as_ptr().cast()
+        if self.long.is_empty() { self.short.as_ptr().cast() } else { self.long.as_ptr().cast() }
     }
 }
 
@@ -340,3 +353,19 @@ impl<I: Iterator> Iterator for Exact<I> {
 }
 
 impl<I: Iterator> ExactSizeIterator for Exact<I> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CStr;
+
+    #[test]
+    fn paths_short_and_long_end_with_nul() {
+        for len in [0, 1, 126, 127, 128, 129, 1000] {
+            let path = vec![b'x'; len];
+            let text = Text::new(b"", &path);
+            // SAFETY: what the type promises.
+            assert_eq!(unsafe { CStr::from_ptr(text.as_ptr()) }.to_bytes(), path, "{len}");
+        }
+    }
+}

@@ -38,21 +38,41 @@ pub(super) unsafe fn value<'a>(pointer: *const c_char, len: c_int) -> Option<&'a
     (!pointer.is_null()).then(|| unsafe { slice::from_raw_parts(pointer.cast(), len) })
 }
 
+/// The entries of an access control list. Almost every list has one, which needs no memory.
+pub(super) enum AclList<'a> {
+    One(Acl<'a>),
+    Some(Vec<Acl<'a>>),
+}
+
+impl<'a> std::ops::Deref for AclList<'a> {
+    type Target = [Acl<'a>];
+
+    fn deref(&self) -> &[Acl<'a>] {
+        match self {
+            AclList::One(entry) => slice::from_ref(entry),
+            AclList::Some(entries) => entries,
+        }
+    }
+}
+
 /// The entries of an access control list; none for null.
 ///
 /// # Safety
 /// The contract of [`super`]; the result must not outlive the call.
-pub(super) unsafe fn acl<'a>(list: *const ACL_vector) -> Vec<Acl<'a>> {
+pub(super) unsafe fn acl<'a>(list: *const ACL_vector) -> AclList<'a> {
     // SAFETY: null or a list by the contract, with `count` entries unless `data` is null.
     unsafe {
-        let Some(list) = list.as_ref().filter(|list| !list.data.is_null()) else { return Vec::new() };
+        let Some(list) = list.as_ref().filter(|list| !list.data.is_null()) else { return AclList::Some(Vec::new()) };
         let entries = slice::from_raw_parts(list.data, usize::try_from(list.count).unwrap_or(0));
         let entry = |entry: &super::types::ACL| Acl {
             perms: entry.perms,
             scheme: text(entry.id.scheme),
             id: text(entry.id.id),
         };
-        entries.iter().map(entry).collect()
+        match entries {
+            [one] => AclList::One(entry(one)),
+            _ => AclList::Some(entries.iter().map(entry).collect()),
+        }
     }
 }
 

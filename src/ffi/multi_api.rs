@@ -120,7 +120,12 @@ unsafe fn read<'a>(
                 op::CREATE | op::CREATE_CONTAINER => {
                     let args = item.args.create_op;
                     let data = value(args.data, args.datalen);
-                    let op = MultiOp::Create { path: sub_path(args.path)?, data, acl: acl(args.acl), mode: args.flags };
+                    let op = MultiOp::Create {
+                        path: sub_path(args.path)?,
+                        data,
+                        acl: acl(args.acl).to_vec(),
+                        mode: args.flags,
+                    };
                     (op, Place::Path { buffer: args.buf, room: args.buflen })
                 }
                 op::DELETE => {
