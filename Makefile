@@ -17,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test setup-demo build lint docs unit abi headers dist deb ctest sanitize programs chaos chaos-short \
-        python-compat demo test test-servers test-arm herd herd-sim bench gates clean distclean
+        python-compat demo test test-servers test-arm soak herd herd-sim bench gates clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,6 +112,11 @@ herd: build ## the 2010 outage on a real ensemble, with stock and with ours
 
 herd-sim: ## the reconnect policy with up to 500,000 clients in virtual time
 	scripts/herd-sim.sh $(ARGS)
+
+HISTORIES ?= 1000000
+FIRST ?= 1
+soak: ## HISTORIES= random programs under random faults in virtual time, from seed FIRST=
+	HISTORIES=$(HISTORIES) FIRST=$(FIRST) $(CARGO) test --profile soak -p zk-sim --test random -- random_histories --nocapture
 
 bench: build ## the benchmark of the public API: stock, stock tuned, ours
 	scripts/setup.sh all

@@ -177,6 +177,23 @@ fn a_reply_to_nothing_costs_the_connection_only() {
 }
 
 #[test]
+fn a_reply_to_nothing_does_not_count_as_seen() {
+    let mut client = Client::new(1);
+    client.connect_as(7);
+    client.submit(1, &get(b"/a", None)).unwrap();
+    client.reply(i32::MAX - 1, 0, &data());
+    let mut noise = Vec::new();
+    ReplyHeader { xid: 99, zxid: i64::MAX, err: 0 }.write(&mut noise);
+    client.receive(noise);
+    while client.session.state() != State::Connecting {
+        client.wait();
+    }
+    client.handle(Input::Connected);
+    let request = client.sent().pop().unwrap();
+    assert_eq!(request[4..12], 5_i64.to_be_bytes(), "the zxid of the last reply that answered something");
+}
+
+#[test]
 fn watches_are_armed_before_their_reply_and_re_armed_after_a_reconnect() {
     let mut client = Client::new(1);
     client.connect_as(7);

@@ -92,7 +92,7 @@ impl Outlet {
             Fault::Duplicate => bytes.extend_from_within(..),
             Fault::Unsolicited(xid) => {
                 let mut extra = Vec::new();
-                append_frame(&mut extra, |out| ReplyHeader { xid, zxid: 1, err: 0 }.write(out));
+                append_frame(&mut extra, |out| ReplyHeader { xid, zxid: 0, err: 0 }.write(out));
                 bytes.splice(..0, extra);
             }
             Fault::WrongXid(off) => {

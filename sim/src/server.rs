@@ -309,6 +309,11 @@ impl Ensemble {
         self.connections.get(&id)?.session
     }
 
+    /// Whether a connection has a data watch and a child watch at a path.
+    pub fn watched(&self, id: ConnId, path: &str) -> (bool, bool) {
+        (self.watches.data.contains(path, id), self.watches.child.contains(path, id))
+    }
+
     /// What a member does.
     pub fn mode(&self, member: usize) -> Option<Mode> {
         Some(self.members.get(member)?.mode)

@@ -48,9 +48,6 @@ impl<C, W: Watcher> Session<C, W> {
             let text = format!("reply of {} bytes has no header", frame.bytes().len());
             return self.misbehaved(now, Code::MarshallingError, &text);
         };
-        if header.zxid > 0 {
-            self.last_zxid = header.zxid;
-        }
         let err = Code::from_i32(header.err);
         match header.xid {
             xid::PING => {}
@@ -62,6 +59,10 @@ impl<C, W: Watcher> Session<C, W> {
                 }
             }
             other => self.answer(now, other, err, frame),
+        }
+        // Only from a reply that made sense: servers turn a client away for ever that claims to have seen the future.
+        if header.zxid > 0 && self.is_established() {
+            self.last_zxid = header.zxid;
         }
     }
 

@@ -46,8 +46,8 @@ pub struct Client {
     pub record: Vec<Record>,
     /// What the policy leaves to the next handle.
     pub memory: Option<Memory>,
-    /// Every frame it has sent on the current connection, for checks; with its time.
-    pub sent: Vec<u8>,
+    /// Every byte it has sent, one buffer for each connection, for checks.
+    pub sent: Vec<Vec<u8>>,
     pub(super) link: Option<LinkNo>,
     pub(super) frozen_until: Option<Duration>,
     inbox: Inbox,
@@ -131,6 +131,7 @@ impl World {
                     let link = self.open(number, address);
                     if let Some(client) = self.clients.get_mut(number) {
                         client.link = Some(link);
+                        client.sent.push(Vec::new());
                     }
                     Heard::Attempt(address)
                 }
@@ -163,7 +164,6 @@ impl World {
     fn hang_up(&mut self, number: ClientNo, reset: bool) {
         let Some(client) = self.clients.get_mut(number) else { return };
         client.inbox.clear();
-        client.sent.clear();
         if let Some(link) = client.link.take() {
             self.let_go(link, reset);
         }
@@ -178,7 +178,9 @@ impl World {
         let mut bytes = Vec::new();
         client.session.take_outgoing(now, &mut bytes);
         let Some(link) = client.link else { return };
-        client.sent.extend_from_slice(&bytes);
+        if let Some(sent) = client.sent.last_mut() {
+            sent.extend_from_slice(&bytes);
+        }
         let closing = client.session.is_closing();
         self.send(link, false, Parcel::Bytes(bytes));
         if closing {

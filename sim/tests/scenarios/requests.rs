@@ -234,9 +234,9 @@ fn a_request_too_large_for_the_server_costs_the_connection_and_is_not_repeated()
 #[test]
 fn an_idle_session_costs_a_ping_each_third_of_its_timeout() {
     let (mut world, client) = connected(1);
-    let before = world.client(client).sent.len();
+    let before = world.client(client).sent[0].len();
     world.run_for(secs(600));
-    let pings = (world.client(client).sent.len() - before) / 12;
+    let pings = (world.client(client).sent[0].len() - before) / 12;
     assert_eq!(pings, 600_000 * 3 / usize::try_from(T).unwrap());
     set_all(&mut world, Mode::Up, 0..1);
     assert!(Duration::from_secs(600) <= world.now());

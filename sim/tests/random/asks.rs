@@ -1,0 +1,97 @@
+//! From what a plan asks for to requests, with what their answers will mean.
+use crate::model::{Meaning, Verdict};
+use crate::plan::{Ask, Then};
+use crate::run::{Run, server_path};
+use zk_core::multi::MultiOp;
+use zk_core::proto::Acl;
+use zk_core::request::{Create, Request};
+use zk_core::watches::Removal;
+
+const OPEN: &[Acl<'static>] = &[Acl { perms: 31, scheme: Some(b"world"), id: Some(b"anyone") }];
+
+fn path_of(number: usize) -> &'static str {
+    ["/", "/a", "/b", "/a/x", "/a/y", "/a/x/deep", "/c"][number]
+}
+
+impl Run {
+    pub(crate) fn submit(&mut self, one: usize, ask: &Ask, then: Then) -> Verdict {
+        self.tag += 1;
+        let tag = self.tag;
+        let chroot = self.ones[one].setup.chroot;
+        let server_path = |path: &str| server_path(chroot, path);
+        let data = |number: usize| format!("{}#{tag}", server_path(path_of(number))).into_bytes();
+        let own = |number: usize| path_of(number).to_owned();
+        let owned: Vec<u8>;
+        let parts: Vec<Vec<u8>>;
+        let ops: Vec<MultiOp<'_>>;
+        let mut local_only = false;
+        let (request, meaning) = match ask {
+            Ask::Create { path, mode, stat } => {
+                owned = data(*path);
+                let path = path_of(*path).as_bytes();
+                let create = Create { path, data: Some(&owned), acl: OPEN, mode: *mode, ttl: -1, stat: *stat };
+                (Request::Create(create), Meaning::Other)
+            }
+            Ask::Delete { path } => (Request::Delete { path: path_of(*path).as_bytes(), version: -1 }, Meaning::Other),
+            Ask::Set { path } => {
+                owned = data(*path);
+                (Request::SetData { path: path_of(*path).as_bytes(), data: Some(&owned), version: -1 }, Meaning::Other)
+            }
+            Ask::Get { path, watcher } => (
+                Request::GetData { path: path_of(*path).as_bytes(), watcher: *watcher },
+                Meaning::Get { path: own(*path), server_path: server_path(path_of(*path)), watcher: *watcher },
+            ),
+            Ask::Exists { path, watcher } => (
+                Request::Exists { path: path_of(*path).as_bytes(), watcher: *watcher },
+                Meaning::Exists { path: own(*path), watcher: *watcher },
+            ),
+            Ask::Children { path, watcher } => (
+                Request::GetChildren { path: path_of(*path).as_bytes(), watcher: *watcher, stat: true },
+                Meaning::Children { path: own(*path), watcher: *watcher },
+            ),
+            Ask::GetAcl { path } => (Request::GetAcl { path: path_of(*path).as_bytes() }, Meaning::Other),
+            Ask::Sync { path } => (Request::Sync { path: path_of(*path).as_bytes() }, Meaning::Other),
+            Ask::Multi { paths, fails } => {
+                parts = paths.iter().map(|path| data(*path)).collect();
+                let set = |(path, data): (&usize, &'_ Vec<u8>)| (path_of(*path).as_bytes(), data.clone());
+                let sets: Vec<_> = paths.iter().zip(&parts).map(set).collect();
+                ops = sets
+                    .iter()
+                    .map(|(path, _)| MultiOp::Check { path, version: -1 })
+                    .chain(fails.then_some(MultiOp::Delete { path: b"/never/there", version: -1 }))
+                    .chain(paths.iter().zip(&parts).map(|(path, data)| MultiOp::SetData {
+                        path: path_of(*path).as_bytes(),
+                        data: Some(data),
+                        version: -1,
+                    }))
+                    .collect();
+                return self.hand_in(one, tag, &Request::Multi(&ops), Meaning::Other, true, then);
+            }
+            Ask::Remove { path, kind, watcher, local } => {
+                local_only = *local;
+                let kind = Removal::from_i32(*kind).unwrap();
+                (
+                    Request::RemoveWatches { path: path_of(*path).as_bytes(), kind, watcher: *watcher, local: *local },
+                    Meaning::Remove { path: own(*path), kind, watcher: *watcher },
+                )
+            }
+        };
+        self.hand_in(one, tag, &request, meaning, !local_only, then)
+    }
+
+    pub(crate) fn hand_in(
+        &mut self,
+        one: usize,
+        tag: u64,
+        request: &Request<'_, u32>,
+        meaning: Meaning,
+        on_wire: bool,
+        then: Then,
+    ) -> Verdict {
+        let (number, now) = (self.ones[one].number, self.world.now());
+        self.ones[one].model.submitted(tag, meaning, on_wire, now);
+        self.ones[one].thens.insert(tag, then);
+        let accepted = self.application(one, |world| world.submit(number, tag, request))?;
+        self.refused(one, tag, accepted.err())
+    }
+}

@@ -1,0 +1,159 @@
+//! What must hold: at every moment, when all is well again, and at the end.
+use crate::model::{Table, Verdict};
+use crate::run::{One, Run, server_path};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use zk_core::jute::Reader;
+use zk_core::proto::{ConnectRequest, event};
+use zk_core::session::State;
+use zk_sim::world::{Heard, Record, World};
+
+/// Attempts that one client may make in ten seconds while it gets no session.
+const ATTEMPTS: usize = 120;
+
+/// An event tells of a change: the node is not as it was when the watch was armed.
+pub(crate) fn spurious(world: &World, one: &One, record: &Record) -> Verdict {
+    let Heard::Notified(event) = &record.what else { return Ok(()) };
+    let path = String::from_utf8_lossy(&event.path).into_owned();
+    let stat = world.ensemble.tree().node(&server_path(one.setup.chroot, &path)).map(zk_sim::node::Node::stat);
+    let version = |table| one.model.versions.get(&(path.clone(), table)).copied();
+    let unchanged = match (event.kind, stat) {
+        (event::CHANGED, Some(stat)) => version(Table::Data) == Some(stat.mzxid),
+        (event::CHILD, Some(stat)) => version(Table::Child) == Some(stat.pzxid),
+        _ => false,
+    };
+    if unchanged { Err(format!("event {} at {path}, where nothing has changed", event.kind)) } else { Ok(()) }
+}
+
+impl Run {
+    pub(crate) fn moment(&mut self, at: usize) -> Verdict {
+        let now = self.world.now();
+        let pause_end = self.pause_end(self.ones[at].number);
+        let one = &mut self.ones[at];
+        one.not_before = pause_end;
+        let session = &self.world.client(one.number).session;
+        let (pending, outstanding) = (session.pending_len(), one.model.outstanding());
+        if pending != outstanding {
+            return Err(format!("{pending} requests pending, {outstanding} not answered"));
+        }
+        let armed: usize = one.model.armed.values().map(BTreeSet::len).sum();
+        if session.watch_count() != armed {
+            return Err(format!("{} watches armed, not {armed}", session.watch_count()));
+        }
+        if matches!(session.state(), State::Closed) && (session.has_outgoing() || session.deadline().is_some()) {
+            return Err("closed, and yet something is to be done".into());
+        }
+        // Without a connection nobody waits for longer than an attempt of stock's takes.
+        if session.is_established() || session.is_closing() {
+            one.model.loose_since = None;
+        } else {
+            let since = *one.model.loose_since.get_or_insert(now);
+            let longest = Duration::from_millis(u64::from(session.timeout().unsigned_abs())) * 2 / 3;
+            let longest = longest.max(Duration::from_millis(u64::from(one.setup.timeout.unsigned_abs())) * 2 / 3);
+            let oldest = one.model.waiting.values().filter(|one| one.order.is_some()).map(|one| one.since).min();
+            if let Some(oldest) = oldest.filter(|_| now > one.frozen_until) {
+                let start = oldest.max(since).max(one.frozen_until);
+                if now > start + longest + Duration::from_millis(2) {
+                    return Err(format!(
+                        "a request of {oldest:?} waits without a connection since {since:?}, at {now:?}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_settled(&self, one: usize) -> bool {
+        let state = self.world.client(self.ones[one].number).state();
+        if self.world.now() < self.ones[one].frozen_until + Duration::from_secs(5) {
+            return false;
+        }
+        match state {
+            State::Connected => self.ones[one].model.waiting.is_empty(),
+            State::Expired | State::AuthFailed | State::Closed => true,
+            _ => self.saw_the_future(one),
+        }
+    }
+
+    /// Whether spoiled bytes happened to read as the answer to the request in flight, with a transaction that has not
+    /// been yet: servers turn such a client away, and it cannot know better. Once in a million histories.
+    fn saw_the_future(&self, one: usize) -> bool {
+        let mut sent = self.world.client(self.ones[one].number).sent.iter().rev();
+        let request = sent.find_map(|bytes| ConnectRequest::read(&mut Reader::new(bytes.get(4..)?)).ok());
+        self.spoiled && request.is_some_and(|request| request.last_zxid_seen > self.world.ensemble.zxid())
+    }
+
+    /// Every watch that the client believes armed is armed at the server, and nothing has happened that it missed.
+    pub(crate) fn watches_are_kept(&self, at: usize) -> Verdict {
+        let one = &self.ones[at];
+        if self.world.client(one.number).state() != State::Connected {
+            return Ok(());
+        }
+        let end = self.world.server_end(one.number).ok_or("no server's end")?;
+        for (path, table) in one.model.armed.keys() {
+            let server_path = server_path(one.setup.chroot, path);
+            let (data, child) = self.world.ensemble.watched(end, &server_path);
+            let kept = if *table == Table::Child { child } else { data };
+            if !kept {
+                return Err(format!("the watch {table:?} at {path} is lost"));
+            }
+            let version = one.model.versions.get(&(path.clone(), *table)).copied().unwrap_or(-1);
+            let stat = self.world.ensemble.tree().node(&server_path).map(zk_sim::node::Node::stat);
+            let missed = match (table, stat) {
+                (Table::Exist, stat) => stat.is_some(),
+                (Table::Data, Some(stat)) => version != -1 && stat.mzxid != version,
+                (Table::Child, Some(stat)) => version != -1 && stat.pzxid != version,
+                (_, None) => true,
+            };
+            if missed {
+                return Err(format!("the watch {table:?} at {path} missed a change since {version:x}: {stat:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// No request went out twice, they went out in order, and each connection began with what it must begin with.
+    pub(crate) fn wire_is_clean(&self, at: usize) -> Verdict {
+        let client = self.world.client(self.ones[at].number);
+        let mut seen = BTreeSet::new();
+        for bytes in &client.sent {
+            let mut rest = bytes.as_slice();
+            let mut first = true;
+            while let Some((prefix, after)) = rest.split_first_chunk::<4>() {
+                let len = usize::try_from(i32::from_be_bytes(*prefix)).map_err(|_| "a negative length was sent")?;
+                let Some((frame, after)) = after.split_at_checked(len) else {
+                    return Err("half a frame was sent".into());
+                };
+                rest = after;
+                let mut reader = Reader::new(frame);
+                if std::mem::take(&mut first) {
+                    ConnectRequest::read(&mut reader).map_err(|_| "no connect request")?;
+                    if frame.len() != 45 {
+                        return Err(format!("a connect request of {} bytes", frame.len()));
+                    }
+                    continue;
+                }
+                let xid = reader.i32().map_err(|_| "no header")?;
+                if xid > 0 && !seen.insert(xid) {
+                    return Err(format!("request {xid} was sent twice"));
+                }
+            }
+        }
+        // A server that confirms sessions and spoils them at once sets the pace itself.
+        let state = |record: &Record| match record.what {
+            Heard::State(state) => Some((record.at, state)),
+            _ => None,
+        };
+        let states: Vec<(Duration, State)> = client.record.iter().filter_map(state).collect();
+        let crowded = states.split(|(_, state)| matches!(state, State::Connected | State::ReadOnly)).any(|without| {
+            let attempts: Vec<_> = without.iter().filter(|(_, state)| *state == State::Connecting).collect();
+            attempts
+                .windows(ATTEMPTS)
+                .any(|window| window[ATTEMPTS - 1].0.saturating_sub(window[0].0) < Duration::from_secs(10))
+        });
+        if crowded && !self.ones[at].list_changed {
+            return Err(format!("{ATTEMPTS} attempts within ten seconds"));
+        }
+        Ok(())
+    }
+}

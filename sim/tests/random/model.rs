@@ -1,0 +1,259 @@
+//! What one client may expect, kept beside the session and written independently of it; each record of the client is
+//! checked against it.
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use zk_core::code::Code;
+use zk_core::proto::event;
+use zk_core::session::{Event, State};
+use zk_core::{reply, watches::Removal};
+use zk_sim::world::{Heard, Record};
+
+/// What a request means to the model, once it is answered.
+#[derive(Clone, Debug)]
+pub enum Meaning {
+    Auth,
+    /// Data written starts with the server path and `#`; so must what is read.
+    Get {
+        path: String,
+        server_path: String,
+        watcher: Option<u32>,
+    },
+    Exists {
+        path: String,
+        watcher: Option<u32>,
+    },
+    Children {
+        path: String,
+        watcher: Option<u32>,
+    },
+    Remove {
+        path: String,
+        kind: Removal,
+        watcher: Option<u32>,
+    },
+    Other,
+}
+
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    pub meaning: Meaning,
+    /// Its place among the requests that go over the wire.
+    pub order: Option<u64>,
+    pub since: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Table {
+    Data,
+    Exist,
+    Child,
+}
+
+/// A client as it should be.
+#[derive(Default)]
+pub struct Model {
+    pub waiting: BTreeMap<u64, Waiting>,
+    pub armed: BTreeMap<(String, Table), BTreeSet<u32>>,
+    /// `mzxid` or `pzxid` at arming, where the reply told it.
+    pub versions: BTreeMap<(String, Table), i64>,
+    last_order: u64,
+    next_order: u64,
+    /// State of the last session event.
+    told: Option<i32>,
+    state: Option<State>,
+    seen: BTreeMap<String, i64>,
+    /// The greatest transaction in any reply.
+    pub greatest: i64,
+    pub closed: bool,
+    /// Whether a server that takes writes has granted a session, or it was given one.
+    had_session: bool,
+    /// When the session was last without a connection and everything older than this has been answered.
+    pub loose_since: Option<Duration>,
+}
+
+pub type Verdict = Result<(), String>;
+
+fn require(holds: bool, what: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+impl Model {
+    /// A fresh client, which may have been given a session.
+    pub fn new(had_session: bool) -> Model {
+        Model { had_session, ..Model::default() }
+    }
+
+    pub fn submitted(&mut self, tag: u64, meaning: Meaning, on_wire: bool, now: Duration) {
+        let order = on_wire.then(|| {
+            self.next_order += 1;
+            self.next_order
+        });
+        self.waiting.insert(tag, Waiting { meaning, order, since: now });
+    }
+
+    /// Requests that wait for an answer over the wire.
+    pub fn outstanding(&self) -> usize {
+        self.waiting.values().filter(|waiting| waiting.order.is_some()).count()
+    }
+
+    pub fn hear(&mut self, record: &Record) -> Verdict {
+        if self.closed {
+            return Err(format!("after Closed: {:?}", record.what));
+        }
+        match &record.what {
+            Heard::Delivered(tag, result) => self.delivered(*tag, result),
+            Heard::Notified(event) if event.path.is_empty() => self.session_event(event),
+            Heard::Notified(event) => self.node_event(event),
+            Heard::State(state) => self.state_changed(*state),
+            Heard::Closed => {
+                self.closed = true;
+                require(self.waiting.is_empty(), || format!("closed with {:?} waiting", self.waiting))
+            }
+            Heard::Attempt(_) | Heard::Disconnected | Heard::Resolving | Heard::Probing(_) => Ok(()),
+        }
+    }
+
+    fn delivered(&mut self, tag: u64, result: &Result<Vec<u8>, Code>) -> Verdict {
+        let waiting = self.waiting.remove(&tag).ok_or_else(|| format!("{tag} is delivered and was not waiting"))?;
+        if let Some(order) = waiting.order {
+            require(order > self.last_order, || format!("{tag} is delivered out of order"))?;
+            self.last_order = order;
+        }
+        match waiting.meaning {
+            Meaning::Get { path, server_path, watcher } => {
+                let Ok(body) = result else { return Ok(()) };
+                let read = reply::data(body).ok();
+                self.arm(&path, Table::Data, watcher, read.as_ref().map(|(_, stat)| stat.mzxid));
+                // A reply cut short by a fault tells nothing.
+                let Some((data, stat)) = read else { return Ok(()) };
+                self.greatest = self.greatest.max(stat.mzxid);
+                let seen = self.seen.entry(server_path.clone()).or_default();
+                require(stat.mzxid >= *seen, || format!("stale read of {path}: {} after {seen}", stat.mzxid))?;
+                *seen = stat.mzxid;
+                let data = String::from_utf8_lossy(data.unwrap_or_default()).into_owned();
+                let fits = server_path == "/" || data.starts_with(&format!("{server_path}#"));
+                require(fits, || format!("{server_path} has the data {data:?}"))
+            }
+            Meaning::Exists { path, watcher } => {
+                match result {
+                    Ok(body) => {
+                        let stat = reply::stat(body).ok();
+                        self.arm(&path, Table::Data, watcher, stat.map(|stat| stat.mzxid));
+                    }
+                    Err(Code::NoNode) => self.arm(&path, Table::Exist, watcher, None),
+                    Err(_) => {}
+                }
+                Ok(())
+            }
+            Meaning::Children { path, watcher } => {
+                if let Ok(body) = result {
+                    let read = reply::children_stat(body).ok();
+                    self.arm(&path, Table::Child, watcher, read.map(|(_, stat)| stat.pzxid));
+                }
+                Ok(())
+            }
+            Meaning::Remove { path, kind, watcher } => {
+                if result.is_ok() {
+                    self.disarm(&path, kind, watcher);
+                }
+                Ok(())
+            }
+            Meaning::Auth | Meaning::Other => Ok(()),
+        }
+    }
+
+    fn arm(&mut self, path: &str, table: Table, watcher: Option<u32>, version: Option<i64>) {
+        let Some(watcher) = watcher else { return };
+        let key = (path.to_owned(), table);
+        self.armed.entry(key.clone()).or_default().insert(watcher);
+        // The oldest one counts: the watch that is armed already fires at the first change.
+        match version {
+            Some(version) => {
+                self.versions.entry(key).or_insert(version);
+            }
+            None => {
+                self.versions.entry(key).or_insert(-1);
+            }
+        }
+    }
+
+    fn disarm(&mut self, path: &str, kind: Removal, watcher: Option<u32>) {
+        let tables: &[Table] = match kind {
+            Removal::Children => &[Table::Child],
+            Removal::Data => &[Table::Data, Table::Exist],
+            Removal::Any => &[Table::Data, Table::Exist, Table::Child],
+        };
+        for table in tables {
+            let key = (path.to_owned(), *table);
+            if let Some(armed) = self.armed.get_mut(&key) {
+                match watcher {
+                    Some(watcher) => {
+                        armed.remove(&watcher);
+                    }
+                    None => armed.clear(),
+                }
+                if armed.is_empty() {
+                    self.armed.remove(&key);
+                    self.versions.remove(&key);
+                }
+            }
+        }
+    }
+
+    fn node_event(&mut self, event: &Event<u32>) -> Verdict {
+        let path = String::from_utf8_lossy(&event.path).into_owned();
+        let tables: &[Table] = match event.kind {
+            event::CREATED | event::CHANGED => &[Table::Data, Table::Exist],
+            event::DELETED => &[Table::Data, Table::Exist, Table::Child],
+            event::CHILD => &[Table::Child],
+            _ => &[],
+        };
+        let mut wanted = BTreeSet::new();
+        for table in tables {
+            let key = (path.clone(), *table);
+            wanted.extend(self.armed.remove(&key).unwrap_or_default());
+            self.versions.remove(&key);
+        }
+        let told: BTreeSet<u32> = event.watchers.iter().copied().collect();
+        require(!wanted.is_empty(), || format!("event {} at {path} without a watch", event.kind))?;
+        require(told.len() == event.watchers.len(), || format!("a watcher twice in {event:?}"))?;
+        require(told == wanted, || format!("event {} at {path}: {told:?} told, {wanted:?} armed", event.kind))
+    }
+
+    fn session_event(&mut self, event: &Event<u32>) -> Verdict {
+        require(event.kind == event::SESSION, || format!("{event:?} has no path"))?;
+        let (connected, read_only) = (State::Connected.to_i32(), State::ReadOnly.to_i32());
+        let (connecting, expired, refused) = (1, State::Expired.to_i32(), State::AuthFailed.to_i32());
+        let before = self.told;
+        let legal = match before {
+            None => [connected, read_only, expired].contains(&event.state),
+            Some(state) if state == connected || state == read_only => [connecting, refused].contains(&event.state),
+            Some(1) => [connected, read_only, expired].contains(&event.state),
+            Some(_) => false,
+        };
+        self.told = Some(event.state);
+        self.had_session |= event.state == connected;
+        require(event.state != expired || self.had_session, || "expired, and there was no session".into())?;
+        require(legal, || format!("session event {} after {before:?}", event.state))?;
+        let mut wanted: BTreeSet<u32> = self.armed.values().flatten().copied().collect();
+        wanted.insert(0);
+        let told: BTreeSet<u32> = event.watchers.iter().copied().collect();
+        require(told == wanted && told.len() == event.watchers.len(), || format!("{event:?}, armed {wanted:?}"))?;
+        require(event.watchers.last() == Some(&0), || format!("{event:?}: the default watcher is not last"))
+    }
+
+    fn state_changed(&mut self, state: State) -> Verdict {
+        use State::{Associating, AuthFailed, Closed, Connected, Connecting, Expired, NotConnected, Paused, ReadOnly};
+        let before = self.state.unwrap_or(NotConnected);
+        let legal = matches!(
+            (before, state),
+            (_, Closed)
+                | (NotConnected | Paused, Connecting)
+                | (Connecting, Associating | Paused | NotConnected)
+                | (Associating, Connected | ReadOnly | Paused | NotConnected | Expired)
+                | (Connected | ReadOnly, Paused | AuthFailed)
+        );
+        self.state = Some(state);
+        require(legal, || format!("state {state:?} after {before:?}"))
+    }
+}

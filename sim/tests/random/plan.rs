@@ -1,0 +1,289 @@
+//! A history before it happens: the setting and the steps, all drawn from one seed. Each step says everything it needs,
+//! so that any selection of the steps is a history too.
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use zk_sim::fault::Fault;
+use zk_sim::server::{Greeting, Mode};
+use zk_sim::world::Route;
+
+/// The setting.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub members: usize,
+    pub clients: Vec<Setup>,
+    pub steps: Vec<Step>,
+}
+
+/// How a client starts.
+#[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // independent switches
+pub struct Setup {
+    pub timeout: i32,
+    pub chroot: bool,
+    pub read_only: bool,
+    pub names: bool,
+    pub shuffle: bool,
+}
+
+/// What an application asks for. Paths and watchers are numbers.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    Create { path: usize, mode: i32, stat: bool },
+    Delete { path: usize },
+    Set { path: usize },
+    Get { path: usize, watcher: Option<u32> },
+    Exists { path: usize, watcher: Option<u32> },
+    Children { path: usize, watcher: Option<u32> },
+    GetAcl { path: usize },
+    Sync { path: usize },
+    Multi { paths: Vec<usize>, fails: bool },
+    Remove { path: usize, kind: i32, watcher: Option<u32>, local: bool },
+}
+
+/// What follows in the callback of a request.
+#[derive(Clone, Debug)]
+pub enum Then {
+    Nothing,
+    Ask(Ask),
+    Close,
+}
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Wait {
+        millis: u64,
+    },
+    Submit {
+        client: usize,
+        ask: Ask,
+        then: Then,
+    },
+    Burst {
+        client: usize,
+        asks: Vec<Ask>,
+    },
+    Auth {
+        client: usize,
+        good: bool,
+    },
+    SetServers {
+        client: usize,
+        members: Vec<usize>,
+    },
+    Cycle {
+        client: usize,
+    },
+    Close {
+        client: usize,
+    },
+    /// A fresh handle in the place of a client that is closed or dead.
+    Reopen {
+        client: usize,
+    },
+    /// A second handle takes the session over.
+    Steal {
+        client: usize,
+    },
+    Mode {
+        member: usize,
+        mode: Mode,
+    },
+    Greeting {
+        member: usize,
+        greeting: Greeting,
+    },
+    Route {
+        member: usize,
+        route: Route,
+    },
+    Faults {
+        member: usize,
+        fault: Option<Fault>,
+    },
+    Inject {
+        client: usize,
+        fault: Fault,
+    },
+    Cut {
+        client: usize,
+    },
+    CutAfter {
+        client: usize,
+        to_client: bool,
+        bytes: usize,
+    },
+    Expire {
+        client: usize,
+    },
+    Freeze {
+        client: usize,
+        millis: u64,
+    },
+    Names {
+        works: bool,
+    },
+    Weather {
+        slow: bool,
+        pieces: bool,
+    },
+}
+
+pub const PATHS: usize = 7;
+pub const MEMBERS: usize = 3;
+
+struct Draw {
+    rng: StdRng,
+    clients: usize,
+    /// How often something goes wrong, in percent of the steps.
+    trouble: u32,
+}
+
+impl Plan {
+    pub fn generate(seed: u64) -> Plan {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let clients = rng.random_range(1..=3);
+        let trouble = [5, 25, 50, 75][rng.random_range(0..4)];
+        let count = [10, 25, 60, 120][rng.random_range(0..4)];
+        let setups = (0..clients)
+            .map(|_| Setup {
+                timeout: [2000, 4000, 10_000, 10_000, 30_000][rng.random_range(0..5)],
+                chroot: rng.random_bool(0.2),
+                read_only: rng.random_bool(0.3),
+                names: rng.random_bool(0.3),
+                shuffle: rng.random_bool(0.5),
+            })
+            .collect();
+        let members = if rng.random_bool(0.2) { 1 } else { MEMBERS };
+        let mut draw = Draw { rng, clients, trouble };
+        let steps = (0..count).map(|_| draw.step()).collect();
+        Plan { seed, members, clients: setups, steps }
+    }
+
+    /// The same with some steps only.
+    pub fn keep(&self, steps: &[usize]) -> Plan {
+        let steps = steps.iter().filter_map(|at| self.steps.get(*at).cloned()).collect();
+        Plan { steps, ..self.clone() }
+    }
+}
+
+impl Draw {
+    fn below(&mut self, limit: usize) -> usize {
+        self.rng.random_range(0..limit)
+    }
+
+    fn client(&mut self) -> usize {
+        self.below(self.clients)
+    }
+
+    fn watcher(&mut self) -> Option<u32> {
+        self.rng.random_bool(0.5).then(|| self.rng.random_range(0..4))
+    }
+
+    /// From a millisecond to half a minute, short times more often.
+    fn millis(&mut self) -> u64 {
+        let most = 1 << self.rng.random_range(1..15_u32);
+        self.rng.random_range(1..=most)
+    }
+
+    fn ask(&mut self) -> Ask {
+        let path = self.below(PATHS);
+        match self.below(20) {
+            0..=3 => Ask::Create { path, mode: [0, 0, 1, 2, 3, 4][self.below(6)], stat: self.rng.random_bool(0.5) },
+            4..=5 => Ask::Delete { path },
+            6..=8 => Ask::Set { path },
+            9..=11 => Ask::Get { path, watcher: self.watcher() },
+            12..=13 => Ask::Exists { path, watcher: self.watcher() },
+            14..=15 => Ask::Children { path, watcher: self.watcher() },
+            16 => Ask::GetAcl { path },
+            17 => Ask::Sync { path },
+            18 => {
+                let count = self.below(4);
+                Ask::Multi { paths: (0..count).map(|_| self.below(PATHS)).collect(), fails: self.rng.random_bool(0.3) }
+            }
+            _ => Ask::Remove {
+                path,
+                kind: self.rng.random_range(1..=3),
+                watcher: self.watcher(),
+                local: self.rng.random_bool(0.3),
+            },
+        }
+    }
+
+    fn step(&mut self) -> Step {
+        if self.rng.random_range(0..100) < self.trouble { self.fault() } else { self.program() }
+    }
+
+    fn program(&mut self) -> Step {
+        let client = self.client();
+        match self.below(40) {
+            0..=11 => Step::Wait { millis: self.millis() },
+            12..=27 => {
+                let ask = self.ask();
+                let then = match self.below(20) {
+                    0..=3 => Then::Ask(self.ask()),
+                    4 => Then::Close,
+                    _ => Then::Nothing,
+                };
+                Step::Submit { client, ask, then }
+            }
+            28..=31 => {
+                let count = 1 + self.below(30);
+                Step::Burst { client, asks: (0..count).map(|_| self.ask()).collect() }
+            }
+            32..=33 => Step::Auth { client, good: self.rng.random_bool(0.9) },
+            34 => {
+                let mut members: Vec<usize> = (0..=MEMBERS).filter(|_| self.rng.random_bool(0.6)).collect();
+                members.push(0);
+                members.dedup();
+                Step::SetServers { client, members }
+            }
+            35 => Step::Cycle { client },
+            36 => Step::Close { client },
+            37..=38 => Step::Reopen { client },
+            _ => Step::Steal { client },
+        }
+    }
+
+    fn fault(&mut self) -> Step {
+        let (client, member) = (self.client(), self.below(MEMBERS));
+        match self.below(30) {
+            0..=5 => {
+                let modes = [Mode::Up, Mode::Up, Mode::Up, Mode::Down, Mode::Frozen, Mode::NotServing, Mode::ReadOnly];
+                Step::Mode { member, mode: modes[self.below(7)] }
+            }
+            6..=7 => {
+                let kinds = [Greeting::Proper, Greeting::Proper, Greeting::Close, Greeting::Silent, Greeting::Reject];
+                Step::Greeting { member, greeting: kinds[self.below(5)] }
+            }
+            8..=11 => {
+                let routes = [Route::Open, Route::Open, Route::Refused, Route::Blackhole];
+                Step::Route { member, route: routes[self.below(4)] }
+            }
+            12 => Step::Faults { member, fault: Some(self.bytes_fault()) },
+            13..=14 => Step::Faults { member, fault: None },
+            15..=19 => Step::Inject { client, fault: self.bytes_fault() },
+            20..=22 => Step::Cut { client },
+            23..=25 => Step::CutAfter { client, to_client: self.rng.random_bool(0.5), bytes: self.below(400) },
+            26 => Step::Expire { client },
+            27 => Step::Freeze { client, millis: self.millis() },
+            28 => Step::Names { works: self.rng.random_bool(0.5) },
+            _ => Step::Weather { slow: self.rng.random_bool(0.3), pieces: self.rng.random_bool(0.5) },
+        }
+    }
+
+    fn bytes_fault(&mut self) -> Fault {
+        match self.below(11) {
+            0 => Fault::Cut(self.below(300)),
+            1..=2 => Fault::Delay(self.millis()),
+            3 => Fault::Slow(1 + self.below(50), 1 + self.millis() / 20),
+            4 => Fault::Duplicate,
+            5 => Fault::Unsolicited([77, 0, -2, -8, i32::MIN][self.below(5)]),
+            6 => Fault::WrongXid([1, -1, 1000, i32::MAX][self.below(4)]),
+            7 => Fault::Length([-1, 0, 3, 15, 16, 1000, i32::MAX, i32::MIN][self.below(8)]),
+            8 => Fault::Garbage(self.below(200)),
+            9 => Fault::Swallow,
+            _ => Fault::Truncate(self.below(40)),
+        }
+    }
+}
