@@ -385,16 +385,22 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     /// Closes the session. Returns when the threads have ended and every callback has returned; from a callback of this
     /// handle it returns at once, and the rest happens when that callback returns.
     pub(crate) fn close(&self) {
-        self.feed(Input::Close);
-        let (threads, dispatcher) = {
-            let mut inner = self.lock();
-            (inner.threads.take(), inner.dispatcher)
-        };
-        let Some(threads) = threads else { return };
-        // The I/O thread calls the application too: its log callback.
         let current = std::thread::current().id();
-        if dispatcher == Some(current) || threads.driver.thread().id() == current {
-            return;
+        let (threads, lent) = self.with_inner(|inner, now| {
+            inner.session.handle(now, Input::Close);
+            let threads = inner.threads.take();
+            // The I/O thread calls the application too: its log callback.
+            let own = |threads: &Threads| inner.dispatcher == Some(current) || threads.driver.thread().id() == current;
+            let threads = threads.filter(|threads| !own(threads));
+            let lent = if threads.is_some() { inner.send(now) } else { None };
+            if threads.is_some() && !inner.session.has_outgoing() && inner.unsent.is_empty() {
+                inner.session.handle(now, Input::Flushed);
+            }
+            (threads, lent)
+        });
+        let Some(threads) = threads else { return };
+        if let Some(transport) = lent {
+            self.receive_until(&transport, || self.lock().closed);
         }
         let join = |thread: JoinHandle<()>| {
             if thread.join().is_err() {
@@ -417,12 +423,12 @@ impl<C, W: Watcher> Inner<C, W> {
         if !self.session.has_outgoing() || !self.asleep || self.backlog || !self.unsent.is_empty() {
             return None;
         }
-        if !self.commands.is_empty() || !self.session.is_established() {
+        if !self.commands.is_empty() || !(self.session.is_established() || self.session.is_closing()) {
             return None;
         }
         let transport = self.transport.as_ref()?;
         // First, or the reply might wake the I/O thread.
-        let lent = self.session.pending_len() == 1 && transport.lend(RECEIVE);
+        let lent = self.session.pending_len() <= 1 && transport.lend(RECEIVE);
         let mut bytes = std::mem::take(&mut self.spare);
         self.session.take_outgoing(now, &mut bytes);
         // An error is found again by the I/O thread, which knows what to do.
