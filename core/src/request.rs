@@ -98,7 +98,8 @@ impl<W: Clone> Request<'_, W> {
     /// `Unimplemented` for an operation a multi cannot hold.
     pub fn encode(&self, xid: i32, chroot: &[u8], out: &mut Vec<u8>) -> Result<Option<Box<Effect<W>>>, Code> {
         let start = out.len();
-        let result = frame(out, |out| self.body(xid, chroot, out));
+        let kind = self.kind()?;
+        let result = message(out, xid, kind, |out| self.body(kind, chroot, out));
         if result.is_err() {
             out.truncate(start);
         }
@@ -123,64 +124,89 @@ impl<W: Clone> Request<'_, W> {
         }
     }
 
-    fn body(&self, xid: i32, chroot: &[u8], out: &mut Vec<u8>) -> Result<Option<Box<Effect<W>>>, Code> {
+    /// The type in the request's header.
+    fn kind(&self) -> Result<i32, Code> {
+        Ok(match self {
+            Request::Create(create) => create.check()?,
+            Request::Delete { .. } => op::DELETE,
+            Request::Exists { .. } => op::EXISTS,
+            Request::GetData { .. } | Request::GetConfig { .. } => op::GET_DATA,
+            Request::SetData { .. } => op::SET_DATA,
+            Request::GetAcl { .. } => op::GET_ACL,
+            Request::SetAcl { .. } => op::SET_ACL,
+            Request::GetChildren { stat: false, .. } => op::GET_CHILDREN,
+            Request::GetChildren { stat: true, .. } => op::GET_CHILDREN2,
+            Request::Sync { .. } => op::SYNC,
+            Request::Reconfig { .. } => op::RECONFIG,
+            Request::Multi(_) => op::MULTI,
+            Request::RemoveWatches { watcher: Some(_), .. } => op::CHECK_WATCHES,
+            Request::RemoveWatches { watcher: None, .. } => op::REMOVE_WATCHES,
+        })
+    }
+
+    fn body(&self, request: i32, chroot: &[u8], out: &mut Vec<u8>) -> Result<Option<Box<Effect<W>>>, Code> {
         use WatchKind::{Child, Data, Exist};
-        out.put_i32(xid);
         match self {
             Request::Create(create) => {
-                let kind = create.check()?;
-                out.put_i32(kind);
                 put_path(out, chroot, create.path, mode::is_sequential(create.mode))?;
                 out.put_buffer(create.data);
                 put_acls(out, create.acl);
                 out.put_i32(create.mode);
-                if kind == op::CREATE_TTL {
+                if request == op::CREATE_TTL {
                     out.put_i64(create.ttl);
                 }
-                Ok(None)
             }
-            Request::Delete { path, version } => simple(out, op::DELETE, chroot, path, |out| out.put_i32(*version)),
-            Request::SetData { path, data, version } => simple(out, op::SET_DATA, chroot, path, |out| {
+            Request::Delete { path, version } => {
+                put_path(out, chroot, path, false)?;
+                out.put_i32(*version);
+            }
+            Request::SetData { path, data, version } => {
+                put_path(out, chroot, path, false)?;
                 out.put_buffer(*data);
                 out.put_i32(*version);
-            }),
-            Request::GetAcl { path } => simple(out, op::GET_ACL, chroot, path, |_| ()),
-            Request::SetAcl { path, acl, version } => simple(out, op::SET_ACL, chroot, path, |out| {
+            }
+            Request::GetAcl { path } | Request::Sync { path } => {
+                put_path(out, chroot, path, false)?;
+            }
+            Request::SetAcl { path, acl, version } => {
+                put_path(out, chroot, path, false)?;
                 put_acls(out, acl);
                 out.put_i32(*version);
-            }),
-            Request::Sync { path } => simple(out, op::SYNC, chroot, path, |_| ()),
-            Request::Exists { path, watcher } => read(out, op::EXISTS, chroot, path, Exist, watcher.as_ref()),
-            Request::GetData { path, watcher } => read(out, op::GET_DATA, chroot, path, Data, watcher.as_ref()),
-            Request::GetChildren { path, watcher, stat } => {
-                let kind = if *stat { op::GET_CHILDREN2 } else { op::GET_CHILDREN };
-                read(out, kind, chroot, path, Child, watcher.as_ref())
             }
-            Request::GetConfig { watcher } => read(out, op::GET_DATA, b"", CONFIG_NODE, Data, watcher.as_ref()),
+            Request::Exists { path, watcher } => return read(out, chroot, path, Exist, watcher.as_ref()),
+            Request::GetData { path, watcher } => return read(out, chroot, path, Data, watcher.as_ref()),
+            Request::GetChildren { path, watcher, .. } => return read(out, chroot, path, Child, watcher.as_ref()),
+            Request::GetConfig { watcher } => return read(out, b"", CONFIG_NODE, Data, watcher.as_ref()),
             Request::Reconfig { joining, leaving, members, version } => {
-                out.put_i32(op::RECONFIG);
                 for list in [joining, leaving, members] {
                     out.put_buffer(*list);
                 }
                 out.put_i64(*version);
-                Ok(None)
             }
-            Request::Multi(ops) => {
-                out.put_i32(op::MULTI);
-                multi::encode(ops, chroot, out)?;
-                Ok(None)
-            }
+            Request::Multi(ops) => multi::encode(ops, chroot, out)?,
             Request::RemoveWatches { path, kind, watcher, .. } => {
-                // divergence: zoo_remove_watches with a null watcher removes all of the kind, on the server too (request 18);
-                // stock asks the server about one (17) and removes all locally.
-                out.put_i32(if watcher.is_some() { op::CHECK_WATCHES } else { op::REMOVE_WATCHES });
                 let path = put_path(out, chroot, path, false)?;
                 let effect = Effect::Disarm(*kind, copy(out, path), watcher.clone());
                 out.put_i32(kind.to_i32());
-                Ok(Some(Box::new(effect)))
+                return Ok(Some(Box::new(effect)));
             }
         }
+        Ok(None)
     }
+}
+
+/// Appends one request: its header, and what `body` writes.
+fn message<T>(out: &mut Vec<u8>, xid: i32, kind: i32, body: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    let start = out.len();
+    let mut head = [0; 12];
+    if let Some((xid_place, kind_place)) = head.get_mut(4..).and_then(|rest| rest.split_at_mut_checked(4)) {
+        xid_place.copy_from_slice(&xid.to_be_bytes());
+        kind_place.copy_from_slice(&kind.to_be_bytes());
+    }
+    out.extend_from_slice(&head);
+    let result = body(out);
+    set_len(out, start);
+    result
 }
 
 /// Appends one frame: what `body` writes, with its length in front.
@@ -188,11 +214,16 @@ pub fn frame<T>(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     let start = out.len();
     out.put_i32(0);
     let result = body(out);
+    set_len(out, start);
+    result
+}
+
+/// Writes the length of the frame that starts at `start` and ends here.
+fn set_len(out: &mut [u8], start: usize) {
     let len = i32::try_from(out.len() - start - 4).unwrap_or(i32::MAX);
     if let Some(prefix) = out.get_mut(start..start + 4) {
         prefix.copy_from_slice(&len.to_be_bytes());
     }
-    result
 }
 
 /// Appends the server path and returns where its bytes stand.
@@ -217,28 +248,13 @@ fn copy(out: &[u8], range: std::ops::Range<usize>) -> Box<[u8]> {
     out.get(range).unwrap_or_default().into()
 }
 
-fn simple<W>(
-    out: &mut Vec<u8>,
-    kind: i32,
-    chroot: &[u8],
-    path: &[u8],
-    rest: impl FnOnce(&mut Vec<u8>),
-) -> Result<Option<Box<Effect<W>>>, Code> {
-    out.put_i32(kind);
-    put_path(out, chroot, path, false)?;
-    rest(out);
-    Ok(None)
-}
-
 fn read<W: Clone>(
     out: &mut Vec<u8>,
-    kind: i32,
     chroot: &[u8],
     path: &[u8],
     watch: WatchKind,
     watcher: Option<&W>,
 ) -> Result<Option<Box<Effect<W>>>, Code> {
-    out.put_i32(kind);
     let range = put_path(out, chroot, path, false)?;
     let effect = watcher.map(|watcher| Box::new(Effect::Arm(watch, copy(out, range), watcher.clone())));
     out.put_bool(watcher.is_some());
