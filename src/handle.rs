@@ -241,9 +241,11 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             let mut inner = self.lock();
             let mut after = None;
             let now = Instant::now();
-            if inner.session.deadline().is_some_and(|deadline| deadline <= now) {
+            let mut deadline = inner.session.deadline();
+            if deadline.is_some_and(|deadline| deadline <= now) {
                 inner.session.handle(now, Input::Timeout);
                 after = self.settle(&mut inner);
+                deadline = inner.session.deadline();
             }
             let commands = std::mem::take(&mut inner.commands);
             if out.is_empty() {
@@ -256,11 +258,12 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             inner.backlog = !out.is_empty();
             let idle = commands.is_empty() && (out.is_empty() || blocked);
             inner.asleep = idle;
-            inner.wake_at = inner.session.deadline();
+            // What is sent now puts it off only, and is followed by another turn.
+            inner.wake_at = deadline;
             let turn = Turn {
                 commands,
                 idle,
-                deadline: inner.wake_at,
+                deadline,
                 closing: inner.session.is_closing(),
                 closed: inner.closed,
             };
