@@ -180,6 +180,19 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         self.with_inner(|inner, now| body(&mut inner.session, now))
     }
 
+    /// The same for a request whose caller goes on. It is sent here and now when nothing else is in flight, which costs the
+    /// caller little more than waking the I/O thread would; with more in flight that thread does better, as one write
+    /// takes all that has gathered.
+    pub(crate) fn with_request<R>(&self, body: impl FnOnce(&mut Session<C, W>, Instant) -> R) -> R {
+        self.with_inner(|inner, now| {
+            let result = body(&mut inner.session, now);
+            if inner.session.pending_len() == 1 {
+                inner.send(now);
+            }
+            result
+        })
+    }
+
     /// The same for a caller that will wait for the reply: it sends the request itself if it can. When it gets the
     /// connection back it has to receive the reply itself too, see [`Handle::receive_until`].
     pub(crate) fn with_waiting<R>(
@@ -188,7 +201,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     ) -> (R, Option<Arc<Transport>>) {
         self.with_inner(|inner, now| {
             let result = body(&mut inner.session, now);
-            (result, inner.send(now))
+            (result, inner.send_and_lend(now))
         })
     }
 
@@ -260,13 +273,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             inner.asleep = idle;
             // What is sent now puts it off only, and is followed by another turn.
             inner.wake_at = deadline;
-            let turn = Turn {
-                commands,
-                idle,
-                deadline,
-                closing: inner.session.is_closing(),
-                closed: inner.closed,
-            };
+            let turn = Turn { commands, idle, deadline, closing: inner.session.is_closing(), closed: inner.closed };
             drop(inner);
             self.finish(after, false);
             turn
@@ -395,7 +402,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             // The I/O thread calls the application too: its log callback.
             let own = |threads: &Threads| inner.dispatcher == Some(current) || threads.driver.thread().id() == current;
             let threads = threads.filter(|threads| !own(threads));
-            let lent = if threads.is_some() { inner.send(now) } else { None };
+            let lent = if threads.is_some() { inner.send_and_lend(now) } else { None };
             if threads.is_some() && !inner.session.has_outgoing() && inner.unsent.is_empty() {
                 inner.session.handle(now, Input::Flushed);
             }
@@ -420,18 +427,20 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
 }
 
 impl<C, W: Watcher> Inner<C, W> {
-    /// Sends what there is to send on the thread of a caller, unless that is the I/O thread's business. Lends it the
-    /// connection when nothing else is in flight.
-    fn send(&mut self, now: Instant) -> Option<Arc<Transport>> {
+    /// The connection, if what there is to send may go out on the thread of a caller.
+    fn sendable(&self) -> Option<&Arc<Transport>> {
         if !self.session.has_outgoing() || !self.asleep || self.backlog || !self.unsent.is_empty() {
             return None;
         }
         if !self.commands.is_empty() || !(self.session.is_established() || self.session.is_closing()) {
             return None;
         }
-        let transport = self.transport.as_ref()?;
-        // First, or the reply might wake the I/O thread.
-        let lent = self.session.pending_len() <= 1 && transport.lend(RECEIVE);
+        self.transport.as_ref()
+    }
+
+    /// Sends on the thread of a caller, unless that is the I/O thread's business.
+    fn send(&mut self, now: Instant) {
+        let Some(transport) = self.sendable().cloned() else { return };
         let mut bytes = std::mem::take(&mut self.spare);
         self.session.take_outgoing(now, &mut bytes);
         // An error is found again by the I/O thread, which knows what to do.
@@ -443,7 +452,15 @@ impl<C, W: Watcher> Inner<C, W> {
             bytes.drain(..sent);
             self.unsent = bytes;
         }
-        lent.then(|| Arc::clone(transport))
+    }
+
+    /// The same for a caller that waits. Lends it the connection when nothing else is in flight: before it sends, or the
+    /// reply might wake the I/O thread.
+    fn send_and_lend(&mut self, now: Instant) -> Option<Arc<Transport>> {
+        let alone = self.session.pending_len() <= 1;
+        let lent = self.sendable().filter(|transport| alone && transport.lend(RECEIVE)).cloned();
+        self.send(now);
+        lent
     }
 
     fn has_work(&self) -> bool {

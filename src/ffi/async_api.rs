@@ -16,7 +16,7 @@ use zk_core::watches::Removal;
 
 /// Hands a request to the session.
 pub(super) fn submit(handle: &Zk, request: &Request<'_, Watch>, done: Done) -> Result<(), Code> {
-    handle.with(|session, now| session.submit(now, request, done))
+    handle.with_request(|session, now| session.submit(now, request, done))
 }
 
 /// The watcher that a `watch` argument asks for: the handle's own, as it is now.
