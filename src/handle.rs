@@ -1,9 +1,10 @@
 //! One handle: the session behind one lock, and everything that must agree on it. Owns the lock and what happens when
 //! it is let go; knows no C pointer, and of the connection only how to send and receive.
 //!
-//! As a rule the I/O thread does both. A caller that waits for its reply anyway may do it in its place, which saves
-//! waking two threads: it sends when the I/O thread sleeps with nothing to send, and receives when its request is the
-//! only one in flight. Whoever holds `inner` sends, whoever holds `receiver` receives.
+//! As a rule the I/O thread does both. A caller may do it in its place, which saves waking threads: one that waits for its
+//! reply anyway sends when the I/O thread sleeps with nothing to send, and receives when its request is the only one in
+//! flight; one that goes on sends when its request is the only one. Whoever holds `inner` sends, whoever holds `receiver`
+//! receives.
 use crate::dispatch::{Item, Queue};
 use crate::logging::{self, Sink};
 use crate::receiver::{Got, Receiver};
