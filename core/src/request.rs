@@ -139,6 +139,8 @@ impl<W: Clone> Request<'_, W> {
             Request::Sync { .. } => op::SYNC,
             Request::Reconfig { .. } => op::RECONFIG,
             Request::Multi(_) => op::MULTI,
+            // divergence: zoo_remove_watches with a null watcher removes all of the kind, on the server too (request 18);
+            // stock asks the server about one (17) and removes all locally.
             Request::RemoveWatches { watcher: Some(_), .. } => op::CHECK_WATCHES,
             Request::RemoveWatches { watcher: None, .. } => op::REMOVE_WATCHES,
         })
