@@ -11,7 +11,7 @@ ARGS    ?=
 MINUTES ?= 3
 
 # The stages of `make test`, in order. What everything needs comes first, then the quick ones.
-STAGES = setup-test build lint docs abi headers dist unit ctest hostile-ours lifetimes sanitize programs chaos-short python-compat gates demo
+STAGES = setup-test build lint docs abi headers dist unit ctest hostile-ours lifetimes sanitize tsan programs chaos-short python-compat gates demo
 
 export PYTHONDONTWRITEBYTECODE = 1
 
@@ -76,6 +76,10 @@ lifetimes: build ## close from everywhere, fork, exec, signals, shortages; ARGS=
 
 sanitize: ## the C programs on our library built with AddressSanitizer, and proof that it was on
 	$(PYTHON3) ctest/sanitize.py $(ARGS)
+
+.PHONY: tsan
+tsan: ## the C programs and our library built with ThreadSanitizer, and proof that it was on; ARGS=--long for all of them
+	$(PYTHON3) ctest/tsan.py $(ARGS)
 
 programs: build ## Debian's cli_mt and load_gen, unmodified, on real servers that are killed and restarted
 	$(PYTHON3) ctest/programs/run.py $(ARGS)

@@ -684,7 +684,7 @@ static int fail_after = -1; /* of the calls below, from now on */
 static int fail_how_many;
 static int failures;
 
-static int fails(void)
+__attribute__((unused)) static int fails(void)
 {
     int left;
     if (__atomic_load_n(&fail_after, __ATOMIC_SEQ_CST) < 0)
@@ -707,7 +707,12 @@ static void fail(int after, int how_many)
 }
 
 static int short_of_threads;
+static int short_of_memory;
+/* The memory that goes to C is told from the library's own by sizes that nothing else has. */
+#define NAME_SIZE 777
+#define NAMES 3
 
+#ifndef __SANITIZE_THREAD__ /* which has its own of these; the parts "threads" and "memory" cannot pass with it */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)
 {
     int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = dlsym(RTLD_NEXT, "pthread_create");
@@ -716,10 +721,6 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     return real(thread, attributes, start, argument);
 }
 
-/* The memory that goes to C is told from the library's own by sizes that nothing else has. */
-#define NAME_SIZE 777
-#define NAMES 3
-static int short_of_memory;
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 
@@ -736,6 +737,7 @@ void *calloc(size_t n, size_t size)
         return errno = ENOMEM, NULL;
     return __libc_calloc(n, size);
 }
+#endif
 
 static void part_threads(void)
 {

@@ -13,6 +13,7 @@ import argparse
 import concurrent.futures
 import difflib
 import fnmatch
+import os
 import pathlib
 import subprocess
 import sys
@@ -25,7 +26,8 @@ sys.path.insert(0, str(HERE.parent))
 import rig  # noqa: E402
 from trial import Outcome, Program, Servers, Trial  # noqa: E402
 
-FLAGS = ["-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror"]
+# CTEST_FLAGS: how a sanitizer gets into the programs too.
+FLAGS = ["-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", *os.environ.get("CTEST_FLAGS", "").split()]
 
 
 def headers():

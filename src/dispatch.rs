@@ -1,7 +1,8 @@
 //! The completion thread: replies, watches and session events in one queue, called back one by one in order. Owns the
 //! queue; knows neither the session nor what a callback is.
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use zk_core::code::Code;
 use zk_core::frames::Frame;
 use zk_core::session::Event;

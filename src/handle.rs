@@ -8,11 +8,12 @@
 use crate::dispatch::{Item, Queue};
 use crate::logging::{self, Sink};
 use crate::receiver::{Got, Receiver};
+use crate::sync::{Mutex, MutexGuard};
 use crate::transport::Transport;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 use zk_core::backoff::{History, Memory};
@@ -39,7 +40,7 @@ pub(crate) enum Command {
 }
 
 /// The reconnect memory of this process.
-static HISTORY: Mutex<Option<History>> = Mutex::new(None);
+static HISTORY: std::sync::Mutex<Option<History>> = std::sync::Mutex::new(None);
 
 /// Uses the memory. It is never waited for: in a forked child the lock may have been taken by a thread that is not there,
 /// and to forget costs little.

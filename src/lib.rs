@@ -8,4 +8,5 @@ mod probe;
 mod receiver;
 mod resolver;
 mod stats;
+mod sync;
 mod transport;

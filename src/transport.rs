@@ -3,14 +3,15 @@
 //! It is shared by the I/O thread and by callers that wait for a reply: those may send and receive for themselves, so
 //! everything here works on a shared reference. One sends at a time and one receives at a time; the handle sees to that.
 use crate::ffi::socket;
+use crate::sync::{Mutex, MutexGuard};
 use mio::net::TcpStream;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A connection, or the attempt at one.

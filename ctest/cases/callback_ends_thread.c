@@ -3,7 +3,7 @@
  * answered, and the handle can be closed. */
 #include "../case.h"
 
-static volatile int called;
+static _Atomic int called;
 
 static void leave(void)
 {

@@ -5,7 +5,7 @@
 
 static pthread_t caller;
 static pthread_t callbacks;
-static volatile int threads;
+static _Atomic int threads;
 
 static void same_thread(void)
 {
@@ -44,7 +44,7 @@ static void sync_in_watcher(zhandle_t *zh, int type, int state, const char *path
     record("version %d", stat.version);
 }
 
-static volatile int closed;
+static _Atomic int closed;
 
 static void close_in_completion(int rc, const struct Stat *stat, const void *data)
 {

@@ -3,15 +3,15 @@
  * once, the process survives its writes to dead sockets (SIGPIPE keeps its default action), the session lives. */
 #include "../case.h"
 
-static volatile int completed;
-static volatile int odd;
+static _Atomic int completed;
+static _Atomic int odd;
 
 static void on_done(int rc, const struct Stat *stat, const void *data)
 {
     (void)stat, (void)data;
     if (rc != ZOK && rc != ZCONNECTIONLOSS)
-        __sync_fetch_and_add(&odd, 1);
-    __sync_fetch_and_add(&completed, 1);
+        odd++;
+    completed++;
 }
 
 int main(void)

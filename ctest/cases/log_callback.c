@@ -2,19 +2,19 @@
  * The log callback of a handle: who gets the lines of whom, and that it can be changed. */
 #include "../case.h"
 
-static volatile int first;
-static volatile int second;
+static _Atomic int first;
+static _Atomic int second;
 
 static void on_first(const char *message)
 {
     (void)message;
-    __sync_fetch_and_add(&first, 1);
+    first++;
 }
 
 static void on_second(const char *message)
 {
     (void)message;
-    __sync_fetch_and_add(&second, 1);
+    second++;
 }
 
 int main(void)

@@ -2,8 +2,8 @@
  * A thousand asynchronous calls of all kinds: the completions come in the order of the calls. */
 #include "../case.h"
 
-static volatile int next;
-static volatile int disorder;
+static _Atomic int next;
+static _Atomic int disorder;
 
 static void seen(const void *data)
 {

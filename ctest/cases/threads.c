@@ -7,15 +7,15 @@
 
 static zhandle_t *zh;
 static char contents[THREADS][9];
-static volatile int wrong;
-static volatile int completed;
+static _Atomic int wrong;
+static _Atomic int completed;
 
 static void on_check(int rc, const char *value, int length, const struct Stat *stat, const void *data)
 {
     (void)stat;
     if (rc != ZOK || length != 8 || memcmp(value, data, 8) != 0)
-        __sync_fetch_and_add(&wrong, 1);
-    __sync_fetch_and_add(&completed, 1);
+        wrong++;
+    completed++;
 }
 
 static void *work(void *argument)
@@ -31,9 +31,9 @@ static void *work(void *argument)
         char data[16];
         int length = sizeof data;
         if (zoo_get(zh, path, 0, data, &length, NULL) != ZOK || length != 8 || memcmp(data, content, 8) != 0)
-            __sync_fetch_and_add(&wrong, 1);
+            wrong++;
         if (zoo_aget(zh, path, 0, on_check, content) != ZOK)
-            __sync_fetch_and_add(&wrong, 1);
+            wrong++;
     }
     return NULL;
 }

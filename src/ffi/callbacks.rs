@@ -9,9 +9,10 @@ use super::types::{
     strings_completion_t, strings_stat_completion_t, void_completion_t, watcher_fn, zhandle_t,
 };
 use crate::handle::Completion;
+use crate::sync::Mutex;
 use libc::{c_char, c_int, c_void};
 use std::ptr::{null, null_mut};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread::{self, Thread};
 use zk_core::code::Code;
 use zk_core::frames::Frame;

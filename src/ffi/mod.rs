@@ -34,6 +34,8 @@ pub(crate) mod socket;
 pub mod state_api;
 pub mod stats_api;
 pub mod sync_api;
+#[cfg(calmkeeper_tsan)]
+pub(crate) mod tsan;
 pub mod types;
 
 mod layout;

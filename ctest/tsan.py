@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""The C programs with many threads, and our library, built with ThreadSanitizer.
+
+First it proves that the sanitizer was on: races of a program and of the library must be reported, and locks taken in
+conflicting orders, but not what a lock of ours protects. Then ctest/run.py, ctest/lifetimes.py and bench/gates.py --mixed
+run on that build; a report in any program fails it.
+
+rustc brings the instrumentation, gcc's libtsan the runtime. The standard library comes uninstrumented, so its locks are
+told to the sanitizer by src/ffi/tsan.rs, and what else it lacks is in ctest/tsan. Left out are programs that fork without
+exec and the signal masks of threads (the runtime refuses the one and has a thread of its own), and allocations that fail.
+
+Usage: tsan.py [--long] [--only PATTERN ...]
+The default runs cases/; --long also runs bugs/ and more of lifetimes."""
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+HERE = ROOT / "ctest" / "tsan"
+TRIPLE = "x86_64-unknown-linux-gnu"
+REPORTED = 66  # the exit status of a program with a report
+LIFETIMES = ("close", "pending", "block", "exit", "descriptors", "dlopen", "throw")
+# part of proof.c, what the report has to say
+PROOFS = (
+    ("program", "data race"),
+    ("library", "calmkeeper_race"),
+    ("inversion", "lock-order-inversion"),
+    ("locked", None),
+)
+
+
+def runtime(target):
+    """What has to be loaded before everything else, as LD_PRELOAD has it."""
+    found = subprocess.run(["gcc", "-print-file-name=libtsan.so"], capture_output=True, text=True, check=True)
+    path = pathlib.Path(found.stdout.strip())
+    if not path.is_absolute():
+        sys.exit("gcc has no libtsan.so: install libtsan2 (make setup)")
+    ours = target / "runtime.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-fno-builtin", "-Wall", "-Wextra", "-Werror", "-o", ours,
+                    HERE / "runtime.c"], check=True)
+    return f"{ours}:{path.resolve()}"
+
+
+def build(target):
+    """The library with the sanitizer. The flags are unstable, which the stable compiler allows with this variable."""
+    flags = [
+        "-Zsanitizer=thread",
+        "-Cunsafe-allow-abi-mismatch=sanitizer",  # the standard library is without
+        "-Zshare-generics=no",  # what can be compiled here, and thus with the sanitizer, is
+        "-Cforce-frame-pointers",
+        "--cfg=calmkeeper_tsan",
+    ]
+    environment = os.environ | {
+        "RUSTC_BOOTSTRAP": "1",
+        "RUSTFLAGS": " ".join(flags),
+        "CARGO_TARGET_DIR": str(target),
+        "CARGO_PROFILE_DEV_OPT_LEVEL": "1",
+    }
+    subprocess.run(["cargo", "build", "--lib", "--target", TRIPLE], cwd=ROOT, env=environment, check=True)
+    return target / TRIPLE / "debug" / "libzookeeper_mt.so"
+
+
+def prove(library, preload, options):
+    """The sanitizer reports what it has to, and nothing else."""
+    folder = library.parent / "proof"
+    folder.mkdir(exist_ok=True)
+    link = folder / "libzookeeper_mt.so.2"
+    link.unlink(missing_ok=True)
+    link.symlink_to(library)
+    subprocess.run(["gcc", "-fsanitize=thread", "-O1", "-g", "-o", folder / "proof", HERE / "proof.c", library,
+                    "-Wl,--allow-shlib-undefined"],
+                   check=True)
+    environment = os.environ | {"LD_PRELOAD": preload, "LD_LIBRARY_PATH": str(folder), "TSAN_OPTIONS": options}
+    for part, wanted in PROOFS:
+        result = subprocess.run([folder / "proof", part], env=environment, capture_output=True, text=True, timeout=120)
+        right = result.returncode == (REPORTED if wanted else 0) and (wanted or "") in result.stderr
+        if not right or (wanted is None and "ThreadSanitizer" in result.stderr):
+            sys.exit(f"ThreadSanitizer is not on, or is wrong about {part!r}: {result.returncode}\n{result.stderr}")
+    print("ThreadSanitizer is on: races in the program and in the library and an inversion of locks were reported, "
+          "and a lock was understood", flush=True)
+
+
+def reports(folder):
+    """Shows what was reported, the same fault once; returns how many faults there were."""
+    found = {}
+    for file in sorted(folder.iterdir()):
+        for report in file.read_text(errors="replace").split("=" * 18 + "\n"):
+            if "WARNING" in report:
+                found.setdefault(report.rsplit("SUMMARY:", 1)[-1].strip(), report)
+            elif "ThreadSanitizer" in report and "reported" not in report:
+                found.setdefault(report.split("==", 2)[-1].strip(), report)
+    for summary, report in found.items():
+        print(f"\nFAIL {summary}\n{report[:8000]}")
+    return len(found)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--long", action="store_true", help="every program")
+    parser.add_argument("--only", action="append", metavar="PATTERN", help="only these of run.py's programs")
+    arguments = parser.parse_args()
+    target = ROOT / "target" / "tsan"
+    library = build(target)
+    preload = runtime(target)
+    # A child of fork may have threads; the parts that the runtime refuses even so are not run.
+    options = f"exitcode={REPORTED}:die_after_fork=0:suppressions={HERE / 'suppressions.txt'}:print_suppressions=0"
+    prove(library, preload, options)
+    # Into files: a program may end in a way that loses the exit status, or its output.
+    folder = target / "reports"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    environment = os.environ | {
+        "RIG_OUR_LIBRARY": str(library),
+        "RIG_OUR_PRELOAD": preload,
+        "CARGO_TARGET_DIR": str(target),
+        "CTEST_FLAGS": "-fsanitize=thread",
+        "TSAN_OPTIONS": f"{options}:log_path={folder / 'report'}",
+    }
+    patterns = arguments.only or ([] if arguments.long else ["cases/"])
+    runs = [["ctest/run.py", "--lib", "ours", *(word for pattern in patterns for word in ("--only", pattern))]]
+    if not arguments.only:
+        parts = [part for part in LIFETIMES if arguments.long or part != "block"]
+        runs.append(["ctest/lifetimes.py", *(word for part in parts for word in ("--only", part))])
+        runs.append(["bench/gates.py", "--mixed"])
+    failed = 0
+    for command in runs:
+        failed |= subprocess.run([sys.executable, *command], cwd=ROOT, env=environment).returncode
+    count = reports(folder)
+    print(f"ThreadSanitizer: {count} faults reported")
+    sys.exit(1 if failed or count else 0)
+
+
+main()

@@ -1,0 +1,36 @@
+/* Loaded before gcc's ThreadSanitizer runtime by tsan.py: what it lacks for code compiled by rustc. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* LLVM calls these in the place of memcpy etc., which the runtime checks; older runtimes have only those. */
+void *__tsan_memcpy(void *to, const void *from, size_t size)
+{
+    return memcpy(to, from, size);
+}
+
+void *__tsan_memmove(void *to, const void *from, size_t size)
+{
+    return memmove(to, from, size);
+}
+
+void *__tsan_memset(void *to, int byte, size_t size)
+{
+    return memset(to, byte, size);
+}
+
+/* The last owner of an Arc sees what the others did to its content by a fence after its decrement, and the sanitizer
+ * knows no fences. So each such decrement (Arc's are the only ones with that order) is one that sees it by itself. */
+uint64_t __tsan_atomic64_fetch_sub(volatile uint64_t *place, uint64_t value, int order)
+{
+    enum { RELEASE = 3, ACQUIRE_RELEASE = 4 };
+    static uint64_t (*_Atomic next)(volatile uint64_t *, uint64_t, int);
+    uint64_t (*found)(volatile uint64_t *, uint64_t, int) = next;
+    if (found == NULL) {
+        *(void **)&found = dlsym(RTLD_NEXT, "__tsan_atomic64_fetch_sub");
+        next = found;
+    }
+    return found(place, value, order == RELEASE ? ACQUIRE_RELEASE : order);
+}
