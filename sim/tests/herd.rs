@@ -94,7 +94,7 @@ fn a_black_holed_first_host_costs_a_quarter_of_stocks_time_at_most() {
 
 #[test]
 fn where_accepts_are_slow_the_spread_of_our_first_reconnect_saves_the_fleet_from_lock_step() {
-    let scenario = Scenario { clients: 3000, accept_time: s(0.001), ..Scenario::new(Incident::Kill, s(2.0)) };
+    let scenario = Scenario { clients: 3000, accept_time: Some(s(0.001)), ..Scenario::new(Incident::Kill, s(2.0)) };
     let (ours, theirs) = (measure(&scenario, 1), measure(&scenario.with(Policy::C35), 1));
     assert!(ours.downtime(0.99) < theirs.downtime(0.99) * 0.5);
     assert!(ours.most_lost() <= 0.0);

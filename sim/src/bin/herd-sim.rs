@@ -16,7 +16,9 @@ usage: herd-sim table [OPTION=VALUE]...    all scenarios, as Markdown; exits 1 i
          policies=ours,c35,c33,java  mix=0 (1: one fleet of all of them)  clients=5000  servers=3
          addresses=1 (each)  timeout=10  load=16.7  seeds=3  horizon=600  backlog=50  descriptors=4
          rst=1 (0: RST spares nothing)  leader=0  pings_first=0  greeting=1  throttle=N (per second and server)
-         creation_cost=1  expiry_cost=0  ping_cost=0.01  timeline=FILE (CSV of the first policy's first run)
+         creation_cost=1  expiry_cost=0  ping_cost=0.01  accept_ms=N (for one connection)
+         stalls=60:8 (each server stops every 60 s on average, for 8 s)
+         timeline=FILE (CSV of the first policy's first run)
        The ZOO_RECONNECT_* variables set our policy's knobs in `run`.
 ";
 
@@ -155,6 +157,15 @@ fn policy(name: &str) -> Result<Policy, Failure> {
     }
 }
 
+/// `60:8`: every 60 s on average, for 8 s. Nothing: never.
+fn stalls(text: &str) -> Result<Option<(Duration, Duration)>, Failure> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (every, long) = text.split_once(':').ok_or_else(|| format!("stalls={text}: not a valid value"))?;
+    Ok(Some((Duration::try_from_secs_f64(every.parse()?)?, Duration::try_from_secs_f64(long.parse()?)?)))
+}
+
 fn scenario(options: &mut Options) -> Result<Scenario, Failure> {
     let time = |seconds: f64| Duration::try_from_secs_f64(seconds);
     let incident = incident(&options.take("incident", "election:10".to_owned())?)?;
@@ -169,6 +180,11 @@ fn scenario(options: &mut Options) -> Result<Scenario, Failure> {
         backlog: options.take("backlog", base.backlog)?,
         descriptors: options.take("descriptors", base.descriptors)?,
         read_ahead: if options.flag("rst", true)? { 0 } else { usize::MAX },
+        stalls: stalls(&options.take("stalls", String::new())?)?,
+        accept_time: match options.take("accept_ms", 0.0)? {
+            0.0 => None,
+            ms => Some(time(ms / 1000.0)?),
+        },
         leader_bound: options.flag("leader", base.leader_bound)?,
         pings_first: options.flag("pings_first", base.pings_first)?,
         greeting: options.flag("greeting", base.greeting)?,

@@ -140,7 +140,7 @@ fn alone(incident: Incident, clients: u32) -> Scenario {
 }
 
 fn failover(clients: u32) -> Section {
-    let slow_accept = Scenario { accept_time: Duration::from_millis(1), ..Scenario::new(Incident::Kill, s(5.0)) };
+    let slow_accept = Scenario { accept_time: Some(Duration::from_millis(1)), ..Scenario::new(Incident::Kill, s(5.0)) };
     let scenarios = [
         ("a client alone, its server is killed", alone(Incident::Kill, clients)),
         ("a client alone, all servers down for 2 s", alone(Incident::Outage(s(2.0)), clients)),

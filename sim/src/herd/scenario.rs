@@ -48,8 +48,11 @@ pub struct Scenario {
     pub leader_bound: bool,
     /// Connects per second and server that are let through, if throttled; the others are closed.
     pub throttle: Option<f64>,
-    /// Time that the accept thread needs for one connection, at most; never more than a tenth of a handshake.
-    pub accept_time: Duration,
+    /// Time that the accept thread needs for one connection; by default 50 µs, or a tenth of a handshake if less.
+    pub accept_time: Option<Duration>,
+    /// After the incident each server stops now and then, as by a full garbage collection: mean time between two stops
+    /// (exponentially distributed), and how long one lasts.
+    pub stalls: Option<(Duration, Duration)>,
     /// Accept queue length (the JDK's default is 50).
     pub backlog: usize,
     /// Descriptors per server, as a multiple of its share of the clients.
@@ -85,7 +88,8 @@ impl Scenario {
             read_ahead: 0,
             leader_bound: false,
             throttle: None,
-            accept_time: Duration::from_micros(50),
+            accept_time: None,
+            stalls: None,
             backlog: 50,
             descriptors: 4.0,
             pings_first: false,

@@ -136,6 +136,8 @@ pub(super) struct Server {
     pub(super) accepting: bool,
     pub(super) descriptors: usize,
     pub(super) most_descriptors: usize,
+    /// When a stopped server goes on.
+    pub(super) thaw: u64,
     /// Established connections that clients closed while the server was stopped.
     pub(super) unnoticed: usize,
     pub(super) bucket: Option<Bucket>,
@@ -150,6 +152,7 @@ impl Server {
             accepting: false,
             descriptors: 0,
             most_descriptors: 0,
+            thaw: 0,
             unnoticed: 0,
             bucket,
         }

@@ -37,6 +37,8 @@ enum Happening {
     End,
     Tracker,
     Sample,
+    Stall(u8),
+    Thaw(u8),
     Accept(u8),
     Worked(u8),
     Timer { client: u32, number: u32 },
@@ -178,6 +180,12 @@ impl<'a> World<'a> {
             Happening::End => self.end_incident(),
             Happening::Tracker => self.track(),
             Happening::Sample => self.sample(),
+            Happening::Stall(server) => self.stall(server),
+            Happening::Thaw(server) => {
+                if self.servers[usize::from(server)].state == State::Frozen {
+                    self.thaw(server);
+                }
+            }
             Happening::Accept(server) => self.accept(server),
             Happening::Worked(pipeline) => self.worked(pipeline),
             Happening::Timer { client, number } => {
@@ -206,6 +214,7 @@ impl<'a> World<'a> {
         };
         for server in 0..hit {
             self.servers[server].state = state;
+            self.servers[server].thaw = self.end;
         }
         if matches!(state, State::NotServing | State::Dead) {
             self.close_all(hit, if state == State::Dead { CLOSE_BY_KERNEL } else { CLOSE_BY_SERVER });
@@ -246,17 +255,41 @@ impl<'a> World<'a> {
         }
         if self.is_total() {
             for server in 0..self.servers.len() {
-                let unnoticed = std::mem::take(&mut self.servers[server].unnoticed);
-                self.servers[server].state = State::Up;
-                self.servers[server].descriptors = self.servers[server].descriptors.saturating_sub(unnoticed);
-                self.start_accepting(server as u8);
-            }
-            for pipeline in 0..self.pipelines.len() {
-                self.start_work(pipeline as u8);
+                self.thaw(server as u8);
             }
             self.expire();
         }
+        for server in 0..self.servers.len() {
+            self.plan_stall(server as u8);
+        }
         self.note_connected();
+    }
+
+    fn plan_stall(&mut self, server: u8) {
+        if let Some((every, _)) = self.scenario.stalls {
+            let wait = -(1.0 - self.rng.random::<f64>()).ln() * every.as_secs_f64();
+            self.queue.push(self.now + seconds(wait), Happening::Stall(server));
+        }
+    }
+
+    /// A server that serves stops, and will go on by itself.
+    fn stall(&mut self, server: u8) {
+        let it = &mut self.servers[usize::from(server)];
+        if let (State::Up, Some((_, long))) = (it.state, self.scenario.stalls) {
+            it.state = State::Frozen;
+            it.thaw = self.now + nanos(long);
+            self.queue.push(it.thaw, Happening::Thaw(server));
+        }
+        self.plan_stall(server);
+    }
+
+    fn thaw(&mut self, server: u8) {
+        let it = &mut self.servers[usize::from(server)];
+        let unnoticed = std::mem::take(&mut it.unnoticed);
+        it.state = State::Up;
+        it.descriptors = it.descriptors.saturating_sub(unnoticed);
+        self.start_accepting(server);
+        self.start_work(self.pipeline_of(server));
     }
 
     fn track(&mut self) {

@@ -24,7 +24,7 @@ impl World<'_> {
 
     /// Time that the accept thread needs for one connection.
     pub(super) fn accept_time(&self) -> u64 {
-        (self.handshake_time() / 10).min(nanos(self.scenario.accept_time))
+        self.scenario.accept_time.map_or((self.handshake_time() / 10).min(50_000), nanos)
     }
 
     /// Time for reading a request and closing, or for noticing a reset.
@@ -126,7 +126,8 @@ impl World<'_> {
         let frozen = self.servers[usize::from(pipeline)].state == State::Frozen;
         if frozen {
             // Stopped in the middle: the work is done after the end.
-            self.queue.push(self.end + 1, Happening::Worked(pipeline));
+            let thaw = self.servers[usize::from(pipeline)].thaw;
+            self.queue.push(thaw.max(self.now) + 1, Happening::Worked(pipeline));
             return;
         }
         if let Some(item) = self.pipelines[usize::from(pipeline)].working.take()
