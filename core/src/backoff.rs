@@ -18,8 +18,11 @@ const MOST_AVAILABILITY: u32 = 16;
 const MOST_CONGESTION: u32 = 12;
 /// Factor on the attempt's time limit at most; the session timeout bounds it in any case.
 const MOST_PATIENCE: u32 = 2;
-/// Doublings of the TCP phase's limit at most.
-const MOST_CONNECT_DOUBLINGS: u32 = 2;
+/// After an unanswered SYN the next one may wait so many times longer: in 1.2 s only one retransmission fits, and a
+/// server that is back but slow to accept is reached by the second or third.
+const LONGER_CONNECT: u32 = 4;
+/// The congestion window ends at so many session timeouts.
+const CONGESTION_CAP_TIMEOUTS: u32 = 8;
 /// From this availability level on, at least half of the window is waited.
 const FLAT_FROM: u32 = 3;
 /// Growth of the availability window from level to level.
@@ -116,7 +119,6 @@ pub struct Backoff {
     patience: u32,
     /// Failures since the pass over the list began.
     tried: u32,
-    connect_doublings: u32,
     /// Whether the last session was slow in coming, or came in times of congestion.
     hot: bool,
     /// The last moment at which a server certainly knew of this session.
@@ -144,7 +146,6 @@ impl Backoff {
             congested: memory.map(|m| m.congested),
             patience: memory.map_or(1, |m| m.patience.clamp(1, MOST_PATIENCE)),
             tried: 0,
-            connect_doublings: 0,
             hot: false,
             last_contact: None,
             last_failure: None,
@@ -263,16 +264,14 @@ impl Backoff {
         let uptime = now.saturating_duration_since(established);
         self.decay(uptime);
         self.brief = if uptime < self.timeout / 3 { (self.brief + 1).min(MOST_AVAILABILITY) } else { 0 };
-        let young = uptime < self.timeout * DECAY;
-        if read_timeout && young && (self.hot || self.level.congestion > 0) {
-            self.congest(now);
-        }
         self.last_contact = Some(if read_timeout { last_received } else { now });
         self.begin();
     }
 
     fn failed(&mut self, failure: Failure, servers: usize, now: Instant, rng: &mut impl Rng) -> Duration {
         self.tried = self.tried.saturating_add(1);
+        // An unanswered SYN has been waiting all along: the time it took counts as a part of the pause.
+        let waited = if failure == Failure::ConnectTimeout { self.connect_timeout() } else { Duration::ZERO };
         let previous = self.last_failure.replace(failure);
         let servers = u32::try_from(servers).unwrap_or(u32::MAX).max(1);
         let first = self.level == Level::default();
@@ -303,7 +302,7 @@ impl Backoff {
             Failure::Closed if !pass_ended && first => draw(Duration::ZERO, hop * 2, rng),
             Failure::Refused if !pass_ended => draw(Duration::ZERO, hop, rng),
             Failure::ConnectTimeout if !pass_ended && first => draw(Duration::ZERO, hop, rng),
-            _ => self.step(failure, servers, rng),
+            _ => self.step(failure, servers, rng).saturating_sub(waited),
         }
     }
 
@@ -313,15 +312,9 @@ impl Backoff {
         // A refusal costs nobody anything, so the next step may ask a majority again; of the dearer kinds of failure
         // there is one per step from here on.
         self.tried = if failure == Failure::Refused { 0 } else { servers };
-        // An unanswered SYN has been waiting all along: the time it took counts as a part of the pause.
-        let mut waited = Duration::ZERO;
-        if failure == Failure::ConnectTimeout {
-            waited = self.connect_timeout();
-            self.connect_doublings = (self.connect_doublings + 1).min(MOST_CONNECT_DOUBLINGS);
-        }
         let window = self.availability_window().max(self.congestion_window());
         let least = if self.level.availability >= FLAT_FROM { window / 2 } else { Duration::ZERO };
-        draw(least, window, rng).saturating_sub(waited)
+        draw(least, window, rng)
     }
 
     fn established(&mut self, now: Instant) {
@@ -335,7 +328,7 @@ impl Backoff {
     /// An expiry is told only by a healthy quorum, at the pace of its answers: worth half a window.
     fn expired(&mut self, now: Instant, rng: &mut impl Rng) -> Duration {
         let window = if self.level.congestion > 0 {
-            self.congestion_window() / 2
+            (self.congestion_window() / 2).min(self.timeout)
         } else if self.level.availability > 0 {
             self.availability_window() / 2
         } else {
@@ -366,7 +359,6 @@ impl Backoff {
     fn begin(&mut self) {
         self.level.availability = 0;
         self.tried = 0;
-        self.connect_doublings = 0;
         self.last_failure = None;
     }
 
@@ -394,7 +386,10 @@ impl Backoff {
     }
 
     fn draw_reconnect(&self, rng: &mut impl Rng) -> Duration {
-        let window = if self.level.congestion > 0 { self.congestion_window() } else { self.first_jitter() };
+        let window = match self.level.congestion {
+            0 => self.first_jitter(),
+            _ => self.congestion_window().min(self.timeout),
+        };
         draw(Duration::ZERO, window, rng)
     }
 
@@ -429,7 +424,7 @@ impl Backoff {
     /// The window over which a fleet at `level.congestion` spreads, zero at level 0.
     fn congestion_window(&self) -> Duration {
         let Some(doublings) = self.level.congestion.checked_sub(1) else { return Duration::ZERO };
-        let cap = self.config.congestion_cap.unwrap_or((self.timeout * 12).min(CONGESTION_CAP));
+        let cap = self.config.congestion_cap.unwrap_or((self.timeout * CONGESTION_CAP_TIMEOUTS).min(CONGESTION_CAP));
         self.timeout.saturating_mul(1 << doublings.min(MOST_CONGESTION)).min(cap)
     }
 
@@ -448,7 +443,8 @@ impl Backoff {
     fn connect_timeout(&self) -> Duration {
         let default = || (self.timeout * 12 / 100).max(CONNECT_FLOOR).min(self.timeout / 3);
         let first = self.config.tcp_timeout.unwrap_or_else(default);
-        (first * (1 << self.connect_doublings)).min(self.attempt_timeout())
+        let limit = if self.last_failure == Some(Failure::ConnectTimeout) { first * LONGER_CONNECT } else { first };
+        limit.min(self.attempt_timeout())
     }
 
     // divergence: ZOO_RECONNECT_POLICY=stock keeps stock's pauses (T/60 after the last address of the list), but takes

@@ -24,7 +24,7 @@ pub struct Config {
     pub base: Option<Duration>,
     /// `ZOO_RECONNECT_CAP_MS`: the largest availability window (default 0.6 T; above T it costs sessions).
     pub cap: Option<Duration>,
-    /// `ZOO_RECONNECT_CONGESTION_CAP_MS`: the largest congestion window (default 12 T, at most 120 s).
+    /// `ZOO_RECONNECT_CONGESTION_CAP_MS`: the largest congestion window (default 8 T, at most 120 s).
     pub congestion_cap: Option<Duration>,
     /// `ZOO_RECONNECT_FIRST_JITTER_MS`: the spread of the first reconnect after a loss (default T/100; 0 allowed).
     pub first_jitter: Option<Duration>,

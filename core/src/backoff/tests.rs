@@ -214,6 +214,21 @@ fn the_tcp_phase_is_given_more_time_when_nobody_answers_but_never_more_than_the_
 }
 
 #[test]
+fn a_syn_after_an_unanswered_one_may_wait_longer_until_something_answers() {
+    let mut story = Story::connected(3, 1);
+    story.lose(false, T);
+    let limit = |story: &Story| story.backoff.plan(story.now).connect_timeout;
+    let first = limit(&story);
+    story.fail(Failure::ConnectTimeout);
+    assert_eq!(limit(&story), first * 4);
+    story.fail(Failure::Closed);
+    assert_eq!(limit(&story), first);
+    story.fail(Failure::ConnectTimeout);
+    story.on(Event::Established);
+    assert_eq!(limit(&story), first);
+}
+
+#[test]
 fn a_handshake_that_times_out_is_followed_by_another_server_while_the_session_can_be_saved() {
     let mut story = Story::connected(3, 1);
     story.lose(false, T);
@@ -227,7 +242,7 @@ fn a_handshake_that_times_out_is_followed_by_another_server_while_the_session_ca
 }
 
 #[test]
-fn congestion_doubles_the_window_up_to_two_minutes_and_patience_ends_at_the_session_timeout() {
+fn congestion_doubles_the_window_up_to_eight_timeouts_and_patience_ends_at_the_session_timeout() {
     let mut story = Story::connected(1, 1);
     story.lose(false, T);
     let mut window = T;
@@ -236,7 +251,7 @@ fn congestion_doubles_the_window_up_to_two_minutes_and_patience_ends_at_the_sess
         assert!(pause >= window / 2 && pause <= window, "level {level}: {pause:?} of {window:?}");
         assert_eq!(story.congestion(), level.min(MOST_CONGESTION));
         assert_eq!(story.backoff.plan(story.now).attempt_timeout, T);
-        window = (window * 2).min(CONGESTION_CAP);
+        window = (window * 2).min(T * 8);
     }
 }
 
@@ -251,7 +266,7 @@ fn congestion_outlives_a_session_and_decays_one_level_in_three_timeouts_of_uptim
     assert_eq!(story.congestion(), 3);
     let pause = story.lose(false, T * 3 - MS);
     assert_eq!(story.congestion(), 3);
-    assert!(pause <= T * 4);
+    assert!(pause <= T, "the whole window is for those who wait in vain");
     story.on(Event::Established);
     story.lose(false, T * 6);
     assert_eq!(story.congestion(), 1);
@@ -261,21 +276,13 @@ fn congestion_outlives_a_session_and_decays_one_level_in_three_timeouts_of_uptim
 }
 
 #[test]
-fn a_session_that_is_starved_soon_after_a_hard_connect_counts_as_congestion() {
-    let starved = |slow: bool, read_timeout, uptime| {
-        let mut story = Story::connected(3, 1);
-        story.lose(false, T);
-        if slow {
-            story.now += T / 10;
-        }
-        story.on(Event::Established);
-        story.lose(read_timeout, uptime);
-        story.congestion()
-    };
-    assert_eq!(starved(true, true, T), 1);
-    assert_eq!(starved(false, true, T), 0, "the handshake was quick");
-    assert_eq!(starved(true, false, T), 0, "the server closed");
-    assert_eq!(starved(true, true, T * 3), 0, "it held for long");
+fn a_starved_session_is_no_further_sign_of_congestion() {
+    let mut story = Story::connected(3, 1);
+    story.lose(false, T);
+    story.now += T / 10;
+    story.on(Event::Established);
+    assert!(story.lose(true, T) <= T / 100);
+    assert_eq!(story.congestion(), 0);
 }
 
 #[test]
