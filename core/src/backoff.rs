@@ -124,6 +124,8 @@ pub struct Backoff {
     /// The last moment at which a server certainly knew of this session.
     last_contact: Option<Instant>,
     last_failure: Option<Failure>,
+    /// How long the attempt took that failed last.
+    failed_in: Duration,
     /// Sessions lost one after the other, each before its first ping was due.
     brief: u32,
     /// When a change of the server list last cut a pause short.
@@ -149,6 +151,7 @@ impl Backoff {
             hot: false,
             last_contact: None,
             last_failure: None,
+            failed_in: Duration::ZERO,
             brief: 0,
             list_changed: None,
             not_before: memory.and_then(|m| m.not_before),
@@ -158,6 +161,9 @@ impl Backoff {
     /// Takes in what happened and says when and how to try next. `servers` is the number of addresses in the list.
     /// After [`Event::Established`] and [`Event::Expired`] the plan is of no use to this handle.
     pub fn on(&mut self, event: Event, servers: usize, now: Instant, rng: &mut impl Rng) -> Plan {
+        if let Event::Failed(_) = event {
+            self.failed_in = self.since_start(now);
+        }
         if self.config.policy == Policy::Stock {
             return self.on_as_stock(event, servers, now);
         }
@@ -221,11 +227,13 @@ impl Backoff {
     }
 
     /// How long an operation submitted during a pause waits before it fails with connection loss: about as long as
-    /// the next attempt of the stock client would have taken to fail, so that a longer pause hangs nobody.
+    /// the next attempt of the stock client would have taken to fail, so that a longer pause hangs nobody. Any call makes
+    /// stock try at once, so that is the time of one attempt and not stock's pause.
     pub fn failure_tick(&self) -> Duration {
         match self.last_failure {
             Some(Failure::ConnectTimeout | Failure::HandshakeTimeout) => self.requested * 2 / 3,
-            _ => self.requested / 60,
+            Some(Failure::Refused | Failure::Closed) => self.failed_in.min(self.requested / 60),
+            None => self.requested / 60,
         }
     }
 
@@ -318,7 +326,7 @@ impl Backoff {
     }
 
     fn established(&mut self, now: Instant) {
-        let took = self.not_before.map_or(Duration::ZERO, |start| now.saturating_duration_since(start));
+        let took = self.since_start(now);
         let slow = (self.timeout / SLOW).max(SLOW_FLOOR).min(self.timeout / 3);
         self.hot = took >= slow || self.level.congestion > 0;
         self.last_contact = Some(now);
@@ -383,6 +391,11 @@ impl Backoff {
 
     fn session_saveable(&self, now: Instant) -> bool {
         self.last_contact.is_some_and(|at| now.saturating_duration_since(at) < self.timeout)
+    }
+
+    /// How long the attempt under way has taken.
+    fn since_start(&self, now: Instant) -> Duration {
+        self.not_before.map_or(Duration::ZERO, |start| now.saturating_duration_since(start))
     }
 
     fn draw_reconnect(&self, rng: &mut impl Rng) -> Duration {

@@ -507,9 +507,12 @@ fn queued_operations_fail_about_when_stocks_would() {
     let mut story = Story::connected(3, 1);
     story.lose(false, T);
     assert_eq!(story.backoff.failure_tick(), T / 60);
-    for (failure, tick) in ALL.into_iter().zip([T / 60, T * 2 / 3, T / 60, T * 2 / 3]) {
-        story.fail(failure);
-        assert_eq!(story.backoff.failure_tick(), tick, "{failure:?}");
+    for (longer, fast) in [(Duration::ZERO, MS), (T / 2, T / 60)] {
+        for (failure, tick) in ALL.into_iter().zip([fast, T * 2 / 3, fast, T * 2 / 3]) {
+            story.now += longer;
+            story.fail(failure);
+            assert_eq!(story.backoff.failure_tick(), tick, "{failure:?}");
+        }
     }
 }
 

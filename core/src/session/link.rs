@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 const CLOSE_FLUSH: Duration = Duration::from_secs(3);
 /// How long it waits for the server's answer then.
 const CLOSE_ANSWER: Duration = Duration::from_millis(1500);
-/// `errno` values of log lines for failures that no system call reported, as stock prints them.
 /// An address that timed out comes last in the sweeps of so many attempts' time.
 const AVOIDED: u32 = 3;
+/// `errno` values of log lines for failures that no system call reported, as stock prints them.
 const ETIMEDOUT: i32 = 110;
 const EHOSTDOWN: i32 = 112;
 
