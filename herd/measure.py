@@ -91,6 +91,18 @@ def _words_summary(run):
     }
 
 
+def _zktop_summary(run, members):
+    """Since the incident's end: how many servers zktop's screen shows as serving, and when it has shown all."""
+    end = run.marks["end"]
+    after = [(at - end, serving) for at, serving in run.zktop if at >= end]
+    if not after:
+        return {"mean_serving": None, "all_serving_s": None}
+    return {
+        "mean_serving": round(statistics.fmean(serving for _, serving in after), 2),
+        "all_serving_s": next((round(at, 2) for at, serving in after if serving == members), None),
+    }
+
+
 def summary(run):
     """The run's figures, JSON-ready."""
     rows, end, last = run.rows, run.marks["end"], run.marks["watched"]
@@ -122,6 +134,7 @@ def summary(run):
         "mntr": {name: run.after[name] - run.before.get(name, 0) for name in run.after},
         "fresh_client": _fresh_summary(run),
         "four_letter_words": _words_summary(run),
+        "zktop": _zktop_summary(run, len(servers)),
         "missed_watches": run.missed_watches,
         "dead_client_processes": run.dead_processes,
         "outage_s": round(end, 2),

@@ -12,7 +12,7 @@ _COUNTERS = (
 )
 
 
-class _Observer(threading.Thread):
+class Observer(threading.Thread):
     """Calls step() until stop()."""
 
     def __init__(self, name):
@@ -32,13 +32,17 @@ class _Observer(threading.Thread):
         """Wait, but not beyond stop()."""
         self._end.wait(seconds)
 
+    def end(self):
+        """No further step."""
+        self._end.set()
+
     def stop(self):
         """End, and wait for the observation under way."""
-        self._end.set()
+        self.end()
         self.join()
 
 
-class FourLetterWords(_Observer):
+class FourLetterWords(Observer):
     """Asks one member after the other for `stat` (as zktop does) and `mntr`; seen: (time, member, word, s or None)."""
 
     def __init__(self, ensemble, pause=0.7, timeout=2.0):
@@ -74,7 +78,7 @@ class FourLetterWords(_Observer):
         return total
 
 
-class FreshClients(_Observer):
+class FreshClients(Observer):
     """Again and again a new process that opens a session and reads; seen: (time, ms until read, -1 = not in `limit`)."""
 
     def __init__(self, binary, variant, hosts, timeout_ms, limit_ms=10_000, pause=1.0):

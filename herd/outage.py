@@ -11,6 +11,7 @@ import rig
 import throttle as throttles
 from fleet import NODES, STOCK, Fleet, run_client
 from incident import Incident
+import zktop
 from observers import FourLetterWords, FreshClients
 
 STEP = 0.1  # s between two samples
@@ -47,6 +48,7 @@ class Run:
     after: dict
     fresh: list
     words: list
+    zktop: list
     missed_watches: int | None
     handles: dict
     dead_processes: int
@@ -187,6 +189,7 @@ def run(plan, variants, binary, progress, log=None):
 def _hit(plan, variants, binary, progress, ensemble, fleets, squeeze):
     words = FourLetterWords(ensemble)
     fresh = FreshClients(binary, variants[-1], ensemble.hosts, plan.timeout_ms) if plan.fresh_clients else None
+    top = None if zktop.missing() else zktop.Zktop(ensemble)
     for member in ensemble.members:
         words.ask(member, "mntr")
     before = words.totals()
@@ -197,7 +200,7 @@ def _hit(plan, variants, binary, progress, ensemble, fleets, squeeze):
 
     begun = time.monotonic()
     plan.incident.begin(victims, squeeze)
-    observers = [observer for observer in (words, fresh) if observer]
+    observers = [observer for observer in (words, fresh, top) if observer]
     for observer in observers:
         observer.start()
     sampler.until(begun + plan.incident.seconds, lambda row: progress("outage", row))
@@ -223,6 +226,7 @@ def _hit(plan, variants, binary, progress, ensemble, fleets, squeeze):
         after=words.totals(),
         fresh=[(round(at - begun, 2), took) for at, took in (fresh.seen if fresh else [])],
         words=[(round(at - begun, 2), member, word, took) for at, member, word, took in words.seen if at >= begun],
+        zktop=[(round(at - begun, 2), serving) for at, serving in (top.seen if top else [])],
         missed_watches=missed,
         handles={label: fleet.handles for label, fleet in fleets.items()},
         dead_processes=sum(fleet.dead for fleet in fleets.values()),

@@ -122,6 +122,7 @@ def outage_table(results):
 
         watched = max(run["watched_s"] for run in runs)
         fresh = any(run["fresh_client"]["tried"] for run in runs)
+        topped = any(run["zktop"]["mean_serving"] is not None for run in runs)
         times = [
             seconds(middle(lambda run, level=level: run["fleets"][label][f"t{level}"]), watched)
             for level in (50, 90, 99, 100)
@@ -139,6 +140,7 @@ def outage_table(results):
             count(lambda run: run["mntr"]["zk_connection_request_count"]),
             count(lambda run: run["mntr"]["zk_connection_revalidate_count"]),
             seconds(middle(lambda run: run["fresh_client"]["first_served_s"]), watched) if fresh else "-",
+            seconds(middle(lambda run: run["zktop"]["all_serving_s"]), watched) if topped else "-",
             f"{middle(lambda run: run['client_cpu_outage_s']):.1f} s",
         ]
 
@@ -146,7 +148,7 @@ def outage_table(results):
     labels = [
         "50 % connected after", "90 %", "99 %", "100 %", "sessions lost", "attempts in the outage", "attempts in all",
         "most attempts/s", "log lines a client", "listen overflows", "CLOSE_WAIT, most", "descriptors, most",
-        "connection requests", "revalidations", "a fresh client got in", "client CPU in the outage",
+        "connection requests", "revalidations", "a fresh client got in", "zktop showed all servers", "client CPU in the outage",
     ]
     cells = [column(*which) for which in columns]
     width = [max(len(head[i]), *map(len, cells[i])) + 2 for i in range(len(columns))]

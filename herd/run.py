@@ -29,6 +29,7 @@ import questions  # noqa: E402
 import report  # noqa: E402
 import rig  # noqa: E402
 import small  # noqa: E402
+import zktop  # noqa: E402
 from incident import ACTIONS, VICTIMS, Incident  # noqa: E402
 
 # Where stock visibly fails on the machines seen so far; herd/README.md says how to choose them elsewhere.
@@ -152,6 +153,8 @@ def run_outage(options, plan, binary, where, name="herd", timed=True):
               f"{plan.nofile:,} descriptors" if plan.nofile else "no descriptor limit")
     print(f"herd: {plan.handles:,} handles, {plan.incident}, {plan.members} servers with {' and '.join(limits)} each; "
           f"{where}", flush=True)
+    if zktop.missing():
+        print(f"herd: without zktop: {zktop.missing()}", file=sys.stderr)
     results = compare(options, plan, cases, binary, where, name)
     print(report.outage_table(results))
     return report.outage_targets(results, timed)

@@ -35,6 +35,8 @@ all=(
   python3-pip       # make test-servers
   iproute2          # network namespaces, traffic control
   nftables
+  zktop             # make herd: what an operator sees meanwhile
+  python3-pyte      # ... a terminal to read its screen from
 )
 aarch64=(
   gcc-aarch64-linux-gnu
