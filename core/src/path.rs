@@ -7,17 +7,60 @@
 /// byte from 0x01 to 0x1e. Bytes from 0x1f on, 0x7f and UTF-8 included, pass.
 pub fn is_valid(path: &[u8], sequential: bool) -> bool {
     let Some((b'/', rest)) = path.split_first() else { return false };
-    // Folds over the whole slice, without an early end, are what the compiler turns into vector instructions: paths are
-    // checked on every call, and this halved what that cost. One fold for both checks costs more again.
-    if rest.iter().fold(0, |found, byte| found | u8::from(*byte < 0x1f)) != 0 {
-        return false;
-    }
-    let suspicious = |(byte, next): (&u8, &u8)| u8::from(*byte == b'/') & u8::from(matches!(next, b'/' | b'.'));
-    let plain = path.iter().zip(rest).fold(0, |found, pair| found | suspicious(pair)) == 0;
-    rest.is_empty() || (plain && rest.last() != Some(&b'/')) || has_valid_components(rest, sequential)
+    (is_plain(path) && path.last() != Some(&b'/')) || path == b"/" || is_valid_by_component(rest, sequential)
 }
 
-fn has_valid_components(rest: &[u8], sequential: bool) -> bool {
+/// Bytes looked at in one go: eight, each with the one behind it.
+const WINDOW: usize = 9;
+
+/// Whether no byte is below 0x1f and no `/` is followed by `/` or `.`, so that only the end can still be wrong. Now and
+/// then `false` although it is so.
+///
+/// Paths are checked on every call: for one of 21 bytes this takes 90 instructions, a walk over its bytes 190.
+fn is_plain(path: &[u8]) -> bool {
+    let Some(last) = path.last_chunk::<WINDOW>() else { return is_plain_short(path) };
+    let mut rest = path;
+    while let Some(window) = rest.first_chunk::<WINDOW>() {
+        if !is_plain_window(window) {
+            return false;
+        }
+        rest = rest.get(WINDOW - 1..).unwrap_or_default();
+    }
+    is_plain_window(last)
+}
+
+#[inline(never)]
+fn is_plain_short(path: &[u8]) -> bool {
+    let mut padded = [b'a'; WINDOW];
+    if let Some(place) = padded.get_mut(..path.len()) {
+        place.copy_from_slice(path);
+    }
+    is_plain_window(&padded)
+}
+
+/// The same of a window; its first byte only counts together with the next, as it is the first `/`, or the last byte of
+/// another window.
+#[inline]
+fn is_plain_window(window: &[u8; WINDOW]) -> bool {
+    /// This byte, eight times.
+    const fn eight(byte: u8) -> u64 {
+        u64::from_ne_bytes([byte; 8])
+    }
+    // The high bit of each byte below `limit`; perhaps of a byte above one as well.
+    let below = |word: u64, limit: u8| word.wrapping_sub(eight(limit)) & !word;
+    let bytes = window.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let next = window.last_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let slashes = below(bytes ^ eight(b'/'), 1);
+    // `.` and `/` differ in the last bit only.
+    let joints = below((next | eight(1)) ^ eight(b'/'), 1);
+    ((slashes & joints) | below(next, 0x1f)) & eight(0x80) == 0
+}
+
+#[cold]
+fn is_valid_by_component(rest: &[u8], sequential: bool) -> bool {
+    if rest.iter().any(|byte| *byte < 0x1f) {
+        return false;
+    }
     let mut components = rest.split(|byte| *byte == b'/').peekable();
     while let Some(component) = components.next() {
         let last = components.peek().is_none();
@@ -75,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_fast_look_agrees_with_the_plain_rule_at_every_place() {
-        for len in 1..20 {
+        for len in 1..55 {
             for at in 0..len {
                 for bytes in
                     [&b"/"[..], b".", b"/.", b"//", b"/./", b"/..", b"..", b"\x1e", b"\x1f", b"\x01", b"\xff", b"\x80"]
