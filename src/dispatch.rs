@@ -2,21 +2,9 @@
 //! queue; knows neither the session nor what a callback is.
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::PoisonError;
-use zk_core::code::Code;
-use zk_core::frames::Frame;
-use zk_core::session::Event;
-
-/// Something for the application.
-#[derive(Debug)]
-pub(crate) enum Item<C, W> {
-    /// A reply for an asynchronous call.
-    Deliver(C, Result<Frame, Code>),
-    /// An event for watchers.
-    Notify(Event<W>),
-    /// Nothing follows.
-    Stop,
-}
+use zk_core::session::Output;
 
 /// The queue between those who produce items and the one thread that calls back.
 pub(crate) struct Queue<C, W> {
@@ -26,7 +14,7 @@ pub(crate) struct Queue<C, W> {
 }
 
 struct State<C, W> {
-    items: VecDeque<Item<C, W>>,
+    items: VecDeque<Output<C, W>>,
     waiting: bool,
     stage: Stage,
 }
@@ -58,10 +46,26 @@ pub(crate) struct Adding<'a, C, W> {
 
 impl<C, W> Adding<'_, C, W> {
     /// Adds an item.
-    pub(crate) fn push(&mut self, item: Item<C, W>) {
-        let state = self.state.get_or_insert_with(|| self.queue.lock());
-        state.items.push_back(item);
-        self.sleeper |= std::mem::take(&mut state.waiting);
+    pub(crate) fn push(&mut self, item: Output<C, W>) {
+        self.state().items.push_back(item);
+    }
+
+    /// Adds them all, at once where that can be.
+    pub(crate) fn append(&mut self, items: &mut VecDeque<Output<C, W>>) {
+        let waiting = &mut self.state().items;
+        if waiting.is_empty() {
+            std::mem::swap(waiting, items);
+        } else {
+            waiting.append(items);
+        }
+    }
+
+    fn state(&mut self) -> &mut State<C, W> {
+        self.state.get_or_insert_with(|| {
+            let mut state = self.queue.lock();
+            self.sleeper = std::mem::take(&mut state.waiting);
+            state
+        })
     }
 
     /// Lets the items be taken; `true` if [`Queue::notify`] has to follow, as the thread sleeps.
@@ -91,9 +95,10 @@ impl<C, W> Queue<C, W> {
         self.lock().items.len()
     }
 
-    /// Calls `call` with each item in order until [`Item::Stop`]. Takes all that has gathered at once, so that a busy
-    /// queue costs one lock a batch.
-    pub(crate) fn run(&self, mut call: impl FnMut(Item<C, W>)) {
+    /// Calls `call` with each item in order until it says that nothing follows. Takes all that has gathered at once, so
+    /// that a busy queue costs one lock a batch. `guard` runs what it is given, which calls for as many items as it can;
+    /// when that panics the next items have their turn all the same.
+    pub(crate) fn run(&self, mut call: impl FnMut(Output<C, W>) -> ControlFlow<()>, guard: impl Fn(&mut dyn FnMut())) {
         struct End<'a, C, W>(&'a Queue<C, W>);
         impl<C, W> Drop for End<'_, C, W> {
             fn drop(&mut self) {
@@ -102,7 +107,8 @@ impl<C, W> Queue<C, W> {
         }
         let _end = End(self);
         let mut batch = VecDeque::new();
-        loop {
+        let mut open = true;
+        while open {
             let mut state = self.lock();
             while state.items.is_empty() {
                 state.waiting = true;
@@ -111,11 +117,15 @@ impl<C, W> Queue<C, W> {
             state.waiting = false;
             std::mem::swap(&mut state.items, &mut batch);
             drop(state);
-            for item in batch.drain(..) {
-                if let Item::Stop = item {
-                    return;
-                }
-                call(item);
+            while open && !batch.is_empty() {
+                guard(&mut || {
+                    while let Some(item) = batch.pop_front() {
+                        if call(item).is_break() {
+                            open = false;
+                            return;
+                        }
+                    }
+                });
             }
         }
     }
@@ -144,6 +154,7 @@ impl<C, W> Queue<C, W> {
 mod tests {
     use super::*;
     use std::sync::Arc;
+    use zk_core::code::Code;
 
     #[test]
     fn items_are_called_in_order_until_stop() {
@@ -153,23 +164,27 @@ mod tests {
             std::thread::spawn(move || {
                 for i in 0..1000 {
                     let mut adding = queue.adding();
-                    adding.push(Item::Deliver(i, Err(Code::Ok)));
+                    adding.push(Output::Deliver(i, Err(Code::Ok)));
                     if adding.end() {
                         queue.notify();
                     }
                 }
                 let mut adding = queue.adding();
-                adding.push(Item::Stop);
+                adding.push(Output::Closed);
                 if adding.end() {
                     queue.notify();
                 }
             })
         };
         let mut seen = Vec::new();
-        queue.run(|item| {
-            if let Item::Deliver(i, _) = item {
-                seen.push(i);
-            }
+        let see = |item| {
+            let Output::Deliver(i, _) = item else { return ControlFlow::Break(()) };
+            seen.push(i);
+            assert!(i % 10 != 0, "goes on after a panic");
+            ControlFlow::Continue(())
+        };
+        queue.run(see, |calls| {
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(calls));
         });
         producer.join().unwrap();
         assert!(queue.wait_for_end());

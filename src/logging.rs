@@ -95,25 +95,32 @@ thread_local! {
 /// Runs `body` and writes what it logs on this thread when it has ended: for work under a lock, which a log callback
 /// that calls the library again must not find taken. Nested, only the outermost counts.
 pub(crate) fn deferred<R>(body: impl FnOnce() -> R) -> R {
-    struct Release;
-    impl Drop for Release {
+    struct Release<'a>(&'a Cell<Holding>);
+    impl Drop for Release<'_> {
+        #[inline]
         fn drop(&mut self) {
-            if HOLDING.replace(Holding::No) != Holding::Lines {
-                return;
-            }
-            // A thread that ends may have lost its place for lines already; then there are none.
-            let held = HELD.try_with(RefCell::take).unwrap_or_default();
-            for mut line in held {
-                log_sink::deliver(log_sink::current(), &mut line);
+            if self.0.replace(Holding::No) == Holding::Lines {
+                deliver_held();
             }
         }
     }
-    if HOLDING.get() != Holding::No {
-        return body();
+    // Looked up once: each time costs a call.
+    HOLDING.with(|holding| {
+        if holding.get() != Holding::No {
+            return body();
+        }
+        holding.set(Holding::Nothing);
+        let _release = Release(holding);
+        body()
+    })
+}
+
+#[cold]
+fn deliver_held() {
+    // A thread that ends may have lost its place for lines already; then there are none.
+    for mut line in HELD.try_with(RefCell::take).unwrap_or_default() {
+        log_sink::deliver(log_sink::current(), &mut line);
     }
-    HOLDING.set(Holding::Nothing);
-    let _release = Release;
-    body()
 }
 
 struct ZooLog;

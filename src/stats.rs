@@ -170,7 +170,7 @@ fn add(to: &mut Stats, from: &Stats) {
     to.expired += from.expired;
     to.paused_ms += from.paused_ms;
     to.replies += from.replies;
-    to.latency_us += from.latency_us;
+    to.latency += from.latency;
     to.failed += from.failed;
     to.events += from.events;
     to.received_bytes += from.received_bytes;
@@ -204,7 +204,7 @@ const METRICS: &[Metric] = &[
     }),
     ("congestion_level", "gauge", "Highest congestion level of the handles.", "", |sum| f64::from(sum.congestion)),
     ("request_duration_seconds_sum", "counter", "Time from request to reply.", "", |sum| {
-        sum.stats.latency_us as f64 / 1e6
+        sum.stats.latency.as_secs_f64()
     }),
     ("request_duration_seconds_count", "counter", "Requests with a reply.", "", |sum| sum.stats.replies as f64),
     ("requests_failed_total", "counter", "Requests failed by the connection.", "", |sum| sum.stats.failed as f64),
@@ -240,7 +240,7 @@ mod tests {
         let mut sums = BTreeMap::new();
         for hosts in ["a:1", "b\"c:2"] {
             let mut sum = Sum::default();
-            let stats = Stats { attempts: 3, latency_us: 1500, ..Stats::default() };
+            let stats = Stats { attempts: 3, latency: Duration::from_micros(1500), ..Stats::default() };
             sum.count(&Sample { hosts: hosts.to_owned(), connected: true, stats, ..Sample::default() });
             sums.insert(hosts.to_owned(), sum);
         }

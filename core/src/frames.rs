@@ -30,8 +30,15 @@ impl Frame {
         self.chunk.get(self.start..self.end).unwrap_or_default()
     }
 
+    /// Number of bytes.
+    #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.end - self.start
+    }
+
     /// The same frame without its first `n` bytes.
     #[must_use]
+    #[inline]
     pub fn skip(mut self, n: usize) -> Frame {
         self.start = self.start.saturating_add(n).min(self.end);
         self

@@ -86,6 +86,7 @@ pub trait Put {
 }
 
 impl Put for Vec<u8> {
+    #[inline]
     fn put_i32(&mut self, value: i32) {
         self.extend_from_slice(&value.to_be_bytes());
     }
@@ -94,6 +95,7 @@ impl Put for Vec<u8> {
         self.extend_from_slice(&value.to_be_bytes());
     }
 
+    #[inline]
     fn put_bool(&mut self, value: bool) {
         self.push(u8::from(value));
     }
@@ -105,12 +107,14 @@ impl Put for Vec<u8> {
         }
     }
 
+    #[inline]
     fn put_joined(&mut self, head: &[u8], tail: &[u8]) {
         self.put_len(head.len() + tail.len());
         self.extend_from_slice(head);
         self.extend_from_slice(tail);
     }
 
+    #[inline]
     fn put_len(&mut self, len: usize) {
         self.put_i32(i32::try_from(len).unwrap_or(i32::MAX));
     }

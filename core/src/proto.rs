@@ -246,6 +246,7 @@ impl ReplyHeader {
     pub const LEN: usize = 16;
 
     /// Reads one.
+    #[inline]
     pub fn read(reader: &mut Reader<'_>) -> Result<ReplyHeader, Malformed> {
         let bytes = reader.array::<{ ReplyHeader::LEN }>()?;
         let mut reader = Reader::new(&bytes);

@@ -221,6 +221,7 @@ pub fn frame<T>(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>) -> T) -> T {
 }
 
 /// Writes the length of the frame that starts at `start` and ends here.
+#[inline]
 fn set_len(out: &mut [u8], start: usize) {
     let len = i32::try_from(out.len() - start - 4).unwrap_or(i32::MAX);
     if let Some(prefix) = out.get_mut(start..start + 4) {
@@ -229,6 +230,7 @@ fn set_len(out: &mut [u8], start: usize) {
 }
 
 /// Appends the server path and returns where its bytes stand.
+#[inline]
 pub fn put_path(
     out: &mut Vec<u8>,
     chroot: &[u8],
@@ -250,6 +252,7 @@ fn copy(out: &[u8], range: std::ops::Range<usize>) -> Box<[u8]> {
     out.get(range).unwrap_or_default().into()
 }
 
+#[inline]
 fn read<W: Clone>(
     out: &mut Vec<u8>,
     chroot: &[u8],

@@ -7,7 +7,6 @@ use super::entry::{Zk, code_of, from_c, guard, to_c};
 use super::environment::log_environment;
 use super::process;
 use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
-use crate::dispatch::Item;
 use crate::driver::{Driver, WAKE};
 use crate::handle::{self, Handle, Threads};
 use crate::logging::{Sink, with_sink};
@@ -16,6 +15,7 @@ use crate::stats::{self, Source};
 use libc::{c_char, c_int, c_void};
 use rand::TryRng;
 use rand::rngs::SysRng;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use zk_core::backoff;
 use zk_core::code::Code;
 use zk_core::limits;
 use zk_core::servers::{HostPort, parse};
-use zk_core::session::{ClientId, Config, Session};
+use zk_core::session::{ClientId, Config, Output, Session};
 
 /// `ZOO_READONLY`: a read-only server will do.
 const READ_ONLY: c_int = 1;
@@ -250,13 +250,15 @@ fn start(session: Session<Done, Watch>, hosts: Vec<HostPort>, sink: Arc<Sink>) -
 fn dispatch(handle: &Arc<Zk>) {
     let zh = to_c(handle);
     callout::serve(handle, || {
-        handle.queue.run(|item| {
-            guard((), || match item {
-                Item::Deliver(done, result) => done.call(&handle.chroot, result),
-                Item::Notify(event) => notify(zh, &event),
-                Item::Stop => {}
-            });
-        });
+        let call = |output| {
+            match output {
+                Output::Deliver(done, result) => Done::call(done, &handle.chroot, result),
+                Output::Notify(event) => notify(zh, &event),
+                _ => return ControlFlow::Break(()),
+            }
+            ControlFlow::Continue(())
+        };
+        handle.queue.run(call, |calls| guard((), calls));
     });
 }
 

@@ -51,15 +51,17 @@ thread_local! {
 
 /// Runs `body`; what it logs on this thread goes to `sink`. Nests, as callbacks call the library for other handles.
 pub fn with_sink<R>(sink: &Sink, body: impl FnOnce() -> R) -> R {
-    struct Restore(*const Sink);
-    impl Drop for Restore {
+    struct Restore<'a>(&'a Cell<*const Sink>, *const Sink);
+    impl Drop for Restore<'_> {
         fn drop(&mut self) {
-            CURRENT.set(self.0);
+            self.0.set(self.1);
         }
     }
     logging::follow_level();
-    let _restore = Restore(CURRENT.replace(sink));
-    body()
+    CURRENT.with(|current| {
+        let _restore = Restore(current, current.replace(sink));
+        body()
+    })
 }
 
 /// The callback that lines logged on this thread go to at the moment.

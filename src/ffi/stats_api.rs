@@ -94,7 +94,7 @@ fn fill(handle: &Zk) -> zoo_reconnect_stats {
         availability_level: sample.availability.into(),
         congestion_level: sample.congestion.into(),
         replies: count(stats.replies),
-        latency_us: count(stats.latency_us),
+        latency_us: i64::try_from(stats.latency.as_micros()).unwrap_or(i64::MAX),
         failed: count(stats.failed),
         pending: size(sample.pending),
         queued_callbacks: size(sample.callbacks),

@@ -197,8 +197,8 @@ pub struct Stats {
     pub last_pause_ms: u64,
     /// Requests completed by a reply.
     pub replies: u64,
-    /// Their time from submission to reply, in microseconds, added up.
-    pub latency_us: u64,
+    /// Their time from submission to reply, added up.
+    pub latency: Duration,
     /// Requests completed by a failure of the connection.
     pub failed: u64,
     /// Watch and session events.
@@ -306,6 +306,11 @@ impl<C, W: Watcher> Session<C, W> {
     /// The next thing to do, in order; `None` when all is done.
     pub fn poll(&mut self) -> Option<Output<C, W>> {
         self.outputs.pop_front()
+    }
+
+    /// The same list for a shell that takes many at once.
+    pub fn outputs(&mut self) -> &mut VecDeque<Output<C, W>> {
+        &mut self.outputs
     }
 
     /// Whether there are bytes to send.

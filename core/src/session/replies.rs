@@ -28,7 +28,7 @@ impl<C, W: Watcher> Session<C, W> {
             self.timers.last_received = now;
         }
         for frame in frames.drain(..) {
-            self.stats.received_bytes += frame.bytes().len() as u64;
+            self.stats.received_bytes += frame.len() as u64;
             match self.link {
                 Link::Handshaking { .. } => self.handshake_answered(now, frame.bytes()),
                 Link::Established => self.reply(now, frame),
@@ -48,7 +48,8 @@ impl<C, W: Watcher> Session<C, W> {
             let text = format!("reply of {} bytes has no header", frame.bytes().len());
             return self.misbehaved(now, Code::MarshallingError, &text);
         };
-        let err = Code::from_i32(header.err);
+        // Almost every one: spares the search in the table of codes.
+        let err = if header.err == 0 { Code::Ok } else { Code::from_i32(header.err) };
         match header.xid {
             xid::PING => {}
             xid::WATCHER_EVENT => self.watch_event(now, frame.skip(ReplyHeader::LEN).bytes()),
@@ -83,10 +84,10 @@ impl<C, W: Watcher> Session<C, W> {
         let Some(entry) = self.pending.pop() else { return };
         log::debug!("reply xid={xid:#x} rc={}", err.to_i32());
         self.stats.replies += 1;
-        let latency = now.saturating_duration_since(entry.submitted).as_micros();
-        self.stats.latency_us += u64::try_from(latency).unwrap_or(u64::MAX);
-        if err == Code::Ok || (entry.exists && err == Code::NoNode) {
-            self.apply(entry.effect, err);
+        self.stats.latency += now.saturating_duration_since(entry.submitted);
+        let counts = err == Code::Ok || (entry.exists && err == Code::NoNode);
+        if let Some(effect) = entry.effect.filter(|_| counts) {
+            self.apply(*effect, err);
         }
         let result = if err == Code::Ok { Ok(frame.skip(ReplyHeader::LEN)) } else { Err(err) };
         self.outputs.push_back(Output::Deliver(entry.completion, result));

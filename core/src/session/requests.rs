@@ -40,7 +40,9 @@ impl<C, W: Watcher> Session<C, W> {
             return Err(code);
         }
         if local {
-            self.apply(effect, Code::Ok);
+            if let Some(effect) = effect {
+                self.apply(*effect, Code::Ok);
+            }
             self.outputs.push_back(Output::Deliver(completion, Ok(Frame::from(Vec::new()))));
             return Ok(());
         }
@@ -115,16 +117,15 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     /// Changes the watch registry as a good answer demands.
-    pub(super) fn apply(&mut self, effect: Option<Box<Effect<W>>>, err: Code) {
-        match effect.map(|effect| *effect) {
-            Some(Effect::Arm(kind, path, watcher)) => {
+    pub(super) fn apply(&mut self, effect: Effect<W>, err: Code) {
+        match effect {
+            Effect::Arm(kind, path, watcher) => {
                 use crate::watches::WatchKind::{Data, Exist};
                 // A node that is there is watched for its data, one that is not for its creation.
                 let kind = if kind == Exist && err == Code::Ok { Data } else { kind };
                 self.watches.arm(kind, path, watcher);
             }
-            Some(Effect::Disarm(kind, path, watcher)) => self.watches.disarm(kind, &path, watcher.as_ref()),
-            None => {}
+            Effect::Disarm(kind, path, watcher) => self.watches.disarm(kind, &path, watcher.as_ref()),
         }
     }
 }
