@@ -171,18 +171,28 @@ def count_instructions(subject, mode, port):
 
 
 def instructions_of(profile):
-    """The sum of a callgrind dump's own costs outside of the program `bench` (it checks every byte it gets)."""
-    total, names, ours, inclusive = 0, {}, False, False
+    """The sum of a callgrind dump's own costs outside of the program `bench`, which checks every byte it gets; what it
+    calls for that in other libraries than the one measured (memcmp, clock_gettime) does not count either."""
+    total, names = 0, {}
+    inside = inclusive = False  # of the program; the next line of costs is that of a call
+    callee = ""
     for line in profile.read_text().splitlines():
         if line.startswith(("ob=", "cob=")):  # a name is spelled out where its number first occurs, in either
             number, _, name = line.partition("=")[2].partition(" ")
             names.setdefault(number, name)
             if line[0] == "o":
-                ours = names[number].endswith("/bench")
+                inside = names[number].endswith("/bench")
+            else:
+                callee = names[number]
         elif line.startswith("calls="):
             inclusive = True
         elif line and (line[0].isdigit() or line[0] in "+-*"):
-            if not inclusive and not ours:
-                total += int(line.split()[1])
+            cost = int(line.split()[1])
+            if inclusive:
+                if inside and callee and "zookeeper" not in callee:
+                    total -= cost
+                callee = ""
+            elif not inside:
+                total += cost
             inclusive = False
     return total
