@@ -1,6 +1,7 @@
-/* No figures: the shortcuts of the synchronous calls under everything that can happen meanwhile. Several threads get and
- * set, one keeps a window of asynchronous requests, one keeps a watch armed, while the connection is cut again and again;
- * then a server that falls silent, or hangs up, or takes its time while a caller waits. Every call must end, with a code
+/* No figures: the shortcuts of synchronous calls, single requests and close under everything that can happen meanwhile.
+ * Several threads get and set, one keeps a window of asynchronous requests, one keeps a watch armed, while the connection
+ * is cut again and again; then servers that fall silent, hang up, send garbage, take their time or do not read, while a
+ * caller waits, while a completion is due, and while the handle is closed. Every call must end, in time and with a code
  * that fits, and every completion must come once and in order. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -136,8 +137,10 @@ static void run_crowd(void) {
 
 /* ---- a server that goes silent while one caller waits ---- */
 
-enum mood { SILENT, HANGS_UP, GARBAGE, SLOW };
+enum mood { SILENT, HANGS_UP, GARBAGE, SLOW, DEAF };
+static const char *const moods[] = {"silent", "hangs up", "garbage", "slow", "deaf"};
 static enum mood mood;
+static _Atomic bool hears; /* wakes the deaf one */
 static int listener;
 
 static void read_frame(int fd, char *frame, size_t cap) {
@@ -154,6 +157,7 @@ static void *serve(void *arg) {
         p = put_bytes(put64(p, 1), "benchmark-passwd", 16);
         *p++ = 0;
         if (send(fd, frame, (size_t)(frame_end(frame, p) - frame), MSG_NOSIGNAL) < 0) continue;
+        while (mood == DEAF && !hears) usleep(1000);
         read_frame(fd, frame, sizeof frame); /* the request */
         int32_t xid = get32(frame);
         if (mood == HANGS_UP || mood == GARBAGE) {
@@ -181,6 +185,49 @@ static void *ask(void *arg) {
     return NULL;
 }
 
+/* One asynchronous request, which its caller sends. */
+static void on_single(int rc, const struct Stat *stat, const void *context) {
+    (void)stat, (void)context;
+    if (answer != 1) broken("a second completion, %d after %d", rc, answer);
+    answer = rc;
+}
+static void run_single(void) {
+    zh = handle_open(NULL, NULL);
+    answer = 1;
+    want(zoo_aexists(zh, "/x", 0, on_single, NULL), "zoo_aexists");
+    for (int i = 0; i < 10000 && answer == 1 && mood != SILENT; i++) usleep(1000);
+    want(zookeeper_close(zh), "zookeeper_close");
+    bool fits = mood == SILENT ? answer == ZCLOSING : mood == SLOW ? answer == ZOK
+              : answer == ZCONNECTIONLOSS || answer == ZMARSHALLINGERROR;
+    if (!fits) broken("server that is %s: the completion came with %d", moods[mood], answer);
+}
+
+/* A goodbye that such a server gets. More than the socket holds waits for one that does not read: no call may block. */
+static unsigned closing;
+static void on_closing(int rc, const struct Stat *stat, const void *context) {
+    (void)stat;
+    if (rc != ZCLOSING || (unsigned)(uintptr_t)context != closing) broken("completion %lu: %d", (uintptr_t)context, rc);
+    closing++;
+}
+static void run_goodbye(void) {
+    enum { REQUESTS = 16, BYTES = 1000000 };
+    static char value[BYTES];
+    zh = handle_open(NULL, NULL);
+    closing = 0;
+    uint64_t start = now_ns();
+    for (uintptr_t i = 0; i < REQUESTS && mood == DEAF; i++)
+        want(zoo_aset(zh, "/x", value, BYTES, -1, on_closing, (void *)i), "zoo_aset");
+    if (now_ns() - start > 1000000000u) broken("zoo_aset waits for the server");
+    usleep(20000);
+    start = now_ns();
+    want(zookeeper_close(zh), "zookeeper_close");
+    double took = (double)(now_ns() - start) / 1e9, limit = mood == DEAF ? 3.0 : mood == SILENT ? 1.5 : 0.2;
+    if (took > limit + 2) broken("server that is %s: zookeeper_close took %.1f s", moods[mood], took);
+    if (mood == SILENT && took < 1) broken("zookeeper_close did not wait for an answer");
+    if (mood == DEAF && closing != REQUESTS) broken("%u completions of %d", closing, REQUESTS);
+    hears = true;
+}
+
 static void run_silence(void) {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof at;
@@ -191,7 +238,6 @@ static void run_silence(void) {
     snprintf(opt.servers, sizeof opt.servers, "127.0.0.1:%d", ntohs(at.sin_port));
     pthread_create(&server, NULL, serve, NULL);
     for (mood = SILENT; mood <= SLOW; mood++) {
-        static const char *const names[] = {"silent", "hangs up", "garbage", "slow"};
         zh = handle_open(NULL, NULL);
         answer = 1;
         pthread_create(&caller, NULL, ask, NULL);
@@ -201,9 +247,11 @@ static void run_silence(void) {
         pthread_join(caller, NULL);
         bool fits = mood == SILENT ? answer == ZCLOSING : mood == SLOW ? answer == ZOK
                   : answer == ZCONNECTIONLOSS || answer == ZMARSHALLINGERROR;
-        if (!fits) broken("server that is %s: the call returned %d", names[mood], answer);
+        if (!fits) broken("server that is %s: the call returned %d", moods[mood], answer);
         if (mood != SILENT) zookeeper_close(zh);
     }
+    for (mood = SILENT; mood <= SLOW; mood++) run_single();
+    for (mood = SILENT; mood <= DEAF; mood++) run_goodbye();
     shutdown(listener, SHUT_RDWR);
     pthread_join(server, NULL);
     close(listener);

@@ -170,7 +170,7 @@ mod tests {
                     }
                 }
                 let mut adding = queue.adding();
-                adding.push(Output::Closed);
+                adding.push(Output::Last);
                 if adding.end() {
                     queue.notify();
                 }

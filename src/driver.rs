@@ -1,6 +1,6 @@
 //! The I/O thread: executes what the session wants and tells it what happened. Owns the connection and the poll loop;
 //! decides nothing. Callers that wait for a reply may send and receive in its place, see `Handle`.
-use crate::handle::{Command, Completion, Handle, Turn};
+use crate::handle::{Command, Completion, Handle, Stage, Turn};
 use crate::probe::Probe;
 use crate::receiver::Got;
 use crate::resolver;
@@ -48,8 +48,10 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         loop {
             let blocked = !self.transport.as_ref().is_some_and(|transport| transport.is_writable());
             let turn = self.handle.turn(&mut self.out, blocked);
-            if turn.closed && turn.commands.is_empty() {
-                break;
+            match turn.stage {
+                Stage::HandedOver => return self.leave(),
+                Stage::Closed if turn.commands.is_empty() => break,
+                _ => {}
             }
             let idle = turn.idle && !self.readable;
             let deadline = turn.deadline;
@@ -100,6 +102,14 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         self.sent = 0;
         self.readable = false;
         self.ended = false;
+    }
+
+    /// The end, with a connection that another thread goes on with.
+    fn leave(self) {
+        self.handle.socket.store(-1, Ordering::Relaxed);
+        if let Some(transport) = self.transport {
+            transport.leave();
+        }
     }
 
     fn send(&mut self, closing: bool) {

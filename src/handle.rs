@@ -5,22 +5,27 @@
 //! reply anyway sends when the I/O thread sleeps with nothing to send, and receives when its request is the only one in
 //! flight; one that goes on sends when its request is the only one. Whoever holds `inner` sends, whoever holds `receiver`
 //! receives.
+mod client_id;
+mod closing;
+mod history;
+
 use crate::dispatch::Queue;
 use crate::logging::{self, Sink};
 use crate::receiver::{Got, Receiver};
 use crate::sync::{Mutex, MutexGuard};
 use crate::transport::Transport;
+use client_id::SharedClientId;
+pub(crate) use history::recall;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, Ordering};
-use std::sync::{Arc, PoisonError, TryLockError};
+use std::sync::atomic::AtomicI32;
+use std::sync::{Arc, PoisonError};
 use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
-use zk_core::backoff::{History, Memory};
 use zk_core::code::Code;
 use zk_core::frames::Frame;
 use zk_core::servers::HostPort;
-use zk_core::session::{ClientId, Input, Output, Session, Watcher};
+use zk_core::session::{Input, Output, Session, Watcher};
 
 /// What waits for a reply.
 pub(crate) trait Completion: Send + Sized + 'static {
@@ -37,47 +42,6 @@ pub(crate) enum Command {
     Connect(SocketAddr),
     Probe(SocketAddr),
     Disconnect { reset: bool },
-}
-
-/// The reconnect memory of this process.
-static HISTORY: std::sync::Mutex<Option<History>> = std::sync::Mutex::new(None);
-
-/// Uses the memory. It is never waited for: in a forked child the lock may have been taken by a thread that is not there,
-/// and to forget costs little.
-fn with_history<R>(body: impl FnOnce(&mut History) -> R) -> Option<R> {
-    const TRIES: u32 = 100;
-    for _ in 0..TRIES {
-        match HISTORY.try_lock() {
-            Ok(mut history) => return Some(body(history.get_or_insert_with(History::new))),
-            Err(TryLockError::Poisoned(broken)) => {
-                return Some(body(broken.into_inner().get_or_insert_with(History::new)));
-            }
-            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
-        }
-    }
-    None
-}
-
-/// What earlier handles learned about these servers.
-pub(crate) fn recall(servers: &[HostPort], now: Instant) -> Option<Memory> {
-    with_history(|history| history.get(servers, now)).flatten()
-}
-
-/// A session's identity in the layout of C's `clientid_t`, so that a pointer to it can be given out once and stays true.
-#[repr(C)]
-#[derive(Debug, Default)]
-pub(crate) struct SharedClientId {
-    id: AtomicI64,
-    password: [AtomicU8; 16],
-}
-
-impl SharedClientId {
-    fn store(&self, client_id: ClientId) {
-        self.id.store(client_id.id, Ordering::Relaxed);
-        for (place, byte) in self.password.iter().zip(client_id.password) {
-            place.store(byte, Ordering::Relaxed);
-        }
-    }
 }
 
 pub(crate) struct Threads {
@@ -106,7 +70,16 @@ struct Inner<C, W> {
     wake_at: Option<Instant>,
     threads: Option<Threads>,
     dispatcher: Option<ThreadId>,
-    closed: bool,
+    stage: Stage,
+}
+
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Open,
+    /// A caller that closes sees to the connection, and the I/O thread ends.
+    HandedOver,
+    Closed,
 }
 
 /// A handle. `C` is the completion, `W` the watcher.
@@ -132,7 +105,7 @@ pub(crate) struct Turn {
     pub(crate) idle: bool,
     pub(crate) deadline: Option<Instant>,
     pub(crate) closing: bool,
-    pub(crate) closed: bool,
+    pub(crate) stage: Stage,
 }
 
 impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
@@ -160,7 +133,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                 wake_at: None,
                 threads: None,
                 dispatcher: None,
-                closed: false,
+                stage: Stage::Open,
             }),
             receiver: Mutex::new(Receiver::new(max_frame)),
             waker,
@@ -272,10 +245,10 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             }
             inner.backlog = !out.is_empty();
             let idle = commands.is_empty() && (out.is_empty() || blocked);
-            inner.asleep = idle;
+            inner.asleep = idle && inner.stage == Stage::Open;
             // What is sent now puts it off only, and is followed by another turn.
             inner.wake_at = deadline;
-            let turn = Turn { commands, idle, deadline, closing: inner.session.is_closing(), closed: inner.closed };
+            let turn = Turn { commands, idle, deadline, closing: inner.session.is_closing(), stage: inner.stage };
             drop(inner);
             self.finish(after, false);
             turn
@@ -346,7 +319,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                 Output::Deliver(completion, result) if completion.is_direct() => {
                     after.finish_directly(completion, result);
                 }
-                Output::Deliver(..) => queue.push(output),
+                Output::Deliver(..) | Output::Last => queue.push(output),
                 Output::Notify(_) => {
                     self.client_id.store(inner.session.client_id());
                     queue.push(output);
@@ -361,12 +334,9 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                     inner.commands.push_back(Command::Disconnect { reset });
                 }
                 Output::Remember(memory) => {
-                    with_history(|history| history.put(&inner.servers, memory));
+                    history::remember(&inner.servers, memory);
                 }
-                Output::Closed => {
-                    inner.closed = true;
-                    queue.push(output);
-                }
+                Output::Closed => inner.stage = Stage::Closed,
             }
         }
         after.notify = queue.end();
@@ -416,39 +386,6 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         inner.dispatcher = Some(threads.dispatcher.thread().id());
         inner.threads = Some(threads);
     }
-
-    /// Closes the session. Returns when the threads have ended and every callback has returned; from a callback of this
-    /// handle it returns at once, and the rest happens when that callback returns.
-    pub(crate) fn close(&self) {
-        let current = std::thread::current().id();
-        let (threads, lent) = self.with_inner(|inner, now| {
-            inner.session.handle(now, Input::Close);
-            let threads = inner.threads.take();
-            // The I/O thread calls the application too: its log callback.
-            let own = |threads: &Threads| inner.dispatcher == Some(current) || threads.driver.thread().id() == current;
-            let threads = threads.filter(|threads| !own(threads));
-            let lent = if threads.is_some() { inner.send_and_lend(now) } else { None };
-            if threads.is_some() && !inner.session.has_outgoing() && inner.unsent.is_empty() {
-                inner.session.handle(now, Input::Flushed);
-            }
-            (threads, lent)
-        });
-        let Some(threads) = threads else { return };
-        if let Some(transport) = lent {
-            self.receive_until(&transport, || self.lock().closed);
-        }
-        let join = |thread: JoinHandle<()>| {
-            if thread.join().is_err() {
-                log::error!("a thread of this handle ended by a panic");
-            }
-        };
-        join(threads.driver);
-        if self.queue.wait_for_end() {
-            join(threads.dispatcher);
-        } else {
-            log::error!("a callback of this handle has ended its thread; what was to be called after it never was");
-        }
-    }
 }
 
 impl<C, W: Watcher> Inner<C, W> {
@@ -489,7 +426,11 @@ impl<C, W: Watcher> Inner<C, W> {
     }
 
     fn has_work(&self) -> bool {
-        if self.session.has_outgoing() || !self.unsent.is_empty() || !self.commands.is_empty() || self.closed {
+        if self.session.has_outgoing()
+            || !self.unsent.is_empty()
+            || !self.commands.is_empty()
+            || self.stage != Stage::Open
+        {
             return true;
         }
         match (self.session.deadline(), self.wake_at) {

@@ -101,6 +101,11 @@ impl Transport {
         found(socket::receive(self.fd(), space, true))
     }
 
+    /// Waits until [`Transport::read`] has something, or for `limit`; perhaps shorter.
+    pub(crate) fn wait_for_readable(&self, limit: Duration) {
+        socket::wait_for_readable(self.fd(), limit);
+    }
+
     /// Writes what the socket takes. Never blocks, never raises SIGPIPE.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         match socket::send(self.fd(), bytes) {
@@ -160,6 +165,11 @@ impl Transport {
             return Ok(());
         }
         socket::set_interest(self.epoll, self.fd(), self.token.0, wakes.readable, wakes.writable)
+    }
+
+    /// The poll loop ends, and the connection goes on without one.
+    pub(crate) fn leave(&self) {
+        self.wakes().ended = true;
     }
 
     /// Ends the connection, by RST when `reset` is set, so that the server need not read what was sent. A caller that

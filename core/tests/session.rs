@@ -306,7 +306,7 @@ fn close_fails_what_waits_and_asks_the_server() {
     client.submit(1, &get(b"/a", None)).unwrap();
     client.log();
     client.handle(Input::Close);
-    assert_eq!(client.log(), ["1: Err(Closing)"]);
+    assert_eq!(client.log(), ["1: Err(Closing)", "Last"]);
     let sent = client.sent();
     assert_eq!((sent.len(), sent[1].len()), (2, 8), "what was asked for is still sent");
     client.reply(i32::MAX, 0, &[]);

@@ -24,6 +24,7 @@ struct World {
     /// Transaction ids sent and not answered.
     sent: VecDeque<i32>,
     session_id: i64,
+    last: bool,
     closed: bool,
 }
 
@@ -72,6 +73,7 @@ impl World {
             next_tag: 0,
             sent: VecDeque::new(),
             session_id: 0x1234,
+            last: false,
             closed: false,
         }
     }
@@ -215,7 +217,12 @@ impl World {
     fn drain(&mut self) {
         while let Some(output) = self.session.poll() {
             assert!(!self.closed, "something followed Closed");
+            assert!(
+                !self.last || !matches!(output, Output::Deliver(..) | Output::Notify(_)),
+                "something followed Last"
+            );
             match output {
+                Output::Last => self.last = true,
                 Output::Deliver(tag, _) => self.delivered(tag),
                 Output::Disconnect { reset } => {
                     assert!(!reset || !self.session.is_established());

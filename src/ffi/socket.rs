@@ -3,6 +3,7 @@
 use libc::{c_int, c_void};
 use std::io;
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 /// Changes what a descriptor registered with mio under `token` wakes its poll loop for. With neither, only errors and
 /// the end of the connection do. What is ready already counts as new.
@@ -26,6 +27,15 @@ pub(crate) fn receive(fd: RawFd, space: &mut [u8], wait: bool) -> io::Result<usi
     let flags = if wait { 0 } else { libc::MSG_DONTWAIT };
     // SAFETY: the slice is writable memory of that length.
     length(unsafe { libc::recv(fd, space.as_mut_ptr().cast::<c_void>(), space.len(), flags) })
+}
+
+/// Waits until the descriptor can be read or has ended, or for `limit`; a signal ends it sooner.
+pub(crate) fn wait_for_readable(fd: RawFd, limit: Duration) {
+    // Up, or the last part of a millisecond would be spent asking.
+    let millis = c_int::try_from(limit.as_millis() + 1).unwrap_or(c_int::MAX);
+    let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    // SAFETY: one entry, which lives through the call.
+    unsafe { libc::poll(&raw mut entry, 1, millis) };
 }
 
 /// Sends what the socket takes without blocking, and without SIGPIPE.

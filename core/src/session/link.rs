@@ -392,6 +392,7 @@ impl<C, W: Watcher> Session<C, W> {
         // What has been asked for is still sent, as on stock, but nobody hears the answer.
         self.fail_auths(Code::Closing);
         self.fail_pending(Code::Closing);
+        self.outputs.push_back(Output::Last);
         if !matches!(self.link, Link::Dead) {
             self.remember(now);
         }

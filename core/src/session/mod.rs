@@ -168,6 +168,8 @@ pub enum Output<C, W> {
     Notify(Event<W>),
     /// Keep this for later handles with the same servers.
     Remember(Memory),
+    /// The session is being closed: no `Deliver` and no `Notify` follows.
+    Last,
     /// The session is closed; nothing follows.
     Closed,
 }
@@ -397,8 +399,11 @@ impl<C, W: Watcher> Session<C, W> {
     /// Ends the session without a word to the server, because its shell cannot go on: everyone who waits is told so.
     pub fn abort(&mut self) {
         if self.state != State::Closed {
-            self.fail_auths(Code::SystemError);
-            self.fail_pending(Code::SystemError);
+            if !self.is_closing() {
+                self.fail_auths(Code::SystemError);
+                self.fail_pending(Code::SystemError);
+                self.outputs.push_back(Output::Last);
+            }
             self.finish_close();
         }
     }

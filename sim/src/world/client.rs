@@ -25,6 +25,8 @@ pub enum Heard {
     Probing(SocketAddr),
     /// The state is another.
     State(State),
+    /// It is being closed: nothing more is delivered.
+    Last,
     /// It is closed.
     Closed,
 }
@@ -152,6 +154,7 @@ impl World {
                     client.memory = Some(memory);
                     continue;
                 }
+                Output::Last => Heard::Last,
                 Output::Closed => Heard::Closed,
             };
             if let Some(client) = self.clients.get_mut(number) {

@@ -64,6 +64,7 @@ pub struct Model {
     seen: BTreeMap<String, i64>,
     /// The greatest transaction in any reply.
     pub greatest: i64,
+    last: bool,
     pub closed: bool,
     /// Whether a server that takes writes has granted a session, or it was given one.
     had_session: bool,
@@ -100,13 +101,21 @@ impl Model {
         if self.closed {
             return Err(format!("after Closed: {:?}", record.what));
         }
+        if self.last && matches!(record.what, Heard::Delivered(..) | Heard::Notified(_)) {
+            return Err(format!("after Last: {:?}", record.what));
+        }
         match &record.what {
             Heard::Delivered(tag, result) => self.delivered(*tag, result),
             Heard::Notified(event) if event.path.is_empty() => self.session_event(event),
             Heard::Notified(event) => self.node_event(event),
             Heard::State(state) => self.state_changed(*state),
+            Heard::Last => {
+                self.last = true;
+                require(self.waiting.is_empty(), || format!("nothing follows, with {:?} waiting", self.waiting))
+            }
             Heard::Closed => {
                 self.closed = true;
+                require(self.last, || "Closed without Last".to_owned())?;
                 require(self.waiting.is_empty(), || format!("closed with {:?} waiting", self.waiting))
             }
             Heard::Attempt(_) | Heard::Disconnected | Heard::Resolving | Heard::Probing(_) => Ok(()),
