@@ -8,7 +8,7 @@ use zk_core::proto::{ConnectRequest, event};
 use zk_core::session::State;
 use zk_sim::world::{Heard, Record, World};
 
-/// Attempts that one client may make in ten seconds while it gets no session.
+/// Attempts that one client may make in ten seconds, also where servers confirm its sessions and spoil them at once.
 const ATTEMPTS: usize = 120;
 
 /// An event tells of a change: the node is not as it was when the watch was armed.
@@ -139,17 +139,10 @@ impl Run {
                 }
             }
         }
-        // A server that confirms sessions and spoils them at once sets the pace itself.
-        let state = |record: &Record| match record.what {
-            Heard::State(state) => Some((record.at, state)),
-            _ => None,
-        };
-        let states: Vec<(Duration, State)> = client.record.iter().filter_map(state).collect();
-        let crowded = states.split(|(_, state)| matches!(state, State::Connected | State::ReadOnly)).any(|without| {
-            let attempts: Vec<_> = without.iter().filter(|(_, state)| *state == State::Connecting).collect();
-            attempts
-                .windows(ATTEMPTS)
-                .any(|window| window[ATTEMPTS - 1].0.saturating_sub(window[0].0) < Duration::from_secs(10))
+        let attempts = client.attempts();
+        let crowded = attempts.windows(ATTEMPTS).any(|window| {
+            let (first, last) = (window[0].0, window[ATTEMPTS - 1].0);
+            last.saturating_sub(first) < Duration::from_secs(10)
         });
         if crowded && !self.ones[at].list_changed {
             return Err(format!("{ATTEMPTS} attempts within ten seconds"));

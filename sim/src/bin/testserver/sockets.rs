@@ -16,7 +16,8 @@ const FIRST_CONNECTION: usize = 128;
 pub(crate) const WAKER: Token = Token(FIRST_CONNECTION - 1);
 /// A client that does not read what it has asked for is not read from either beyond this many bytes.
 const BACKLOG: usize = 8 << 20;
-
+/// What is read goes to the ensemble in pieces of this size, since few bytes of requests can ask for very many.
+const PIECE: usize = 4096;
 /// A client that sends without end lets the others have their turn after so many reads.
 const TURNS: usize = 16;
 
@@ -28,6 +29,8 @@ struct Peer {
     last: bool,
     /// Not read for the moment, because it does not read.
     paused: bool,
+    /// Read before that was noticed.
+    held: Vec<u8>,
 }
 
 /// The ensemble on its ports.
@@ -181,7 +184,8 @@ impl Server {
                 self.ensemble.disconnect(id);
                 continue;
             }
-            self.peers.insert(id, Peer { stream, out: Vec::new(), written: 0, last: false, paused: false });
+            self.peers
+                .insert(id, Peer { stream, out: Vec::new(), written: 0, last: false, paused: false, held: Vec::new() });
             self.read(id, now);
         }
     }
@@ -198,12 +202,17 @@ impl Server {
                 peer.paused = true;
                 break;
             }
+            if !peer.held.is_empty() {
+                let held = mem::take(&mut peer.held);
+                self.take_in(id, &held, now);
+                continue;
+            }
             match peer.stream.read(&mut input) {
                 Ok(count) if count > 0 => {
-                    self.ensemble.receive(id, input.get(..count).unwrap_or_default(), now);
-                    self.send_news(now);
+                    self.take_in(id, input.get(..count).unwrap_or_default(), now);
                     // A short read has emptied the socket; the next event tells of more.
-                    if count < input.len() {
+                    let done = self.peers.get(&id).is_none_or(|peer| peer.held.is_empty());
+                    if done && count < input.len() {
                         break;
                     }
                 }
@@ -217,6 +226,21 @@ impl Server {
             }
         }
         self.input = input;
+    }
+
+    /// Gives the ensemble what was read, until too many answers wait to be sent.
+    fn take_in(&mut self, id: ConnId, bytes: &[u8], now: u64) {
+        let mut rest = bytes;
+        while let Some(peer) = self.peers.get_mut(&id).filter(|_| !rest.is_empty()) {
+            if peer.out.len() - peer.written > BACKLOG {
+                peer.held.extend_from_slice(rest);
+                return;
+            }
+            let (piece, after) = rest.split_at(rest.len().min(PIECE));
+            rest = after;
+            self.ensemble.receive(id, piece, now);
+            self.send_news(now);
+        }
     }
 
     /// Takes from the ensemble what is to be sent, and sends it.
