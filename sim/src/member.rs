@@ -1,5 +1,7 @@
 //! How an ensemble is set up, and what its members may be doing. Knows no connection.
 use crate::fault::Fault;
+use crate::node::Happened;
+use crate::tree::Tree;
 
 /// How an ensemble is set up. Times in milliseconds.
 #[derive(Clone, Debug)]
@@ -93,6 +95,14 @@ pub(crate) enum Serving {
     Nobody,
 }
 
+/// What a member that lags still shows, and what it has not told its clients of.
+#[derive(Debug)]
+pub(crate) struct Lag {
+    pub(crate) tree: Tree,
+    pub(crate) zxid: i64,
+    pub(crate) missed: Vec<Happened>,
+}
+
 /// One member.
 #[derive(Debug)]
 pub(crate) struct Member {
@@ -103,6 +113,7 @@ pub(crate) struct Member {
     pub(crate) faults: Vec<Fault>,
     /// Claims to have seen only transactions up to this one.
     pub(crate) behind: Option<i64>,
+    pub(crate) lag: Option<Box<Lag>>,
 }
 
 impl Member {
@@ -114,6 +125,7 @@ impl Member {
             greeting: Greeting::Proper,
             faults: Vec::new(),
             behind: None,
+            lag: None,
         }
     }
 }

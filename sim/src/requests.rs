@@ -55,6 +55,7 @@ impl Ensemble {
             Some(if read_only {
                 self.local_sessions.create(self.now, timeout, id)
             } else {
+                self.catch_up(member);
                 self.zxid += 1;
                 self.sessions.create(self.now, timeout, id)
             })
@@ -112,10 +113,15 @@ impl Ensemble {
         if moved && (is_write(kind) || kind == op::SYNC || kind == op::CLOSE) {
             return self.close(id);
         }
+        if is_write(kind) || kind == op::SYNC || kind == op::CLOSE {
+            // What its own client commits reaches a member behind everything before it.
+            let member = self.connections.get(&id).map_or(0, |connection| connection.member);
+            self.catch_up(member);
+        }
         self.scratch.clear();
         let answer = match kind {
             op::PING => {
-                self.send_reply(id, ReplyHeader { xid: xid::PING, zxid: self.zxid, err: 0 }, false);
+                self.send_reply(id, ReplyHeader { xid: xid::PING, zxid: self.zxid_of(id), err: 0 }, false);
                 return;
             }
             op::CLOSE => {
@@ -134,7 +140,7 @@ impl Ensemble {
             Ok(body) => (Code::Ok, body),
             Err(code) => (code, false),
         };
-        self.send_reply(id, ReplyHeader { xid: request, zxid: self.zxid, err: err.to_i32() }, body);
+        self.send_reply(id, ReplyHeader { xid: request, zxid: self.zxid_of(id), err: err.to_i32() }, body);
         if kind == op::CLOSE {
             self.close(id);
         }
@@ -160,7 +166,7 @@ impl Ensemble {
 
     /// The node, if the connection may read it.
     fn readable(&self, id: ConnId, path: &str, wanted: i32) -> Result<&Node, Code> {
-        let node = self.tree.node(path).ok_or(Code::NoNode)?;
+        let node = self.tree_of(id).node(path).ok_or(Code::NoNode)?;
         if let Some(connection) = self.connections.get(&id).filter(|_| !self.options.skip_acl) {
             connection.identities.check(&node.acl, wanted)?;
         }
@@ -223,7 +229,7 @@ impl Ensemble {
             if watch {
                 self.watches.data.add(path, id);
             }
-            self.tree.node(path).ok_or(Code::NoNode)?.stat().write(out);
+            self.tree_of(id).node(path).ok_or(Code::NoNode)?.stat().write(out);
             return Ok(true);
         }
         let node = self.readable(id, path, perms::READ)?;
@@ -252,21 +258,21 @@ impl Ensemble {
         let exist = wire::paths(reader).map_err(marshalling)?;
         let child = wire::paths(reader).map_err(marshalling)?;
         for path in data {
-            match self.tree.node(&path).map(Node::stat) {
+            match self.tree_of(id).node(&path).map(Node::stat) {
                 None => self.send_event(id, event::DELETED, &path),
                 Some(stat) if stat.mzxid > since => self.send_event(id, event::CHANGED, &path),
                 Some(_) => self.watches.data.add(&path, id),
             }
         }
         for path in exist {
-            if self.tree.node(&path).is_some() {
+            if self.tree_of(id).node(&path).is_some() {
                 self.send_event(id, event::CREATED, &path);
             } else {
                 self.watches.data.add(&path, id);
             }
         }
         for path in child {
-            match self.tree.node(&path).map(Node::stat) {
+            match self.tree_of(id).node(&path).map(Node::stat) {
                 None => self.send_event(id, event::DELETED, &path),
                 Some(stat) if stat.pzxid > since => self.send_event(id, event::CHILD, &path),
                 Some(_) => self.watches.child.add(&path, id),

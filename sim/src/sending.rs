@@ -3,6 +3,7 @@ use crate::acl::{Acl, perms};
 use crate::fault::Kind;
 use crate::server::{ConnId, Connection, Ensemble};
 use crate::tree::Happened;
+use std::collections::BTreeSet;
 use zk_core::proto::{ConnectResponse, ReplyHeader, WatcherEvent, event, xid};
 
 impl Ensemble {
@@ -56,27 +57,51 @@ impl Ensemble {
     /// Fires the watches that what has happened concerns.
     pub(crate) fn announce(&mut self) {
         let mut happened = std::mem::take(&mut self.happened);
-        for Happened { kind, path, acl, parent: parent_acl } in happened.drain(..) {
-            let told = self.watches.data.fire(&path);
-            for id in &told {
-                self.tell(*id, kind, &path, &acl);
-            }
-            if kind == event::CHANGED {
-                continue;
-            }
-            if kind == event::DELETED {
-                for id in self.watches.child.fire(&path).difference(&told) {
-                    self.tell(*id, kind, &path, &acl);
-                }
-            }
-            let parent = match crate::rules::split(&path).0 {
-                "" => "/",
-                parent => parent,
-            };
-            for id in self.watches.child.fire(parent) {
-                self.tell(id, event::CHILD, parent, &parent_acl);
-            }
+        self.keep_for_lagging(&happened);
+        for one in happened.drain(..) {
+            self.fire(&one, None);
         }
         self.happened = happened;
+    }
+
+    /// Fires the watches of the clients of one member, or of all that do not lag.
+    pub(crate) fn fire(&mut self, happened: &Happened, member: Option<usize>) {
+        let Happened { kind, path, acl, parent: parent_acl } = happened;
+        let told = self.take_watches(path, false, member);
+        for id in &told {
+            self.tell(*id, *kind, path, acl);
+        }
+        if *kind == event::CHANGED {
+            return;
+        }
+        if *kind == event::DELETED {
+            for id in self.take_watches(path, true, member).difference(&told) {
+                self.tell(*id, *kind, path, acl);
+            }
+        }
+        let parent = match crate::rules::split(path).0 {
+            "" => "/",
+            parent => parent,
+        };
+        for id in self.take_watches(parent, true, member) {
+            self.tell(id, event::CHILD, parent, parent_acl);
+        }
+    }
+
+    fn take_watches(&mut self, path: &str, child: bool, member: Option<usize>) -> BTreeSet<ConnId> {
+        let table = if child { &mut self.watches.child } else { &mut self.watches.data };
+        let found = table.fire(path);
+        if member.is_none() && !self.somebody_lags() {
+            return found;
+        }
+        let (due, others): (BTreeSet<_>, BTreeSet<_>) = found.into_iter().partition(|id| {
+            let at = self.connections.get(id).map(|connection| connection.member);
+            at.is_none_or(|at| member.map_or_else(|| !self.lags(at), |member| member == at))
+        });
+        let table = if child { &mut self.watches.child } else { &mut self.watches.data };
+        for id in others {
+            table.add(path, id);
+        }
+        due
     }
 }

@@ -5,7 +5,7 @@
 use crate::acl::Identities;
 use crate::fault::{Fault, Outlet};
 pub use crate::member::{Greeting, Mode, Options};
-use crate::member::{Member, Serving};
+use crate::member::{Lag, Member, Serving};
 use crate::sessions::Sessions;
 use crate::tree::{Happened, Tree};
 use crate::watches::Watches;
@@ -249,9 +249,12 @@ impl Ensemble {
     }
 
     /// Changes what a member does. Losing the quorum closes every connection; regaining it gives every session its
-    /// full time-out and the transactions a new epoch.
+    /// full time-out and the transactions a new epoch. Nobody lags after it.
     pub fn set_mode(&mut self, member: usize, mode: Mode, now: u64) {
         self.now = self.now.max(now);
+        for member in 0..self.members.len() {
+            self.catch_up(member);
+        }
         let had_quorum = self.has_quorum();
         let Some(host) = self.members.get_mut(member) else { return };
         let was = std::mem::replace(&mut host.mode, mode);
@@ -339,6 +342,49 @@ impl Ensemble {
         self.members.iter().filter(|member| member.mode == Mode::Up).count() * 2 > self.members.len()
     }
 
+    /// From now on a member shows the state of this moment, until it has to commit something itself ([`Self::catch_up`]).
+    pub fn set_lagging(&mut self, member: usize) {
+        let (tree, zxid) = (self.tree.clone(), self.zxid);
+        if let Some(member) = self.members.get_mut(member).filter(|member| member.lag.is_none()) {
+            member.lag = Some(Box::new(Lag { tree, zxid, missed: Vec::new() }));
+        }
+    }
+
+    /// A member sees what it has missed, and its clients hear of it.
+    pub fn catch_up(&mut self, member: usize) {
+        let Some(lag) = self.members.get_mut(member).and_then(|member| member.lag.take()) else { return };
+        for happened in &lag.missed {
+            self.fire(happened, Some(member));
+        }
+    }
+
+    pub(crate) fn somebody_lags(&self) -> bool {
+        self.members.iter().any(|member| member.lag.is_some())
+    }
+
+    pub(crate) fn lags(&self, member: usize) -> bool {
+        self.members.get(member).is_some_and(|member| member.lag.is_some())
+    }
+
+    /// Remembers what lagging members do not know yet.
+    pub(crate) fn keep_for_lagging(&mut self, happened: &[Happened]) {
+        for lag in self.members.iter_mut().filter_map(|member| member.lag.as_mut()) {
+            lag.missed.extend_from_slice(happened);
+        }
+    }
+
+    /// The tree that a connection's member shows.
+    pub(crate) fn tree_of(&self, id: ConnId) -> &Tree {
+        let member = self.connections.get(&id).and_then(|connection| self.members.get(connection.member));
+        member.and_then(|member| member.lag.as_ref()).map_or(&self.tree, |lag| &lag.tree)
+    }
+
+    /// The last transaction that a connection's member knows.
+    pub(crate) fn zxid_of(&self, id: ConnId) -> i64 {
+        let member = self.connections.get(&id).and_then(|connection| self.members.get(connection.member));
+        member.and_then(|member| member.lag.as_ref()).map_or(self.zxid, |lag| lag.zxid)
+    }
+
     pub(crate) fn serving(&self, member: usize) -> Serving {
         self.members.get(member).map_or(Serving::Nobody, |member| member.serving)
     }
@@ -349,7 +395,9 @@ impl Ensemble {
 
     /// The last transaction that a member admits to know.
     pub(crate) fn known_zxid(&self, member: usize) -> i64 {
-        self.members.get(member).and_then(|member| member.behind).unwrap_or(self.zxid)
+        let Some(member) = self.members.get(member) else { return self.zxid };
+        let shown = member.lag.as_ref().map_or(self.zxid, |lag| lag.zxid);
+        member.behind.map_or(shown, |behind| behind.min(shown))
     }
 
     /// Wall clock, milliseconds.

@@ -247,7 +247,7 @@ fn a_client_that_asks_and_never_reads_does_not_grow_the_server_without_bound() {
     body.put_i32(1);
     body.put_i32(op::SET_DATA);
     body.put_buffer(Some(b"/"));
-    body.put_buffer(Some(&[7; 900_000][..]));
+    body.put_buffer(Some(&vec![7; 900_000]));
     body.put_i32(-1);
     send(&mut setter, &body);
     frame(&mut setter);

@@ -17,8 +17,8 @@ pub enum Heard {
     Notified(Event<u32>),
     /// It began to connect.
     Attempt(SocketAddr),
-    /// It let go of its connection.
-    Disconnected,
+    /// It let go of its connection; `true` is with a reset.
+    Disconnected(bool),
     /// It asked for its names.
     Resolving,
     /// It asked a server whether it takes writes.
@@ -52,6 +52,10 @@ pub struct Client {
     pub sent: Vec<Vec<u8>>,
     pub(super) link: Option<LinkNo>,
     pub(super) frozen_until: Option<Duration>,
+    /// When a whole frame has last arrived.
+    pub heard_at: Duration,
+    /// What its kernel has not taken yet.
+    unsent: Vec<u8>,
     inbox: Inbox,
     state: State,
 }
@@ -69,6 +73,8 @@ impl Client {
             sent: Vec::new(),
             link: None,
             frozen_until: None,
+            heard_at: Duration::ZERO,
+            unsent: Vec::new(),
             inbox: Inbox::new(FRAME),
         }
     }
@@ -139,7 +145,7 @@ impl World {
                 }
                 Output::Disconnect { reset } => {
                     self.hang_up(number, reset);
-                    Heard::Disconnected
+                    Heard::Disconnected(reset)
                 }
                 Output::Resolve => {
                     self.schedule(now + self.names.delay, Happening::Resolved(number));
@@ -167,6 +173,7 @@ impl World {
     fn hang_up(&mut self, number: ClientNo, reset: bool) {
         let Some(client) = self.clients.get_mut(number) else { return };
         client.inbox.clear();
+        client.unsent.clear();
         if let Some(link) = client.link.take() {
             self.let_go(link, reset);
         }
@@ -174,19 +181,51 @@ impl World {
 
     fn transmit(&mut self, number: ClientNo) {
         let now = self.instant();
+        let window = self.weather.window.unwrap_or(usize::MAX).max(1);
         let Some(client) = self.clients.get_mut(number) else { return };
-        if !client.session.has_outgoing() {
+        // As the shell does: nothing more is taken from the session before the kernel has taken what was.
+        if !client.session.has_outgoing() || !client.unsent.is_empty() {
             return;
         }
+        // Without a connection nothing may be left to send; if there is, it goes out with the next one, to be noticed.
+        let Some(link) = client.link else { return };
         let mut bytes = Vec::new();
         client.session.take_outgoing(now, &mut bytes);
-        let Some(link) = client.link else { return };
         if let Some(sent) = client.sent.last_mut() {
             sent.extend_from_slice(&bytes);
         }
-        let closing = client.session.is_closing();
+        client.unsent = bytes.split_off(bytes.len().min(window));
+        let (closing, all) = (client.session.is_closing(), client.unsent.is_empty());
         self.send(link, false, Parcel::Bytes(bytes));
-        if closing {
+        if !all {
+            self.write_later(number, link);
+        } else if closing {
+            self.feed(number, Input::Flushed);
+        }
+    }
+
+    fn write_later(&mut self, number: ClientNo, link: LinkNo) {
+        let when = self.now + self.latency();
+        self.schedule(when, Happening::Writable(number, link));
+    }
+
+    /// The kernel takes the next piece of what is left.
+    pub(super) fn writable(&mut self, number: ClientNo, link: LinkNo) {
+        let window = self.weather.window.unwrap_or(usize::MAX).max(1);
+        let Some(client) = self.clients.get_mut(number).filter(|client| client.link == Some(link)) else { return };
+        if client.frozen_until.is_some() {
+            return self.write_later(number, link);
+        }
+        let rest = client.unsent.split_off(client.unsent.len().min(window));
+        let bytes = std::mem::replace(&mut client.unsent, rest);
+        let (closing, all) = (client.session.is_closing(), client.unsent.is_empty());
+        self.send(link, false, Parcel::Bytes(bytes));
+        if !all {
+            return self.write_later(number, link);
+        }
+        self.transmit(number);
+        let drained = self.clients.get(number).is_some_and(|client| client.unsent.is_empty());
+        if closing && drained {
             self.feed(number, Input::Flushed);
         }
     }
@@ -206,6 +245,9 @@ impl World {
             rest = tail;
             let verdict = client.inbox.received(count, &mut frames);
             let link = client.link;
+            if !frames.is_empty() {
+                client.heard_at = self.now;
+            }
             self.feed(number, Input::Received(&mut frames));
             frames.clear();
             if let Err(bad) = verdict {

@@ -51,11 +51,13 @@ pub struct Weather {
     pub latency: (Duration, Duration),
     /// Share of the deliveries that arrive in pieces.
     pub pieces: f64,
+    /// How much a client's kernel takes at once; the rest has to wait for one way's delay. `None`: everything.
+    pub window: Option<usize>,
 }
 
 impl Default for Weather {
     fn default() -> Weather {
-        Weather { latency: (Duration::from_micros(100), Duration::from_micros(500)), pieces: 0.0 }
+        Weather { latency: (Duration::from_micros(100), Duration::from_micros(500)), pieces: 0.0, window: None }
     }
 }
 
@@ -77,6 +79,8 @@ enum Happening {
     Resolved(ClientNo),
     Probed(ClientNo, SocketAddr),
     Thaw(ClientNo),
+    /// A client's kernel takes more.
+    Writable(ClientNo, LinkNo),
 }
 
 /// Steps without progress of the clock that are taken for an endless loop.
@@ -305,6 +309,7 @@ impl World {
                 self.feed(number, Input::Probed { addr, read_write });
             }
             Happening::Thaw(number) => self.thaw(number),
+            Happening::Writable(number, link) => self.writable(number, link),
         }
     }
 

@@ -30,12 +30,16 @@ impl Run {
                 owned = data(*path);
                 let path = path_of(*path).as_bytes();
                 let create = Create { path, data: Some(&owned), acl: OPEN, mode: *mode, ttl: -1, stat: *stat };
-                (Request::Create(create), Meaning::Other)
+                // Containers are answered with the node's metadata in any case.
+                (Request::Create(create), if *stat || *mode == 4 { Meaning::Created } else { Meaning::Other })
             }
             Ask::Delete { path } => (Request::Delete { path: path_of(*path).as_bytes(), version: -1 }, Meaning::Other),
             Ask::Set { path } => {
                 owned = data(*path);
-                (Request::SetData { path: path_of(*path).as_bytes(), data: Some(&owned), version: -1 }, Meaning::Other)
+                (
+                    Request::SetData { path: path_of(*path).as_bytes(), data: Some(&owned), version: -1 },
+                    Meaning::Set { server_path: server_path(path_of(*path)) },
+                )
             }
             Ask::Get { path, watcher } => (
                 Request::GetData { path: path_of(*path).as_bytes(), watcher: *watcher },
@@ -43,11 +47,11 @@ impl Run {
             ),
             Ask::Exists { path, watcher } => (
                 Request::Exists { path: path_of(*path).as_bytes(), watcher: *watcher },
-                Meaning::Exists { path: own(*path), watcher: *watcher },
+                Meaning::Exists { path: own(*path), server_path: server_path(path_of(*path)), watcher: *watcher },
             ),
             Ask::Children { path, watcher } => (
                 Request::GetChildren { path: path_of(*path).as_bytes(), watcher: *watcher, stat: true },
-                Meaning::Children { path: own(*path), watcher: *watcher },
+                Meaning::Children { path: own(*path), server_path: server_path(path_of(*path)), watcher: *watcher },
             ),
             Ask::GetAcl { path } => (Request::GetAcl { path: path_of(*path).as_bytes() }, Meaning::Other),
             Ask::Sync { path } => (Request::Sync { path: path_of(*path).as_bytes() }, Meaning::Other),

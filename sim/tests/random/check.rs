@@ -1,10 +1,11 @@
 //! What must hold: at every moment, when all is well again, and at the end.
-use crate::model::{Table, Verdict};
+use crate::model::{Meaning, Table, Verdict};
 use crate::run::{One, Run, server_path};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use zk_core::code::Code;
 use zk_core::jute::Reader;
-use zk_core::proto::{ConnectRequest, event};
+use zk_core::proto::{ConnectRequest, event, xid};
 use zk_core::session::State;
 use zk_sim::world::{Heard, Record, World};
 
@@ -25,13 +26,66 @@ pub(crate) fn spurious(world: &World, one: &One, record: &Record) -> Verdict {
     if unchanged { Err(format!("event {} at {path}, where nothing has changed", event.kind)) } else { Ok(()) }
 }
 
+/// A node that this client has seen, and that is still the same one, cannot be missing.
+pub(crate) fn absent(world: &World, one: &One, record: &Record) -> Verdict {
+    let Heard::Delivered(tag, Err(Code::NoNode)) = &record.what else { return Ok(()) };
+    let (Meaning::Get { server_path, .. } | Meaning::Exists { server_path, .. }) = (match one.model.waiting.get(tag) {
+        Some(waiting) => &waiting.meaning,
+        None => return Ok(()),
+    }) else {
+        return Ok(());
+    };
+    let (Some(seen), Some(node)) = (one.model.seen.get(server_path), world.ensemble.tree().node(server_path)) else {
+        return Ok(());
+    };
+    if seen.created == node.stat().czxid { Err(format!("stale read: {server_path} is missing")) } else { Ok(()) }
+}
+
+/// The credentials of an auth packet, behind its xid.
+fn auth_of(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
+    let (_op, _type, _scheme) = (reader.i32().ok()?, reader.i32().ok()?, reader.buffer().ok()?);
+    reader.buffer().ok()?.map(<[u8]>::to_vec)
+}
+
 impl Run {
+    /// Servers that say what servers say are answered for: no call ends with an error of the client's making.
+    pub(crate) fn honest(&self, at: usize, record: &Record) -> Verdict {
+        let Heard::Delivered(tag, Err(code)) = &record.what else { return Ok(()) };
+        let own = matches!(code, Code::RuntimeInconsistency | Code::MarshallingError | Code::Other(_));
+        if own && !self.lied {
+            return Err(format!("client {at}: {tag} ends with {code:?}, and no server has said anything wrong"));
+        }
+        Ok(())
+    }
+
     pub(crate) fn moment(&mut self, at: usize) -> Verdict {
         let now = self.world.now();
         let pause_end = self.pause_end(self.ones[at].number);
         let one = &mut self.ones[at];
-        one.not_before = pause_end;
-        let session = &self.world.client(one.number).session;
+        let client = self.world.client(one.number);
+        let session = &client.session;
+        let state = (session.state(), session.stats().attempts);
+        let paused = state.0 == State::Paused && one.before == state;
+        if paused && pause_end < one.not_before && !one.list_changed {
+            return Err(format!("the end of a pause has moved from {:?} to {pause_end:?}", one.not_before));
+        }
+        (one.before, one.not_before) = (state, pause_end);
+        if one.model.failing.iter().any(|tag| one.model.waiting.contains_key(tag)) {
+            return Err("credentials without an answer were not failed when the connection was lost".into());
+        }
+        // A session that takes writes stays the same one until somebody is told that it has expired.
+        if session.state() == State::Connected {
+            let id = session.client_id().id;
+            if one.session != 0 && one.session != id {
+                return Err(format!("session {id:x} after {:x}, and nobody was told", one.session));
+            }
+            one.session = id;
+        }
+        // Silence, a trickling frame included, is noticed before the server gives the session up.
+        let silence = Duration::from_millis(u64::from(session.timeout().unsigned_abs())) + Duration::from_secs(1);
+        if session.is_established() && now > client.heard_at.max(one.frozen_until) + silence {
+            return Err(format!("connected, and no frame since {:?}", client.heard_at));
+        }
         let (pending, outstanding) = (session.pending_len(), one.model.outstanding());
         if pending != outstanding {
             return Err(format!("{pending} requests pending, {outstanding} not answered"));
@@ -116,7 +170,12 @@ impl Run {
     pub(crate) fn wire_is_clean(&self, at: usize) -> Verdict {
         let client = self.world.client(self.ones[at].number);
         let mut seen = BTreeSet::new();
-        for bytes in &client.sent {
+        let mut credentials = Vec::new();
+        if client.sent.len() > self.ones[at].floors.len() {
+            return Err("a connection without an attempt".into());
+        }
+        for (bytes, floor) in client.sent.iter().zip(&self.ones[at].floors) {
+            credentials.clear();
             let mut rest = bytes.as_slice();
             let mut first = true;
             while let Some((prefix, after)) = rest.split_first_chunk::<4>() {
@@ -127,17 +186,32 @@ impl Run {
                 rest = after;
                 let mut reader = Reader::new(frame);
                 if std::mem::take(&mut first) {
-                    ConnectRequest::read(&mut reader).map_err(|_| "no connect request")?;
+                    let request = ConnectRequest::read(&mut reader).map_err(|_| "no connect request")?;
                     if frame.len() != 45 {
                         return Err(format!("a connect request of {} bytes", frame.len()));
                     }
+                    if request.last_zxid_seen < *floor && !self.spoiled {
+                        return Err(format!("{request:?} after an answer told of {floor}"));
+                    }
                     continue;
                 }
-                let xid = reader.i32().map_err(|_| "no header")?;
-                if xid > 0 && !seen.insert(xid) {
-                    return Err(format!("request {xid} was sent twice"));
+                let number = reader.i32().map_err(|_| "no header")?;
+                if number <= 0 && ![xid::PING, xid::AUTH, xid::SET_WATCHES].contains(&number) {
+                    return Err(format!("a request has the transaction id {number}"));
+                }
+                if number == xid::AUTH {
+                    credentials.push(auth_of(&mut reader).ok_or("an auth packet that cannot be read")?);
+                }
+                if number > 0 && !seen.insert(number) {
+                    return Err(format!("request {number} was sent twice"));
                 }
             }
+        }
+        let mut owed = self.ones[at].auths.clone();
+        owed.sort();
+        credentials.sort();
+        if client.state() == State::Connected && owed != credentials {
+            return Err(format!("{} credentials of {} are on this connection", credentials.len(), owed.len()));
         }
         let attempts = client.attempts();
         let crowded = attempts.windows(ATTEMPTS).any(|window| {

@@ -6,9 +6,11 @@
 #![allow(clippy::match_same_arms, missing_docs, unreachable_pub)]
 mod asks;
 mod check;
+mod end;
 mod model;
 mod plan;
 mod run;
+mod trace;
 
 use plan::Plan;
 use std::cell::Cell;
@@ -81,10 +83,11 @@ fn story(plan: &Plan, violation: &str) -> String {
         kept.iter().zip(&smaller.steps).map(|(number, step)| format!("  {number}: {step:?}")).collect();
     let list: Vec<String> = kept.iter().map(ToString::to_string).collect();
     format!(
-        "seed {}: {violation}\nminimised: {small}\n{} members, clients {:?}\n{}\n\
+        "seed {}: {violation}\nminimised: {small}\n{} members, servers {}, clients {:?}\n{}\n\
          again: SEED={} KEEP={} cargo test -p zk-sim --test random one_history -- --ignored --nocapture\n",
         plan.seed,
         plan.members,
+        if plan.honest { "honest" } else { "that lie" },
         plan.clients,
         steps.join("\n"),
         plan.seed,
@@ -130,13 +133,20 @@ fn random_histories_violate_nothing() {
     println!("{count} histories from seed {first} in {:.1?}", start.elapsed());
 }
 
+fn traced(plan: &Plan) -> String {
+    let mut text = String::new();
+    // What panicked is said by verdict().
+    let _ = catch_unwind(AssertUnwindSafe(|| trace::trace(plan, &mut text)));
+    text
+}
+
 /// One seed gives one history, whatever the machine does meanwhile.
 #[test]
 fn a_seed_replays() {
     for seed in 1..20 {
         let plan = Plan::generate(seed);
         assert_eq!(verdict(&plan), verdict(&plan));
-        assert_eq!(run::trace(&plan), run::trace(&plan));
+        assert_eq!(traced(&plan), traced(&plan));
     }
 }
 
@@ -146,10 +156,11 @@ fn a_seed_replays() {
 fn one_history() {
     let mut plan = Plan::generate(number("SEED", 1));
     if let Ok(keep) = std::env::var("KEEP") {
-        let steps: Vec<usize> = keep.split(',').map(|step| step.parse().unwrap()).collect();
+        let steps: Vec<usize> =
+            keep.split(',').filter(|step| !step.is_empty()).map(|step| step.parse().unwrap()).collect();
         plan = plan.keep(&steps);
     }
-    println!("{plan:#?}\n{}", run::trace(&plan));
+    println!("{plan:#?}\n{}", traced(&plan));
     let violation = verdict(&plan);
     assert_eq!(violation, Ok(()));
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use zk_core::code::Code;
-use zk_core::proto::event;
+use zk_core::proto::{Stat, event};
 use zk_core::session::{Event, State};
 use zk_core::{reply, watches::Removal};
 use zk_sim::world::{Heard, Record};
@@ -20,11 +20,18 @@ pub enum Meaning {
     },
     Exists {
         path: String,
+        server_path: String,
         watcher: Option<u32>,
     },
     Children {
         path: String,
+        server_path: String,
         watcher: Option<u32>,
+    },
+    /// The answer says which node, since servers number some.
+    Created,
+    Set {
+        server_path: String,
     },
     Remove {
         path: String,
@@ -61,15 +68,26 @@ pub struct Model {
     /// State of the last session event.
     told: Option<i32>,
     state: Option<State>,
-    seen: BTreeMap<String, i64>,
-    /// The greatest transaction in any reply.
+    /// Of each node: its last change that this client has seen or made, and its creation.
+    pub seen: BTreeMap<String, Seen>,
+    /// The greatest transaction that any answer has told of.
     pub greatest: i64,
     last: bool,
+    /// Credentials without an answer when the connection was lost: they fail at once.
+    pub failing: BTreeSet<u64>,
     pub closed: bool,
     /// Whether a server that takes writes has granted a session, or it was given one.
     had_session: bool,
     /// When the session was last without a connection and everything older than this has been answered.
     pub loose_since: Option<Duration>,
+}
+
+/// Transactions of a node, by server path.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen {
+    pub created: i64,
+    modified: i64,
+    children: i64,
 }
 
 pub type Verdict = Result<(), String>;
@@ -118,8 +136,17 @@ impl Model {
                 require(self.last, || "Closed without Last".to_owned())?;
                 require(self.waiting.is_empty(), || format!("closed with {:?} waiting", self.waiting))
             }
-            Heard::Attempt(_) | Heard::Disconnected | Heard::Resolving | Heard::Probing(_) => Ok(()),
+            Heard::Disconnected(reset) => {
+                // The event of a loss comes behind the order to let go.
+                let established = self.is_told_connected();
+                require(!reset || !established, || "a confirmed session's connection is reset".into())
+            }
+            Heard::Attempt(_) | Heard::Resolving | Heard::Probing(_) => Ok(()),
         }
+    }
+
+    fn is_told_connected(&self) -> bool {
+        [State::Connected.to_i32(), State::ReadOnly.to_i32()].map(Some).contains(&self.told)
     }
 
     fn delivered(&mut self, tag: u64, result: &Result<Vec<u8>, Code>) -> Verdict {
@@ -128,6 +155,11 @@ impl Model {
             require(order > self.last_order, || format!("{tag} is delivered out of order"))?;
             self.last_order = order;
         }
+        if let Err(Code::ConnectionLoss | Code::OperationTimeout) = result {
+            require(!self.is_told_connected(), || {
+                format!("{tag} has failed, and nobody was told of a lost connection")
+            })?;
+        }
         match waiting.meaning {
             Meaning::Get { path, server_path, watcher } => {
                 let Ok(body) = result else { return Ok(()) };
@@ -135,31 +167,39 @@ impl Model {
                 self.arm(&path, Table::Data, watcher, read.as_ref().map(|(_, stat)| stat.mzxid));
                 // A reply cut short by a fault tells nothing.
                 let Some((data, stat)) = read else { return Ok(()) };
-                self.greatest = self.greatest.max(stat.mzxid);
-                let seen = self.seen.entry(server_path.clone()).or_default();
-                require(stat.mzxid >= *seen, || format!("stale read of {path}: {} after {seen}", stat.mzxid))?;
-                *seen = stat.mzxid;
+                self.see(&server_path, &stat)?;
                 let data = String::from_utf8_lossy(data.unwrap_or_default()).into_owned();
                 let fits = server_path == "/" || data.starts_with(&format!("{server_path}#"));
                 require(fits, || format!("{server_path} has the data {data:?}"))
             }
-            Meaning::Exists { path, watcher } => {
+            Meaning::Exists { path, server_path, watcher } => {
                 match result {
                     Ok(body) => {
                         let stat = reply::stat(body).ok();
                         self.arm(&path, Table::Data, watcher, stat.map(|stat| stat.mzxid));
+                        stat.map_or(Ok(()), |stat| self.see(&server_path, &stat))?;
                     }
                     Err(Code::NoNode) => self.arm(&path, Table::Exist, watcher, None),
                     Err(_) => {}
                 }
                 Ok(())
             }
-            Meaning::Children { path, watcher } => {
-                if let Ok(body) = result {
-                    let read = reply::children_stat(body).ok();
-                    self.arm(&path, Table::Child, watcher, read.map(|(_, stat)| stat.pzxid));
-                }
-                Ok(())
+            Meaning::Children { path, server_path, watcher } => {
+                let Ok(body) = result else { return Ok(()) };
+                let stat = reply::children_stat(body).ok().map(|(_, stat)| stat);
+                self.arm(&path, Table::Child, watcher, stat.map(|stat| stat.pzxid));
+                stat.map_or(Ok(()), |stat| self.see(&server_path, &stat))
+            }
+            Meaning::Created => {
+                let Some((path, stat)) = result.as_ref().ok().and_then(|body| reply::path_stat(body).ok()) else {
+                    return Ok(());
+                };
+                let path = String::from_utf8_lossy(path).into_owned();
+                self.see(&path, &stat)
+            }
+            Meaning::Set { server_path } => {
+                let stat = result.as_ref().ok().and_then(|body| reply::stat(body).ok());
+                stat.map_or(Ok(()), |stat| self.see(&server_path, &stat))
             }
             Meaning::Remove { path, kind, watcher } => {
                 if result.is_ok() {
@@ -169,6 +209,16 @@ impl Model {
             }
             Meaning::Auth | Meaning::Other => Ok(()),
         }
+    }
+
+    /// One session never sees an older state than it has seen, or has made.
+    fn see(&mut self, server_path: &str, stat: &Stat) -> Verdict {
+        self.greatest = self.greatest.max(stat.mzxid).max(stat.pzxid).max(stat.czxid);
+        let seen = self.seen.entry(server_path.to_owned()).or_default();
+        let now = Seen { created: stat.czxid, modified: stat.mzxid, children: stat.pzxid };
+        let before = std::mem::replace(seen, now);
+        let older = now.modified < before.modified || now.children < before.children || now.created < before.created;
+        require(!older, || format!("stale read of {server_path}: {now:?} after {before:?}"))
     }
 
     fn arm(&mut self, path: &str, table: Table, watcher: Option<u32>, version: Option<i64>) {
@@ -241,6 +291,10 @@ impl Model {
             Some(_) => false,
         };
         self.told = Some(event.state);
+        if event.state == connecting {
+            let auths = self.waiting.iter().filter(|(_, waiting)| matches!(waiting.meaning, Meaning::Auth));
+            self.failing = auths.map(|(tag, _)| *tag).collect();
+        }
         self.had_session |= event.state == connected;
         require(event.state != expired || self.had_session, || "expired, and there was no session".into())?;
         require(legal, || format!("session event {} after {before:?}", event.state))?;

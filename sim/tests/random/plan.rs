@@ -11,6 +11,8 @@ use zk_sim::world::Route;
 pub struct Plan {
     pub seed: u64,
     pub members: usize,
+    /// What servers send is what servers send: the network may cut and delay, and nothing else.
+    pub honest: bool,
     pub clients: Vec<Setup>,
     pub steps: Vec<Step>,
 }
@@ -57,6 +59,16 @@ pub enum Step {
     Submit {
         client: usize,
         ask: Ask,
+        then: Then,
+    },
+    /// A sync call: nothing else happens in this program until it has its answer, or for half a minute.
+    Call {
+        client: usize,
+        ask: Ask,
+    },
+    /// What the watcher of the next event, session or node, will do.
+    OnEvent {
+        client: usize,
         then: Then,
     },
     Burst {
@@ -120,12 +132,19 @@ pub enum Step {
         client: usize,
         millis: u64,
     },
+    /// What the name service says from now on.
     Names {
-        works: bool,
+        members: Option<Vec<usize>>,
+    },
+    /// A member shows an old state, or the current one again.
+    Lag {
+        member: usize,
+        lags: bool,
     },
     Weather {
         slow: bool,
         pieces: bool,
+        window: Option<usize>,
     },
 }
 
@@ -137,6 +156,7 @@ struct Draw {
     clients: usize,
     /// How often something goes wrong, in percent of the steps.
     trouble: u32,
+    honest: bool,
 }
 
 impl Plan {
@@ -155,9 +175,10 @@ impl Plan {
             })
             .collect();
         let members = if rng.random_bool(0.2) { 1 } else { MEMBERS };
-        let mut draw = Draw { rng, clients, trouble };
+        let honest = rng.random_bool(0.5);
+        let mut draw = Draw { rng, clients, trouble, honest };
         let steps = (0..count).map(|_| draw.step()).collect();
-        Plan { seed, members, clients: setups, steps }
+        Plan { seed, members, honest, clients: setups, steps }
     }
 
     /// The same with some steps only.
@@ -216,7 +237,11 @@ impl Draw {
 
     fn program(&mut self) -> Step {
         let client = self.client();
-        match self.below(40) {
+        match self.below(44) {
+            40 => Step::Call { client, ask: self.ask() },
+            41..=43 => {
+                Step::OnEvent { client, then: if self.below(4) == 0 { Then::Close } else { Then::Ask(self.ask()) } }
+            }
             0..=11 => Step::Wait { millis: self.millis() },
             12..=27 => {
                 let ask = self.ask();
@@ -232,12 +257,7 @@ impl Draw {
                 Step::Burst { client, asks: (0..count).map(|_| self.ask()).collect() }
             }
             32..=33 => Step::Auth { client, good: self.rng.random_bool(0.9) },
-            34 => {
-                let mut members: Vec<usize> = (0..=MEMBERS).filter(|_| self.rng.random_bool(0.6)).collect();
-                members.push(0);
-                members.dedup();
-                Step::SetServers { client, members }
-            }
+            34 => Step::SetServers { client, members: self.some_members() },
             35 => Step::Cycle { client },
             36 => Step::Close { client },
             37..=38 => Step::Reopen { client },
@@ -247,7 +267,8 @@ impl Draw {
 
     fn fault(&mut self) -> Step {
         let (client, member) = (self.client(), self.below(MEMBERS));
-        match self.below(30) {
+        match self.below(34) {
+            30..=33 => Step::Lag { member, lags: self.rng.random_bool(0.7) },
             0..=5 => {
                 let modes = [Mode::Up, Mode::Up, Mode::Up, Mode::Down, Mode::Frozen, Mode::NotServing, Mode::ReadOnly];
                 Step::Mode { member, mode: modes[self.below(7)] }
@@ -267,18 +288,30 @@ impl Draw {
             23..=25 => Step::CutAfter { client, to_client: self.rng.random_bool(0.5), bytes: self.below(400) },
             26 => Step::Expire { client },
             27 => Step::Freeze { client, millis: self.millis() },
-            28 => Step::Names { works: self.rng.random_bool(0.5) },
-            _ => Step::Weather { slow: self.rng.random_bool(0.3), pieces: self.rng.random_bool(0.5) },
+            28 => Step::Names { members: self.rng.random_bool(0.5).then(|| self.some_members()) },
+            _ => Step::Weather {
+                slow: self.rng.random_bool(0.3),
+                pieces: self.rng.random_bool(0.5),
+                window: [None, None, Some(1), Some(7), Some(60), Some(1000)][self.below(6)],
+            },
         }
     }
 
+    /// Members for a list of servers; one of them does not exist.
+    fn some_members(&mut self) -> Vec<usize> {
+        let mut members: Vec<usize> = (0..=MEMBERS).filter(|_| self.rng.random_bool(0.6)).collect();
+        members.push(0);
+        members.dedup();
+        members
+    }
+
     fn bytes_fault(&mut self) -> Fault {
-        match self.below(11) {
+        match self.below(if self.honest { 4 } else { 11 }) {
             0 => Fault::Cut(self.below(300)),
             1..=2 => Fault::Delay(self.millis()),
             3 => Fault::Slow(1 + self.below(50), 1 + self.millis() / 20),
             4 => Fault::Duplicate,
-            5 => Fault::Unsolicited([77, 0, -2, -8, i32::MIN][self.below(5)]),
+            5 => Fault::Unsolicited([77, 0, -1, -2, -4, -8, i32::MIN][self.below(7)]),
             6 => Fault::WrongXid([1, -1, 1000, i32::MAX][self.below(4)]),
             7 => Fault::Length([-1, 0, 3, 15, 16, 1000, i32::MAX, i32::MIN][self.below(8)]),
             8 => Fault::Garbage(self.below(200)),

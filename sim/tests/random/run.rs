@@ -1,16 +1,15 @@
 //! Plays a plan and checks every step of it.
-use crate::check::spurious;
+use crate::check::{absent, spurious};
 use crate::model::{Meaning, Model, Verdict};
 use crate::plan::{Plan, Setup, Step, Then};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 use zk_core::backoff;
 use zk_core::session::{ClientId, Config, Input, Session, State};
 use zk_sim::fault::Fault;
-use zk_sim::server::{Greeting, Mode, Options};
-use zk_sim::world::{ClientNo, Heard, Route, Weather, World};
+use zk_sim::server::Options;
+use zk_sim::world::{ClientNo, Heard, Weather, World};
 
 pub(crate) struct One {
     /// Its number in the world.
@@ -23,6 +22,16 @@ pub(crate) struct One {
     pub(crate) thens: BTreeMap<u64, Then>,
     pub(crate) frozen_until: Duration,
     pub(crate) list_changed: bool,
+    /// State and attempts as of the last step.
+    pub(crate) before: (State, u64),
+    /// The session that takes writes, once there is one.
+    pub(crate) session: i64,
+    /// What the watcher of the next event does.
+    pub(crate) on_event: Option<Then>,
+    /// Credentials taken in.
+    pub(crate) auths: Vec<Vec<u8>>,
+    /// At each attempt: the greatest transaction that it had been told of.
+    pub(crate) floors: Vec<i64>,
 }
 
 pub struct Run {
@@ -34,6 +43,9 @@ pub struct Run {
     pub(crate) members: usize,
     /// Whether a fault has broken the bytes of a frame.
     pub(crate) spoiled: bool,
+    /// Whether a server has said anything that servers do not say.
+    pub(crate) lied: bool,
+    pub(crate) names_changed: bool,
 }
 
 /// Plays the whole plan; the error says what was violated.
@@ -47,25 +59,8 @@ pub fn play(plan: &Plan) -> Verdict {
     run.finish()
 }
 
-/// What each client did and was told, up to the violation if there is one.
-pub fn trace(plan: &Plan) -> String {
-    let mut run = Run::new(plan);
-    let mut text = String::new();
-    let mut told: Vec<usize> = Vec::new();
-    for step in &plan.steps {
-        let _ = writeln!(text, "{:?} {step:?}", run.world.now());
-        let result = run.perform(step).and_then(|()| run.check());
-        run.tell(&mut told, &mut text);
-        if let Err(what) = result {
-            let _ = writeln!(text, "VIOLATED: {what}");
-            return text;
-        }
-    }
-    let _ = writeln!(text, "{:?} all is well again", run.world.now());
-    let result = run.heal().and_then(|()| run.finish());
-    run.tell(&mut told, &mut text);
-    let _ = writeln!(text, "{result:?}");
-    text
+fn lies(fault: Fault) -> bool {
+    !matches!(fault, Fault::Cut(_) | Fault::Delay(_) | Fault::Slow(..))
 }
 
 fn spoils(fault: Fault) -> bool {
@@ -84,25 +79,22 @@ impl Run {
     pub(crate) fn new(plan: &Plan) -> Run {
         let options = Options { members: plan.members, read_only: true, seed: plan.seed, ..Options::default() };
         let world = World::new(plan.seed, options);
-        let mut run =
-            Run { world, ones: Vec::new(), places: Vec::new(), tag: 0, members: plan.members, spoiled: false };
+        let mut run = Run {
+            world,
+            ones: Vec::new(),
+            places: Vec::new(),
+            tag: 0,
+            members: plan.members,
+            spoiled: false,
+            lied: false,
+            names_changed: false,
+        };
         run.world.names.answer = Some(run.addresses());
         for (place, setup) in plan.clients.iter().enumerate() {
             run.places.push(place);
             run.open(setup.clone(), ClientId::default(), None, plan.seed ^ place as u64);
         }
         run
-    }
-
-    pub(crate) fn tell(&self, told: &mut Vec<usize>, text: &mut String) {
-        told.resize(self.ones.len(), 0);
-        for (at, one) in self.ones.iter().enumerate() {
-            let record = &self.world.client(one.number).record;
-            for entry in &record[told[at]..] {
-                let _ = writeln!(text, "    {:?} client {at}: {:?}", entry.at, entry.what);
-            }
-            told[at] = record.len();
-        }
     }
 
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
@@ -131,17 +123,23 @@ impl Run {
             seed,
         };
         let addresses = self.addresses();
+        let given = client_id.id;
         let number = self.world.connect(config, &addresses);
         let not_before = self.pause_end(number);
         self.ones.push(One {
             number,
+            list_changed: setup.names && self.names_changed,
             setup,
-            model: Model::new(client_id.id != 0),
+            model: Model::new(given != 0),
             heard: 0,
             not_before,
             thens: BTreeMap::new(),
             frozen_until: Duration::ZERO,
-            list_changed: false,
+            before: (State::NotConnected, 0),
+            session: given,
+            on_event: None,
+            auths: Vec::new(),
+            floors: Vec::new(),
         });
         self.ones.len() - 1
     }
@@ -164,6 +162,15 @@ impl Run {
                     self.submit(one, ask, Then::Nothing)?;
                 }
             }
+            Step::Call { client, ask } => {
+                let one = self.places[*client];
+                self.submit(one, ask, Then::Nothing)?;
+                let (tag, end) = (self.tag, self.world.now() + Duration::from_secs(30));
+                while self.ones[one].model.waiting.contains_key(&tag) && self.world.step(end) {
+                    self.check()?;
+                }
+            }
+            Step::OnEvent { client, then } => self.ones[self.places[*client]].on_event = Some(then.clone()),
             Step::Auth { client, good } => return self.auth(self.places[*client], *good),
             Step::SetServers { client, members } => {
                 let addresses: Vec<_> = members.iter().map(|member| World::address(*member)).collect();
@@ -211,10 +218,12 @@ impl Run {
             Step::Route { member, route } => self.world.set_route(World::address(*member), *route),
             Step::Faults { member, fault } => {
                 self.spoiled |= fault.is_some_and(spoils);
+                self.lied |= fault.is_some_and(lies);
                 self.world.servers(|servers, _| servers.set_faults(*member, fault.iter().copied().collect()));
             }
             Step::Inject { client, fault } => {
                 self.spoiled |= spoils(*fault);
+                self.lied |= lies(*fault);
                 if let Some(end) = self.world.server_end(number(self, client)) {
                     self.world.servers(|servers, _| servers.inject(end, *fault));
                 }
@@ -234,14 +243,22 @@ impl Run {
                 one.frozen_until = one.frozen_until.max(until);
                 self.world.freeze(one.number, time);
             }
-            Step::Names { works } => {
-                self.world.names.answer = works.then(|| (0..self.members).map(World::address).collect());
+            Step::Names { members } => {
+                let addresses = |members: &Vec<usize>| members.iter().map(|member| World::address(*member)).collect();
+                self.world.names.answer = members.as_ref().map(addresses);
+                self.names_changed = true;
+                for one in &mut self.ones {
+                    one.list_changed |= one.setup.names;
+                }
             }
-            Step::Weather { slow, pieces } => {
+            Step::Lag { member, lags: true } => self.world.servers(|servers, _| servers.set_lagging(*member)),
+            Step::Lag { member, lags: false } => self.world.servers(|servers, _| servers.catch_up(*member)),
+            Step::Weather { slow, pieces, window } => {
                 let latency = if *slow { (1, 800) } else { (0, 2) };
                 self.world.weather = Weather {
                     latency: (Duration::from_millis(latency.0), Duration::from_millis(latency.1)),
                     pieces: if *pieces { 0.5 } else { 0.0 },
+                    window: *window,
                 };
             }
         }
@@ -286,6 +303,9 @@ impl Run {
         let accepted = self.application(one, |world| {
             world.with(number, |session, _| session.add_auth(scheme, Some(credentials.as_bytes()), Some(tag)))
         })?;
+        if accepted.is_ok() {
+            self.ones[one].auths.push(credentials.into_bytes());
+        }
         self.refused(one, tag, accepted.err())
     }
 
@@ -325,6 +345,12 @@ impl Run {
                 ));
             }
             spurious(&self.world, one, &record)?;
+            absent(&self.world, one, &record)?;
+            self.honest(at, &record)?;
+            let one = &mut self.ones[at];
+            if let Heard::Attempt(_) = record.what {
+                one.floors.push(one.model.greatest);
+            }
             if record.what == Heard::State(State::Expired) {
                 let session = self.world.client(one.number).session.client_id().id;
                 if self.world.ensemble.sessions().get(session).is_some() {
@@ -332,59 +358,16 @@ impl Run {
                 }
             }
             one.model.hear(&record).map_err(|what| format!("client {at} at {:?}: {what}", record.at))?;
-            if let Heard::Delivered(tag, _) = record.what {
-                match one.thens.remove(&tag) {
-                    Some(Then::Ask(ask)) => self.submit(at, &ask, Then::Nothing)?,
-                    Some(Then::Close) => self.close(at),
-                    Some(Then::Nothing) | None => {}
-                }
+            let then = match record.what {
+                Heard::Delivered(tag, _) => one.thens.remove(&tag),
+                Heard::Notified(_) => one.on_event.take(),
+                _ => None,
+            };
+            match then {
+                Some(Then::Ask(ask)) => self.submit(at, &ask, Then::Nothing)?,
+                Some(Then::Close) => self.close(at),
+                Some(Then::Nothing) | None => {}
             }
         }
-    }
-
-    /// Everything is well again; everybody who can must get a session, and what waits its answer.
-    pub(crate) fn heal(&mut self) -> Verdict {
-        for member in 0..self.members {
-            self.world.set_route(World::address(member), Route::Open);
-            self.world.servers(|servers, now| {
-                servers.set_greeting(member, Greeting::Proper);
-                servers.set_faults(member, Vec::new());
-                servers.set_mode(member, Mode::Up, now);
-            });
-        }
-        self.world.names.answer = Some(self.addresses());
-        self.world.weather = Weather::default();
-        for one in 0..self.ones.len() {
-            // Spoiled connections would not heal by themselves.
-            self.world.cut(self.ones[one].number);
-        }
-        self.check()?;
-        // The longest pause of the policy is two minutes, and a frozen process thaws within half of one.
-        for _ in 0..40 {
-            self.wait(Duration::from_secs(10))?;
-            if (0..self.ones.len()).all(|one| self.is_settled(one)) {
-                return Ok(());
-            }
-        }
-        let states: Vec<_> = self.ones.iter().map(|one| self.world.client(one.number).state()).collect();
-        Err(format!("not everybody has settled 400 s after everything was well again: {states:?}"))
-    }
-
-    pub(crate) fn finish(&mut self) -> Verdict {
-        for one in 0..self.ones.len() {
-            self.watches_are_kept(one).map_err(|what| format!("client {one}: {what}"))?;
-            self.wire_is_clean(one).map_err(|what| format!("client {one}: {what}"))?;
-        }
-        for one in 0..self.ones.len() {
-            self.close(one);
-        }
-        self.check()?;
-        self.wait(Duration::from_secs(5))?;
-        for (at, one) in self.ones.iter().enumerate() {
-            if !one.model.closed || !one.model.waiting.is_empty() {
-                return Err(format!("client {at} is not closed, or {} requests wait", one.model.waiting.len()));
-            }
-        }
-        Ok(())
     }
 }
