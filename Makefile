@@ -120,7 +120,14 @@ herd-sim: ## the reconnect policy with up to 500,000 clients in virtual time
 HISTORIES ?= 1000000
 FIRST ?= 1
 soak: ## HISTORIES= random programs under random faults in virtual time, from seed FIRST=
-	HISTORIES=$(HISTORIES) FIRST=$(FIRST) $(CARGO) test --profile soak -p zk-sim --test random -- random_histories --nocapture
+	HISTORIES=$(HISTORIES) FIRST=$(FIRST) CARGO=$(CARGO) scripts/soak.sh
+
+.PHONY: mutants fuzz
+mutants: ## faults put into the core: do the random histories find each of them?
+	$(PYTHON3) scripts/mutants.py $(ARGS)
+
+fuzz: ## each fuzz target for a minute under libFuzzer; ARGS="--asan --seconds 600 session" for more
+	$(PYTHON3) fuzz/run.py $(ARGS)
 
 bench: build ## the benchmark of the public API: stock, stock tuned, ours
 	scripts/setup.sh all

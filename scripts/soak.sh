@@ -1,0 +1,19 @@
+#!/bin/sh
+# Plays HISTORIES random histories from seed FIRST and notes the outcome in sim/tests/random/runs.tsv, which
+# docs/RELIABILITY.md is made from.
+set -eu
+cd "$(dirname "$0")/.."
+first=${FIRST:-1} histories=${HISTORIES:-1000000}
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+start=$(date +%s) status=0
+HISTORIES=$histories FIRST=$first "${CARGO:-cargo}" test --profile soak -p zk-sim --test random -- \
+    random_histories --nocapture >"$output" 2>&1 || status=$?
+cat "$output"
+# Without a build, and without a run that was never begun.
+if [ "$status" = 0 ] || grep -q '^seed [0-9]*: ' "$output"; then
+    printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(date +%F)" "$(git rev-parse --short HEAD)" "$first" "$histories" \
+        "$(($(date +%s) - start))" "$([ "$status" = 0 ] && echo none || grep -m1 '^seed [0-9]*: ' "$output")" \
+        >>sim/tests/random/runs.tsv
+fi
+exit "$status"
