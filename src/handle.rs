@@ -283,7 +283,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         logging::deferred(|| {
             let mut receiver = self.receiver();
             while !done() {
-                let got = receiver.wait_and_read(|input| self.feed_from(transport, input));
+                let got = receiver.wait_and_read(transport, |input| self.feed_from(transport, input));
                 if matches!(got, Got::Nothing | Got::End) {
                     break;
                 }

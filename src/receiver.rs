@@ -41,8 +41,13 @@ impl Receiver {
         self.read_by(Transport::read, feed)
     }
 
-    /// The same, but waits for something to come; see [`Transport::wait_and_read`].
-    pub(crate) fn wait_and_read(&mut self, feed: impl FnMut(Input<'_>)) -> Got {
+    /// The same on the connection that was lent to a caller, but waits for something to come; see
+    /// [`Transport::wait_and_read`]. By the time the caller gets here there may be another connection already: what arrives
+    /// on that is not the caller's, and would be lost with it.
+    pub(crate) fn wait_and_read(&mut self, lent: &Arc<Transport>, feed: impl FnMut(Input<'_>)) -> Got {
+        if !self.transport.as_ref().is_some_and(|current| Arc::ptr_eq(current, lent)) {
+            return Got::End;
+        }
         self.read_by(Transport::wait_and_read, feed)
     }
 
@@ -74,5 +79,49 @@ impl Receiver {
                 Got::End
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // tests
+    use super::*;
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::time::{Duration, Instant};
+
+    /// A connection and its far end.
+    fn connection(poll: &mio::Poll, token: usize) -> (Arc<Transport>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = Transport::connect(listener.local_addr().unwrap(), poll.registry(), mio::Token(token)).unwrap();
+        let (far, _) = listener.accept().unwrap();
+        let end = Instant::now() + Duration::from_secs(20);
+        while !near.finish_connect().unwrap() {
+            assert!(Instant::now() < end);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        (Arc::new(near), far)
+    }
+
+    #[test]
+    fn a_caller_does_not_read_from_the_connection_that_has_followed() {
+        let poll = mio::Poll::new().unwrap();
+        let (first, _far) = connection(&poll, 1);
+        let (second, mut far) = connection(&poll, 2);
+        let mut receiver = Receiver::new(1 << 16);
+        receiver.attach(Some(Arc::clone(&first)));
+        assert!(first.lend(Duration::from_millis(20)));
+        // Before the caller comes to read, its connection is lost and another one made, on which something arrives.
+        receiver.attach(Some(second));
+        far.write_all(&[0, 0, 0, 1, 7]).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(receiver.wait_and_read(&first, |input| panic!("the caller got {input:?}")), Got::End);
+        let mut frames = Vec::new();
+        let got = receiver.read(|input| {
+            if let Input::Received(new) = input {
+                frames.append(new);
+            }
+        });
+        assert_eq!((got, frames.len()), (Got::All, 1));
     }
 }
