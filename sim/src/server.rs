@@ -249,12 +249,10 @@ impl Ensemble {
     }
 
     /// Changes what a member does. Losing the quorum closes every connection; regaining it gives every session its
-    /// full time-out and the transactions a new epoch. Nobody lags after it.
+    /// full time-out and the transactions a new epoch. The member does not lag after it, and nobody after a change of epoch.
     pub fn set_mode(&mut self, member: usize, mode: Mode, now: u64) {
         self.now = self.now.max(now);
-        for member in 0..self.members.len() {
-            self.catch_up(member);
-        }
+        self.catch_up(member);
         let had_quorum = self.has_quorum();
         let Some(host) = self.members.get_mut(member) else { return };
         let was = std::mem::replace(&mut host.mode, mode);
@@ -262,6 +260,9 @@ impl Ensemble {
         if quorum && !had_quorum {
             if self.members.len() > 1 {
                 self.zxid = ((self.zxid >> 32) + 1) << 32;
+                for member in 0..self.members.len() {
+                    self.catch_up(member);
+                }
             }
             // A lone server that was merely stopped notices that its sessions are overdue.
             if self.members.len() > 1 || was != Mode::Frozen {

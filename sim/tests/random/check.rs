@@ -97,6 +97,11 @@ impl Run {
         if matches!(session.state(), State::Closed) && (session.has_outgoing() || session.deadline().is_some()) {
             return Err("closed, and yet something is to be done".into());
         }
+        let unlinked =
+            matches!(session.state(), State::NotConnected | State::Paused | State::Connecting | State::Expired);
+        if unlinked && session.has_outgoing() {
+            return Err("bytes to send, and no connection to send them on".into());
+        }
         // Without a connection nobody waits for longer than an attempt of stock's takes.
         if session.is_established() || session.is_closing() {
             one.model.loose_since = None;

@@ -141,6 +141,11 @@ pub enum Step {
         member: usize,
         lags: bool,
     },
+    /// A client writes, loses the server that it wrote to, and reads, while all other members lag.
+    WriteAndMove {
+        client: usize,
+        path: usize,
+    },
     Weather {
         slow: bool,
         pieces: bool,
@@ -267,7 +272,8 @@ impl Draw {
 
     fn fault(&mut self) -> Step {
         let (client, member) = (self.client(), self.below(MEMBERS));
-        match self.below(34) {
+        match self.below(36) {
+            34..=35 => Step::WriteAndMove { client, path: self.below(PATHS) },
             30..=33 => Step::Lag { member, lags: self.rng.random_bool(0.7) },
             0..=5 => {
                 let modes = [Mode::Up, Mode::Up, Mode::Up, Mode::Down, Mode::Frozen, Mode::NotServing, Mode::ReadOnly];

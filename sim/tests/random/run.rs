@@ -1,7 +1,7 @@
 //! Plays a plan and checks every step of it.
 use crate::check::{absent, spurious};
 use crate::model::{Meaning, Model, Verdict};
-use crate::plan::{Plan, Setup, Step, Then};
+use crate::plan::{Ask, Plan, Setup, Step, Then};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -253,6 +253,24 @@ impl Run {
             }
             Step::Lag { member, lags: true } => self.world.servers(|servers, _| servers.set_lagging(*member)),
             Step::Lag { member, lags: false } => self.world.servers(|servers, _| servers.catch_up(*member)),
+            Step::WriteAndMove { client, path } => {
+                let one = self.places[*client];
+                let number = self.ones[one].number;
+                let here = self.world.client(number).session.server();
+                for member in (0..self.members).filter(|member| Some(World::address(*member)) != here) {
+                    self.world.servers(|servers, _| servers.set_lagging(member));
+                }
+                self.submit(one, &Ask::Set { path: *path }, Then::Nothing)?;
+                self.wait(Duration::from_millis(20))?;
+                self.world.cut(number);
+                let end = self.world.now() + Duration::from_secs(5);
+                self.wait(Duration::from_millis(20))?;
+                while !self.world.client(number).session.is_established() && self.world.step(end) {
+                    self.check()?;
+                }
+                self.submit(one, &Ask::Get { path: *path, watcher: None }, Then::Nothing)?;
+                self.wait(Duration::from_millis(50))?;
+            }
             Step::Weather { slow, pieces, window } => {
                 let latency = if *slow { (1, 800) } else { (0, 2) };
                 self.world.weather = Weather {
