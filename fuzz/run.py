@@ -65,9 +65,9 @@ def keep(program, found):
     return len(list(corpus.iterdir())) - before
 
 
-def commit():
-    """Which sources ran."""
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=FUZZ, capture_output=True, text=True, check=True)
+def core():
+    """Which core ran: the name that git has for its tree, which a rebase does not change."""
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD:core"], cwd=FUZZ, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
@@ -91,7 +91,7 @@ def main():
         print(f"fuzz: {target}, sanitizer {sanitizer}: {executions} executions in {seconds} s, status {status}", flush=True)
         with open(LEDGER, "a") as ledger:
             day = datetime.date.today().isoformat()
-            ledger.write(f"{day}\t{commit()}\t{target}\t{sanitizer}\t{executions}\t{seconds}\t{status}\n")
+            ledger.write(f"{day}\t{core()}\t{target}\t{sanitizer}\t{executions}\t{seconds}\t{status}\n")
         if status:
             print(said[-4000:])
             for artifact in re.findall(r"Test unit written to (\S+)", said):
