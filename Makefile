@@ -11,7 +11,7 @@ ARGS    ?=
 MINUTES ?= 3
 
 # The stages of `make test`, in order. What everything needs comes first, then the quick ones.
-STAGES = setup-test build lint docs abi headers dist unit ctest hostile-ours lifetimes sanitize tsan programs chaos-short python-compat gates demo
+STAGES = setup-test build lint docs abi headers dist unit ctest hostile-ours lifetimes sanitize tsan schedules valgrind programs chaos-short python-compat gates demo
 
 export PYTHONDONTWRITEBYTECODE = 1
 
@@ -80,6 +80,17 @@ sanitize: ## the C programs on our library built with AddressSanitizer, and proo
 .PHONY: tsan
 tsan: ## the C programs and our library built with ThreadSanitizer, and proof that it was on; ARGS=--long for all of them
 	$(PYTHON3) ctest/tsan.py $(ARGS)
+
+.PHONY: valgrind
+valgrind: build ## C programs on our library under valgrind, and proof that it sees faults; ARGS=--long for all of them
+	$(PYTHON3) ctest/valgrind.py $(ARGS)
+
+SCHEDULES ?= 300
+SEED ?= 1
+.PHONY: schedules
+schedules: ## the library's threads under a scheduler that tries SCHEDULES= interleavings of each test, from SEED=
+	RUSTFLAGS='--cfg calmkeeper_shuttle' CARGO_TARGET_DIR=target/schedules SCHEDULES=$(SCHEDULES) SEED=$(SEED) \
+		$(CARGO) test --profile soak --lib -- $(ARGS) schedules::
 
 programs: build ## Debian's cli_mt and load_gen, unmodified, on real servers that are killed and restarted
 	$(PYTHON3) ctest/programs/run.py $(ARGS)

@@ -195,7 +195,9 @@ class Trial:
             TZ="UTC",
             **environment,
         )
-        child = rig.spawn([str(self.program.built()), *map(str, arguments)], env=env, pass_fds=[theirs.fileno()],
+        # CTEST_WRAPPER: a command that runs the program, such as valgrind.
+        wrapper = os.environ.get("CTEST_WRAPPER", "").split() if self.which == "ours" else []
+        child = rig.spawn([*wrapper, str(self.program.built()), *map(str, arguments)], env=env, pass_fds=[theirs.fileno()],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/")
         theirs.close()
         listener = threading.Thread(target=self._obey, args=(ours,), daemon=True)

@@ -11,7 +11,9 @@ mod history;
 
 use crate::dispatch::Queue;
 use crate::logging::{self, Sink};
+use crate::net::Waker;
 use crate::receiver::{Got, Receiver};
+use crate::sync::thread::{JoinHandle, ThreadId};
 use crate::sync::{Mutex, MutexGuard};
 use crate::transport::Transport;
 use client_id::SharedClientId;
@@ -20,7 +22,6 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, PoisonError};
-use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 use zk_core::code::Code;
 use zk_core::frames::Frame;
@@ -86,7 +87,7 @@ pub(crate) enum Stage {
 pub(crate) struct Handle<C, W> {
     inner: Mutex<Inner<C, W>>,
     receiver: Mutex<Receiver>,
-    waker: mio::Waker,
+    waker: Waker,
     pub(crate) queue: Queue<C, W>,
     /// Where this handle's log lines go.
     pub(crate) sink: Arc<Sink>,
@@ -112,7 +113,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     pub(crate) fn new(
         session: Session<C, W>,
         servers: Vec<HostPort>,
-        waker: mio::Waker,
+        waker: Waker,
         max_frame: usize,
         sink: Arc<Sink>,
         generation: u32,

@@ -4,6 +4,7 @@ mod driver;
 pub mod ffi;
 mod handle;
 pub mod logging;
+mod net;
 mod probe;
 mod receiver;
 mod resolver;

@@ -82,7 +82,7 @@ impl Receiver {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(calmkeeper_shuttle)))]
 mod tests {
     #![allow(clippy::unwrap_used)] // tests
     use super::*;

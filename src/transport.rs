@@ -2,16 +2,13 @@
 //!
 //! It is shared by the I/O thread and by callers that wait for a reply: those may send and receive for themselves, so
 //! everything here works on a shared reference. One sends at a time and one receives at a time; the handle sees to that.
-use crate::ffi::socket;
+use crate::net::{Interest, Registry, SockRef, SourceFd, TcpStream, Token, socket};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, MutexGuard};
-use mio::net::TcpStream;
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A connection, or the attempt at one.
@@ -144,7 +141,7 @@ impl Transport {
 
     fn prepare(&self, limit: Duration) -> io::Result<()> {
         if !self.waits.load(Ordering::Relaxed) {
-            let socket = socket2::SockRef::from(&self.stream);
+            let socket = SockRef::from(&self.stream);
             socket.set_read_timeout(Some(limit))?;
             // Only a read that asks for it waits: everything else here says for itself that it does not.
             socket.set_nonblocking(false)?;
@@ -179,7 +176,7 @@ impl Transport {
         wakes.ended = true;
         let _ = registry.deregister(&mut SourceFd(&self.fd()));
         if reset {
-            let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         }
         if !wakes.readable {
             let _ = self.stream.shutdown(Shutdown::Both);

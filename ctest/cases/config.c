@@ -26,7 +26,7 @@ static void on_config(int rc, const char *value, int length, const struct Stat *
 int main(void)
 {
     zhandle_t *zh = open_plain();
-    char data[4096];
+    char data[4096] = "";
     int length = sizeof data;
     struct Stat stat;
     int rc = zoo_getconfig(zh, 0, data, &length, &stat);

@@ -10,10 +10,10 @@ use super::types::{
 };
 use crate::handle::Completion;
 use crate::sync::Mutex;
+use crate::sync::thread::{self, Thread};
 use libc::{c_char, c_int, c_void};
 use std::ptr::{null, null_mut};
 use std::sync::{Arc, PoisonError};
-use std::thread::{self, Thread};
 use zk_core::code::Code;
 use zk_core::frames::Frame;
 use zk_core::jute::Malformed;
@@ -78,7 +78,7 @@ pub(super) struct Slot {
     caller: Thread,
 }
 
-thread_local! {
+crate::sync::thread_local! {
     /// A slot to be used again by this thread's next sync call.
     static SPARE: std::cell::Cell<Option<Arc<Slot>>> = const { std::cell::Cell::new(None) };
 }

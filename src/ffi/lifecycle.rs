@@ -10,8 +10,10 @@ use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
 use crate::driver::{Driver, WAKE};
 use crate::handle::{self, Handle, Threads};
 use crate::logging::{Sink, with_sink};
+use crate::net::{Poll, Waker};
 use crate::resolver;
 use crate::stats::{self, Source};
+use crate::sync::thread;
 use libc::{c_char, c_int, c_void};
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -20,7 +22,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use zk_core::backoff;
 use zk_core::code::Code;
@@ -213,8 +214,8 @@ fn start(session: Session<Done, Watch>, hosts: Vec<HostPort>, sink: Arc<Sink>) -
         log::error!("cannot make {what}: {error}");
         error.raw_os_error().unwrap_or(libc::EAGAIN)
     };
-    let poll = mio::Poll::new().map_err(|error| errno("a poll descriptor", &error))?;
-    let waker = mio::Waker::new(poll.registry(), WAKE).map_err(|error| errno("a wake descriptor", &error))?;
+    let poll = Poll::new().map_err(|error| errno("a poll descriptor", &error))?;
+    let waker = Waker::new(poll.registry(), WAKE).map_err(|error| errno("a wake descriptor", &error))?;
     let handle = Arc::new(Handle::new(session, hosts, waker, max_frame(), sink, process::generation()));
     let stack = process::stack_size();
     let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {

@@ -29,7 +29,10 @@ pub(crate) mod log_sink;
 pub mod memory;
 pub mod multi_api;
 mod process;
+#[cfg(all(test, calmkeeper_shuttle))]
+mod schedules;
 pub mod servers_api;
+#[cfg(not(calmkeeper_shuttle))]
 pub(crate) mod socket;
 pub mod state_api;
 pub mod stats_api;

@@ -8,9 +8,9 @@
 use super::{Completion, Handle, Inner, Stage, Threads};
 use crate::logging;
 use crate::receiver::Got;
+use crate::sync::thread::{self, JoinHandle};
 use crate::transport::Transport;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use zk_core::session::{Input, Watcher};
 

@@ -1,0 +1,311 @@
+//! The library under a scheduler that decides, at every lock, wait and step of the network, which thread goes on: callers,
+//! I/O thread, completion thread and server. All of src/ is what is shipped but for the parts that `sync` and `net` put in
+//! the place of the system's. A wake-up that is lost shows as a deadlock, since no timeout mends it.
+//!
+//! `make schedules` runs it; a schedule that fails is printed, and `CALMKEEPER_SCHEDULE=FILE` with the printed text in that
+//! file runs the same test (name it) on it alone.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of it is a test")]
+use super::async_api::{zoo_aexists, zoo_aset};
+use super::entry::Zk;
+use super::lifecycle::{zookeeper_close, zookeeper_init};
+use super::log_api::zoo_set_debug_level;
+use super::records::Stat;
+use super::sync_api::{zoo_exists, zoo_set};
+use super::types::zhandle_t;
+use crate::dispatch::Queue;
+use crate::net::lose_wakes;
+use crate::net::server::{self, Server};
+use crate::sync::{Mutex, thread};
+use libc::{c_int, c_void};
+use shuttle::rand::{Rng, thread_rng};
+use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, ReplayScheduler, Scheduler};
+use std::mem::MaybeUninit;
+use std::ops::ControlFlow;
+use std::ptr::{null, null_mut};
+use std::sync::{Arc, Once, PoisonError, Weak};
+use zk_core::code::Code;
+use zk_core::session::Output;
+
+/// What happens in an execution.
+#[derive(Clone, Copy)]
+struct Plan {
+    /// Threads that make sync calls.
+    callers: usize,
+    /// Sync calls of each.
+    sync: usize,
+    /// Async calls of the main thread, meanwhile.
+    asynchronous: usize,
+    /// Connections cut by the server.
+    cuts: u32,
+    ending: Ending,
+    /// Whether the I/O thread cannot be woken.
+    deaf: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// Closed when nothing is under way.
+    Quiet,
+    /// Closed with async calls under way.
+    Early,
+    /// Closed by the completion of the first async call.
+    Callback,
+}
+
+/// A handle pointer that threads share.
+#[derive(Clone, Copy)]
+struct Pointer(*mut zhandle_t);
+
+// SAFETY: the C interface allows any thread to use a handle.
+unsafe impl Send for Pointer {}
+
+impl Pointer {
+    fn get(self) -> *mut zhandle_t {
+        self.0
+    }
+}
+
+/// What a completion is given.
+struct Call {
+    number: usize,
+    /// Set for the one that closes the handle.
+    closes: Option<Pointer>,
+    log: Arc<Mutex<Vec<(usize, c_int)>>>,
+}
+
+unsafe extern "C" fn on_stat(rc: c_int, _: *const Stat, data: *const c_void) {
+    // SAFETY: given to the call below, and kept to the end.
+    let call = unsafe { &*data.cast::<Call>() };
+    call.log.lock().unwrap_or_else(PoisonError::into_inner).push((call.number, rc));
+    if let Some(zh) = call.closes {
+        // SAFETY: no other thread uses the handle any more.
+        assert_eq!(unsafe { zookeeper_close(zh.get()) }, 0);
+    }
+}
+
+fn environment() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let settings = [("SEED", "1"), ("MEMORY", "0"), ("BASE_MS", "1"), ("CAP_MS", "1"), ("FIRST_JITTER_MS", "0")];
+        for (name, value) in settings {
+            // SAFETY: the other tests of this build read no environment before they have passed here.
+            unsafe { std::env::set_var(format!("ZOO_RECONNECT_{name}"), value) };
+        }
+        zoo_set_debug_level(0);
+    });
+}
+
+const OK: c_int = 0;
+
+fn is_loss(rc: c_int) -> bool {
+    [Code::ConnectionLoss, Code::OperationTimeout, Code::Closing].iter().any(|code| code.to_i32() == rc)
+}
+
+fn caller(zh: Pointer, plan: Plan) {
+    let mut stat = MaybeUninit::<Stat>::uninit();
+    for number in 0..plan.sync {
+        // SAFETY: the handle is open, the strings are C's.
+        let rc = unsafe {
+            if number % 2 == 0 {
+                zoo_exists(zh.get(), c"/".as_ptr(), 0, stat.as_mut_ptr())
+            } else {
+                zoo_set(zh.get(), c"/".as_ptr(), c"value".as_ptr(), 5, -1)
+            }
+        };
+        assert!(rc == OK || plan.cuts > 0 && is_loss(rc), "a sync call: {rc}");
+    }
+}
+
+/// Submits the async calls; returns how many were taken.
+fn submit(zh: Pointer, calls: &[Call]) -> usize {
+    for call in calls {
+        let data = (&raw const *call).cast();
+        // SAFETY: see `caller`; the calls outlive the handle.
+        let rc = unsafe {
+            if call.number % 2 == 0 {
+                zoo_aexists(zh.get(), c"/".as_ptr(), 0, Some(on_stat), data)
+            } else {
+                zoo_aset(zh.get(), c"/".as_ptr(), c"v".as_ptr(), 1, -1, Some(on_stat), data)
+            }
+        };
+        assert_eq!(rc, OK);
+        if thread_rng().gen_bool(0.3) {
+            thread::yield_now();
+        }
+    }
+    calls.len()
+}
+
+fn until(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..20_000 {
+        if condition() {
+            return;
+        }
+        thread::yield_now();
+    }
+    panic!("never: {what}");
+}
+
+fn execute(plan: Plan) {
+    environment();
+    let ensemble = thread::spawn(move || Server::new(plan.cuts).run());
+    // SAFETY: all arguments are as the C interface wants them; without lines about the environment.
+    let zh = Pointer(unsafe { zookeeper_init(c"127.0.0.1:1".as_ptr(), None, 10_000, null(), null_mut(), 2) });
+    assert!(!zh.get().is_null());
+    // SAFETY: the pointer came from `Arc::into_raw`, and this puts back what it takes.
+    let handle: Weak<Zk> = unsafe {
+        let strong = Arc::from_raw(zh.get().cast_const().cast::<Zk>());
+        let weak = Arc::downgrade(&strong);
+        let _ = Arc::into_raw(strong);
+        weak
+    };
+    if plan.deaf {
+        lose_wakes();
+    }
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let closer = if plan.ending == Ending::Callback { plan.asynchronous.checked_sub(1) } else { None };
+    let calls: Vec<Call> = (0..plan.asynchronous)
+        .map(|number| Call { number, closes: (closer == Some(number)).then_some(zh), log: Arc::clone(&log) })
+        .collect();
+    let callers: Vec<_> = (0..plan.callers).map(|_| thread::spawn(move || caller(zh, plan))).collect();
+    let (before, last) = calls.split_at(closer.unwrap_or(calls.len()));
+    let mut submitted = submit(zh, before);
+    for caller in callers {
+        caller.join().expect("a caller ends");
+    }
+    if plan.ending == Ending::Quiet {
+        until("all completions", || log.lock().unwrap().len() == submitted);
+    }
+    submitted += submit(zh, last);
+    if closer.is_none() {
+        // SAFETY: nobody uses the handle any more.
+        assert_eq!(unsafe { zookeeper_close(zh.get()) }, OK);
+    }
+    until("the end of both threads", || handle.strong_count() == 0);
+    let log: Vec<(usize, c_int)> = log.lock().unwrap().clone();
+    let numbers: Vec<usize> = log.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, (0..submitted).collect::<Vec<_>>(), "each completion once and in order");
+    let loses = plan.cuts > 0 || plan.ending != Ending::Quiet;
+    assert!(log.iter().all(|(_, rc)| *rc == OK || loses && is_loss(*rc)), "the results: {log:?}");
+    assert_eq!(server::end(), 0, "sockets left open");
+    let (connections, cuts_left) = ensemble.join().expect("the server ends");
+    assert!(connections <= 1 + plan.cuts - cuts_left, "{connections} connections: one was given up for nothing");
+}
+
+fn config() -> shuttle::Config {
+    let mut config = shuttle::Config::new();
+    config.stack_size = 0x40000;
+    config.silence_warnings = true;
+    config
+}
+
+fn run(scheduler: impl Scheduler + 'static, body: impl Fn() + Send + Sync + 'static) -> usize {
+    shuttle::Runner::new(scheduler, config()).run(body)
+}
+
+/// Executions of each test, by the scheduler's choice at random.
+fn executions() -> usize {
+    std::env::var("SCHEDULES").ok().and_then(|number| number.parse().ok()).unwrap_or(1000)
+}
+
+/// Where the choices begin: another number makes others.
+fn seed() -> u64 {
+    std::env::var("SEED").ok().and_then(|number| number.parse().ok()).unwrap_or(1)
+}
+
+fn explore(plan: Plan) {
+    let body = move || execute(plan);
+    if let Ok(file) = std::env::var("CALMKEEPER_SCHEDULE") {
+        run(ReplayScheduler::new_from_file(file).expect("a schedule"), body);
+        return;
+    }
+    // One that changes threads everywhere, and one that does so at few places, for long.
+    run(RandomScheduler::new_from_seed(seed(), executions()), body);
+    run(PctScheduler::new_from_seed(seed(), 3, executions()), body);
+}
+
+const PLAN: Plan = Plan { callers: 2, sync: 3, asynchronous: 4, cuts: 0, ending: Ending::Quiet, deaf: false };
+
+#[test]
+fn sync_and_async_calls() {
+    explore(PLAN);
+}
+
+#[test]
+fn one_caller_alone() {
+    explore(Plan { callers: 1, sync: 4, asynchronous: 0, ..PLAN });
+}
+
+#[test]
+fn connections_are_cut() {
+    explore(Plan { cuts: 2, ..PLAN });
+}
+
+#[test]
+fn close_with_calls_under_way() {
+    explore(Plan { callers: 0, ending: Ending::Early, ..PLAN });
+}
+
+#[test]
+fn close_while_connections_are_cut() {
+    explore(Plan { callers: 1, cuts: 1, ending: Ending::Early, ..PLAN });
+}
+
+#[test]
+fn close_in_a_callback() {
+    explore(Plan { callers: 1, sync: 2, ending: Ending::Callback, ..PLAN });
+}
+
+#[test]
+fn close_in_a_callback_while_connections_are_cut() {
+    explore(Plan { callers: 1, sync: 2, cuts: 1, ending: Ending::Callback, ..PLAN });
+}
+
+/// The proof that it can fail.
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_lost_wake_up_is_found() {
+    explore(Plan { deaf: true, ..PLAN });
+}
+
+/// Every interleaving there is of two who add to the queue, the one who takes, and one who waits for the end.
+#[test]
+fn the_queue_exhaustively() {
+    fn add(queue: &Queue<usize, ()>, items: impl IntoIterator<Item = Output<usize, ()>>) {
+        let mut adding = queue.adding();
+        for item in items {
+            adding.push(item);
+        }
+        if adding.end() {
+            queue.notify();
+        }
+    }
+    let body = || {
+        let queue: Arc<Queue<usize, ()>> = Arc::default();
+        let others = Arc::clone(&queue);
+        let taker = Arc::clone(&queue);
+        let taker = thread::spawn(move || {
+            let mut seen = Vec::new();
+            let see = |item| {
+                let Output::Deliver(number, _) = item else { return ControlFlow::Break(()) };
+                seen.push(number);
+                ControlFlow::Continue(())
+            };
+            taker.run(see, |calls| calls());
+            seen
+        });
+        let adder = thread::spawn(move || {
+            add(&others, [Output::Deliver(10, Err(Code::Ok))]);
+        });
+        add(&queue, [Output::Deliver(1, Err(Code::Ok)), Output::Deliver(2, Err(Code::Ok))]);
+        adder.join().unwrap();
+        add(&queue, [Output::Last]);
+        assert!(queue.wait_for_end());
+        let mut seen = taker.join().unwrap();
+        let place = seen.iter().position(|number| *number == 10);
+        assert!(place.is_some_and(|place| seen.remove(place) == 10));
+        assert_eq!(seen, [1, 2]);
+    };
+    let executions = run(DfsScheduler::new(None, false), body);
+    println!("{executions} interleavings of the queue");
+}
