@@ -135,6 +135,9 @@ self_test() {
     faulty deletable '^linkage  dlclose may unmap' ''
     nodelete=nodelete
     faulty execstack '^linkage  the stack' '' -Wl,-z,execstack
+    case $(uname -m) in
+    x86_64) faulty textrel '^linkage  the code is relocated' '' -fno-pic -mcmodel=large -Wl,-z,notext ;;
+    esac
     faulty symbolic '^linkage  (linked -Bsymbolic|logLevel is not read)' '' -Wl,-Bsymbolic
     faulty rpath '^linkage  has a search path' '' -Wl,-rpath,/opt
     faulty needs '^linkage  needs libstdc' '' -Wl,--no-as-needed -lstdc++
