@@ -5,8 +5,10 @@ A window of asynchronous requests is refilled from the callback, as the C progra
 """
 
 import argparse
+import itertools
 import json
 import logging
+import os
 import statistics
 import threading
 import time
@@ -14,6 +16,7 @@ import time
 from kazoo.client import KazooClient
 
 NODES, VALUE_BYTES, PARTS, CHILDREN, BIG_BYTES = 64, 100, 100, 10000, 1000000
+CREATED = itertools.count()
 VALUES = [bytes(ord("!") + (node * 31 + i * 7) % 90 for i in range(VALUE_BYTES)) for node in range(NODES)]
 
 
@@ -43,6 +46,15 @@ def check_big(_node, result):
         raise SystemExit("wrong length")
 
 
+def start_create(client, _node):
+    return client.create_async(f"/bench/sink/k{os.getpid():08x}-{next(CREATED):010}", VALUES[0], ephemeral=True)
+
+
+def check_create(_node, path):
+    if not path.startswith(f"/bench/sink/k{os.getpid():08x}-"):
+        raise SystemExit(f"created {path}")
+
+
 def start_multi(client, _node):
     transaction = client.transaction()
     for part in range(PARTS):
@@ -53,6 +65,7 @@ def start_multi(client, _node):
 KINDS = {
     "get": (lambda c, node: c.get_async(f"/bench/get/node-{node:05}"), check_get),
     "set": (lambda c, node: c.set_async(f"/bench/set/node-{node:05}", VALUES[node]), check_set),
+    "create": (start_create, check_create),
     "multi": (start_multi, check_multi),
     "children": (lambda c, _: c.get_children_async("/bench/children"), check_children),
     "big": (lambda c, _: c.get_async("/bench/big"), check_big),

@@ -58,7 +58,7 @@ def _sync(kind, threads, targets="", **more):
 
 
 def _async(kind, window, targets="", **more):
-    options = {"count_ops": 20000, "instruction_ops": 20000 if window > 16 else 4000 if window > 1 else 1500, "others": kind != "acreate", **more}
+    options = {"count_ops": 20000, "instruction_ops": 20000 if window > 16 else 4000 if window > 1 else 1500, "others": True, **more}
     warm = max(200, 2 * window)
     return Mode(f"{kind}-{window}", f"{kind}, window {window}",
                 ("--mode", kind, "--window", str(window), "--warm", str(warm)), targets=_target(targets), **options)

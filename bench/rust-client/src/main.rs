@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use zookeeper_client::Client;
+use zookeeper_client::{Acls, Client, CreateMode};
 
 const NODES: usize = 64;
 const VALUE_BYTES: usize = 100;
@@ -58,6 +58,11 @@ async fn operation(client: &Client, mode: &str, task: usize, n: usize, values: &
         "sync-set" | "aset" => {
             let path = format!("/bench/set/node-{node:05}");
             client.set_data(&path, &values[node], None).await.expect("set");
+        }
+        "acreate" => {
+            let path = format!("/bench/sink/r{:08x}-{task:04}{n:010}", std::process::id());
+            let options = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
+            client.create(&path, &values[0], &options).await.expect("create");
         }
         "sync-multi" | "amulti" => {
             let mut multi = client.new_multi_writer();
