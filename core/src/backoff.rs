@@ -21,6 +21,9 @@ const MOST_PATIENCE: u32 = 2;
 /// After an unanswered SYN the next one may wait so many times longer: in 1.2 s only one retransmission fits, and a
 /// server that is back but slow to accept is reached by the second or third.
 const LONGER_CONNECT: u32 = 4;
+/// Up to this level of congestion the window is half the session timeout, so that a session may yet be saved: a server
+/// that was only stopped looks the same to its clients as one with too many of them.
+const CONGESTION_FLAT: u32 = 2;
 /// The congestion window ends at so many session timeouts.
 const CONGESTION_CAP_TIMEOUTS: u32 = 8;
 /// From this availability level on, at least half of the window is waited.
@@ -279,7 +282,7 @@ impl Backoff {
     fn failed(&mut self, failure: Failure, servers: usize, now: Instant, rng: &mut impl Rng) -> Duration {
         self.tried = self.tried.saturating_add(1);
         // An unanswered SYN has been waiting all along: the time it took counts as a part of the pause.
-        let waited = if failure == Failure::ConnectTimeout { self.connect_timeout() } else { Duration::ZERO };
+        let waited = self.connect_timeout();
         let previous = self.last_failure.replace(failure);
         let servers = u32::try_from(servers).unwrap_or(u32::MAX).max(1);
         let first = self.level == Level::default();
@@ -310,7 +313,11 @@ impl Backoff {
             Failure::Closed if !pass_ended && first => draw(Duration::ZERO, hop * 2, rng),
             Failure::Refused if !pass_ended => draw(Duration::ZERO, hop, rng),
             Failure::ConnectTimeout if !pass_ended && first => draw(Duration::ZERO, hop, rng),
-            _ => self.step(failure, servers, rng).saturating_sub(waited),
+            // Never at once, or a fleet that was lost at one moment would stay in step.
+            Failure::ConnectTimeout => {
+                self.step(failure, servers, rng).saturating_sub(waited).max(draw(Duration::ZERO, hop, rng))
+            }
+            _ => self.step(failure, servers, rng),
         }
     }
 
@@ -328,6 +335,11 @@ impl Backoff {
     fn established(&mut self, now: Instant) {
         let took = self.since_start(now);
         let slow = (self.timeout / SLOW).max(SLOW_FLOOR).min(self.timeout / 3);
+        if took < slow {
+            // Its queue is short: what timed out before may have been a server that was stopped.
+            self.level.congestion /= 2;
+            self.patience = 1;
+        }
         self.hot = took >= slow || self.level.congestion > 0;
         self.last_contact = Some(now);
         self.begin();
@@ -429,16 +441,19 @@ impl Backoff {
 
     fn window_after(&self, passes: u32) -> Duration {
         let Some(exponent) = passes.checked_sub(1) else { return Duration::ZERO };
-        let cap = self.config.cap.unwrap_or(self.timeout * 3 / 5);
+        let cap = self.config.cap.unwrap_or(self.timeout * 2 / 5);
         let exponent = i32::try_from(exponent).unwrap_or(i32::MAX);
         self.config.base.unwrap_or(self.timeout / 10).min(cap).mul_f64(GROWTH.powi(exponent)).min(cap)
     }
 
     /// The window over which a fleet at `level.congestion` spreads, zero at level 0.
     fn congestion_window(&self) -> Duration {
-        let Some(doublings) = self.level.congestion.checked_sub(1) else { return Duration::ZERO };
+        if self.level.congestion == 0 {
+            return Duration::ZERO;
+        }
+        let doublings = self.level.congestion.saturating_sub(CONGESTION_FLAT);
         let cap = self.config.congestion_cap.unwrap_or((self.timeout * CONGESTION_CAP_TIMEOUTS).min(CONGESTION_CAP));
-        self.timeout.saturating_mul(1 << doublings.min(MOST_CONGESTION)).min(cap)
+        (self.timeout / 2).saturating_mul(1 << doublings.min(MOST_CONGESTION)).min(cap)
     }
 
     fn plan_at(&self, not_before: Instant) -> Plan {

@@ -49,7 +49,8 @@ fn ours_comes_back_at_any_number_of_addresses_and_any_timeout_up_to_l_of_two_and
     for (timeout, (servers, addresses_each)) in shapes.into_iter().chain([(4.0, (3, 1)), (30.0, (3, 1))]) {
         for incident in [Incident::Election(s(timeout)), Incident::Freeze(s(timeout * 2.0))] {
             let base = Scenario::new(incident, s(timeout * 2.5));
-            let scenario = Scenario { clients: 300, servers, addresses_each, timeout: s(timeout), ..base };
+            let horizon = s(timeout * 60.0);
+            let scenario = Scenario { clients: 300, servers, addresses_each, timeout: s(timeout), horizon, ..base };
             for scenario in [scenario.clone(), eager(scenario)] {
                 assert!(run(&scenario, 3).t99().is_some(), "{scenario:?}");
             }

@@ -22,7 +22,7 @@ pub struct Config {
     pub policy: Policy,
     /// `ZOO_RECONNECT_BASE_MS`: the first availability window (default T/10).
     pub base: Option<Duration>,
-    /// `ZOO_RECONNECT_CAP_MS`: the largest availability window (default 0.6 T; above T it costs sessions).
+    /// `ZOO_RECONNECT_CAP_MS`: the largest availability window (default 0.4 T; above T it costs sessions).
     pub cap: Option<Duration>,
     /// `ZOO_RECONNECT_CONGESTION_CAP_MS`: the largest congestion window (default 8 T, at most 120 s).
     pub congestion_cap: Option<Duration>,

@@ -53,6 +53,12 @@ impl Story {
         pause
     }
 
+    /// The handshake takes so long that the servers must be congested.
+    fn establish_slowly(&mut self) {
+        self.now += T / SLOW;
+        self.on(Event::Established);
+    }
+
     fn lose(&mut self, read_timeout: bool, uptime: Duration) -> Duration {
         let established = self.now;
         self.now += uptime;
@@ -113,15 +119,15 @@ fn pauses_grow_while_all_servers_are_dead_and_stay_below_the_session_timeout() {
                 if level == before {
                     assert!(pause <= T / 100 || level == MOST_AVAILABILITY, "within a pass");
                 } else {
-                    let window = (T / 10).mul_f64(1.6_f64.powi(i32::try_from(level).unwrap() - 1)).min(T * 3 / 5);
+                    let window = (T / 10).mul_f64(1.6_f64.powi(i32::try_from(level).unwrap() - 1)).min(T * 2 / 5);
                     assert!(pause <= window + MS);
                     assert!(level < 3 || pause + MS >= window / 2);
                 }
                 assert!(pause < T);
             }
             assert_eq!(story.congestion(), 0, "refusals are no sign of congestion");
-            // At the cap a pass of a majority every 4.5 s on average.
-            assert!(attempts < (servers / 2 + 1) * 40, "{servers} servers: {attempts} attempts in two minutes");
+            // At the cap a pass of a majority every 3 s on average.
+            assert!(attempts < (servers / 2 + 1) * 56, "{servers} servers: {attempts} attempts in two minutes");
         }
     }
 }
@@ -136,7 +142,7 @@ fn a_single_dead_server_is_not_hammered() {
             story.fail(failure);
             story.now - start < Duration::from_secs(60)
         });
-        assert!(attempts.count() < 20);
+        assert!(attempts.count() < 28);
     }
 }
 
@@ -167,7 +173,7 @@ fn a_server_that_is_deaf_right_after_it_refused_is_asked_again_while_the_session
         assert!(pause <= T / 4 && story.now - started < T, "{pause:?}");
         assert_eq!(story.congestion(), 0);
         // Deaf twice in a row is congestion.
-        assert!(story.fail(Failure::HandshakeTimeout) >= T / 2);
+        assert!(story.fail(Failure::HandshakeTimeout) >= T / 4);
         assert_eq!(story.congestion(), 1);
     }
 }
@@ -237,7 +243,7 @@ fn a_handshake_that_times_out_is_followed_by_another_server_while_the_session_ca
     assert_eq!(story.congestion(), 0);
     let pause = story.fail(Failure::HandshakeTimeout);
     assert!(story.now - pause - lost > T, "the session is gone");
-    assert!(pause >= T / 2 && pause <= T);
+    assert!(pause >= T / 4 && pause <= T / 2);
     assert_eq!(story.congestion(), 1);
 }
 
@@ -245,13 +251,13 @@ fn a_handshake_that_times_out_is_followed_by_another_server_while_the_session_ca
 fn congestion_doubles_the_window_up_to_eight_timeouts_and_patience_ends_at_the_session_timeout() {
     let mut story = Story::connected(1, 1);
     story.lose(false, T);
-    let mut window = T;
+    let mut window = T / 2;
     for level in 1..=20 {
         let pause = story.fail(Failure::HandshakeTimeout);
         assert!(pause >= window / 2 && pause <= window, "level {level}: {pause:?} of {window:?}");
         assert_eq!(story.congestion(), level.min(MOST_CONGESTION));
         assert_eq!(story.backoff.plan(story.now).attempt_timeout, T);
-        window = (window * 2).min(T * 8);
+        window = if level < CONGESTION_FLAT { window } else { (window * 2).min(T * 8) };
     }
 }
 
@@ -262,16 +268,31 @@ fn congestion_outlives_a_session_and_decays_one_level_in_three_timeouts_of_uptim
     for _ in 0..3 {
         story.fail(Failure::HandshakeTimeout);
     }
-    story.on(Event::Established);
+    story.establish_slowly();
     assert_eq!(story.congestion(), 3);
     let pause = story.lose(false, T * 3 - MS);
     assert_eq!(story.congestion(), 3);
     assert!(pause <= T, "the whole window is for those who wait in vain");
-    story.on(Event::Established);
+    story.establish_slowly();
     story.lose(false, T * 6);
     assert_eq!(story.congestion(), 1);
-    story.on(Event::Established);
+    story.establish_slowly();
     assert!(story.lose(false, T * 3) <= T / 100, "all is forgotten");
+    assert_eq!(story.backoff.plan(story.now).attempt_timeout, T * 2 / 3);
+}
+
+#[test]
+fn a_session_that_comes_quickly_halves_the_congestion() {
+    let mut story = Story::connected(1, 1);
+    story.lose(false, T);
+    for _ in 0..5 {
+        story.fail(Failure::HandshakeTimeout);
+    }
+    for level in [2, 1, 0] {
+        story.on(Event::Established);
+        assert_eq!(story.congestion(), level);
+        story.lose(false, T);
+    }
     assert_eq!(story.backoff.plan(story.now).attempt_timeout, T * 2 / 3);
 }
 
@@ -279,8 +300,7 @@ fn congestion_outlives_a_session_and_decays_one_level_in_three_timeouts_of_uptim
 fn a_starved_session_is_no_further_sign_of_congestion() {
     let mut story = Story::connected(3, 1);
     story.lose(false, T);
-    story.now += T / 10;
-    story.on(Event::Established);
+    story.establish_slowly();
     assert!(story.lose(true, T) <= T / 100);
     assert_eq!(story.congestion(), 0);
 }
@@ -291,8 +311,7 @@ fn a_session_that_was_slow_in_coming_is_not_given_up_before_it_is_lost_anyway() 
     assert_eq!(story.backoff.read_timeout(Duration::ZERO), T * 2 / 3);
     assert!(!story.backoff.ping_at_once());
     story.lose(false, T);
-    story.now += T / 10;
-    story.on(Event::Established);
+    story.establish_slowly();
     assert!(story.backoff.ping_at_once());
     assert_eq!(story.backoff.read_timeout(T * 3 - MS), T);
     assert_eq!(story.backoff.read_timeout(T * 3), T * 2 / 3, "it is no longer young");
@@ -300,7 +319,7 @@ fn a_session_that_was_slow_in_coming_is_not_given_up_before_it_is_lost_anyway() 
     story.fail(Failure::HandshakeTimeout);
     story.fail(Failure::HandshakeTimeout);
     story.fail(Failure::HandshakeTimeout);
-    story.on(Event::Established);
+    story.establish_slowly();
     assert_eq!(story.congestion(), 2);
     assert_eq!(story.backoff.read_timeout(T * 6 - MS), T, "congestion decays a level in three timeouts");
     assert_eq!(story.backoff.read_timeout(T * 6), T * 2 / 3);
@@ -326,8 +345,9 @@ fn a_tcp_phase_without_answer_is_a_part_of_the_pause() {
         for attempt in 0..20 {
             let start = story.now;
             story.fail(Failure::ConnectTimeout);
-            assert!(story.now - start <= T * 3 / 5 + MS);
-            assert!(attempt < 8 || story.now - start + MS >= T * 3 / 10);
+            // An unanswered SYN after another one is given 4.8 s, more than the largest window.
+            assert!(story.now - start <= T * 48 / 100 + T / 100);
+            assert!(attempt < 2 || story.now - start >= T * 48 / 100);
         }
     }
 }
@@ -364,9 +384,9 @@ fn a_server_that_confirms_sessions_only_to_break_them_is_not_hammered() {
             story.on(Event::Established);
             let pause = story.lose(false, MS);
             let quick = pause <= T / 100;
-            assert!(if lost < 8 { quick } else { pause >= T / 20 && pause <= T * 3 / 5 }, "{lost}: {pause:?}");
+            assert!(if lost < 8 { quick } else { pause >= T / 20 && pause <= T * 2 / 5 }, "{lost}: {pause:?}");
         }
-        assert!(story.now - start > T * 10);
+        assert!(story.now - start > T * 7);
         // A session that lasts makes up for it.
         story.on(Event::Established);
         assert!(story.lose(false, T) <= T / 100);
@@ -386,7 +406,7 @@ fn an_application_that_reopens_in_a_pause_does_not_start_over() {
     story.backoff = Backoff::new(&Config::default(), T, Some(memory));
     assert_eq!(story.on(Event::Init), pause.saturating_sub(MS));
     story.now += pause;
-    assert!(story.fail(Failure::Refused) >= T * 3 / 10);
+    assert!(story.fail(Failure::Refused) >= T / 5);
     // Once the pause is over, nothing is known of the servers any more.
     let memory = story.backoff.memory(story.now);
     story.backoff = Backoff::new(&Config::default(), T, Some(memory));
@@ -403,14 +423,15 @@ fn handles_that_live_shortly_do_not_hand_congestion_on_for_ever() {
     }
     let mut levels = Vec::new();
     for _ in 0..12 {
-        story.on(Event::Established);
+        story.establish_slowly();
         story.now += T;
         let memory = story.backoff.memory(story.now);
         story.backoff = Backoff::new(&Config::default(), T, Some(memory));
-        story.on(Event::Init);
+        let pause = story.on(Event::Init);
+        story.now += pause;
         levels.push(story.congestion());
     }
-    assert_eq!(levels[0], 3 - 1, "the last rise was a pause of up to 4 T and a session of T ago");
+    assert_eq!(levels[2], 3 - 1, "the last rise was a pause of T / 2 to T and three sessions of T ago");
     assert!(levels.is_sorted_by(|a, b| a >= b) && levels[11] == 0, "{levels:?}");
 }
 
@@ -443,7 +464,7 @@ fn a_new_server_list_cuts_one_pause_short_in_a_session_timeout() {
     let mut story = Story::connected(2, 1);
     story.lose(false, T);
     let in_a_long_pause = |story: &mut Story| {
-        while story.on(Event::Failed(Failure::Refused)) < T / 2 {}
+        while story.on(Event::Failed(Failure::Refused)) < T / 3 {}
     };
     in_a_long_pause(&mut story);
     assert!(story.on(Event::ServersChanged { overlap: true }) <= T / 100);
@@ -480,7 +501,7 @@ fn a_reconnect_of_our_own_choice_is_quick_but_never_cuts_a_pause_short() {
     let mut story = Story::connected(1, 1);
     story.lose(false, T);
     let pause = (0..9).map(|_| story.on(Event::Failed(Failure::Refused))).last().unwrap();
-    assert!(pause > T / 3);
+    assert!(pause >= T / 5);
     assert!(story.on(Event::Voluntary) >= pause);
 }
 
@@ -594,7 +615,7 @@ fn any_history_keeps_the_bounds() {
             };
             let pause = story.on(event);
             let (after, plan) = (story.backoff.level(), story.backoff.plan(story.now));
-            assert!(pause <= if after.congestion + before.congestion > 0 { CONGESTION_CAP } else { scale * 3 / 5 });
+            assert!(pause <= if after.congestion + before.congestion > 0 { CONGESTION_CAP } else { scale * 2 / 5 });
             assert!(after.availability <= MOST_AVAILABILITY && after.congestion <= MOST_CONGESTION);
             assert!(plan.attempt_timeout <= scale && plan.connect_timeout <= plan.attempt_timeout);
             assert!(plan.connect_timeout > Duration::ZERO);
