@@ -6,6 +6,14 @@ import random
 import time
 import weakref
 
+from wire import Wire
+
+# How long all members have been at work, and nothing was done to any, before the next fault of a member. ZooKeeper 3.8.0
+# loses acknowledged writes when a leader goes just after a follower has noted its epoch, but not yet what it had missed:
+# that follower wins the next election and the others cut their logs back to its (ZOOKEEPER-4643, 4646). Found by this
+# test in ten minutes; clients can do nothing about it. They lose all servers at once by the links instead.
+IN_STEP = 1.0
+
 
 class Torn:
     """A Proxy's rewrite: while on, lets so many bytes from the server through on each connection, then cuts it.
@@ -13,12 +21,14 @@ class Torn:
     The cut comes with the next bytes, be it long after; a connection that has lost some never gets any more.
     """
 
-    def __init__(self):
+    def __init__(self, wire):
+        self._wire = wire
         self.after = None  # bytes; None: off
         self._passed = weakref.WeakKeyDictionary()
         self._torn = weakref.WeakSet()
 
     def __call__(self, connection, side, data):
+        self._wire.see(connection, side, data)
         if connection in self._torn:
             return None
         if side == "client" or self.after is None:
@@ -46,8 +56,10 @@ class Faults:
         self.log = []  # a line for each, in the journals' time
         self._undo, self._order = [], itertools.count()
         self._busy = set()
+        self.wire = Wire()
+        self._in_step_since = None
         for proxy in proxies:
-            proxy.rewrite = Torn()
+            proxy.rewrite = Torn(self.wire)
         kinds = [
             (3, self.kill_member), (3, self.stop_member), (4, self.cut), (1, self.cut_all), (3, self.hold), (1, self.hold_all),
             (2, self.delay), (2, self.refuse), (1, self.refuse_all), (2, self.accept_then_close), (1, self.blackhole),
@@ -58,12 +70,15 @@ class Faults:
     def run(self, seconds):
         """Inject for that long, then heal."""
         until = time.monotonic() + seconds
-        following = time.monotonic() + 1.0
+        following = looking = time.monotonic() + 1.0
         while (now := time.monotonic()) < until:
             while self._undo and self._undo[0][0] <= now:
                 _, _, undo, what = heapq.heappop(self._undo)
                 undo()
                 self._busy.discard(what)
+            if now >= looking:
+                self._look()
+                looking = now + IN_STEP / 2
             if now >= following:
                 self.random.choices(self._kinds, self._weights)[0]()
                 # Now and then time enough to come to rest.
@@ -84,6 +99,18 @@ class Faults:
             if member.stopped:
                 member.cont()
             member.start()
+
+    def _look(self):
+        """Note since when no member was interfered with and all are at work."""
+        if self._busy.intersection(self.members) or not all(m.mode(0.5) in ("leader", "follower") for m in self.members):
+            self._in_step_since = None
+        elif self._in_step_since is None:
+            self._in_step_since = time.monotonic()
+
+    def _in_step(self):
+        """Whether a member may be interfered with."""
+        self._look()
+        return self._in_step_since is not None and time.monotonic() - self._in_step_since >= IN_STEP
 
     def _between(self, least, most):
         return self.random.uniform(least, most)
@@ -106,11 +133,12 @@ class Faults:
 
     def kill_member(self):
         member, seconds = self.random.choice(self.members), self._between(0.2, 4)
-        self._inject("member killed", member, seconds, member.kill, member.start)
+        if self._in_step():
+            self._inject("member killed", member, seconds, member.kill, member.start)
 
     def stop_member(self):
         member, seconds = self.random.choice(self.members), self._between(0.3, 1.6 * self.session)
-        if member.alive:
+        if self._in_step():
             self._inject("member stopped", member, seconds, member.stop, lambda: member.stopped and member.cont())
 
     def cut(self):

@@ -2,7 +2,7 @@
 
 ACKNOWLEDGED = 0
 # The server may or may not have done what was answered with these.
-UNKNOWN = {-4: "CONNECTIONLOSS", -7: "OPERATIONTIMEOUT", -112: "SESSIONEXPIRED", -116: "CLOSING"}
+UNKNOWN = {-2: "RUNTIMEINCONSISTENCY", -4: "CONNECTIONLOSS", -7: "OPERATIONTIMEOUT", -112: "SESSIONEXPIRED", -116: "CLOSING"}
 # It has surely not done what was answered with these.
 REFUSED = {-9: "INVALIDSTATE", -101: "NONODE", -103: "BADVERSION", -118: "SESSIONMOVED"}
 WRITES = {"create", "ephemeral", "delete", "set", "multi", "count"}
@@ -93,9 +93,10 @@ class Handle:
 
 
 class History:
-    """All journals ({client: lines}), the observer's list of the nodes at the end, and the times at which the runner stopped or killed clients."""
+    """All journals ({client: lines}), the observer's list of the nodes at the end, the times at which the
+    runner stopped or killed clients, and what the wire has shown of the servers."""
 
-    def __init__(self, journals, dump, dumped, session_ms, pauses=(), killed=()):
+    def __init__(self, journals, dump, dumped, session_ms, pauses=(), killed=(), disordered=()):
         self.handles = []
         self.operations = []
         self.stray = []  # results of nothing
@@ -103,6 +104,7 @@ class History:
         self.session_ms = session_ms
         self.pauses = list(pauses)  # (client, from, to): microseconds
         self.killed = set(killed)
+        self.disordered = set(disordered)  # clients whose server has answered out of order
         self.nodes = {}  # path -> (version, mzxid, owner, value)
         for client, lines in journals.items():
             self._read(client, lines)

@@ -145,8 +145,17 @@ class Run:
             path.stem: path.read_text(errors="replace").splitlines() for path in self.directory.glob("*.journal")
         }
         self.inputs = dict(journals=journals, dump=dump, dumped=dumped, session_ms=SESSION_MS, pauses=self.pauses,
-                           killed=self.killed)
+                           killed=self.killed, disordered=self.disordered())
         self.history = History(**self.inputs)
+
+    def disordered(self):
+        """The clients whose library met a reply out of order, if the wire shows that the server has sent it so."""
+        found = set()
+        for log in self.directory.glob("c*.log"):
+            replies = re.findall(r"expected (0x[0-9a-f]+), but received (0x[0-9a-f]+)", log.read_text(errors="replace"))
+            if replies and all((int(due, 16), int(came, 16)) in self.faults.wire.disorders for due, came in replies):
+                found.add(log.stem)
+        return found
 
     def observe(self, ensemble, *command):
         """What the observer prints. It runs on Debian's library, so that ours does not vouch for itself."""
@@ -226,6 +235,7 @@ class Run:
             f"{sum(len(w.fires) for h in handles for w in h.watches.values())} fired",
             f"{sum(self.faults.counts.values())} faults: "
             + ", ".join(f"{count} {name}" for name, count in sorted(self.faults.counts.items())),
+            f"{len(self.faults.wire.disorders)} times a server answered out of order (wire.py)",
             f"longest call {max((o.end - o.begin - self.history.paused(o.client, o.begin, o.end) for o in operations if o.ends), default=0) / 1e6:.2f} s",
         ]
         return "\n".join("chaos: " + line for line in lines)

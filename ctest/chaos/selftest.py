@@ -4,9 +4,11 @@ Works on the history of a run, or on a small made-up one in which everything is 
 """
 
 import copy
+import struct
 
 from checker import INVARIANTS, SECOND
 from history import History
+from wire import Wire
 
 _CHECKS = {invariant.__name__: invariant for invariant in INVARIANTS}
 
@@ -336,4 +338,26 @@ def results(inputs=None):
             continue
         noticed = list(_CHECKS[invariant](History(**wrong.inputs)))
         rows.append((name, [] if noticed else [f"{invariant} did not"]))
-    return rows
+    return [*rows, ("the wire shows a reply out of order", wire_problems())]
+
+
+def wire_problems():
+    """What Wire says of two connections: one on which all is right, in pieces, and one with a reply too early."""
+
+    def frame(*numbers):
+        return struct.pack(f">i{len(numbers)}i", 4 * len(numbers), *numbers)
+
+    right, wrong = Wire(), Wire()
+    requests = frame(0, 0) + frame(7, 1) + frame(8, 1) + frame(-2, 11)
+    replies = frame(0, 0) + frame(-1, 0) + frame(7, 0) + frame(-2, 0)
+    for wire, last in ((right, frame(8, 0)), (wrong, frame(9, 0))):
+        connection = Connected()
+        wire.see(connection, "client", requests)
+        for byte in replies + last:
+            wire.see(connection, "server", bytes([byte]))
+    problems = [] if not right.disorders else [f"nothing was wrong, and yet {right.disorders}"]
+    return problems if wrong.disorders == {(8, 9)} else [*problems, f"9 came before 8, and it saw {wrong.disorders}"]
+
+
+class Connected:
+    """Stands for a connection of a proxy."""
