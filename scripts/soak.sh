@@ -1,8 +1,9 @@
 #!/bin/sh
 # Plays HISTORIES random histories from seed FIRST and notes the outcome in sim/tests/random/runs.tsv, which
-# docs/RELIABILITY.md is made from.
+# docs/RELIABILITY.md is made from. The core is named by its tree, which a rebase does not change.
 set -eu
 cd "$(dirname "$0")/.."
+core=$(git rev-parse --short HEAD:core)
 first=${FIRST:-1} histories=${HISTORIES:-1000000}
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
@@ -12,7 +13,7 @@ HISTORIES=$histories FIRST=$first "${CARGO:-cargo}" test --profile soak -p zk-si
 cat "$output"
 # Without a build, and without a run that was never begun.
 if [ "$status" = 0 ] || grep -q '^seed [0-9]*: ' "$output"; then
-    printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(date +%F)" "$(git rev-parse --short HEAD)" "$first" "$histories" \
+    printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(date +%F)" "$core" "$first" "$histories" \
         "$(($(date +%s) - start))" "$([ "$status" = 0 ] && echo none || grep -m1 '^seed [0-9]*: ' "$output")" \
         >>sim/tests/random/runs.tsv
 fi
