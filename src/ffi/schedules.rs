@@ -10,6 +10,7 @@ use super::entry::Zk;
 use super::lifecycle::{zookeeper_close, zookeeper_init};
 use super::log_api::zoo_set_debug_level;
 use super::records::Stat;
+use super::servers_api::zoo_set_servers;
 use super::sync_api::{zoo_exists, zoo_set};
 use super::types::zhandle_t;
 use crate::dispatch::Queue;
@@ -37,6 +38,8 @@ struct Plan {
     asynchronous: usize,
     /// Connections cut by the server.
     cuts: u32,
+    /// Times that another thread has the handle leave its server for another.
+    moves: u32,
     ending: Ending,
     /// Whether the I/O thread cannot be woken.
     deaf: bool,
@@ -50,6 +53,13 @@ enum Ending {
     Early,
     /// Closed by the completion of the first async call.
     Callback,
+}
+
+impl Plan {
+    /// Whether connections are lost.
+    fn loses(&self) -> bool {
+        self.cuts > 0 || self.moves > 0
+    }
 }
 
 /// A handle pointer that threads share.
@@ -91,7 +101,8 @@ fn environment() {
             // SAFETY: the other tests of this build read no environment before they have passed here.
             unsafe { std::env::set_var(format!("ZOO_RECONNECT_{name}"), value) };
         }
-        zoo_set_debug_level(0);
+        // Lines of a handle may come as those of another one: what belongs to a thread belongs to all of them here.
+        zoo_set_debug_level(if std::env::var_os("CALMKEEPER_SCHEDULE").is_some() { 4 } else { 0 });
     });
 }
 
@@ -99,6 +110,17 @@ const OK: c_int = 0;
 
 fn is_loss(rc: c_int) -> bool {
     [Code::ConnectionLoss, Code::OperationTimeout, Code::Closing].iter().any(|code| code.to_i32() == rc)
+}
+
+fn mover(zh: Pointer, plan: Plan) {
+    for number in 0..plan.moves {
+        let servers = if number % 2 == 0 { c"127.0.0.1:2" } else { c"127.0.0.1:1" };
+        // SAFETY: the handle is open, the string is C's.
+        assert_eq!(unsafe { zoo_set_servers(zh.get(), servers.as_ptr()) }, OK);
+        if thread_rng().gen_bool(0.5) {
+            thread::yield_now();
+        }
+    }
 }
 
 fn caller(zh: Pointer, plan: Plan) {
@@ -112,7 +134,7 @@ fn caller(zh: Pointer, plan: Plan) {
                 zoo_set(zh.get(), c"/".as_ptr(), c"value".as_ptr(), 5, -1)
             }
         };
-        assert!(rc == OK || plan.cuts > 0 && is_loss(rc), "a sync call: {rc}");
+        assert!(rc == OK || plan.loses() && is_loss(rc), "a sync call: {rc}");
     }
 }
 
@@ -170,9 +192,11 @@ fn execute(plan: Plan) {
     let callers: Vec<_> = (0..plan.callers).map(|_| thread::spawn(move || caller(zh, plan))).collect();
     let (before, last) = calls.split_at(closer.unwrap_or(calls.len()));
     let mut submitted = submit(zh, before);
+    let mover = thread::spawn(move || mover(zh, plan));
     for caller in callers {
         caller.join().expect("a caller ends");
     }
+    mover.join().expect("it ends");
     if plan.ending == Ending::Quiet {
         until("all completions", || log.lock().unwrap().len() == submitted);
     }
@@ -185,11 +209,14 @@ fn execute(plan: Plan) {
     let log: Vec<(usize, c_int)> = log.lock().unwrap().clone();
     let numbers: Vec<usize> = log.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, (0..submitted).collect::<Vec<_>>(), "each completion once and in order");
-    let loses = plan.cuts > 0 || plan.ending != Ending::Quiet;
+    let loses = plan.loses() || plan.ending != Ending::Quiet;
     assert!(log.iter().all(|(_, rc)| *rc == OK || loses && is_loss(*rc)), "the results: {log:?}");
     assert_eq!(server::end(), 0, "sockets left open");
     let (connections, cuts_left) = ensemble.join().expect("the server ends");
-    assert!(connections <= 1 + plan.cuts - cuts_left, "{connections} connections: one was given up for nothing");
+    assert!(
+        connections <= 1 + plan.moves + plan.cuts - cuts_left,
+        "{connections} connections: one was given up for nothing"
+    );
 }
 
 fn config() -> shuttle::Config {
@@ -224,7 +251,7 @@ fn explore(plan: Plan) {
     run(PctScheduler::new_from_seed(seed(), 3, executions()), body);
 }
 
-const PLAN: Plan = Plan { callers: 2, sync: 3, asynchronous: 4, cuts: 0, ending: Ending::Quiet, deaf: false };
+const PLAN: Plan = Plan { callers: 2, sync: 3, asynchronous: 4, cuts: 0, moves: 0, ending: Ending::Quiet, deaf: false };
 
 #[test]
 fn sync_and_async_calls() {
@@ -239,6 +266,11 @@ fn one_caller_alone() {
 #[test]
 fn connections_are_cut() {
     explore(Plan { cuts: 2, ..PLAN });
+}
+
+#[test]
+fn the_servers_change() {
+    explore(Plan { asynchronous: 2, moves: 2, ..PLAN });
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(super) struct Socket {
     pub(super) closed: bool,
     timeout: Option<Duration>,
     nonblocking: bool,
+    /// Whether its end is an RST, by which the server loses what it has not read.
+    resets: bool,
 }
 
 /// What is so, or has become so.
@@ -78,6 +80,7 @@ impl TcpStream {
             closed: false,
             timeout: None,
             nonblocking: true,
+            resets: false,
         };
         state.sockets.insert(fd, socket);
         NETWORK.changed.notify_all();
@@ -125,6 +128,9 @@ impl Drop for TcpStream {
         }
         if let Some(socket) = state.sockets.get_mut(&self.fd) {
             socket.closed = true;
+            if socket.resets {
+                socket.outbound.clear();
+            }
         }
         NETWORK.changed.notify_all();
     }
@@ -154,8 +160,11 @@ impl SockRef<'_> {
         })
     }
 
-    pub(crate) fn set_linger(&self, _: Option<Duration>) -> io::Result<()> {
-        self.0.with(|_| Ok(()))
+    pub(crate) fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        self.0.with(|socket| {
+            socket.resets = linger == Some(Duration::ZERO);
+            Ok(())
+        })
     }
 }
 
