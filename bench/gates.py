@@ -28,8 +28,8 @@ LIMITS = {
     "aset-256": {"syscalls": 0.1, "allocs": 0.1, "instructions": 1350},
     "acreate-256": {"syscalls": 0.1, "allocs": 0.1, "instructions": 2000},
     "amulti-16": {"syscalls": 1.5, "allocs": 4, "instructions": 60000},
-    "children": {"syscalls": 12, "allocs": 10010, "instructions": 5300000},
-    "delivery": {"syscalls": 0.06, "allocs": 4, "instructions": 2900},
+    "children": {"syscalls": 12, "allocs": 10010, "instructions": 5000000},
+    "delivery": {"syscalls": 0.06, "allocs": 1.5, "instructions": 2300},
     "open-close": {"syscalls": 72, "allocs": 75},
     "idle-1000": {"rss_kb": 25, "threads": 2.1, "descriptors": 3.1},
 }

@@ -76,7 +76,7 @@ def _reconnect(count, targets="", **more):
 def _idle(count, targets="", **more):
     return Mode(f"idle-{count}", f"{count:,} idle handle{'s' if count > 1 else ''}",
                 ("--mode", "idle", "--count", str(count), "--timeout", "10000"),
-                figures=("rss_kb", "cpu_ms_per_minute", "threads", "descriptors"), secs=10, pairs=3, raw=False,
+                figures=("rss_kb", "cpu_ms_per_minute", "threads", "descriptors"), secs=10, raw=False,
                 targets=_target(targets), note="session timeout 10 s", **more)
 
 
@@ -117,13 +117,13 @@ STUB = [
     _reconnect(1000),
     _reconnect(5000),
     _reconnect(20000, "total_ms 20 stock, total_ms 20 tuned"),
-    _reconnect(100000, pairs=3),
+    _reconnect(100000, pairs=1),
     Mode("open-close", "init to connected, close", ("--mode", "open-close"),
          figures=("open_p50_us", "open_p99_us", "close_p50_us", "close_p99_us", "cpu_us"), count_ops=100,
          targets=_target("open_p50_us 1.5 stock, close_p50_us 1.5 stock"), others=True),
-    _idle(1),
-    _idle(100),
-    _idle(1000, "rss_kb 24 limit, cpu_ms_per_minute 4 stock"),
+    _idle(1, pairs=2),
+    _idle(100, pairs=2),
+    _idle(1000, pairs=3, targets="rss_kb 24 limit, cpu_ms_per_minute 4 stock"),
 ]
 
 # The server is the limit here; what is left to compare is what the client costs, and that it is never slower.

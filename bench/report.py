@@ -41,7 +41,7 @@ def summarise(mode, runs):
     cut = {name: f"{t['cut_off']}, cut off after {t['limit_s']:g} s"
            for name, run in runs.items() for t in run["timed"] if "cut_off" in t}
     return {"mode": mode.name, "title": mode.title, "note": mode.note, "rows": rows, "cut_off": cut,
-            "pairs": min((len(r["timed"]) for r in runs.values()), default=0)}
+            "pairs": max((len(r["timed"]) for r in runs.values()), default=0)}
 
 
 def _judge(target, medians, ratios, floor):

@@ -29,6 +29,7 @@ class Subject:
     name = title = ""
     counts = False        # syscalls and allocations can be counted
     instructions = False  # callgrind makes sense
+    pairs = 0             # at most so many runs of a mode; 0: as many as asked for
 
     def can(self, mode):
         """Whether this subject does the mode's work at all."""
@@ -92,7 +93,7 @@ class Raw(Subject):
 class Kazoo(Subject):
     """Python's client, in .cache."""
 
-    name, title = "kazoo", f"kazoo {KAZOO_VERSION}"
+    name, title, pairs = "kazoo", f"kazoo {KAZOO_VERSION}", 3
 
     def __init__(self):
         self._packages = HERE.parent / ".cache" / f"kazoo-{KAZOO_VERSION}"
@@ -115,7 +116,7 @@ class Kazoo(Subject):
 class RustClient(Subject):
     """The crate zookeeper-client, built on first use."""
 
-    name, title = "rust", "crate zookeeper-client"
+    name, title, pairs = "rust", "crate zookeeper-client", 3
 
     def __init__(self):
         target = HERE.parent / ".cache" / "rust-client"

@@ -49,6 +49,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A buffer; `None` for a negative length.
+    #[inline]
     pub fn buffer(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
         let Ok(len) = usize::try_from(self.i32()?) else { return Ok(None) };
         let (head, rest) = self.rest.split_at_checked(len).ok_or(Malformed)?;
@@ -57,6 +58,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A string: raw bytes, not checked for UTF-8; a negative length reads as empty.
+    #[inline]
     pub fn string(&mut self) -> Result<&'a [u8], Malformed> {
         Ok(self.buffer()?.unwrap_or_default())
     }

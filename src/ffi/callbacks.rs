@@ -49,12 +49,12 @@ impl Watch {
         unsafe { std::mem::transmute::<usize, watcher_fn>(self.function) }
     }
 
-    fn call(&self, zh: *mut zhandle_t, event: &Event<Watch>, path: &[u8]) {
+    fn call(&self, zh: *mut zhandle_t, event: &Event<Watch>, path: &Text) {
         let function = self.function();
         if function.is_some() {
             let context = self.context as *mut c_void;
             // SAFETY: the application's function by the contract of `super`; the path ends with NUL.
-            unsafe { callout::watcher(function, zh, event.kind, event.state, path.as_ptr().cast(), context) }
+            unsafe { callout::watcher(function, zh, event.kind, event.state, path.as_ptr(), context) }
         }
     }
 }
@@ -64,8 +64,7 @@ pub(super) unsafe extern "C" fn ignore_event(_: *mut zhandle_t, _: c_int, _: c_i
 
 /// Calls all watchers of an event.
 pub(super) fn notify(zh: *mut zhandle_t, event: &Event<Watch>) {
-    let mut path = event.path.clone();
-    path.push(0);
+    let path = Text::new(b"", &event.path);
     for watch in &event.watchers {
         watch.call(zh, event, &path);
     }
