@@ -5,7 +5,7 @@
     run.py --quick       200 handles, all servers killed for 8 s; asserts counts only (for CI, a minute and a half)
     run.py --questions   the open questions: RST, process memory, half of the fleet on stock
     run.py small         the single-handle rows: dead, queued, failover, blackhole, sweep (also one by one)
-    run.py targets       the leader stopped, the default outage and all small rows; all targets in one table
+    run.py targets       the leader stopped, all stopped, the default outage and all small rows; all targets in one table
 
 herd/README.md explains the options and what is written to herd/out/.
 """
@@ -34,9 +34,9 @@ from incident import ACTIONS, VICTIMS, Incident  # noqa: E402
 
 # Where stock visibly fails on the machines seen so far; herd/README.md says how to choose them elsewhere.
 DEFAULT_HANDLES = 2000
-DEFAULT_SHARE = 0.025
-# With the leader alone stopped there is a quorum: the servers are to be busy, not too weak to elect one.
-LEADER_SHARE = 0.15
+DEFAULT_SHARE = 0.15
+# Servers that were stopped keep their sessions and their compiled code: they need more of a squeeze to be overrun.
+STOPPED_SHARE = 0.025
 MODES = ("outage", "small", "targets", *small.ROWS)
 
 
@@ -48,11 +48,11 @@ def arguments(words=None):
     add("-N", "--handles", type=int, default=int(os.environ.get("N") or DEFAULT_HANDLES), help="clients (%(default)s)")
     add("--runs", type=int, default=int(os.environ.get("RUNS") or 0),
         help="interleaved repetitions (1 of an outage, 3 of a small row)")
-    add("--action", choices=ACTIONS, default="stop", help="SIGSTOP, or SIGKILL and restart (%(default)s)")
+    add("--action", choices=ACTIONS, default="kill", help="SIGSTOP, or SIGKILL and restart (%(default)s)")
     add("--victims", choices=VICTIMS, default="all", help="which servers (%(default)s)")
-    add("--seconds", type=float, default=30.0, help="length of the incident (%(default)s)")
+    add("--seconds", type=float, default=60.0, help="length of the incident (%(default)s)")
     add("--share", type=float, default=DEFAULT_SHARE, help="CPU of each server, cores; 0 = no limit (%(default)s)")
-    add("--nofile", type=int, default=-1, help="descriptors of each server; 0 = no limit (half of the handles)")
+    add("--nofile", type=int, default=-1, help="descriptors of each server; 0 = no limit (half of the handles; three quarters unless all are hit)")
     add("--patience", type=float, default=150.0, help="s to wait for everybody after the incident (%(default)s)")
     add("--processes", type=int, default=8, help="client processes (%(default)s)")
     add("--timeout", type=int, default=10_000, help="session timeout, ms (%(default)s)")
@@ -71,12 +71,17 @@ def arguments(words=None):
 
 def plan_of(options):
     """The outage.Plan that the options describe."""
-    nofile = options.nofile if options.nofile >= 0 else max(300, options.handles // 2)
+    nofile = options.nofile if options.nofile >= 0 else enough_descriptors(options.handles, options.victims)
     return outage.Plan(
         handles=options.handles, incident=Incident(options.action, options.victims, options.seconds),
         processes=options.processes, timeout_ms=options.timeout, share=options.share, nofile=nofile,
         patience=options.patience, backlog=options.backlog, fresh_clients=not options.no_fresh_clients,
     )
+
+
+def enough_descriptors(handles, victims):
+    """Per server: half as many again as its share of the clients, or of those of the servers that go on."""
+    return max(300, handles // 2 if victims == "all" else handles * 3 // 4)
 
 
 def variants_of(options):
@@ -172,8 +177,12 @@ def quick(options, binary, where):
 def all_targets(options, binary, where):
     """Every row of the table that needs real servers."""
     print("-- the leader stopped for 30 s")
-    leader = dataclasses.replace(plan_of(options), incident=Incident("stop", "leader", 30.0), share=LEADER_SHARE)
+    leader = dataclasses.replace(plan_of(options), incident=Incident("stop", "leader", 30.0),
+                                 nofile=enough_descriptors(options.handles, "leader"))
     targets = run_outage(options, leader, binary, where, "leader")
+    print("-- all servers stopped for 30 s, and squeezed")
+    stopped = dataclasses.replace(plan_of(options), incident=Incident("stop", "all", 30.0), share=STOPPED_SHARE)
+    targets += run_outage(options, stopped, binary, where, "stopped")
     print("-- the default outage")
     targets += run_outage(options, plan_of(options), binary, where)
     draw(options)
