@@ -114,5 +114,6 @@ int main(void)
     look("its secret part", text, size, CREDENTIAL + 9, sizeof CREDENTIAL - 10);
     look("the refused credential", text, size, REFUSED, sizeof REFUSED - 1);
     look("the value", text, size, VALUE, sizeof VALUE - 1);
+    free(text);
     return 0;
 }
