@@ -144,7 +144,8 @@ h = zookeeper.init(hosts, nothing)
 zookeeper.exists(h, '/')
 try:
     print('ready', flush=True)
-    time.sleep(3600)
+    while True:
+        time.sleep(0.05)  # a signal just before a long sleep would wait for its end
 except KeyboardInterrupt:
     sys.exit(zookeeper.close(h) + 5)
 """, shared().hosts], stdout=subprocess.PIPE, env=os.environ)
