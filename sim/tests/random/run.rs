@@ -362,7 +362,11 @@ impl Run {
                     record.at, one.not_before
                 ));
             }
-            spurious(&self.world, one, &record)?;
+            // Broken bytes may happen to read as the answer to the request in flight, with a transaction that is too old:
+            // then watches are armed again as of that one. Once in two million histories.
+            if !self.spoiled {
+                spurious(&self.world, one, &record)?;
+            }
             absent(&self.world, one, &record)?;
             self.honest(at, &record)?;
             let one = &mut self.ones[at];
