@@ -11,10 +11,14 @@ start=$(date +%s) status=0
 HISTORIES=$histories FIRST=$first "${CARGO:-cargo}" test --profile soak -p zk-sim --test random -- \
     random_histories --nocapture >"$output" 2>&1 || status=$?
 cat "$output"
-# Without a build, and without a run that was never begun.
-if [ "$status" = 0 ] || grep -q '^seed [0-9]*: ' "$output"; then
-    printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(date +%F)" "$core" "$first" "$histories" \
-        "$(($(date +%s) - start))" "$([ "$status" = 0 ] && echo none || grep -m1 '^seed [0-9]*: ' "$output")" \
-        >>sim/tests/random/runs.tsv
+# Nothing is noted when there was no run, since nothing could be built.
+found=$(sed -n '/^seed [0-9]*: /{p;q;}' "$output")
+if [ "$status" = 0 ] || [ -n "$found" ]; then
+    if [ -n "$found" ]; then
+        seed=${found#seed } seed=${seed%%:*}
+        histories=$((seed - first + 1))
+    fi
+    printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(date +%F)" "$core" "$first" "$histories" "$(($(date +%s) - start))" \
+        "${found:-none}" >>sim/tests/random/runs.tsv
 fi
 exit "$status"
