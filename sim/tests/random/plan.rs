@@ -320,7 +320,8 @@ impl Draw {
             5 => Fault::Unsolicited([77, 0, -1, -2, -4, -8, i32::MIN][self.below(7)]),
             6 => Fault::WrongXid([1, -1, 1000, i32::MAX][self.below(4)]),
             7 => Fault::Length([-1, 0, 3, 15, 16, 1000, i32::MAX, i32::MIN][self.below(8)]),
-            8 => Fault::Garbage(self.below(200)),
+            // No bytes at all would be an event that is never sent, which nobody could notice.
+            8 => Fault::Garbage(1 + self.below(200)),
             9 => Fault::Swallow,
             _ => Fault::Truncate(self.below(40)),
         }
