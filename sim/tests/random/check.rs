@@ -164,7 +164,7 @@ impl Run {
                 (Table::Child, Some(stat)) => version != -1 && stat.pzxid != version,
                 (_, None) => true,
             };
-            if missed {
+            if missed && !self.spoiled {
                 return Err(format!("the watch {table:?} at {path} missed a change since {version:x}: {stat:?}"));
             }
         }

@@ -362,8 +362,9 @@ impl Run {
                     record.at, one.not_before
                 ));
             }
-            // Broken bytes may happen to read as the answer to the request in flight, with a transaction that is too old:
-            // then watches are armed again as of that one. Once in two million histories.
+            // Broken bytes happen to read as the answer to the request in flight once in a million histories, with any
+            // transaction and any data; watches are armed again as of that, too.
+            one.model.spoiled = self.spoiled;
             if !self.spoiled {
                 spurious(&self.world, one, &record)?;
             }
