@@ -11,6 +11,7 @@ Usage: run.py [--minutes N | --seconds N] [--seed N] [--lib ours|stock] [--clien
 
 import argparse
 import collections
+import datetime
 import pathlib
 import random
 import re
@@ -36,6 +37,8 @@ SHORT = 120  # seconds; longer runs go slower, for the sake of the servers' memo
 # Clients whose library believes in an overloaded ensemble may stay away for 12 session timeouts (docs/BACKOFF.md).
 PATIENCE = 12 * SESSION_MS / 1000 + 60
 SHOWN = 5
+NOTED = 600  # seconds; runs of this length and more are noted for docs/RELIABILITY.md
+LEDGER = HERE / "runs.tsv"
 
 
 def micros():
@@ -220,6 +223,19 @@ class Run:
         if status:
             self.failures.append(f"{client.name} ended with status {status}: {client.program.tail()}")
 
+    def note(self, failed):
+        """Adds a line about this run to the file that docs/RELIABILITY.md is made from."""
+        operations = [o for o in self.history.operations if o.client != "observer"]
+        handles = [h for h in self.history.handles if h.client != "observer"]
+        fields = (
+            datetime.date.today().isoformat(), self.library, self.seed, round(self.seconds), len(operations),
+            sum(o.acknowledged for o in operations), len(handles),
+            sum(len(w.fires) for h in handles for w in h.watches.values()), sum(self.faults.counts.values()),
+            len(self.faults.wire.disorders), failed,
+        )
+        with open(LEDGER, "a") as ledger:
+            ledger.write("\t".join(map(str, fields)) + "\n")
+
     def summary(self):
         operations = [o for o in self.history.operations if o.client != "observer"]
         codes = collections.Counter(
@@ -286,6 +302,8 @@ def main():
     sound = arguments.seconds <= SHORT and not any(problems for _, problems in results)
     passed, failed = report([*results, *selftest.results(run.inputs if sound else None)])
     print(f"chaos: {passed} passed, {failed} failed (seed {arguments.seed})")
+    if arguments.seconds >= NOTED:
+        run.note(sum(bool(problems) for _, problems in results))
     if failed or arguments.keep:
         (directory / "nodes").write_text("\n".join(run.inputs["dump"]))
         (directory / "faults").write_text("\n".join(run.faults.log))
