@@ -143,26 +143,27 @@ def _percentile(values, level):
 
 
 def _failover(binary, runs, handles=8):
-    """A few handles of each library on one ensemble; one follower after the other is killed and comes back.
+    """One follower after the other is killed, under a few handles of each library, and comes back.
 
-    Downtime: from the kill until the application hears CONNECTED. Both libraries see the very same kills.
+    Downtime: from the kill until the application hears CONNECTED. Both libraries see the very same kills. Each kill hits
+    fresh handles: those of the kill before have all moved to the servers that live longest.
     """
     kills = 8 * runs
     found = {variant.label: [] for variant in _PAIR}
-    with contextlib.ExitStack() as stack:
-        ensemble = stack.enter_context(rig.Ensemble(3, tick_time=2000))
+    with rig.Ensemble(3, tick_time=2000) as ensemble:
         run_client(binary, STOCK, "setup", ensemble.hosts, NODES)
-        fleets = {
-            variant.label: stack.enter_context(
-                Fleet(binary, variant, ensemble.hosts, handles, processes=1, timeout_ms=_TIMEOUT_MS, ramp_us=1000)
-            ) for variant in _PAIR
-        }
-        for fleet in fleets.values():
-            if fleet.wait_connected(30) != handles:
-                raise RuntimeError("the handles do not connect")
-            fleet.check_library()
         for _ in range(kills):
-            _kill_one(ensemble, fleets, found)
+            with contextlib.ExitStack() as stack:
+                fleets = {
+                    variant.label: stack.enter_context(
+                        Fleet(binary, variant, ensemble.hosts, handles, processes=1, timeout_ms=_TIMEOUT_MS, ramp_us=1000)
+                    ) for variant in _PAIR
+                }
+                for fleet in fleets.values():
+                    if fleet.wait_connected(30) != handles:
+                        raise RuntimeError("the handles do not connect")
+                    fleet.check_library()
+                _kill_one(ensemble, fleets, found)
     figures = {
         label: {"samples": len(times), "p50_ms": statistics.median(times), "p99_ms": _percentile(times, 99),
                 "mean_ms": statistics.fmean(times), "ms": times} for label, times in found.items()
