@@ -22,7 +22,7 @@ import build
 import report
 import subjects as who
 from modes import REAL, STUB
-from servers import real_server, responder
+from servers import awake_cores, real_server, responder
 
 ROOT = build.HERE.parent
 
@@ -36,6 +36,7 @@ def arguments():
     parser.add_argument("--secs", type=float, help="measured seconds of a run instead of the mode's own (not of idle handles)")
     parser.add_argument("--no-counts", action="store_true", help="leave out the passes that count calls and instructions")
     parser.add_argument("--no-real", action="store_true", help="leave out the real server")
+    parser.add_argument("--let-cores-sleep", action="store_true", help="do not keep idle cores from being halted")
     parser.add_argument("--readme", action="store_true", help="write docs/BENCH.md and docs/img/bench.{svg,png} as well")
     parser.add_argument("--list", action="store_true", help="list the modes")
     parser.add_argument("--self-test", action="store_true", help="show that wrong and broken libraries are refused")
@@ -167,9 +168,9 @@ def main():
     subjects, skipped = choose_subjects(options.subjects)
     results = {"date": datetime.datetime.now().isoformat(timespec="seconds"), "machine": machine(), "commit": commit(),
                "stock": stock_version(), "quick": options.quick, "subjects": [s.name for s in subjects],
-               "skipped": skipped, "modes": [], "runs": {}}
+               "skipped": skipped, "awake_cores": not options.let_cores_sleep, "modes": [], "runs": {}}
     report.print_heading(results["subjects"], sys.stdout)
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt), awake_cores(results["awake_cores"]):
         if stub:
             run_modes(stub, responder(), subjects, options, results)
         if real:

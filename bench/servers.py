@@ -1,6 +1,7 @@
 """The two servers that are asked: our responder, and the real one."""
 
 import contextlib
+import os
 import subprocess
 
 from build import BIN
@@ -31,3 +32,19 @@ def real_server():
     """The port of one Apache ZooKeeper with all its compilers on: as fast as it gets."""
     with rig.Ensemble(1, tick_time=2000, jit="full", heap="512m", config={"snapCount": 1000000}) as ensemble:
         yield _prepare(ensemble.members[0].port)
+
+
+@contextlib.contextmanager
+def awake_cores(wanted):
+    """Keeps each core busy with a process that gives way to any other (SCHED_IDLE), if `wanted`.
+
+    A core that has nothing to do is halted, and in a virtual machine it takes some 50 us until it is back: each wake-up of
+    a thread costs that then, with any library, and is most of what is measured.
+    """
+    spin = ["chrt", "--idle", "0", "sh", "-c", "while :; do :; done"]
+    spinners = [rig.spawn(spin) for _ in range(os.cpu_count() if wanted else 0)]
+    try:
+        yield
+    finally:
+        for spinner in spinners:
+            rig.terminate(spinner, grace=0)
