@@ -126,6 +126,10 @@ WATCHER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ct
 COMPLETION = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 library.zookeeper_init.restype = ctypes.c_void_p
 library.zoo_set_debug_level(0)
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep(0.3)
+_slow = Slow()  # Python deletes it first at its end: time for a callback, which would crash once the interpreter is freed
 states = []
 watcher = WATCHER(lambda handle, type, state, path, context: states.append(state))
 completion = COMPLETION(lambda *_: None)
