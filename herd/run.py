@@ -69,11 +69,12 @@ def arguments(words=None):
     return parser.parse_args(words)
 
 
-def plan_of(options):
-    """The outage.Plan that the options describe."""
-    nofile = options.nofile if options.nofile >= 0 else enough_descriptors(options.handles, options.victims)
+def plan_of(options, incident=None):
+    """The outage.Plan that the options describe, with another incident if one is given."""
+    incident = incident or Incident(options.action, options.victims, options.seconds)
+    nofile = options.nofile if options.nofile >= 0 else enough_descriptors(options.handles, incident.victims)
     return outage.Plan(
-        handles=options.handles, incident=Incident(options.action, options.victims, options.seconds),
+        handles=options.handles, incident=incident,
         processes=options.processes, timeout_ms=options.timeout, share=options.share, nofile=nofile,
         patience=options.patience, backlog=options.backlog, fresh_clients=not options.no_fresh_clients,
     )
@@ -177,11 +178,9 @@ def quick(options, binary, where):
 def all_targets(options, binary, where):
     """Every row of the table that needs real servers."""
     print("-- the leader stopped for 30 s")
-    leader = dataclasses.replace(plan_of(options), incident=Incident("stop", "leader", 30.0),
-                                 nofile=enough_descriptors(options.handles, "leader"))
-    targets = run_outage(options, leader, binary, where, "leader")
+    targets = run_outage(options, plan_of(options, Incident("stop", "leader", 30.0)), binary, where, "leader")
     print("-- all servers stopped for 30 s, and squeezed")
-    stopped = dataclasses.replace(plan_of(options), incident=Incident("stop", "all", 30.0), share=STOPPED_SHARE)
+    stopped = dataclasses.replace(plan_of(options, Incident("stop", "all", 30.0)), share=STOPPED_SHARE)
     targets += run_outage(options, stopped, binary, where, "stopped")
     print("-- the default outage")
     targets += run_outage(options, plan_of(options), binary, where)
