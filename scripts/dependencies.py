@@ -32,21 +32,18 @@ def allowed(expression, licences):
     """Whether an SPDX expression can be fulfilled with these licences; the old "A/B" means OR."""
     tokens = re.findall(r"[()]|[^\s()]+", (expression or "").replace("/", " OR "))
 
-    def choice():
-        value = both()
-        while tokens and tokens[0] == "OR":
+    def joined(word, part, combine):
+        values = [part()]
+        while tokens and tokens[0] == word:
             tokens.pop(0)
-            other = both()
-            value = value or other
-        return value
+            values.append(part())
+        return combine(values)
+
+    def choice():
+        return joined("OR", both, any)
 
     def both():
-        value = one()
-        while tokens and tokens[0] == "AND":
-            tokens.pop(0)
-            other = one()
-            value = value and other
-        return value
+        return joined("AND", one, all)
 
     def one():
         if not tokens:
