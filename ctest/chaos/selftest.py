@@ -68,6 +68,11 @@ class Wrong:
         """The number of the first line of a journal that starts so."""
         return next(n for n, text in enumerate(self.journals[client]) if text.startswith(start))
 
+    def twice(self, client, start):
+        """Doubles the first line of a journal that starts so."""
+        line = self.line(client, start)
+        self.journals[client].insert(line, self.journals[client][line])
+
 
 def _lost_create(w):
     w.node(w.undeleted().path)
@@ -136,9 +141,7 @@ def _ephemeral_gone_too_early(w):
 
 
 def _watch_fired_twice(w):
-    client = w.rested().client
-    line = w.line(client, "F ")
-    w.journals[client].insert(line, w.journals[client][line])
+    w.twice(w.rested().client, "F ")
 
 
 def _watch_never_fired(w):
@@ -209,9 +212,7 @@ def _illegal_code(w):
 
 
 def _connected_twice(w):
-    client = w.rested().client
-    line = w.line(client, "S ")
-    w.journals[client].insert(line, w.journals[client][line])
+    w.twice(w.rested().client, "S ")
 
 
 def _session_changed(w):
