@@ -6,7 +6,7 @@ conflicting orders, but not what a lock of ours protects. Then ctest/run.py, cte
 run on that build; a report in any program fails it.
 
 rustc brings the instrumentation, gcc's libtsan the runtime. The standard library comes uninstrumented, so its locks are
-told to the sanitizer by src/ffi/tsan.rs, and what else it lacks is in ctest/tsan. Left out are programs that fork without
+told to the sanitizer by src/sys/tsan.rs, and what else it lacks is in ctest/tsan. Left out are programs that fork without
 exec and the signal masks of threads (the runtime refuses the one and has a thread of its own), and allocations that fail.
 
 Usage: tsan.py [--long] [--only PATTERN ...]

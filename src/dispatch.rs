@@ -1,6 +1,6 @@
 //! The completion thread: replies, watches and session events in one queue, called back one by one in order. Owns the
 //! queue; knows neither the session nor what a callback is.
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sys::sync::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::PoisonError;

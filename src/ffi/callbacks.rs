@@ -9,8 +9,8 @@ use super::types::{
     strings_completion_t, strings_stat_completion_t, void_completion_t, watcher_fn, zhandle_t,
 };
 use crate::handle::Completion;
-use crate::sync::Mutex;
-use crate::sync::thread::{self, Thread};
+use crate::sys::sync::Mutex;
+use crate::sys::sync::thread::{self, Thread};
 use libc::{c_char, c_int, c_void};
 use std::ptr::{null, null_mut};
 use std::sync::{Arc, PoisonError};
@@ -77,7 +77,7 @@ pub(super) struct Slot {
     caller: Thread,
 }
 
-crate::sync::thread_local! {
+crate::sys::sync::thread_local! {
     /// A slot to be used again by this thread's next sync call.
     static SPARE: std::cell::Cell<Option<Arc<Slot>>> = const { std::cell::Cell::new(None) };
 }

@@ -10,7 +10,7 @@ use zk_core::proto::{self, Acl};
 ///
 /// # Safety
 /// The contract of [`super`]; the result must not outlive the call.
-pub(super) unsafe fn text<'a>(pointer: *const c_char) -> Option<&'a [u8]> {
+pub(crate) unsafe fn text<'a>(pointer: *const c_char) -> Option<&'a [u8]> {
     // SAFETY: not null, and a C string by the contract.
     (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_bytes())
 }

@@ -1,9 +1,9 @@
 //! The guard at every entry from C: null and stale handles, panics, and where the handle's log lines go.
 use super::callbacks::{Done, Watch};
-use super::process;
 use super::types::zhandle_t;
 use crate::handle::Handle;
-use crate::logging::with_sink;
+use crate::observe::logging::with_sink;
+use crate::sys::process;
 use libc::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

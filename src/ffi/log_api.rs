@@ -3,7 +3,7 @@
 use super::constants::logLevel;
 use super::log_sink;
 use super::types::{ZooLogLevel, log_callback_fn};
-use crate::logging::{self, Line};
+use crate::observe::logging::{self, Line};
 use libc::{FILE, c_char, c_int};
 use std::sync::atomic::Ordering::Relaxed;
 

@@ -11,7 +11,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::logging::{self, LINE_MAX, Line};
+use crate::observe::logging::{self, LINE_MAX, Line};
 
 /// One handle's own receiver of log lines, which `zoo_set_log_callback` may exchange at any time.
 #[derive(Debug)]
@@ -182,7 +182,7 @@ pub(crate) unsafe fn bytes_or<'a>(text: *const c_char, otherwise: &'static [u8])
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logging::deferred;
+    use crate::observe::logging::deferred;
     use std::cell::RefCell;
 
     thread_local! {

@@ -1,4 +1,4 @@
-//! The C interface: the only place with `unsafe`. Owns the translation between C's types and the handle; decides
+//! The C interface: the place with `unsafe`, besides `sys`. Owns the translation between C's types and the handle; decides
 //! nothing.
 //!
 //! # Safety
@@ -18,9 +18,8 @@ pub mod async_api;
 mod callbacks;
 mod callout;
 pub mod constants;
-mod convert;
+pub(crate) mod convert;
 mod entry;
-mod environment;
 pub mod error_text;
 pub mod library_api;
 pub mod lifecycle;
@@ -28,17 +27,12 @@ pub mod log_api;
 pub(crate) mod log_sink;
 pub mod memory;
 pub mod multi_api;
-mod process;
 #[cfg(all(test, calmkeeper_shuttle))]
 mod schedules;
 pub mod servers_api;
-#[cfg(not(calmkeeper_shuttle))]
-pub(crate) mod socket;
 pub mod state_api;
 pub mod stats_api;
 pub mod sync_api;
-#[cfg(calmkeeper_tsan)]
-pub(crate) mod tsan;
 pub mod types;
 
 mod layout;

@@ -2,7 +2,7 @@
 use super::entry::{call, with_handle};
 use super::lifecycle::has_names;
 use super::types::zhandle_t;
-use crate::resolver;
+use crate::io::resolver;
 use libc::{c_char, c_int, sockaddr, socklen_t};
 use std::cell::Cell;
 use std::ptr::null_mut;

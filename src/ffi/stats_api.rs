@@ -1,7 +1,7 @@
 //! The counters of one handle for C programs. Additive: Apache's library has nothing like it.
 use super::entry::{Zk, call};
 use super::types::zhandle_t;
-use crate::stats::{Sample, Source};
+use crate::observe::stats::{Sample, Source};
 use libc::{c_int, size_t};
 use std::time::Instant;
 use zk_core::code::Code;

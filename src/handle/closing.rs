@@ -6,10 +6,10 @@
 //! They are waited for, although half of the time goes there: a program that has closed its last handle may rely on
 //! having no thread besides its own (fork, unshare).
 use super::{Completion, Handle, Inner, Stage, Threads};
-use crate::logging;
-use crate::receiver::Got;
-use crate::sync::thread::{self, JoinHandle};
-use crate::transport::Transport;
+use crate::io::receiver::Got;
+use crate::io::transport::Transport;
+use crate::observe::logging;
+use crate::sys::sync::thread::{self, JoinHandle};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zk_core::session::{Input, Watcher};

@@ -18,7 +18,7 @@ fn with_history<R>(body: impl FnOnce(&mut History) -> R) -> Option<R> {
             Err(TryLockError::Poisoned(broken)) => {
                 return Some(body(broken.into_inner().get_or_insert_with(History::new)));
             }
-            Err(TryLockError::WouldBlock) => crate::sync::thread::yield_now(),
+            Err(TryLockError::WouldBlock) => crate::sys::sync::thread::yield_now(),
         }
     }
     None

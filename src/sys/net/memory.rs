@@ -7,7 +7,7 @@ mod poll;
 pub(crate) mod server;
 pub(crate) mod socket;
 
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sys::sync::{Condvar, Mutex, MutexGuard};
 use poll::Polled;
 pub(crate) use poll::{Events, Interest, Poll, Registry, SourceFd, Token, Waker};
 use shuttle::rand::{Rng, thread_rng};
@@ -96,7 +96,7 @@ fn wait<R>(timeout: Option<Duration>, mut look: impl FnMut(&mut State) -> Next<R
             return None;
         }
         patience -= 1;
-        crate::sync::thread::yield_now();
+        crate::sys::sync::thread::yield_now();
         state = lock();
     }
 }

@@ -1,11 +1,11 @@
 //! The I/O thread: executes what the session wants and tells it what happened. Owns the connection and the poll loop;
 //! decides nothing. Callers that wait for a reply may send and receive in its place, see `Handle`.
 use crate::handle::{Command, Completion, Handle, Stage, Turn};
-use crate::net::{Events, Poll, Token};
-use crate::probe::Probe;
-use crate::receiver::Got;
-use crate::resolver;
-use crate::transport::Transport;
+use crate::io::probe::Probe;
+use crate::io::receiver::Got;
+use crate::io::resolver;
+use crate::io::transport::Transport;
+use crate::sys::net::{Events, Poll, Token};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -10,12 +10,12 @@ mod closing;
 mod history;
 
 use crate::dispatch::Queue;
-use crate::logging::{self, Sink};
-use crate::net::Waker;
-use crate::receiver::{Got, Receiver};
-use crate::sync::thread::{JoinHandle, ThreadId};
-use crate::sync::{Mutex, MutexGuard};
-use crate::transport::Transport;
+use crate::io::receiver::{Got, Receiver};
+use crate::io::transport::Transport;
+use crate::observe::logging::{self, Sink};
+use crate::sys::net::Waker;
+use crate::sys::sync::thread::{JoinHandle, ThreadId};
+use crate::sys::sync::{Mutex, MutexGuard};
 use client_id::SharedClientId;
 pub(crate) use history::recall;
 use std::collections::VecDeque;

@@ -5,7 +5,7 @@ mod memory;
 
 #[cfg(not(calmkeeper_shuttle))]
 pub(crate) use {
-    crate::ffi::socket,
+    crate::sys::socket,
     mio::{Events, Interest, Poll, Registry, Token, Waker, net::TcpStream, unix::SourceFd},
     socket2::SockRef,
 };

@@ -11,7 +11,7 @@ extern "C" fn forked() {
 }
 
 /// The number that tells this process from its children, to be kept with a handle.
-pub(super) fn generation() -> u32 {
+pub(crate) fn generation() -> u32 {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // SAFETY: the handler only touches an atomic. The library is never unloaded (`-z nodelete`).
@@ -23,13 +23,13 @@ pub(super) fn generation() -> u32 {
 }
 
 /// Whether a handle with this number was made by another process than this one.
-pub(super) fn is_other(generation: u32) -> bool {
+pub(crate) fn is_other(generation: u32) -> bool {
     GENERATION.load(Ordering::Relaxed) != generation
 }
 
 /// The stack size in bytes that pthread would give a thread of this process. Callbacks of the application run on our
 /// threads, so they get what they would have had with Apache's library, not Rust's smaller default.
-pub(super) fn stack_size() -> usize {
+pub(crate) fn stack_size() -> usize {
     const FALLBACK: usize = 8 << 20;
     let mut attributes = MaybeUninit::uninit();
     let mut size = 0;

@@ -4,7 +4,7 @@
 //! Off unless `ZOO_STATS_FILE` names a file (`%p` in it stands for the process id). Written every
 //! `ZOO_STATS_INTERVAL_MS` (default 10,000, at least 100) and when the last handle is closed, to a neighbouring file that
 //! then takes its name, so that nobody reads half of one.
-use crate::sync::Mutex;
+use crate::sys::sync::Mutex;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

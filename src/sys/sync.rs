@@ -4,7 +4,7 @@
 //! With `--cfg calmkeeper_tsan` they are the same locks, whose use is told to ThreadSanitizer (`make tsan`). With `--cfg
 //! calmkeeper_shuttle` they are those of a scheduler that decides which thread goes on (`make schedules`).
 #[cfg(calmkeeper_tsan)]
-pub(crate) use crate::ffi::tsan::{Condvar, Mutex, MutexGuard};
+pub(crate) use crate::sys::tsan::{Condvar, Mutex, MutexGuard};
 #[cfg(calmkeeper_shuttle)]
 pub(crate) use shuttle::{
     sync::{Condvar, Mutex, MutexGuard, atomic},

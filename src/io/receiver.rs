@@ -1,6 +1,6 @@
 //! The receiving side of a connection: the one place that reads the socket. Owns the receive buffers; whoever holds it
 //! reads, the I/O thread as a rule, or a caller that waits for its reply.
-use crate::transport::Transport;
+use crate::io::transport::Transport;
 use std::io;
 use std::sync::Arc;
 use zk_core::frames::{Frame, Inbox};

@@ -2,9 +2,9 @@
 //!
 //! It is shared by the I/O thread and by callers that wait for a reply: those may send and receive for themselves, so
 //! everything here works on a shared reference. One sends at a time and one receives at a time; the handle sees to that.
-use crate::net::{Interest, Registry, SockRef, SourceFd, TcpStream, Token, socket};
-use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sys::net::{Interest, Registry, SockRef, SourceFd, TcpStream, Token, socket};
+use crate::sys::sync::atomic::{AtomicBool, Ordering};
+use crate::sys::sync::{Mutex, MutexGuard};
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};

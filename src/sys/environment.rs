@@ -1,6 +1,6 @@
 //! What the first log lines of a handle tell of the process. Owns the questions to the system; every answer may be
 //! missing.
-use super::convert::text;
+use crate::ffi::convert::text;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
@@ -13,7 +13,7 @@ fn lossy(bytes: Option<&[u8]>) -> String {
 }
 
 /// Logs the environment, one line each.
-pub(super) fn log_environment() {
+pub(crate) fn log_environment() {
     const TARGET: &str = "log_env";
     log::info!(target: TARGET, "Client environment:zookeeper.version={VERSION}");
     let mut host = [0u8; 256];

@@ -1,6 +1,6 @@
 //! Asks one server whether it takes writes, on a connection of its own. Owns that connection and the limit on it.
-use crate::net::{Registry, Token};
-use crate::transport::Transport;
+use crate::io::transport::Transport;
+use crate::sys::net::{Registry, Token};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,7 @@
+//! The I/O thread and what it works with: the poll loop, connections, the receive buffers, the probe of read-only
+//! sessions, name resolution. Knows no C type.
+pub(crate) mod driver;
+pub(crate) mod probe;
+pub(crate) mod receiver;
+pub(crate) mod resolver;
+pub(crate) mod transport;

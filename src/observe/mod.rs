@@ -1,0 +1,3 @@
+//! What operators read: log lines and the statistics file. Owns their formats.
+pub mod logging;
+pub(crate) mod stats;
