@@ -75,19 +75,19 @@ def duration(seconds):
 
 
 def table(subjects, away, back):
-    """The closing table."""
+    """The closing table. `away` is when the servers were told to leave, `back` when they were told to return."""
     rows = [
         ("connection attempts while away", lambda s: f"{len(s.attempts(away, back)):,}"),
         ("  ... per second", lambda s: f"{len(s.attempts(away, back)) / (back - away):,.1f}"),
         ("pause between attempts, median", lambda s: duration(s.pauses(away, back, statistics.median))),
         ("pause between attempts, longest", lambda s: duration(s.pauses(away, back, max))),
-        ("back after the servers' return", lambda s: duration(s.reconnected_after(back))),
+        ("session back after that time", lambda s: duration(s.reconnected_after(back))),
         ("still the same session", lambda s: "yes" if s.same_session() else "no"),
-        ("CPU while away", lambda s: f"{100 * s.cpu_away / (back - away):.1f} %"),
+        ("CPU while away", lambda s: f"{100 * s.cpu_share():.1f} %"),
         ("log lines", lambda s: f"{s.log_lines():,}"),
         ("reads answered / lost", lambda s: s.reads()),
     ]
-    print(f"\nServers away for {back - away:.1f} s, session timeout {Subject.SESSION_TIMEOUT_MS // 1000} s"
+    print(f"\nServers told to return after {back - away:.1f} s, session timeout {Subject.SESSION_TIMEOUT_MS // 1000} s"
           " (cli_mt: 30 s)\n")
     columns = [f"{subject.program_name}, {subject.which}" for subject in subjects]
     print(f"{'':<34}" + "".join(f"{column:>18}" for column in columns))
@@ -98,7 +98,7 @@ def table(subjects, away, back):
 
 
 def verdict(subjects, away, back):
-    """What went wrong, as sentences."""
+    """What went wrong, as sentences. `away` and `back` as in table()."""
     wrong = []
     for subject in subjects:
         who = f"{subject.program_name} on {subject.which}"
@@ -106,6 +106,12 @@ def verdict(subjects, away, back):
             wrong.append(f"{who} is not back after {PATIENCE:.0f} s")
         elif subject.which == "ours" and not subject.same_session():
             wrong.append(f"{who} lost its session")
+        if subject.program_name == "C program":
+            counts = subject.counts()
+            if counts is None:
+                wrong.append(f"{who} did not say its counts")
+            elif counts[0] != counts[1] + counts[2]:
+                wrong.append(f"{who} made {counts[0]} reads and heard of {counts[1] + counts[2]}")
     busy = {s.which: len(s.attempts(away, back)) for s in subjects if s.program_name == "C program"}
     if busy["ours"] > MOST_ATTEMPTS * busy["stock"]:
         wrong.append(f"ours made {busy['ours']} attempts, stock {busy['stock']}: more than {MOST_ATTEMPTS} of it")
@@ -134,14 +140,15 @@ def main():
             start = time.monotonic()
             watch(subjects, "up", start, CALM_BEFORE)
             for subject in subjects:
-                subject.mark_away()
+                subject.mark_cpu()
             away = time.monotonic()
             server.leave()
             watch(subjects, "AWAY", start, arguments.away)
             for subject in subjects:
-                subject.mark_back()
-            server.come_back()
+                subject.mark_cpu()
+            # Before the order, because a client may be back before the order's answer is read here.
             back = time.monotonic()
+            server.come_back()
             everybody = lambda: all(s.reconnected_after(back) is not None for s in subjects)  # noqa: E731
             watch(subjects, "back", start, PATIENCE, everybody)
             watch(subjects, "back", start, 1.0)

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import time
 
 import rig
 
@@ -10,7 +11,7 @@ CLI = pathlib.Path("/usr/lib/zookeeper/bin/cli_mt")
 _CLI_EVENT = re.compile(r"^Watcher SESSION_EVENT state = (\w+)_STATE")
 _CLI_SESSION = re.compile(r"^Got a new session id: 0x([0-9a-f]+)")
 _C_EVENT = re.compile(r"^[\d.]+ (connected|connecting|expired|other) ([0-9a-f]+)$")
-_COUNTS = re.compile(r"answered (\d+) failed (\d+) refused (\d+)$")
+_COUNTS = re.compile(r"calls (\d+) answered (\d+) failed (\d+) refused (\d+)$")
 _STATES = {"CONNECTED": "connected", "CONNECTING": "connecting", "EXPIRED_SESSION": "expired"}
 
 
@@ -22,8 +23,7 @@ class Subject:
     def __init__(self, which, program_name, hosts, built, directory):
         self.which = which
         self.program_name = program_name
-        self.cpu_away = 0.0
-        self._cpu_before = 0.0
+        self._cpu_marks = []
         self._file = directory / f"{which}-{program_name.replace(' ', '-')}"
         self._file.touch()
         environment = rig.library_env(which, LD_PRELOAD=built / "attempts.so", ATTEMPTS_FILE=self._file)
@@ -69,8 +69,11 @@ class Subject:
         return events[-1][1] if events else "starting"
 
     def reconnected_after(self, moment):
-        """Seconds from `moment` to the next "connected" event, None if there is none (yet)."""
-        return next((when - moment for when, state in self._events() if state == "connected" and when > moment), None)
+        """Seconds from `moment` to the next "connected" event, None if there is none (yet).
+
+        `moment` has to lie before the servers can be reached: an event that comes earlier does not count.
+        """
+        return next((when - moment for when, state in self._events() if state == "connected" and when >= moment), None)
 
     def same_session(self):
         """Whether it had one session all the time."""
@@ -83,22 +86,28 @@ class Subject:
         """How many lines the library has logged."""
         return sum(":ZOO_" in line for line in list(self._program.lines))
 
+    def counts(self):
+        """The C program's final counts as (calls, answered, failed, refused); None for cli_mt, which asks nothing."""
+        found = next((m for line in reversed(self._program.lines) if (m := _COUNTS.search(line))), None)
+        return tuple(map(int, found.groups())) if found else None
+
     def reads(self):
-        """The C program's counts, "answered / lost"; empty for cli_mt, which asks nothing."""
-        counts = next((m for line in reversed(self._program.lines) if (m := _COUNTS.search(line))), None)
-        return f"{int(counts[1]):,} / {int(counts[2]) + int(counts[3]):,}" if counts else ""
+        """The counts as "answered / lost", empty for cli_mt."""
+        counts = self.counts()
+        if counts is None:
+            return ""
+        _, answered, failed, refused = counts
+        return f"{answered:,} / {failed + refused:,}"
 
-    def _cpu(self):
+    def mark_cpu(self):
+        """Note the CPU time used so far; what is shown lies between the first two marks."""
         fields = pathlib.Path(f"/proc/{self._program.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        self._cpu_marks.append((time.monotonic(), (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")))
 
-    def mark_away(self):
-        """Begin to count CPU time."""
-        self._cpu_before = self._cpu()
-
-    def mark_back(self):
-        """End counting CPU time."""
-        self.cpu_away = self._cpu() - self._cpu_before
+    def cpu_share(self):
+        """The part of one CPU that the program used between the first two marks."""
+        (begin, before), (end, after) = self._cpu_marks[:2]
+        return (after - before) / (end - begin)
 
     def finish(self):
         """End the program in order, so that it says its counts."""

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Runs a command TIMES times beside LOOPS busy loops of the same priority, and stops at the first failure. What `make test`
+# and `make demo` say must not depend on what else the machine does.
+#
+#   scripts/busy.sh LOOPS TIMES COMMAND...      for example: scripts/busy.sh 8 3 make tsan
+set -uo pipefail
+
+loops=$1 times=$2
+shift 2
+pids=()
+end_loops() {
+  [ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null
+}
+trap end_loops EXIT
+trap 'exit 130' INT TERM HUP
+parent=$$
+for ((i = 0; i < loops; i++)); do
+  # Each looks now and then whether this script is still there, in case it is killed.
+  (while [ -d "/proc/$parent" ]; do for ((n = 0; n < 200000; n++)); do :; done; done) &
+  pids+=($!)
+done
+for ((i = 1; i <= times; i++)); do
+  start=$SECONDS
+  if ! "$@"; then
+    printf 'busy: FAILED, run %d of %d, %d s: %s\n' "$i" "$times" "$((SECONDS - start))" "$*"
+    exit 1
+  fi
+  printf 'busy: passed, run %d of %d, %d s: %s\n' "$i" "$times" "$((SECONDS - start))" "$*"
+done
