@@ -1,7 +1,9 @@
 //! The server list: parsing of host strings, the order of attempts, rebalancing when the list changes. Knows no
-//! resolver and no socket: names go out as [`HostPort`], addresses come in.
+//! resolver and no socket: names go out in a [`Lookup`], addresses come in.
+mod hosts;
 mod list;
 mod parse;
 
-pub use list::{Change, ServerList};
-pub use parse::{HostList, HostPort, ParseError, parse, parse_servers};
+pub use hosts::{HostList, Hosts, Lookup};
+pub use list::{Change, InUse, ServerList};
+pub use parse::{HostPort, HostString, ParseError, parse, parse_servers};

@@ -8,6 +8,7 @@ use zk_core::frames::{Frame, Inbox};
 use zk_core::jute::Put;
 use zk_core::proto::{ConnectResponse, ReplyHeader, Stat, WatcherEvent, event, xid};
 use zk_core::request::{Request, frame};
+use zk_core::servers::{HostPort, Hosts};
 use zk_core::session::{ClientId, Config, Input, Output, Session, State};
 
 const T: i32 = 9000;
@@ -22,6 +23,10 @@ fn addresses(count: u16) -> Vec<SocketAddr> {
     (1..=count).map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect()
 }
 
+fn hosts(host: &str) -> Hosts {
+    Hosts::new(host, vec![HostPort { host: host.to_owned(), port: 1 }])
+}
+
 impl Client {
     fn new(servers: u16) -> Client {
         let now = Instant::now();
@@ -30,8 +35,7 @@ impl Client {
             client_id: ClientId::default(),
             read_only: false,
             chroot: b"/c".to_vec(),
-            hosts: "test".to_owned(),
-            has_names: false,
+            hosts: hosts("127.0.0.1"),
             resolution_interval: None,
             shuffle: false,
             backoff: backoff::Config::default(),
@@ -46,7 +50,7 @@ impl Client {
         self.session.handle(self.now, input);
         while let Some(output) = self.session.poll() {
             match output {
-                Output::Remember(_) => {}
+                Output::Remember(..) => {}
                 Output::Deliver(tag, result) => {
                     let result = result.map(|frame| frame.bytes().len());
                     self.log.push(format!("{tag}: {result:?}"));

@@ -10,6 +10,7 @@ use zk_core::frames::{BadLength, Frame, Inbox};
 use zk_core::multi::MultiOp;
 use zk_core::proto::{ConnectResponse, ReplyHeader, Stat, WatcherEvent, xid};
 use zk_core::request::{Create, Request};
+use zk_core::servers::{HostPort, Hosts};
 use zk_core::session::{ClientId, Config, Input, Output, Session, State};
 use zk_core::watches::Removal;
 
@@ -30,6 +31,10 @@ struct World {
 
 fn address(number: u8) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 1 + u16::from(number % 7)))
+}
+
+fn hosts(host: &str) -> Hosts {
+    Hosts::new(host, vec![HostPort { host: host.to_owned(), port: 1 }])
 }
 
 /// Runs a script.
@@ -55,8 +60,7 @@ impl World {
             client_id: ClientId::default(),
             read_only: flags & 1 != 0,
             chroot: if flags & 2 != 0 { b"/root".to_vec() } else { Vec::new() },
-            hosts: "fuzz".to_owned(),
-            has_names: flags & 4 != 0,
+            hosts: hosts(if flags & 4 != 0 { "name" } else { "127.0.0.1" }),
             resolution_interval: (flags & 8 != 0).then_some(Duration::from_secs(5)),
             shuffle: flags & 16 != 0,
             backoff: backoff::Config::default(),
@@ -92,13 +96,16 @@ impl World {
             14 => self.add_auth(script),
             15 => {
                 let addresses = (0..=(script.byte() % 5)).map(|number| address(number.wrapping_mul(3))).collect();
-                self.handle(Input::SetServers { hosts: "new".to_owned(), has_names: false, addresses });
+                self.handle(Input::SetServers { hosts: hosts("127.0.0.1"), addresses });
             }
             16 => {
                 let read_write = script.byte().is_multiple_of(2);
                 self.handle(Input::Probed { addr: address(script.byte()), read_write });
             }
-            17 => self.handle(Input::Resolved((0..script.byte() % 4).map(address).collect())),
+            17 => {
+                let addresses = (0..script.byte() % 4).map(address).collect();
+                self.handle(Input::Resolved { generation: u64::from(script.byte() % 4), addresses });
+            }
             18 => self.now += Duration::from_millis(u64::from(script.byte()) * 50),
             _ if script.byte() < 64 => self.handle(Input::Close),
             _ => self.handle(Input::Flushed),
@@ -205,7 +212,7 @@ impl World {
     }
 
     fn handle(&mut self, input: Input<'_>) {
-        let voluntary = matches!(input, Input::SetServers { .. } | Input::Resolved(_) | Input::Probed { .. });
+        let voluntary = matches!(input, Input::SetServers { .. } | Input::Resolved { .. } | Input::Probed { .. });
         let (paused, before) = (self.session.state() == State::Paused, self.session.not_before());
         self.session.handle(self.now, input);
         if paused && self.session.state() == State::Paused && !voluntary {

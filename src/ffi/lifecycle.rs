@@ -26,7 +26,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use zk_core::backoff;
 use zk_core::code::Code;
 use zk_core::limits;
-use zk_core::servers::{HostPort, parse};
+use zk_core::servers::{Hosts, parse};
 use zk_core::session::{ClientId, Config, Output, Session};
 
 /// `ZOO_READONLY`: a read-only server will do.
@@ -135,6 +135,7 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     for skipped in &list.skipped {
         log::error!("host string [{shown}]: {skipped} is left out, its port is not valid");
     }
+    super::servers_api::warn_of_omitted(&shown, &list);
     let addresses = if list.hosts.is_empty() && list.skipped.is_empty() {
         Vec::new()
     } else {
@@ -148,16 +149,16 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
         log::warn!("{warning}");
     }
     let now = Instant::now();
+    let memory = if backoff.memory { handle::recall(&list.hosts, now) } else { None };
     let config = Config {
         timeout: args.recv_timeout,
         client_id: client_id.unwrap_or_default(),
         read_only: args.flags & READ_ONLY != 0,
         chroot: list.chroot,
-        hosts: shown,
-        has_names: has_names(&list.hosts),
+        hosts: Hosts::new(shown, list.hosts),
         resolution_interval: Some(super::servers_api::RESOLUTION_INTERVAL),
         shuffle: !KEEP_ORDER.load(Ordering::Relaxed),
-        memory: if backoff.memory { handle::recall(&list.hosts, now) } else { None },
+        memory,
         first_xid: first_xid(),
         // divergence: All random choices come from a generator of the handle; stock seeds the process's random() and drand48()
         // again and again, which changes what the application gets from them.
@@ -165,7 +166,7 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
         backoff,
     };
     let default = Watch::new(args.watcher.or(Some(ignore_event)), args.context).ok_or(libc::EINVAL)?;
-    start(Session::new(config, &addresses, default, now), list.hosts, sink)
+    start(Session::new(config, &addresses, default, now), sink)
 }
 
 /// A number as C's `%#llx` prints it.
@@ -177,11 +178,6 @@ fn alternate_hex(value: i64) -> String {
 fn unsigned(byte: c_char) -> u8 {
     let [byte] = byte.to_ne_bytes();
     byte
-}
-
-/// Whether resolving again could change the addresses.
-pub(super) fn has_names(hosts: &[HostPort]) -> bool {
-    hosts.iter().any(|host| host.numeric().is_none())
 }
 
 /// A seed from the system, not from a generator of this thread: after a fork, children would share its state and dial in
@@ -209,14 +205,14 @@ fn max_frame() -> usize {
 }
 
 /// Starts the two threads.
-fn start(session: Session<Done, Watch>, hosts: Vec<HostPort>, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
+fn start(session: Session<Done, Watch>, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     let errno = |what: &str, error: &std::io::Error| {
         log::error!("cannot make {what}: {error}");
         error.raw_os_error().unwrap_or(libc::EAGAIN)
     };
     let poll = Poll::new().map_err(|error| errno("a poll descriptor", &error))?;
     let waker = Waker::new(poll.registry(), WAKE).map_err(|error| errno("a wake descriptor", &error))?;
-    let handle = Arc::new(Handle::new(session, hosts, waker, max_frame(), sink, process::generation()));
+    let handle = Arc::new(Handle::new(session, waker, max_frame(), sink, process::generation()));
     let stack = process::stack_size();
     let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
         thread::Builder::new().name(name.to_owned()).stack_size(stack).spawn(body)

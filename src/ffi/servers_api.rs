@@ -1,6 +1,5 @@
 //! The server list: changing it, asking for it.
 use super::entry::{call, with_handle};
-use super::lifecycle::has_names;
 use super::types::zhandle_t;
 use crate::io::resolver;
 use libc::{c_char, c_int, sockaddr, socklen_t};
@@ -8,7 +7,7 @@ use std::cell::Cell;
 use std::ptr::null_mut;
 use std::time::{Duration, Instant};
 use zk_core::code::Code;
-use zk_core::servers::parse_servers;
+use zk_core::servers::{HostString, Hosts, parse_servers};
 use zk_core::session::{Input, State};
 
 /// How often names are resolved on a healthy session unless the application says otherwise.
@@ -37,14 +36,21 @@ pub unsafe extern "C" fn zoo_set_servers(zh: *mut zhandle_t, hosts: *const c_cha
                 log::error!("server list [{hosts}]: {error}");
                 Code::BadArguments
             })?;
+            warn_of_omitted(&hosts, &list);
             let addresses = resolver::resolve(&list.hosts).map_err(|failure| {
                 log::error!("no host of [{hosts}] can be resolved: {}", failure.text);
                 Code::BadArguments
             })?;
-            let has_names = has_names(&list.hosts);
-            handle.set_servers(list.hosts, Input::SetServers { hosts, has_names, addresses });
+            handle.feed(Input::SetServers { hosts: Hosts::new(hosts, list.hosts), addresses });
             Ok(())
         })
+    }
+}
+
+/// Says that a list is longer than this library uses.
+pub(super) fn warn_of_omitted(hosts: &str, list: &HostString) {
+    if list.omitted > 0 {
+        log::warn!("host string [{hosts}]: the last {} servers are left out, there are too many", list.omitted);
     }
 }
 
@@ -84,7 +90,7 @@ pub unsafe extern "C" fn zoo_cycle_next_server(zh: *mut zhandle_t) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_get_current_server(zh: *mut zhandle_t) -> *const c_char {
     // SAFETY: the contract of `super`.
-    let server = unsafe { with_handle(zh, |handle| Ok(handle.peek(zk_core::session::Session::server))) };
+    let server = unsafe { with_handle(zh, |handle| Ok(handle.peek(zk_core::session::Session::current_server))) };
     let Ok(server) = server else { return null_mut() };
     let text = server.map_or_else(|| ":0".to_owned(), |server| server.to_string());
     let mut bytes = [0; SERVER_MAX];

@@ -59,7 +59,7 @@ impl Source for Zk {
         self.peek(|session| {
             let level = session.level();
             Sample {
-                hosts: session.hosts().to_owned(),
+                hosts: session.hosts().text().to_owned(),
                 connected: session.is_established(),
                 stats: *session.stats(),
                 pending: session.pending_len(),

@@ -25,7 +25,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use zk_core::code::Code;
 use zk_core::frames::Frame;
-use zk_core::servers::HostPort;
+use zk_core::servers::Lookup;
 use zk_core::session::{Input, Output, Session, Watcher};
 
 /// What waits for a reply.
@@ -39,7 +39,7 @@ pub(crate) trait Completion: Send + Sized + 'static {
 /// A command from the session to the I/O thread.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Resolve,
+    Resolve(Lookup),
     Connect(SocketAddr),
     Probe(SocketAddr),
     Disconnect { reset: bool },
@@ -64,7 +64,6 @@ struct Inner<C, W> {
     unsent: Vec<u8>,
     /// An empty buffer for callers to send from.
     spare: Vec<u8>,
-    servers: Vec<HostPort>,
     commands: VecDeque<Command>,
     /// Whether the I/O thread sleeps, and until when.
     asleep: bool,
@@ -112,7 +111,6 @@ pub(crate) struct Turn {
 impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     pub(crate) fn new(
         session: Session<C, W>,
-        servers: Vec<HostPort>,
         waker: Waker,
         max_frame: usize,
         sink: Arc<Sink>,
@@ -128,7 +126,6 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                 backlog: false,
                 unsent: Vec::new(),
                 spare: Vec::new(),
-                servers,
                 commands: VecDeque::new(),
                 asleep: false,
                 wake_at: None,
@@ -325,7 +322,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                     self.client_id.store(inner.session.client_id());
                     queue.push(output);
                 }
-                Output::Resolve => inner.commands.push_back(Command::Resolve),
+                Output::Resolve(lookup) => inner.commands.push_back(Command::Resolve(lookup)),
                 Output::Connect(addr) => inner.commands.push_back(Command::Connect(addr)),
                 Output::Probe(addr) => inner.commands.push_back(Command::Probe(addr)),
                 Output::Disconnect { reset } => {
@@ -334,9 +331,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                     inner.unsent.clear();
                     inner.commands.push_back(Command::Disconnect { reset });
                 }
-                Output::Remember(memory) => {
-                    history::remember(&inner.servers, memory);
-                }
+                Output::Remember(servers, memory) => history::remember(&servers, memory),
                 Output::Closed => inner.stage = Stage::Closed,
             }
         }
@@ -369,17 +364,6 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         for (completion, result) in after.direct.into_iter().chain(after.more) {
             completion.finish(result);
         }
-    }
-
-    /// Takes a new server list: resolved, and the names it came from.
-    pub(crate) fn set_servers(&self, servers: Vec<HostPort>, input: Input<'_>) {
-        self.lock().servers = servers;
-        self.feed(input);
-    }
-
-    /// The names of the server list.
-    pub(crate) fn servers(&self) -> Vec<HostPort> {
-        self.lock().servers.clone()
     }
 
     pub(crate) fn set_threads(&self, threads: Threads) {

@@ -72,7 +72,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
             match command {
                 Command::Connect(addr) => self.connect(addr),
                 Command::Disconnect { reset } => self.drop_transport(reset),
-                Command::Resolve => resolver::resolve_again(&self.handle),
+                Command::Resolve(lookup) => resolver::resolve_again(&self.handle, lookup),
                 Command::Probe(addr) => self.probe = Probe::start(addr, self.poll.registry(), PROBE),
             }
         }

@@ -4,7 +4,7 @@ use crate::handle::{Completion, Handle};
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use zk_core::servers::HostPort;
+use zk_core::servers::{HostPort, Lookup};
 use zk_core::session::{Input, Watcher};
 
 /// Why no address was found.
@@ -65,20 +65,20 @@ fn lookup(server: &HostPort) -> Result<Vec<SocketAddr>, Failure> {
 
 /// Resolves a handle's names on a thread of its own, which ends with the answer. A handle that is closed meanwhile does
 /// not wait for it.
-pub(crate) fn resolve_again<C: Completion, W: Watcher + Send + 'static>(handle: &Arc<Handle<C, W>>) {
-    let servers = handle.servers();
+pub(crate) fn resolve_again<C: Completion, W: Watcher + Send + 'static>(handle: &Arc<Handle<C, W>>, lookup: Lookup) {
+    let Lookup { generation, names } = lookup;
     let weak = Arc::downgrade(handle);
     let body = move || {
-        let result = resolve(&servers);
+        let result = resolve(&names);
         if let Some(handle) = weak.upgrade() {
             handle.feed(match result {
-                Ok(addresses) => Input::Resolved(addresses),
-                Err(failure) => Input::ResolutionFailed(failure.text),
+                Ok(addresses) => Input::Resolved { generation, addresses },
+                Err(failure) => Input::ResolutionFailed { generation, error: failure.text },
             });
         }
     };
     if let Err(error) = std::thread::Builder::new().name("zk-resolver".to_owned()).spawn(body) {
-        handle.feed(Input::ResolutionFailed(format!("no thread: {error}")));
+        handle.feed(Input::ResolutionFailed { generation, error: format!("no thread: {error}") });
     }
 }
 

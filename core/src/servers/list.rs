@@ -1,7 +1,9 @@
 //! The addresses of a handle, the order in which they are tried, and what a change of the list means for a client
 //! that is connected. Knows addresses only.
+use crate::limits;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -28,6 +30,26 @@ impl Entry {
     }
 }
 
+/// The address that the handle's connection or attempt has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InUse {
+    /// Neither a connection nor an attempt.
+    Nothing,
+    /// An attempt without a session yet.
+    Attempt(SocketAddr),
+    /// A session.
+    Session(SocketAddr),
+}
+
+impl InUse {
+    fn address(self) -> Option<SocketAddr> {
+        match self {
+            InUse::Nothing => None,
+            InUse::Attempt(address) | InUse::Session(address) => Some(address),
+        }
+    }
+}
+
 /// What a new list means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Change {
@@ -45,23 +67,16 @@ impl ServerList {
         ServerList::default()
     }
 
-    /// Takes a new list, in the order given or shuffled; duplicates count once.
+    /// Takes a new list, in the order given or shuffled; duplicates count once, and those beyond [`limits::SERVERS`] not
+    /// at all.
     ///
-    /// `current` is the address that the handle uses or tries, `connected` whether it has a session there. A connected
-    /// client moves so that the expected load stays even over the servers when all clients get the same new list: it
-    /// moves when its server is gone, and with probability `1 - old/new` when the list has grown. When its server is
-    /// gone and the list has not grown, the kept servers are preferred so far as they have room. A client that is not
-    /// connected gives up an attempt only if its address is gone.
-    pub fn replace(
-        &mut self,
-        addresses: &[SocketAddr],
-        current: Option<SocketAddr>,
-        connected: bool,
-        rng: &mut impl Rng,
-        shuffle: bool,
-    ) -> Change {
+    /// A connected client moves so that the expected load stays even over the servers when all clients get the same new
+    /// list: it moves when its server is gone, and with probability `1 - old/new` when the list has grown. When its
+    /// server is gone and the list has not grown, the kept servers are preferred so far as they have room. A client that
+    /// is not connected gives up an attempt only if its address is gone.
+    pub fn replace(&mut self, addresses: &[SocketAddr], in_use: InUse, rng: &mut impl Rng, shuffle: bool) -> Change {
         let mut fresh = unique(addresses);
-        let old = self.addresses();
+        let old: BTreeSet<SocketAddr> = self.entries.iter().map(|entry| entry.address).collect();
         if fresh.len() == old.len() && fresh.iter().all(|address| old.contains(address)) {
             return Change { changed: false, overlap: !old.is_empty(), reconnect: false };
         }
@@ -69,10 +84,11 @@ impl ServerList {
             fresh.shuffle(rng);
         }
         let (kept, added): (Vec<_>, Vec<_>) = fresh.iter().copied().partition(|address| old.contains(address));
+        let current = in_use.address();
         let stays = current.is_some_and(|address| fresh.contains(&address));
         let grown = fresh.len() > old.len();
         let mut reconnect = current.is_some() && !stays;
-        if connected {
+        if let InUse::Session(_) = in_use {
             let share = ratio(old.len(), fresh.len());
             reconnect = !stays || (grown && rng.random::<f64>() >= share);
             if reconnect {
@@ -84,7 +100,8 @@ impl ServerList {
         Change { changed: true, overlap: !kept.is_empty(), reconnect }
     }
 
-    /// The address in use, `None` before the first [`advance`](Self::advance).
+    /// Where the list's cursor stands: the address tried last or cycled to, `None` before the first
+    /// [`advance`](Self::advance). It says nothing of where the handle is connected.
     pub fn current(&self) -> Option<SocketAddr> {
         self.cursor.and_then(|index| self.entries.get(index)).map(|entry| entry.address)
     }
@@ -108,20 +125,24 @@ impl ServerList {
         Some(entry.address)
     }
 
-    /// Marks the address in use as one that timed out: until `until` it is tried after the others of a sweep.
-    pub fn avoid_current(&mut self, until: Instant) {
-        if let Some(entry) = self.cursor.and_then(|index| self.entries.get_mut(index)) {
+    /// Marks an address as one that timed out: until `until` it is tried after the others of a sweep.
+    pub fn avoid(&mut self, address: SocketAddr, until: Instant) {
+        if let Some(entry) = self.entry(address) {
             entry.avoid_until = Some(until);
         }
     }
 
-    /// A session was confirmed at the address in use: when it is lost, a new sweep begins with the other addresses.
-    pub fn confirm_current(&mut self) {
+    /// A session was confirmed at this address: when it is lost, a new sweep begins with the other addresses.
+    pub fn confirm(&mut self, address: SocketAddr) {
         self.begin_sweep();
-        if let Some(entry) = self.cursor.and_then(|index| self.entries.get_mut(index)) {
+        if let Some(entry) = self.entry(address) {
             entry.tried = true;
             entry.avoid_until = None;
         }
+    }
+
+    fn entry(&mut self, address: SocketAddr) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| entry.address == address)
     }
 
     /// Makes `address` the next one to be tried; `false` if the list does not hold it.
@@ -163,9 +184,10 @@ impl ServerList {
 
     /// Puts the new order in place; what is known of addresses that stay is kept.
     fn adopt(&mut self, order: &[SocketAddr], current: Option<SocketAddr>) {
-        let known = std::mem::take(&mut self.entries);
-        let entry = |address: &SocketAddr| known.iter().find(|entry| entry.address == *address).copied();
-        self.entries = order.iter().map(|address| entry(address).unwrap_or(Entry::new(*address))).collect();
+        let known: BTreeMap<SocketAddr, Entry> =
+            std::mem::take(&mut self.entries).into_iter().map(|entry| (entry.address, entry)).collect();
+        let entry = |address: &SocketAddr| known.get(address).copied().unwrap_or(Entry::new(*address));
+        self.entries = order.iter().map(entry).collect();
         self.cursor = current.and_then(|current| order.iter().position(|address| *address == current));
         if self.cursor.is_none() {
             self.begin_sweep();
@@ -174,13 +196,8 @@ impl ServerList {
 }
 
 fn unique(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
-    let mut unique = Vec::with_capacity(addresses.len());
-    for address in addresses {
-        if !unique.contains(address) {
-            unique.push(*address);
-        }
-    }
-    unique
+    let mut seen = BTreeSet::new();
+    addresses.iter().copied().filter(|address| seen.insert(*address)).take(limits::SERVERS).collect()
 }
 
 #[allow(clippy::cast_precision_loss)] // list lengths
@@ -226,9 +243,17 @@ mod tests {
 
     fn list(ids: &[u8]) -> ServerList {
         let mut list = ServerList::new();
-        let change = list.replace(&addresses(ids), None, false, &mut SmallRng::seed_from_u64(1), false);
+        let change = list.replace(&addresses(ids), InUse::Nothing, &mut SmallRng::seed_from_u64(1), false);
         assert_eq!(change, Change { changed: true, overlap: false, reconnect: false });
         list
+    }
+
+    fn session(list: &ServerList) -> InUse {
+        InUse::Session(list.current().unwrap())
+    }
+
+    fn attempt(list: &ServerList) -> InUse {
+        InUse::Attempt(list.current().unwrap())
     }
 
     fn steps(list: &mut ServerList, now: Instant, count: usize) -> Vec<u8> {
@@ -263,7 +288,7 @@ mod tests {
     fn a_server_that_returns_is_found_within_one_sweep() {
         let (mut list, now) = (list(&[1, 2]), Instant::now());
         assert_eq!(steps(&mut list, now, 2), [1, 2]);
-        list.confirm_current(); // 1 died, the session went to 2; now 2 dies and 1 is back
+        list.confirm(list.current().unwrap()); // 1 died, the session went to 2; now 2 dies and 1 is back
         assert_eq!(steps(&mut list, now, 3), [1, 2, 1]);
     }
 
@@ -271,7 +296,7 @@ mod tests {
     fn a_lost_server_is_tried_after_all_others() {
         let (mut list, now) = (list(&[1, 2, 3]), Instant::now());
         steps(&mut list, now, 2);
-        list.confirm_current();
+        list.confirm(list.current().unwrap());
         assert_eq!(steps(&mut list, now, 2), [3, 1]);
         assert!(list.is_sweep_end());
         assert_eq!(steps(&mut list, now, 3), [2, 3, 1]);
@@ -282,11 +307,11 @@ mod tests {
         let (mut list, now) = (list(&[1, 2, 3]), Instant::now());
         let second = Duration::from_secs(1);
         steps(&mut list, now, 1);
-        list.avoid_current(now + second);
+        list.avoid(list.current().unwrap(), now + second);
         assert_eq!(steps(&mut list, now, 5), [2, 3, 2, 3, 1]);
         assert_eq!(steps(&mut list, now + second, 3), [2, 3, 1]);
-        list.avoid_current(now + second * 3);
-        list.confirm_current();
+        list.avoid(list.current().unwrap(), now + second * 3);
+        list.confirm(list.current().unwrap());
         assert_eq!(steps(&mut list, now + second, 5), [2, 3, 1, 2, 3]);
     }
 
@@ -295,7 +320,7 @@ mod tests {
         let (mut list, mut rng) = (list(&[1, 2]), SmallRng::seed_from_u64(1));
         steps(&mut list, Instant::now(), 1);
         let current = list.current();
-        let change = list.replace(&addresses(&[2, 1, 2]), current, true, &mut rng, true);
+        let change = list.replace(&addresses(&[2, 1, 2]), session(&list), &mut rng, true);
         assert_eq!(change, Change { changed: false, overlap: true, reconnect: false });
         assert_eq!((list.addresses(), list.current()), (addresses(&[1, 2]), current));
     }
@@ -305,7 +330,7 @@ mod tests {
         let (mut list, mut rng) = (list(&[1]), SmallRng::seed_from_u64(1));
         steps(&mut list, Instant::now(), 1);
         let other = [SocketAddr::from(([10, 0, 0, 1], 2182))];
-        let change = list.replace(&other, list.current(), true, &mut rng, true);
+        let change = list.replace(&other, session(&list), &mut rng, true);
         assert_eq!(change, Change { changed: true, overlap: false, reconnect: true });
         assert_eq!(list.advance(Instant::now()), Some(other[0]));
     }
@@ -321,8 +346,8 @@ mod tests {
         for _ in 0..100 {
             let mut list = list(&[1, 2]);
             steps(&mut list, Instant::now(), 1);
-            assert!(!list.clone().replace(&addresses(&[1, 2, 3, 4]), list.current(), false, &mut rng, true).reconnect);
-            assert!(list.replace(&addresses(&[2, 3]), list.current(), false, &mut rng, true).reconnect);
+            assert!(!list.clone().replace(&addresses(&[1, 2, 3, 4]), attempt(&list), &mut rng, true).reconnect);
+            assert!(list.replace(&addresses(&[2, 3]), attempt(&list), &mut rng, true).reconnect);
         }
     }
 
@@ -330,7 +355,7 @@ mod tests {
     fn a_list_that_changes_in_mid_sweep_keeps_what_is_known() {
         let (mut list, mut rng, now) = (list(&[1, 2, 3]), SmallRng::seed_from_u64(1), Instant::now());
         steps(&mut list, now, 2);
-        list.replace(&addresses(&[1, 2, 4]), list.current(), false, &mut rng, false);
+        list.replace(&addresses(&[1, 2, 4]), attempt(&list), &mut rng, false);
         assert_eq!(steps(&mut list, now, 1), [4]);
         assert!(list.is_sweep_end());
     }
@@ -341,12 +366,12 @@ mod tests {
         let mut rng = SmallRng::seed_from_u64(7);
         for client in 0..30_000 {
             let mut list = ServerList::new();
-            list.replace(&addresses(old), None, false, &mut rng, true);
+            list.replace(&addresses(old), InUse::Nothing, &mut rng, true);
             for _ in 0..=(client % old.len()) {
                 list.advance(Instant::now());
             }
-            list.confirm_current();
-            let change = list.replace(&addresses(new), list.current(), true, &mut rng, true);
+            list.confirm(list.current().unwrap());
+            let change = list.replace(&addresses(new), session(&list), &mut rng, true);
             let address = if change.reconnect { list.advance(Instant::now()) } else { list.current() };
             *load.entry(address.unwrap()).or_insert(0) += 1;
             moved += usize::from(change.reconnect);
@@ -381,10 +406,32 @@ mod tests {
         let mut first = HashMap::new();
         for _ in 0..3000 {
             let mut list = ServerList::new();
-            list.replace(&addresses(&[1, 2, 3]), None, false, &mut rng, true);
+            list.replace(&addresses(&[1, 2, 3]), InUse::Nothing, &mut rng, true);
             *first.entry(list.advance(Instant::now()).unwrap()).or_insert(0_u32) += 1;
         }
         assert!(first.len() == 3 && first.values().all(|count| count.abs_diff(1000) < 100), "{first:?}");
         assert_eq!(list(&[3, 1, 2]).addresses(), addresses(&[3, 1, 2]));
+    }
+
+    #[test]
+    fn a_list_beyond_the_limit_is_cut_and_the_first_are_kept() {
+        let many: Vec<SocketAddr> = (0..60_000).map(|port| SocketAddr::from(([10, 0, 0, 1], port))).collect();
+        let (mut list, mut rng) = (ServerList::new(), SmallRng::seed_from_u64(1));
+        list.replace(&many, InUse::Nothing, &mut rng, false);
+        assert_eq!(list.addresses(), many[..limits::SERVERS]);
+    }
+
+    #[test]
+    fn a_change_keeps_what_is_known_of_a_long_list() {
+        let ports = |range: std::ops::Range<u16>| -> Vec<SocketAddr> {
+            range.map(|port| SocketAddr::from(([10, 0, 0, 1], port))).collect()
+        };
+        let (mut list, mut rng, now) = (ServerList::new(), SmallRng::seed_from_u64(1), Instant::now());
+        list.replace(&ports(0..4000), InUse::Nothing, &mut rng, false);
+        let tried = list.advance(now).unwrap();
+        list.avoid(tried, now + Duration::from_secs(1));
+        let change = list.replace(&ports(0..4096), attempt(&list), &mut rng, false);
+        assert_eq!((change.overlap, change.reconnect, list.len()), (true, false, 4096));
+        assert_eq!((list.current(), list.advance(now).map(|addr| addr.port())), (Some(tried), Some(1)));
     }
 }

@@ -1,5 +1,5 @@
 //! Host strings: `host:port,host:port/chroot`. What is accepted was observed on the stock library, see the tests.
-use crate::path;
+use crate::{limits, path};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -35,13 +35,15 @@ impl fmt::Display for HostPort {
 
 /// A parsed host string.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HostList {
+pub struct HostString {
     /// The servers in the order given. Empty for a bare `/` or `/path`, which stock accepts too.
     pub hosts: Vec<HostPort>,
     /// The path that all of the handle's paths are relative to; empty for none.
     pub chroot: Vec<u8>,
     /// Entries that are left out because no resolver would accept their port, as given, for a log line each.
     pub skipped: Vec<String>,
+    /// Number of entries beyond the first [`limits::SERVERS`], which are left out too.
+    pub omitted: usize,
 }
 
 /// Why a host string is not accepted. All of them are `EINVAL` in `zookeeper_init`.
@@ -74,7 +76,7 @@ impl fmt::Display for ParseError {
 impl std::error::Error for ParseError {}
 
 /// Parses the host string of `zookeeper_init`: servers up to the first slash, the chroot from there on.
-pub fn parse(hosts: &[u8]) -> Result<HostList, ParseError> {
+pub fn parse(hosts: &[u8]) -> Result<HostString, ParseError> {
     if hosts.is_empty() {
         return Err(ParseError::Empty);
     }
@@ -91,10 +93,13 @@ pub fn parse(hosts: &[u8]) -> Result<HostList, ParseError> {
 
 /// Parses the host string of `zoo_set_servers`, which has no chroot: a slash is part of the port, and so an error.
 /// The empty string is an empty list.
-pub fn parse_servers(hosts: &[u8]) -> Result<HostList, ParseError> {
-    let mut list = HostList::default();
+pub fn parse_servers(hosts: &[u8]) -> Result<HostString, ParseError> {
+    // divergence: At most 4096 servers of a host string and 4096 addresses of them are used, with a warning; stock has no
+    // limit.
+    let mut list = HostString::default();
     for entry in hosts.split(|byte| *byte == b',').filter(|entry| !entry.is_empty()) {
         match parse_entry(entry)? {
+            _ if list.hosts.len() + list.skipped.len() >= limits::SERVERS => list.omitted += 1,
             Some(server) => list.hosts.push(server),
             None => list.skipped.push(String::from_utf8_lossy(entry).into_owned()),
         }
@@ -287,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_list_without_servers_is_accepted_only_before_a_slash() {
-        assert_eq!(parse(b"/"), Ok(HostList::default()));
+        assert_eq!(parse(b"/"), Ok(HostString::default()));
         assert_eq!(parse(b"/a").map(|list| (list.hosts.len(), list.chroot)), Ok((0, b"/a".to_vec())));
         assert_eq!(parse(b""), Err(ParseError::Empty));
         assert_eq!(parse(b","), Err(ParseError::NoServers));
@@ -297,10 +302,21 @@ mod tests {
 
     #[test]
     fn a_replacement_list_has_no_chroot() {
-        assert_eq!(parse_servers(b""), Ok(HostList::default()));
+        assert_eq!(parse_servers(b""), Ok(HostString::default()));
         assert!(parse_servers(b"/a").is_err());
         assert!(parse_servers(b"a:1/a").is_err());
         assert_eq!(parse_servers(b"a:1").map(|list| list.hosts.len()), Ok(1));
+    }
+
+    #[test]
+    fn what_exceeds_the_limit_is_checked_and_left_out() {
+        let mut hosts = vec!["a:1"; limits::SERVERS + 2].join(",");
+        let list = parse(hosts.as_bytes()).unwrap();
+        assert_eq!((list.hosts.len(), list.omitted), (limits::SERVERS, 2));
+        hosts.push_str(",a:0");
+        assert_eq!(parse(hosts.as_bytes()), Err(ParseError::InvalidPort("a:0".to_owned())));
+        let skipped = parse(format!("a:1,{}", vec!["b:-1"; limits::SERVERS].join(",")).as_bytes()).unwrap();
+        assert_eq!((skipped.hosts.len(), skipped.skipped.len(), skipped.omitted), (1, limits::SERVERS - 1, 1));
     }
 
     #[test]

@@ -4,19 +4,25 @@
 //! The shell calls [`Session::handle`] with what happened and then drains [`Session::poll`] and
 //! [`Session::take_outgoing`]; it sleeps until [`Session::deadline`]. Every completion given to [`Session::submit`]
 //! or [`Session::add_auth`] comes back in exactly one [`Output::Deliver`], in the order of the requests.
-mod auth;
+mod closing;
+mod credentials;
+mod failure_log;
 mod link;
+mod loss;
 mod replies;
 mod requests;
+mod server_changes;
+mod timer_table;
 mod timers;
 
 use crate::backoff::{self, Backoff, Memory, Plan};
 use crate::code::Code;
 use crate::frames::{BadLength, Frame};
 use crate::pending::Pending;
-use crate::servers::ServerList;
+use crate::servers::{HostList, HostPort, Hosts, InUse, Lookup};
 use crate::watches::Watches;
-use auth::Auths;
+use credentials::Credentials;
+use failure_log::FailureLogLimiter;
 use link::Link;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -24,6 +30,7 @@ use std::collections::VecDeque;
 use std::hash::Hash;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use replies::Event;
@@ -91,10 +98,8 @@ pub struct Config {
     pub read_only: bool,
     /// Prefix of all paths; empty for none.
     pub chroot: Vec<u8>,
-    /// The host string, for log lines only.
-    pub hosts: String,
-    /// Whether the list holds names, so that resolving again can change it.
-    pub has_names: bool,
+    /// The servers as the application named them.
+    pub hosts: Hosts,
     /// Least time between two name resolutions while connected; `None` for never.
     pub resolution_interval: Option<Duration>,
     /// Whether the order of the servers is random.
@@ -113,16 +118,24 @@ pub struct Config {
 #[derive(Debug)]
 pub enum Input<'a> {
     /// Names were resolved again.
-    Resolved(Vec<SocketAddr>),
-    /// Names could not be resolved; the text is for the log.
-    ResolutionFailed(String),
+    Resolved {
+        /// The generation of the question.
+        generation: u64,
+        /// Their addresses.
+        addresses: Vec<SocketAddr>,
+    },
+    /// Names could not be resolved.
+    ResolutionFailed {
+        /// The generation of the question.
+        generation: u64,
+        /// The reason, for the log.
+        error: String,
+    },
     /// The application gave a new server list, resolved.
     SetServers {
-        /// The new host string, for log lines.
-        hosts: String,
-        /// Whether it holds names.
-        has_names: bool,
-        /// Its addresses.
+        /// The servers as it named them.
+        hosts: Hosts,
+        /// Their addresses.
         addresses: Vec<SocketAddr>,
     },
     /// The TCP connection (and TLS, where there is one) asked for is there.
@@ -152,7 +165,7 @@ pub enum Input<'a> {
 #[derive(Debug)]
 pub enum Output<C, W> {
     /// Resolve the names again and answer with `Resolved` or `ResolutionFailed`.
-    Resolve,
+    Resolve(Lookup),
     /// Connect to this server.
     Connect(SocketAddr),
     /// Ask this server whether it takes writes, on a connection of its own.
@@ -166,8 +179,8 @@ pub enum Output<C, W> {
     Deliver(C, Result<Frame, Code>),
     /// Call watchers.
     Notify(Event<W>),
-    /// Keep this for later handles with the same servers.
-    Remember(Memory),
+    /// Keep this for later handles with these servers.
+    Remember(Arc<[HostPort]>, Memory),
     /// The session is being closed: no `Deliver` and no `Notify` follows.
     Last,
     /// The session is closed; nothing follows.
@@ -214,7 +227,6 @@ pub struct Stats {
 /// The session. `C` is the completion that comes back with a reply, `W` the watcher; both are opaque here.
 pub struct Session<C, W> {
     config: Config,
-    state: State,
     link: Link,
     id: ClientId,
     seen_read_write: bool,
@@ -222,13 +234,13 @@ pub struct Session<C, W> {
     next_xid: i32,
     /// Negotiated once there was a session, in milliseconds.
     timeout: i32,
-    servers: ServerList,
+    servers: HostList,
     backoff: Backoff,
     plan: Plan,
     rng: StdRng,
     pending: Pending<C, W>,
     watches: Watches<W>,
-    auths: Auths<C>,
+    credentials: Credentials<C>,
     default_watcher: W,
     /// Bytes for the current connection.
     outgoing: Vec<u8>,
@@ -237,7 +249,7 @@ pub struct Session<C, W> {
     unsent: usize,
     outputs: VecDeque<Output<C, W>>,
     timers: timers::Timers,
-    quiet: link::Quiet,
+    failure_log: FailureLogLimiter,
     stats: Stats,
     /// How the last connection or attempt ended, for requests that are given up while there is none.
     last_failure: Code,
@@ -246,16 +258,16 @@ pub struct Session<C, W> {
 impl<C, W: Watcher> Session<C, W> {
     /// A session that makes its first attempt when the policy allows it. `addresses` must not be empty unless the
     /// host string names a chroot only.
-    pub fn new(config: Config, addresses: &[SocketAddr], default_watcher: W, now: Instant) -> Session<C, W> {
+    pub fn new(mut config: Config, addresses: &[SocketAddr], default_watcher: W, now: Instant) -> Session<C, W> {
         let mut rng = StdRng::seed_from_u64(config.seed);
-        let mut servers = ServerList::new();
-        servers.replace(addresses, None, false, &mut rng, config.shuffle);
+        let mut servers = HostList::default();
+        let hosts = std::mem::take(&mut config.hosts);
+        servers.replace(hosts, addresses, InUse::Nothing, &mut rng, config.shuffle);
         let timeout = config.timeout;
         let mut backoff = Backoff::new(&config.backoff, timers::millis(timeout), config.memory);
         let plan = backoff.on(backoff::Event::Init, servers.len(), now, &mut rng);
-        Session {
-            state: State::NotConnected,
-            link: Link::Idle,
+        let mut session = Session {
+            link: Link::Idle { is_fresh: true },
             id: config.client_id,
             seen_read_write: config.client_id.id != 0,
             last_zxid: 0,
@@ -267,41 +279,43 @@ impl<C, W: Watcher> Session<C, W> {
             rng,
             pending: Pending::default(),
             watches: Watches::default(),
-            auths: Auths::default(),
+            credentials: Credentials::default(),
             default_watcher,
             outgoing: Vec::new(),
             queued: Vec::new(),
             unsent: 0,
             outputs: VecDeque::new(),
             timers: timers::Timers::new(now),
-            quiet: link::Quiet::default(),
+            failure_log: FailureLogLimiter::default(),
             stats: Stats::default(),
             last_failure: Code::ConnectionLoss,
             config,
-        }
+        };
+        session.arm_attempt();
+        session
     }
 
     /// Takes in what happened at `now`.
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
-        if self.state == State::Closed {
+        if self.link == Link::Closed {
             return;
         }
+        self.warn_when_late(now);
         match input {
-            Input::Received(frames) => self.received(now, frames),
-            Input::BadFrame(BadLength(len)) => self.bad_frame(now, len),
-            Input::Connected => self.connected(now),
-            Input::Disconnected(error) => self.disconnected(now, &error),
-            Input::Flushed => self.flushed(now),
-            Input::Timeout => self.time_passed(now),
-            Input::Resolved(addresses) => self.resolved(now, &addresses),
-            Input::ResolutionFailed(error) => self.resolution_failed(now, &error),
-            Input::SetServers { hosts, has_names, addresses } => {
-                self.config.hosts = hosts;
-                self.config.has_names = has_names;
-                self.replace_servers(now, &addresses);
-            }
-            Input::Probed { addr, read_write } => self.probed(now, addr, read_write),
-            Input::Close => self.close(now),
+            Input::Received(frames) => self.on_received(now, frames),
+            Input::BadFrame(BadLength(len)) => self.on_bad_frame(now, len),
+            Input::Connected => self.on_connected(now),
+            Input::Disconnected(error) => self.on_disconnected(now, &error),
+            Input::Flushed => self.on_flushed(now),
+            Input::Timeout => self.on_timeout(now),
+            Input::Resolved { generation, addresses } => self.on_resolved(now, generation, &addresses),
+            Input::ResolutionFailed { generation, error } => self.on_resolution_failure(now, generation, &error),
+            Input::SetServers { hosts, addresses } => self.on_set_servers(now, hosts, &addresses),
+            Input::Probed { addr, read_write } => self.on_probed(now, addr, read_write),
+            Input::Close => self.on_close(now),
+        }
+        if !self.is_established() {
+            self.arm_give_up();
         }
     }
 
@@ -326,28 +340,28 @@ impl<C, W: Watcher> Session<C, W> {
         debug_assert!(buffer.is_empty());
         if self.has_outgoing() {
             std::mem::swap(&mut self.outgoing, buffer);
-            self.timers.last_sent = now;
+            self.arm_ping(now);
         }
     }
 
     /// The state seen by the application.
     pub fn state(&self) -> State {
-        self.state
+        self.link.state()
     }
 
     /// Whether no call can succeed any more.
     pub fn is_unrecoverable(&self) -> bool {
-        matches!(self.state, State::Expired | State::AuthFailed) || self.is_closing()
+        matches!(self.link, Link::Dead(_)) || self.is_closing()
     }
 
     /// Whether the application has closed it.
     pub fn is_closing(&self) -> bool {
-        self.state == State::Closed || matches!(self.link, Link::Closing { .. })
+        matches!(self.link, Link::Closing { .. } | Link::Closed)
     }
 
     /// Whether a session is established.
     pub fn is_established(&self) -> bool {
-        matches!(self.link, Link::Established)
+        matches!(self.link, Link::Established { .. })
     }
 
     /// The session's identity.
@@ -365,14 +379,19 @@ impl<C, W: Watcher> Session<C, W> {
         &self.config.chroot
     }
 
-    /// The server of the current or the last attempt.
-    pub fn server(&self) -> Option<SocketAddr> {
+    /// Where the list's cursor stands: the server of the current or the last attempt, or the one cycled to since.
+    pub fn current_server(&self) -> Option<SocketAddr> {
         self.servers.current()
     }
 
-    /// The host string as given last.
-    pub fn hosts(&self) -> &str {
-        &self.config.hosts
+    /// The server of the connection or the attempt, as long as there is one.
+    pub fn server(&self) -> Option<SocketAddr> {
+        self.link.address()
+    }
+
+    /// The servers as named last.
+    pub fn hosts(&self) -> &Hosts {
+        self.servers.hosts()
     }
 
     /// Number of addresses.
@@ -389,6 +408,7 @@ impl<C, W: Watcher> Session<C, W> {
     /// Changes how often names are resolved while connected.
     pub fn set_resolution_interval(&mut self, interval: Option<Duration>) {
         self.config.resolution_interval = interval;
+        self.arm_resolve();
     }
 
     /// The watcher of session events.
@@ -398,9 +418,9 @@ impl<C, W: Watcher> Session<C, W> {
 
     /// Ends the session without a word to the server, because its shell cannot go on: everyone who waits is told so.
     pub fn abort(&mut self) {
-        if self.state != State::Closed {
+        if self.link != Link::Closed {
             if !self.is_closing() {
-                self.fail_auths(Code::SystemError);
+                self.fail_credentials(Code::SystemError);
                 self.fail_pending(Code::SystemError);
                 self.outputs.push_back(Output::Last);
             }

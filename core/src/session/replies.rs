@@ -22,44 +22,44 @@ pub struct Event<W> {
 }
 
 impl<C, W: Watcher> Session<C, W> {
-    pub(super) fn received(&mut self, now: Instant, frames: &mut Vec<Frame>) {
+    pub(super) fn on_received(&mut self, now: Instant, frames: &mut Vec<Frame>) {
         // As on stock only a whole frame is a sign of life: a server that trickles one must not hold a call for ever.
         if !frames.is_empty() {
-            self.timers.last_received = now;
+            self.note_received(now);
         }
         for frame in frames.drain(..) {
             self.stats.received_bytes += frame.len() as u64;
             match self.link {
-                Link::Handshaking { .. } => self.handshake_answered(now, frame.bytes()),
-                Link::Established => self.reply(now, frame),
+                Link::Handshaking { addr } => self.on_handshake_answer(now, addr, frame.bytes()),
+                Link::Established { .. } => self.on_reply(now, frame),
                 Link::Closing { xid, .. } => {
                     if ReplyHeader::read(&mut Reader::new(frame.bytes())).is_ok_and(|header| header.xid == xid) {
                         self.finish_close();
                     }
                 }
                 // The connection was dropped because of an earlier frame.
-                Link::Idle | Link::Connecting { .. } | Link::Dead => return,
+                Link::Idle { .. } | Link::Connecting { .. } | Link::Dead(_) | Link::Closed => return,
             }
         }
     }
 
-    fn reply(&mut self, now: Instant, frame: Frame) {
+    fn on_reply(&mut self, now: Instant, frame: Frame) {
         let Ok(header) = ReplyHeader::read(&mut Reader::new(frame.bytes())) else {
             let text = format!("reply of {} bytes has no header", frame.bytes().len());
-            return self.misbehaved(now, Code::MarshallingError, &text);
+            return self.on_misbehaviour(now, Code::MarshallingError, &text);
         };
         // Almost every one: spares the search in the table of codes.
         let err = if header.err == 0 { Code::Ok } else { Code::from_i32(header.err) };
         match header.xid {
             xid::PING => {}
-            xid::WATCHER_EVENT => self.watch_event(now, frame.skip(ReplyHeader::LEN).bytes()),
-            xid::AUTH => self.auth_answered(err),
+            xid::WATCHER_EVENT => self.on_watch_event(now, frame.skip(ReplyHeader::LEN).bytes()),
+            xid::AUTH => self.on_auth_answer(err),
             xid::SET_WATCHES => {
                 if err != Code::Ok {
                     log::warn!("the server answered SetWatches with {}", header.err);
                 }
             }
-            other => self.answer(now, other, err, frame),
+            other => self.on_answer(now, other, err, frame),
         }
         // Only from a reply that made sense: servers turn a client away for ever that claims to have seen the future.
         if header.zxid > 0 && self.is_established() {
@@ -67,17 +67,17 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    fn answer(&mut self, now: Instant, xid: i32, err: Code, frame: Frame) {
+    fn on_answer(&mut self, now: Instant, xid: i32, err: Code, frame: Frame) {
         let expected = self.pending.front().map(|entry| entry.xid);
         if expected != Some(xid) {
             // divergence: A reply that nothing waits for costs the connection (ZMARSHALLINGERROR); stock aborts the process.
             return match expected {
                 Some(expected) => {
                     let text = format!("unexpected server response: expected {expected:#x}, but received {xid:#x}");
-                    self.misbehaved(now, Code::RuntimeInconsistency, &text);
+                    self.on_misbehaviour(now, Code::RuntimeInconsistency, &text);
                 }
                 None => {
-                    self.misbehaved(now, Code::MarshallingError, &format!("reply {xid:#x} answers no request"));
+                    self.on_misbehaviour(now, Code::MarshallingError, &format!("reply {xid:#x} answers no request"));
                 }
             };
         }
@@ -93,9 +93,9 @@ impl<C, W: Watcher> Session<C, W> {
         self.outputs.push_back(Output::Deliver(entry.completion, result));
     }
 
-    fn watch_event(&mut self, now: Instant, body: &[u8]) {
+    fn on_watch_event(&mut self, now: Instant, body: &[u8]) {
         let Ok(event) = WatcherEvent::read(&mut Reader::new(body)) else {
-            return self.misbehaved(now, Code::MarshallingError, "watch event cannot be read");
+            return self.on_misbehaviour(now, Code::MarshallingError, "watch event cannot be read");
         };
         let watchers = self.watches.fire(event.kind, event.path);
         log::debug!("watch event {} for {} watchers", event.kind, watchers.len());

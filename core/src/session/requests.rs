@@ -1,5 +1,4 @@
 //! What the application asks for: encoding into the outgoing bytes, and the queue of those who wait.
-use super::link::Link;
 use super::{Output, Session, Watcher};
 use crate::code::Code;
 use crate::frames::Frame;
@@ -51,6 +50,9 @@ impl<C, W: Watcher> Session<C, W> {
         let path = || String::from_utf8_lossy(request.path());
         log::debug!("request xid={xid:#x} for path [{}], {}", path(), if established { "sent" } else { "waits" });
         self.pending.push(Entry { xid, len, submitted: now, completion, effect, exists });
+        if !established {
+            self.arm_give_up();
+        }
         Ok(())
     }
 
@@ -101,7 +103,7 @@ impl<C, W: Watcher> Session<C, W> {
 
     /// Fails what was queued at or before `limit` and has not been sent.
     pub(super) fn fail_queued_by(&mut self, limit: Instant, code: Code) {
-        debug_assert!(!matches!(self.link, Link::Established));
+        debug_assert!(!self.is_established());
         while let Some(entry) = self.pending.pop_submitted_by(limit) {
             self.unsent += entry.len;
             self.stats.failed += 1;

@@ -6,7 +6,7 @@ use rand::{Rng, RngExt};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use zk_core::backoff::{Backoff, Config, Event, Failure, Plan};
-use zk_core::servers::ServerList;
+use zk_core::servers::{InUse, ServerList};
 
 /// A reconnect policy under test.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Rule {
                 };
                 let mut list = ServerList::new();
                 let all: Vec<_> = (0..addresses).map(address).collect();
-                list.replace(&all, None, false, rng, true);
+                list.replace(&all, InUse::Nothing, rng, true);
                 Rule::Ours(Box::new(Ours { backoff: Backoff::new(config, timeout, memory), list }))
             }
             _ => Rule::Rival(Rival::new(policy, addresses, timeout, rng)),
@@ -98,11 +98,13 @@ impl Rule {
     pub(super) fn on(&mut self, event: Event, now: Instant, rng: &mut SmallRng) -> Plan {
         match self {
             Rule::Ours(ours) => {
+                // Nobody cycles here, so the cursor stands at the address in use.
+                let current = ours.list.current().unwrap_or(address(0));
                 match event {
-                    Event::Established => ours.list.confirm_current(),
+                    Event::Established => ours.list.confirm(current),
                     Event::Failed(Failure::ConnectTimeout | Failure::HandshakeTimeout)
                     | Event::Lost { read_timeout: true, .. } => {
-                        ours.list.avoid_current(now + ours.backoff.plan(now).attempt_timeout * 3);
+                        ours.list.avoid(current, now + ours.backoff.plan(now).attempt_timeout * 3);
                     }
                     _ => {}
                 }

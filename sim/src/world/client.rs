@@ -147,8 +147,8 @@ impl World {
                     self.hang_up(number, reset);
                     Heard::Disconnected(reset)
                 }
-                Output::Resolve => {
-                    self.schedule(now + self.names.delay, Happening::Resolved(number));
+                Output::Resolve(lookup) => {
+                    self.schedule(now + self.names.delay, Happening::Resolved(number, lookup.generation));
                     Heard::Resolving
                 }
                 Output::Probe(address) => {
@@ -156,7 +156,7 @@ impl World {
                     self.schedule(now + delay, Happening::Probed(number, address));
                     Heard::Probing(address)
                 }
-                Output::Remember(memory) => {
+                Output::Remember(_, memory) => {
                     client.memory = Some(memory);
                     continue;
                 }

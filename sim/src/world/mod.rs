@@ -76,7 +76,8 @@ enum Happening {
     ToServer(LinkNo),
     /// One may be due on the way to the client.
     ToClient(LinkNo),
-    Resolved(ClientNo),
+    /// An answer to this generation's question.
+    Resolved(ClientNo, u64),
     Probed(ClientNo, SocketAddr),
     Thaw(ClientNo),
     /// A client's kernel takes more.
@@ -297,10 +298,10 @@ impl World {
         match what {
             Happening::ToServer(link) => self.arrive_at_server(link),
             Happening::ToClient(link) => self.arrive_at_client(link),
-            Happening::Resolved(number) => {
+            Happening::Resolved(number, generation) => {
                 let input = match self.names.answer.clone() {
-                    Some(addresses) => Input::Resolved(addresses),
-                    None => Input::ResolutionFailed("no such host".into()),
+                    Some(addresses) => Input::Resolved { generation, addresses },
+                    None => Input::ResolutionFailed { generation, error: "no such host".into() },
                 };
                 self.feed(number, input);
             }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 use zk_core::backoff;
+use zk_core::servers::{HostPort, Hosts};
 use zk_core::session::{ClientId, Config, Input, Session, State};
 use zk_sim::fault::Fault;
 use zk_sim::server::Options;
@@ -113,8 +114,7 @@ impl Run {
             client_id,
             read_only: setup.read_only,
             chroot: if setup.chroot { b"/c".to_vec() } else { Vec::new() },
-            hosts: "random".into(),
-            has_names: setup.names,
+            hosts: hosts(if setup.names { "name" } else { "10.0.0.1" }),
             resolution_interval: setup.names.then_some(Duration::from_secs(5)),
             shuffle: setup.shuffle,
             backoff: backoff::Config::default(),
@@ -176,7 +176,7 @@ impl Run {
                 let addresses: Vec<_> = members.iter().map(|member| World::address(*member)).collect();
                 let number = number(self, client);
                 self.ones[self.places[*client]].list_changed = true;
-                self.world.feed(number, Input::SetServers { hosts: "new".into(), has_names: false, addresses });
+                self.world.feed(number, Input::SetServers { hosts: hosts("10.0.0.2"), addresses });
             }
             Step::Cycle { client } => {
                 let number = number(self, client);
@@ -393,4 +393,8 @@ impl Run {
             }
         }
     }
+}
+
+fn hosts(host: &str) -> Hosts {
+    Hosts::new(host, vec![HostPort { host: host.into(), port: 2181 }])
 }

@@ -8,7 +8,7 @@ use zk_sim::server::Mode;
 use zk_sim::world::{ClientNo, Heard, Route, World};
 
 fn set_servers(world: &mut World, client: ClientNo, addresses: Vec<SocketAddr>) {
-    world.feed(client, Input::SetServers { hosts: "new".into(), has_names: false, addresses });
+    world.feed(client, Input::SetServers { hosts: hosts("10.0.0.2"), addresses });
 }
 
 fn resolutions(world: &World, client: ClientNo) -> usize {
@@ -90,7 +90,8 @@ fn names_are_resolved_at_most_once_an_interval_and_an_outage_of_the_name_service
     let mut world = world(3);
     world.names.answer = Some(addresses(3));
     let interval = Some(Duration::from_secs(10));
-    let client = world.connect(Config { has_names: true, resolution_interval: interval, ..config(1) }, &addresses(3));
+    let client =
+        world.connect(Config { hosts: hosts("name"), resolution_interval: interval, ..config(1) }, &addresses(3));
     assert!(wait_connected(&mut world, client, secs(1)));
     for tag in 0..6000 {
         world.submit(client, tag, &get("/", None)).unwrap();
@@ -107,7 +108,7 @@ fn names_are_resolved_at_most_once_an_interval_and_an_outage_of_the_name_service
 fn in_an_outage_names_are_resolved_with_the_attempts_and_a_moved_server_is_found() {
     let mut world = world(1);
     world.names.answer = Some(addresses(1));
-    let client = world.connect(Config { has_names: true, ..config(1) }, &addresses(1));
+    let client = world.connect(Config { hosts: hosts("name"), ..config(1) }, &addresses(1));
     assert!(wait_connected(&mut world, client, secs(1)));
     set_all(&mut world, Mode::Down, 0..1);
     world.names.answer = None;

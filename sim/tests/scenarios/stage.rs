@@ -5,6 +5,7 @@ use zk_core::backoff;
 use zk_core::code::Code;
 use zk_core::proto::Acl;
 use zk_core::request::{Create, Request};
+use zk_core::servers::{HostPort, Hosts};
 use zk_core::session::{ClientId, Config, State};
 use zk_sim::server::{Mode, Options};
 use zk_sim::world::{ClientNo, World};
@@ -19,14 +20,18 @@ pub fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// A list of one host: `host` may be a name, or an address in numbers.
+pub fn hosts(host: &str) -> Hosts {
+    Hosts::new(host, vec![HostPort { host: host.into(), port: 2181 }])
+}
+
 pub fn config(seed: u64) -> Config {
     Config {
         timeout: i32::try_from(T).unwrap(),
         client_id: ClientId::default(),
         read_only: false,
         chroot: Vec::new(),
-        hosts: "simulated".into(),
-        has_names: false,
+        hosts: hosts("10.0.0.1"),
         resolution_interval: None,
         shuffle: false,
         backoff: backoff::Config::default(),

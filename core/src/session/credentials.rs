@@ -1,6 +1,6 @@
 //! Credentials: sent on every connection, acknowledged once. Secrets are never logged.
-use super::link::Link;
-use super::{Output, Session, State, Watcher};
+use super::link::Death;
+use super::{Output, Session, Watcher};
 use crate::code::Code;
 use crate::frames::Frame;
 use crate::jute::Put;
@@ -15,19 +15,19 @@ struct Auth<C> {
 }
 
 /// All credentials of a session.
-pub(super) struct Auths<C> {
+pub(super) struct Credentials<C> {
     all: Vec<Auth<C>>,
     /// Those whose answer is due, in wire order.
     sent: VecDeque<usize>,
 }
 
-impl<C> Default for Auths<C> {
+impl<C> Default for Credentials<C> {
     fn default() -> Self {
-        Auths { all: Vec::new(), sent: VecDeque::new() }
+        Credentials { all: Vec::new(), sent: VecDeque::new() }
     }
 }
 
-impl<C> Auths<C> {
+impl<C> Credentials<C> {
     fn put(&self, at: usize, out: &mut Vec<u8>) {
         let Some(auth) = self.all.get(at) else { return };
         frame(out, |out| {
@@ -56,33 +56,33 @@ impl<C, W: Watcher> Session<C, W> {
             return Err(Code::InvalidState);
         }
         let auth = Auth { scheme: scheme.to_vec(), credentials: credentials.map(<[u8]>::to_vec), completion };
-        self.auths.all.push(auth);
+        self.credentials.all.push(auth);
         if self.is_established() {
-            let at = self.auths.all.len() - 1;
-            self.auths.put(at, &mut self.outgoing);
-            self.auths.sent.push_back(at);
+            let at = self.credentials.all.len() - 1;
+            self.credentials.put(at, &mut self.outgoing);
+            self.credentials.sent.push_back(at);
         }
         Ok(())
     }
 
     /// Appends all credentials for a fresh connection, the latest first, as stock does.
-    pub(super) fn put_auths(&mut self) {
-        self.auths.sent.clear();
-        for at in (0..self.auths.all.len()).rev() {
-            self.auths.put(at, &mut self.outgoing);
-            self.auths.sent.push_back(at);
+    pub(super) fn put_credentials(&mut self) {
+        self.credentials.sent.clear();
+        for at in (0..self.credentials.all.len()).rev() {
+            self.credentials.put(at, &mut self.outgoing);
+            self.credentials.sent.push_back(at);
         }
     }
 
-    pub(super) fn fail_auths(&mut self, code: Code) {
-        for completion in self.auths.waiting() {
+    pub(super) fn fail_credentials(&mut self, code: Code) {
+        for completion in self.credentials.waiting() {
             self.outputs.push_back(Output::Deliver(completion, Err(code)));
         }
     }
 
-    pub(super) fn auth_answered(&mut self, err: Code) {
-        let at = self.auths.sent.pop_front();
-        let auth = at.and_then(|at| self.auths.all.get_mut(at));
+    pub(super) fn on_auth_answer(&mut self, err: Code) {
+        let at = self.credentials.sent.pop_front();
+        let auth = at.and_then(|at| self.credentials.all.get_mut(at));
         let scheme = auth.as_ref().map_or(String::new(), |auth| String::from_utf8_lossy(&auth.scheme).into_owned());
         if err == Code::Ok {
             log::info!("Authentication scheme {scheme} succeeded");
@@ -92,9 +92,8 @@ impl<C, W: Watcher> Session<C, W> {
             return;
         }
         log::error!("Authentication scheme {scheme} failed (code {}). Connection closed.", err.to_i32());
-        self.fail_auths(Code::AuthFailed);
+        self.fail_credentials(Code::AuthFailed);
         self.outputs.push_back(Output::Disconnect { reset: false });
-        self.die(State::AuthFailed, Code::AuthFailed);
-        debug_assert!(matches!(self.link, Link::Dead));
+        self.die(Death::AuthFailed, Code::AuthFailed);
     }
 }

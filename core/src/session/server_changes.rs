@@ -1,0 +1,68 @@
+//! Changes of the server list: by the application, by the resolver, and by what a probe found.
+use super::link::Link;
+use super::{Output, Session, State, Watcher};
+use crate::backoff::Event;
+use crate::servers::{Change, Hosts};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+impl<C, W: Watcher> Session<C, W> {
+    /// The application's list: it replaces names, addresses and whatever is being asked about the names before.
+    pub(super) fn on_set_servers(&mut self, now: Instant, hosts: Hosts, addresses: &[SocketAddr]) {
+        let in_use = self.link.in_use();
+        self.timers.forget_resolution();
+        let change = self.servers.replace(hosts, addresses, in_use, &mut self.rng, self.config.shuffle);
+        self.arm_resolve();
+        self.on_list_change(now, change);
+    }
+
+    /// An answer about names that were replaced meanwhile is dropped: the newest list wins.
+    pub(super) fn on_resolved(&mut self, now: Instant, generation: u64, addresses: &[SocketAddr]) {
+        if !self.servers.is_current(generation) {
+            return;
+        }
+        self.timers.resolution_ended(now);
+        let in_use = self.link.in_use();
+        let change = self.servers.resolve(addresses, in_use, &mut self.rng, self.config.shuffle);
+        self.arm_resolve();
+        self.on_list_change(now, change);
+    }
+
+    pub(super) fn on_resolution_failure(&mut self, now: Instant, generation: u64, error: &str) {
+        if self.servers.is_current(generation) {
+            self.timers.resolution_ended(now);
+            self.arm_resolve();
+            log::warn!("cannot resolve [{}]: {error}; the addresses known are kept", self.servers.hosts().text());
+        }
+    }
+
+    fn on_list_change(&mut self, now: Instant, change: Change) {
+        // divergence: When zoo_set_servers moves a connected client, the requests in flight get ZCONNECTIONLOSS and the
+        // watchers a CONNECTING event; stock tells nobody and then fails them with ZRUNTIMEINCONSISTENCY. A changed port
+        // counts as a changed server.
+        if !change.changed {
+            return;
+        }
+        log::info!("server list changed to {} addresses [{}]", self.servers.len(), self.servers.hosts().text());
+        let event = Event::ServersChanged { overlap: change.overlap };
+        match self.link {
+            Link::Established { .. } if change.reconnect => self.leave(now, event),
+            Link::Connecting { .. } | Link::Handshaking { .. } if change.reconnect => {
+                let reset = self.backoff.rst() && matches!(self.link, Link::Handshaking { .. });
+                self.outputs.push_back(Output::Disconnect { reset });
+                self.drop_link(true);
+                self.next_plan(now, event);
+            }
+            Link::Idle { .. } => self.next_plan(now, event),
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_probed(&mut self, now: Instant, addr: SocketAddr, read_write: bool) {
+        let is_read_only = self.is_established() && self.state() == State::ReadOnly;
+        if is_read_only && read_write && self.servers.prefer(addr) {
+            log::info!("r/w server found at {addr}");
+            self.leave(now, Event::Voluntary);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! All deadlines of a session, one place for each. Knows instants, not what is done at them.
+use std::time::Instant;
+
+/// What a deadline is for. Expired timers are handled in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// The next attempt starts.
+    Attempt,
+    /// The TCP connection must be there.
+    Connect,
+    /// The session must be confirmed.
+    Handshake,
+    /// The answer to the close request must be there.
+    Close,
+    /// A silent connection is lost.
+    Silence,
+    /// The next ping is due.
+    Ping,
+    /// The names are to be resolved again.
+    Resolve,
+    /// A read-write server is looked for.
+    Probe,
+    /// The oldest request without a session has waited long enough.
+    GiveUp,
+}
+
+impl Timer {
+    pub(super) const ALL: [Timer; 9] = [
+        Timer::Attempt,
+        Timer::Connect,
+        Timer::Handshake,
+        Timer::Close,
+        Timer::Silence,
+        Timer::Ping,
+        Timer::Resolve,
+        Timer::Probe,
+        Timer::GiveUp,
+    ];
+}
+
+/// The deadlines that are set.
+#[derive(Debug, Default)]
+pub(super) struct TimerTable {
+    due: [Option<Instant>; Timer::ALL.len()],
+}
+
+impl TimerTable {
+    /// Sets or moves a deadline; `None` stops it.
+    pub(super) fn set(&mut self, timer: Timer, at: impl Into<Option<Instant>>) {
+        if let Some(due) = self.due.get_mut(timer as usize) {
+            *due = at.into();
+        }
+    }
+
+    pub(super) fn stop(&mut self, timer: Timer) {
+        self.set(timer, None);
+    }
+
+    pub(super) fn stop_all(&mut self) {
+        self.due = Default::default();
+    }
+
+    /// When this deadline is due.
+    pub(super) fn get(&self, timer: Timer) -> Option<Instant> {
+        self.due.get(timer as usize).copied().flatten()
+    }
+
+    /// The earliest deadline.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.due.iter().flatten().min().copied()
+    }
+
+    /// Whether `timer` is due at `now`; if so, it is stopped.
+    pub(super) fn take_expired(&mut self, timer: Timer, now: Instant) -> bool {
+        let expired = self.get(timer).is_some_and(|at| at <= now);
+        if expired {
+            self.stop(timer);
+        }
+        expired
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_earliest_is_next_and_an_expired_one_is_taken_once() {
+        let (mut table, now) = (TimerTable::default(), Instant::now());
+        assert_eq!(table.next(), None);
+        let ms = |millis| now + Duration::from_millis(millis);
+        for (timer, at) in Timer::ALL.into_iter().zip([9, 8, 7, 6, 1, 2, 3, 4, 5]) {
+            table.set(timer, ms(at));
+        }
+        assert_eq!((table.next(), table.get(Timer::Close)), (Some(ms(1)), Some(ms(6))));
+        assert!(table.take_expired(Timer::Silence, ms(1)) && !table.take_expired(Timer::Silence, ms(1)));
+        assert!(!table.take_expired(Timer::Ping, ms(1)));
+        assert_eq!(table.next(), Some(ms(2)));
+        table.set(Timer::Ping, ms(20));
+        assert_eq!(table.next(), Some(ms(3)));
+        table.stop_all();
+        assert_eq!(table.next(), None);
+    }
+}
