@@ -2,9 +2,9 @@
 //! happens to the handle then; knows nothing of what the calls are about.
 use super::entry::Zk;
 use super::types::{
-    ACL_vector, Stat, String_vector, acl_completion_t, data_completion_t, log_callback_fn, stat_completion_t,
-    string_completion_t, string_stat_completion_t, strings_completion_t, strings_stat_completion_t, void_completion_t,
-    watcher_fn, zhandle_t,
+    ACL_vector, Stat, String_vector, acl_completion_t, data_completion_t, stat_completion_t, string_completion_t,
+    string_stat_completion_t, strings_completion_t, strings_stat_completion_t, void_completion_t, watcher_fn,
+    zhandle_t,
 };
 use libc::{c_char, c_int, c_void};
 use std::cell::Cell;
@@ -70,8 +70,6 @@ unsafe extern "C" {
         stat: *mut Stat,
         data: *const c_void,
     );
-    #[link_name = "calmkeeper_call_log"]
-    pub(super) fn log(function: log_callback_fn, line: *const c_char);
 }
 
 thread_local! {

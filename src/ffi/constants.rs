@@ -1,11 +1,10 @@
 //! The data symbols of the C interface. Owns their values; who reacts to them is elsewhere.
 //!
 //! Executables may hold a COPY relocation of any of these, so their sizes are frozen, and the library must reach the ones
-//! that change (`logLevel`) through the global offset table, never directly: no `-Bsymbolic`, no protected visibility.
+//! that change (`logLevel`, in `sys::log_sink`) through the global offset table, never directly: no `-Bsymbolic`, no protected visibility.
 #![allow(non_upper_case_globals, reason = "the names are the C interface's")]
-use super::types::{ACL, ACL_vector, Id, ZooLogLevel};
+use super::types::{ACL, ACL_vector, Id};
 use libc::{c_char, c_int};
-use std::sync::atomic::AtomicU32;
 
 /// Permission to read a node's data and list its children.
 #[unsafe(no_mangle)]
@@ -121,14 +120,6 @@ pub static ZOO_SESSION_EVENT: c_int = -1;
 /// Event: the server gave the watch up. Servers of today never send it.
 #[unsafe(no_mangle)]
 pub static ZOO_NOTWATCHING_EVENT: c_int = -2;
-
-/// The most detailed log level that is written: a `ZooLogLevel`, or 0 for none. Programs set it by
-/// `zoo_set_debug_level` or directly, and the `LOG_*` macros of `zookeeper_log.h` read it inside the program.
-#[unsafe(no_mangle)]
-pub static logLevel: AtomicU32 = AtomicU32::new(INITIAL_LOG_LEVEL);
-
-/// `ZOO_LOG_LEVEL_INFO`.
-const INITIAL_LOG_LEVEL: ZooLogLevel = 3;
 
 // C may write to these lists, so they are mutable like the symbols that point to them. Rust never touches them.
 static mut OPEN_ACL: [ACL; 1] = [ACL { perms: ZOO_PERM_ALL, id: id(c"world", c"anyone") }];

@@ -10,6 +10,7 @@ use crate::io::driver::{Driver, WAKE};
 use crate::io::resolver;
 use crate::observe::logging::{Sink, with_sink};
 use crate::observe::stats::{self, Source};
+use crate::sys::env;
 use crate::sys::environment::log_environment;
 use crate::sys::net::{Poll, Waker};
 use crate::sys::process;
@@ -144,7 +145,7 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
             failure.errno
         })?
     };
-    let (backoff, warnings) = backoff::Config::from_lookup(|name| std::env::var(name).ok());
+    let (backoff, warnings) = backoff::Config::from_lookup(env::var);
     for warning in warnings {
         log::warn!("{warning}");
     }
@@ -197,7 +198,7 @@ fn first_xid() -> i32 {
 }
 
 fn max_frame() -> usize {
-    let Ok(text) = std::env::var(MAX_FRAME) else { return limits::FRAME };
+    let Some(text) = env::var(MAX_FRAME) else { return limits::FRAME };
     text.parse().unwrap_or_else(|_| {
         log::warn!("{MAX_FRAME}={text} is not a number of bytes; {} is used", limits::FRAME);
         limits::FRAME

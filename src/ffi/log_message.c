@@ -2,6 +2,7 @@
  * Hidden, because rustc would otherwise export both names from the shared library. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
@@ -15,14 +16,22 @@ HIDDEN void calmkeeper_log_message(log_callback callback, unsigned int level, in
 void calmkeeper_log_message(log_callback callback, unsigned int level, int line, const char *function,
                             const char *format, ...)
 {
-    char text[4096]; /* no line is longer */
+    char small[256]; /* without memory the text is cut to this */
+    size_t room = 4096; /* no line is longer; on the heap, as threads may have small stacks */
+    char *text = malloc(room);
     va_list arguments;
 
+    if (text == NULL) {
+        text = small;
+        room = sizeof small;
+    }
     text[0] = '\0';
     if (format != NULL) {
         va_start(arguments, format);
-        (void)vsnprintf(text, sizeof text, format, arguments);
+        (void)vsnprintf(text, room, format, arguments);
         va_end(arguments);
     }
     calmkeeper_log_text(callback, level, line, function, text);
+    if (text != small)
+        free(text);
 }

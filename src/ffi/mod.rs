@@ -24,7 +24,6 @@ pub mod error_text;
 pub mod library_api;
 pub mod lifecycle;
 pub mod log_api;
-pub(crate) mod log_sink;
 pub mod memory;
 pub mod multi_api;
 #[cfg(all(test, calmkeeper_shuttle))]

@@ -1,31 +1,36 @@
 //! Logging: what the `log` crate's macros write, here and in `zk_core`, becomes lines of the form that ZooKeeper's C
 //! library has always written: `2026-01-31 23:59:59,123:PID(0xTHREAD):ZOO_INFO@function@line: text`. Owns the form and
-//! the levels; who receives a line is `ffi::log_sink`'s.
+//! the levels; who receives a line is `sys::log_sink`'s.
 //!
 //! `function` is the last part of the record's target: the module's name, or what `log::info!(target: "check_events", ..)`
 //! says, for lines that operators have searched for by function.
-use crate::ffi::log_sink::{self, Stamp};
+pub use crate::sys::log_sink::Sink;
+use crate::sys::log_sink::{self, Callback, LINE_LEN_MAX};
+use crate::sys::stamp::Stamp;
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::fmt::{self, Write};
-use std::sync::Once;
 
-pub use crate::ffi::log_sink::{Sink, with_sink};
+/// Room in a line when there is no memory for a whole one.
+const SMALL_LEN: usize = 256;
 
-/// Longest line, without its newline: longer ones are cut.
-pub(crate) const LINE_MAX: usize = 4094;
-
-/// A line in the making. Has no heap memory, so it works when there is none.
+/// A line in the making. Most of it is on the heap, as the threads of a program may have small stacks; a line that gets no
+/// memory is cut to `SMALL_LEN` bytes instead of lost.
 pub(crate) struct Line {
-    /// Room for a newline and a NUL after the text.
-    bytes: [u8; LINE_MAX + 2],
+    /// Room for a whole line, a newline and a NUL; empty without memory.
+    heap: Vec<u8>,
+    small: [u8; SMALL_LEN],
     len: usize,
 }
 
 impl Line {
     /// A line with its head: time, process, thread, level, place.
     pub(crate) fn new(level: u32, function: &[u8], number: i64) -> Line {
-        let mut line = Line { bytes: [0; LINE_MAX + 2], len: 0 };
+        let mut heap = Vec::new();
+        if heap.try_reserve_exact(LINE_LEN_MAX + 2).is_ok() {
+            heap.resize(LINE_LEN_MAX + 2, 0);
+        }
+        let mut line = Line { heap, small: [0; SMALL_LEN], len: 0 };
         let Stamp { date: [year, month, day], time: [hour, minute, second], millis, process, thread } = Stamp::now();
         let name = match level {
             1 => "ERROR",
@@ -42,11 +47,18 @@ impl Line {
         line
     }
 
+    /// The line's memory.
+    fn room(&mut self) -> &mut [u8] {
+        if self.heap.is_empty() { &mut self.small } else { &mut self.heap }
+    }
+
     /// Appends what still fits. A NUL, which would end the line for C, becomes a blank.
     pub(crate) fn push(&mut self, text: &[u8]) {
-        let room = self.bytes.get_mut(self.len..LINE_MAX).unwrap_or_default();
+        let start = self.len;
+        let room = self.room();
+        let end = room.len().saturating_sub(2);
         let mut copied = 0;
-        for (place, &byte) in room.iter_mut().zip(text) {
+        for (place, &byte) in room.get_mut(start..end).unwrap_or_default().iter_mut().zip(text) {
             *place = if byte == 0 { b' ' } else { byte };
             copied += 1;
         }
@@ -56,17 +68,19 @@ impl Line {
     /// The text, for C.
     pub(crate) fn as_c_str(&mut self) -> &CStr {
         self.end_with([0, 0]);
-        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
+        CStr::from_bytes_until_nul(self.room()).unwrap_or_default()
     }
 
     /// The text and a newline.
     pub(crate) fn with_newline(&mut self) -> &[u8] {
         self.end_with([b'\n', 0]);
-        self.bytes.get(..=self.len).unwrap_or_default()
+        let len = self.len;
+        self.room().get(..=len).unwrap_or_default()
     }
 
     fn end_with(&mut self, end: [u8; 2]) {
-        if let Some(place) = self.bytes.get_mut(self.len..self.len + 2) {
+        let len = self.len;
+        if let Some(place) = self.room().get_mut(len..len + 2) {
             place.copy_from_slice(&end);
         }
     }
@@ -89,7 +103,7 @@ enum Holding {
 
 thread_local! {
     static HOLDING: Cell<Holding> = const { Cell::new(Holding::No) };
-    static HELD: RefCell<Vec<Box<Line>>> = const { RefCell::new(Vec::new()) };
+    static HELD: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Runs `body` and writes what it logs on this thread when it has ended: for work under a lock, which a log callback
@@ -119,8 +133,23 @@ pub(crate) fn deferred<R>(body: impl FnOnce() -> R) -> R {
 fn deliver_held() {
     // A thread that ends may have lost its place for lines already; then there are none.
     for mut line in HELD.try_with(RefCell::take).unwrap_or_default() {
-        log_sink::deliver(log_sink::current(), &mut line);
+        deliver(log_sink::current(), &mut line);
     }
+}
+
+/// Hands a line to `callback`, or else writes it to the stream with a newline. Leaves errno as it was.
+pub(crate) fn deliver(callback: Callback, line: &mut Line) {
+    if callback.is_some() {
+        log_sink::call(callback, line.as_c_str());
+    } else {
+        log_sink::write(line.with_newline());
+    }
+}
+
+/// Runs `body`; what it logs on this thread goes to `sink`. Nests, as callbacks call the library for other handles.
+pub fn with_sink<R>(sink: &Sink, body: impl FnOnce() -> R) -> R {
+    follow_level();
+    log_sink::with(sink, body)
 }
 
 struct ZooLog;
@@ -138,25 +167,15 @@ impl log::Log for ZooLog {
         let mut line = Line::new(number(record.level()), function.as_bytes(), record.line().unwrap_or(0).into());
         let _ = line.write_fmt(*record.args());
         if HOLDING.get() == Holding::No {
-            log_sink::deliver(log_sink::current(), &mut line);
+            deliver(log_sink::current(), &mut line);
         } else {
             HOLDING.set(Holding::Lines);
             // Lost only on a thread whose storage is gone already.
-            let _ = HELD.try_with(|held| held.borrow_mut().push(Box::new(line)));
+            let _ = HELD.try_with(|held| held.borrow_mut().push(line));
         }
     }
 
     fn flush(&self) {}
-}
-
-/// Makes the lines of the `log` macros ours. Done with each `Sink`, so a handle need not ask for it.
-pub(crate) fn install() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // Fails where a Rust program that links this crate has its own logger, which then gets the lines.
-        let _ = log::set_logger(&ZooLog);
-    });
-    follow_level();
 }
 
 /// Takes over a level that the program may have written to `logLevel` directly. Two loads when nothing changed; lets the
@@ -164,8 +183,16 @@ pub(crate) fn install() {
 pub(crate) fn follow_level() {
     let wanted = filter(log_sink::level());
     if log::max_level() != wanted {
-        log::set_max_level(wanted);
+        set_level(wanted);
     }
+}
+
+#[cold]
+fn set_level(wanted: log::LevelFilter) {
+    // The `log` crate starts with everything off, so this is reached before the first line. It does nothing the second
+    // time, and fails where a Rust program that links this crate has its own logger, which then gets the lines.
+    let _ = log::set_logger(&ZooLog);
+    log::set_max_level(wanted);
 }
 
 /// What a value of `logLevel` lets through. The rule is that of the `LOG_*` macros, which compare for equality with 4 to
@@ -217,8 +244,8 @@ mod tests {
         for _ in 0..1000 {
             line.push(b"0123456789");
         }
-        assert_eq!(text(&mut line).len(), LINE_MAX);
-        assert_eq!(line.with_newline().len(), LINE_MAX + 1);
+        assert_eq!(text(&mut line).len(), LINE_LEN_MAX);
+        assert_eq!(line.with_newline().len(), LINE_LEN_MAX + 1);
         assert_eq!(line.with_newline().last(), Some(&b'\n'));
     }
 

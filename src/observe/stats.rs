@@ -5,12 +5,13 @@
 //! `ZOO_STATS_INTERVAL_MS` (default 10,000, at least 100) and when the last handle is closed, to a neighbouring file that
 //! then takes its name, so that nobody reads half of one.
 use crate::sys::sync::Mutex;
+use crate::sys::{env, file};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
-use std::{env, fs, io, process, thread};
+use std::{io, process, thread};
 use zk_core::session::Stats;
 
 /// What one handle has to tell.
@@ -58,13 +59,13 @@ static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
 const LISTS: usize = 64;
 
 fn file() -> Option<PathBuf> {
-    let path = env::var("ZOO_STATS_FILE").ok().filter(|path| !path.is_empty())?;
+    let path = env::var("ZOO_STATS_FILE").filter(|path| !path.is_empty())?;
     Some(path.replace("%p", &process::id().to_string()).into())
 }
 
 fn interval() -> Duration {
     const DEFAULT: u64 = 10_000;
-    let given = env::var("ZOO_STATS_INTERVAL_MS").ok();
+    let given = env::var("ZOO_STATS_INTERVAL_MS");
     let millis = given.map_or(DEFAULT, |text| {
         text.parse().unwrap_or_else(|_| {
             log::warn!("ZOO_STATS_INTERVAL_MS={text} is not a number of milliseconds; {DEFAULT} is used");
@@ -140,10 +141,7 @@ fn write(path: &Path) -> io::Result<()> {
         let key = bounded(&sums, &sample.hosts);
         sums.entry(key).or_default().count(&sample);
     }
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.tmp", process::id()));
-    fs::write(&name, render(&sums))?;
-    fs::rename(&name, path)
+    file::replace(path, render(&sums).as_bytes())
 }
 
 impl Sum {

@@ -1,6 +1,6 @@
 //! What the first log lines of a handle tell of the process. Owns the questions to the system; every answer may be
 //! missing.
-use crate::ffi::convert::text;
+use libc::c_char;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
@@ -8,8 +8,13 @@ use std::mem::MaybeUninit;
 // divergence: The client environment line names Calmkeeper's version behind the version of the interface.
 const VERSION: &str = concat!("zookeeper C client 3.8.0 (calmkeeper ", env!("CARGO_PKG_VERSION"), ")");
 
-fn lossy(bytes: Option<&[u8]>) -> String {
-    bytes.map_or_else(|| "(null)".to_owned(), |bytes| String::from_utf8_lossy(bytes).into_owned())
+/// A text of the system's.
+///
+/// # Safety
+/// `text` is null or a C string.
+unsafe fn lossy(text: *const c_char) -> Option<String> {
+    // SAFETY: the caller's promise.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
 }
 
 /// Logs the environment, one line each.
@@ -30,24 +35,22 @@ pub(crate) fn log_environment() {
     let (os, release, version) = unsafe {
         libc::uname(system.as_mut_ptr());
         let system = system.assume_init_ref();
-        (
-            lossy(text(system.sysname.as_ptr())),
-            lossy(text(system.release.as_ptr())),
-            lossy(text(system.version.as_ptr())),
-        )
+        let field = |text| lossy(text).unwrap_or_default();
+        (field(system.sysname.as_ptr()), field(system.release.as_ptr()), field(system.version.as_ptr()))
     };
     log::info!(target: TARGET, "Client environment:os.name={os}");
     // The kernel's release under the name of the architecture, as programs that read these lines have always seen it.
     log::info!(target: TARGET, "Client environment:os.arch={release}");
     log::info!(target: TARGET, "Client environment:os.version={version}");
-    log::info!(target: TARGET, "Client environment:user.name={}", lossy(login().as_deref()));
-    log::info!(target: TARGET, "Client environment:user.home={}", home().unwrap_or_else(|| lossy(None)));
-    let directory = std::env::current_dir().map(|path| path.display().to_string());
-    log::info!(target: TARGET, "Client environment:user.dir={}", directory.unwrap_or_default());
+    log::info!(target: TARGET, "Client environment:user.name={}", login().unwrap_or_else(|| "(null)".to_owned()));
+    log::info!(target: TARGET, "Client environment:user.home={}", home().as_deref().unwrap_or("<NA>"));
+    // Stock says so for any directory that it cannot name: also for one that is gone.
+    let directory = std::env::current_dir().map_or_else(|_| "<toolong>".to_owned(), |path| path.display().to_string());
+    log::info!(target: TARGET, "Client environment:user.dir={directory}");
 }
 
 /// The user who logged in at the terminal, if there is one.
-fn login() -> Option<Vec<u8>> {
+fn login() -> Option<String> {
     unsafe extern "C" {
         fn getlogin_r(name: *mut libc::c_char, size: libc::size_t) -> libc::c_int;
     }
@@ -55,7 +58,7 @@ fn login() -> Option<Vec<u8>> {
     // SAFETY: the function of POSIX; the length is that of the buffer.
     let rc = unsafe { getlogin_r(name.as_mut_ptr().cast(), name.len()) };
     let name = CStr::from_bytes_until_nul(&name).ok().filter(|_| rc == 0)?;
-    Some(name.to_bytes().to_vec())
+    Some(name.to_string_lossy().into_owned())
 }
 
 /// The home directory in the user database.
@@ -73,6 +76,6 @@ fn home() -> Option<String> {
             &raw mut found,
         );
         let entry = found.as_ref()?;
-        Some(lossy(text(entry.pw_dir)))
+        lossy(entry.pw_dir)
     }
 }

@@ -1,10 +1,15 @@
-//! The system behind small safe wrappers: sockets and poll, locks and threads, the process and its environment. With
+//! The system behind small safe wrappers: sockets and poll, locks and threads, the process and its environment, log
+//! sinks, files. With
 //! `ffi` the only place with `unsafe`. Knows no other part of the library.
+pub(crate) mod env;
 pub(crate) mod environment;
+pub(crate) mod file;
+pub(crate) mod log_sink;
 pub(crate) mod net;
 pub(crate) mod process;
 #[cfg(not(calmkeeper_shuttle))]
 pub(crate) mod socket;
+pub(crate) mod stamp;
 pub(crate) mod sync;
 #[cfg(calmkeeper_tsan)]
 pub(crate) mod tsan;
