@@ -24,7 +24,8 @@ test=(
   libzookeeper-mt-dev   # Apache's headers
   zookeeper             # the real server
   libslf4j-java         # ... and its log
-  default-jre-headless
+  default-jre-headless  # ... with keytool
+  openssl               # certificates for tests of TLS
   python3-dev
   pkg-config
   strace

@@ -1,0 +1,97 @@
+//! Reading configuration files: bounded, never blocking, and with a stamp that tells whether a file has changed.
+use crate::SettingsError;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// A system's certificate bundle has a few hundred kilobytes.
+pub(crate) const FILE_LEN_MAX: u64 = 16 << 20;
+/// Directory entries that are looked at for certificates.
+pub(crate) const ENTRIES_MAX: usize = 2000;
+/// `O_NONBLOCK`: opening a FIFO must not wait for its writer.
+#[cfg(any(target_arch = "mips", target_arch = "mips64"))]
+const O_NONBLOCK: i32 = 0o200;
+#[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
+const O_NONBLOCK: i32 = 0o4000;
+
+/// Identifies a file's content: a changed file has another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stamp(Option<[i64; 7]>);
+
+impl Stamp {
+    /// The present stamp of a file or directory; of an absent one it is a value of its own.
+    pub(crate) fn of(path: &Path) -> Stamp {
+        Stamp(fs::metadata(path).ok().map(|metadata| identity(&metadata)))
+    }
+}
+
+fn identity(metadata: &Metadata) -> [i64; 7] {
+    [
+        metadata.dev().cast_signed(),
+        metadata.ino().cast_signed(),
+        metadata.size().cast_signed(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+    ]
+}
+
+/// A regular file's content, erased when dropped.
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SettingsError> {
+    let failed = |error: io::Error| SettingsError::io(path, &error);
+    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(SettingsError::content(path, "is a directory"));
+    }
+    if !metadata.is_file() {
+        return Err(SettingsError::content(path, "is not a regular file"));
+    }
+    read_open(&file, metadata.len())
+        .map_err(failed)?
+        .ok_or_else(|| SettingsError::content(path, format_args!("is larger than {} MiB", FILE_LEN_MAX >> 20)))
+}
+
+/// `None` if it is too large.
+fn read_open(file: &File, expected: u64) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    if expected > FILE_LEN_MAX {
+        return Ok(None);
+    }
+    // Enough room at once: a vector that grows would leave pieces of a key behind in freed memory.
+    let room = usize::try_from(expected).unwrap_or(0).saturating_add(1);
+    let mut content = Zeroizing::new(Vec::with_capacity(room));
+    file.take(FILE_LEN_MAX + 1).read_to_end(&mut content)?;
+    Ok((content.len() as u64 <= FILE_LEN_MAX).then_some(content))
+}
+
+/// The first line of a file, without its end; the whole password where a file holds one.
+pub(crate) fn first_line(path: &Path) -> Result<crate::Secret, SettingsError> {
+    let content = read(path)?;
+    let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.is_empty() {
+        return Err(SettingsError::content(path, "the first line, which holds the password, is empty"));
+    }
+    Ok(crate::Secret::new(line.to_vec()))
+}
+
+/// The files in a directory, sorted by name; hidden ones (Kubernetes' `..data`) are left out.
+pub(crate) fn directory(path: &Path) -> Result<Vec<PathBuf>, SettingsError> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path).map_err(|error| SettingsError::io(path, &error))? {
+        let entry = entry.map_err(|error| SettingsError::io(path, &error))?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if found.len() == ENTRIES_MAX {
+            return Err(SettingsError::content(path, format_args!("holds more than {ENTRIES_MAX} files")));
+        }
+        found.push(entry.path());
+    }
+    found.sort();
+    found.retain(|file| file.is_file());
+    Ok(found)
+}

@@ -1,0 +1,32 @@
+//! TLS and SASL for the client: what a connection says and checks, without a socket, clock, thread or `unsafe`.
+//!
+//! The shell moves bytes between a socket and [`tls::Connection`], and between the session and a SASL mechanism. This
+//! package reads files (certificates, keys, passwords) and nothing else of the system: environment variables come in
+//! through a function, so that the shell decides whether a privileged process trusts them.
+#![forbid(unsafe_code)]
+
+mod files;
+pub mod sasl;
+mod secret;
+mod settings_error;
+pub mod tls;
+
+pub use secret::Secret;
+pub use settings_error::SettingsError;
+
+/// Looks a variable of the environment up; the shell's answer is `None` where the process is privileged.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<std::ffi::OsString>;
+
+/// A variable that is set and not empty.
+pub(crate) fn variable(lookup: Lookup<'_>, name: &str) -> Option<std::ffi::OsString> {
+    lookup(name).filter(|value| !value.is_empty())
+}
+
+/// The same as text; [`SettingsError`] if it is not UTF-8.
+pub(crate) fn text_variable(lookup: Lookup<'_>, name: &str) -> Result<Option<String>, SettingsError> {
+    match variable(lookup, name).map(std::ffi::OsString::into_string) {
+        None => Ok(None),
+        Some(Ok(text)) => Ok(Some(text)),
+        Some(Err(_)) => Err(SettingsError::invalid(format!("{name} is not valid UTF-8"))),
+    }
+}

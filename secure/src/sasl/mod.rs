@@ -1,0 +1,10 @@
+//! SASL: settings, and the mechanisms that need no library. The exchange itself (operation 102) is the session's.
+mod digest_md5;
+mod failure;
+mod gssapi;
+mod settings;
+
+pub use digest_md5::{DigestMd5, Step};
+pub use failure::Failure;
+pub use gssapi::security_layer_reply;
+pub use settings::{Mechanism, Settings};

@@ -1,0 +1,146 @@
+//! `ZOO_SASL_*`.
+use super::Failure;
+use crate::{Lookup, Secret, SettingsError, files, text_variable, variable};
+use std::path::PathBuf;
+
+/// What a ZooKeeper server registers for DIGEST-MD5, whatever its host is called.
+const DIGEST_HOST: &str = "zk-sasl-md5";
+/// The first part of the server's principal.
+const SERVICE: &str = "zookeeper";
+
+/// A mechanism that the environment can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mechanism {
+    /// User and password.
+    DigestMd5,
+    /// Kerberos.
+    Gssapi,
+}
+
+impl Mechanism {
+    /// The registered name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mechanism::DigestMd5 => "DIGEST-MD5",
+            Mechanism::Gssapi => "GSSAPI",
+        }
+    }
+}
+
+/// How a handle authenticates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    mechanism: Mechanism,
+    user: String,
+    password_file: Option<PathBuf>,
+    service: String,
+    host: Option<String>,
+}
+
+impl Settings {
+    /// `None` where `ZOO_SASL_MECHANISM` is not set. The password file is read once as a check.
+    pub fn from_environment(lookup: Lookup<'_>) -> Result<Option<Settings>, SettingsError> {
+        let mechanism = match text_variable(lookup, "ZOO_SASL_MECHANISM")?.as_deref() {
+            None => return Ok(None),
+            Some("DIGEST-MD5") => Mechanism::DigestMd5,
+            Some("GSSAPI") => Mechanism::Gssapi,
+            Some(_) => return Err(SettingsError::invalid("ZOO_SASL_MECHANISM is neither DIGEST-MD5 nor GSSAPI")),
+        };
+        let user = text_variable(lookup, "ZOO_SASL_USER")?;
+        let password_file = variable(lookup, "ZOO_SASL_PASSWORD_FILE").map(PathBuf::from);
+        if mechanism == Mechanism::DigestMd5 {
+            if user.is_none() {
+                return Err(SettingsError::invalid("ZOO_SASL_MECHANISM is DIGEST-MD5, but ZOO_SASL_USER is not set"));
+            }
+            if password_file.is_none() {
+                let text = "ZOO_SASL_MECHANISM is DIGEST-MD5, but ZOO_SASL_PASSWORD_FILE is not set";
+                return Err(SettingsError::invalid(text));
+            }
+        }
+        let settings = Settings {
+            mechanism,
+            user: user.unwrap_or_default(),
+            password_file,
+            service: text_variable(lookup, "ZOO_SASL_SERVICE")?.unwrap_or_else(|| SERVICE.to_owned()),
+            host: text_variable(lookup, "ZOO_SASL_HOST")?,
+        };
+        if let Some(file) = &settings.password_file {
+            files::first_line(file).map_err(|error| error.for_use("SASL password file"))?;
+        }
+        Ok(Some(settings))
+    }
+
+    /// The mechanism.
+    pub fn mechanism(&self) -> Mechanism {
+        self.mechanism
+    }
+
+    /// The user; for GSSAPI the authorization identity, usually empty.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The password, read anew, since it may have changed. A file that cannot be read is a temporary failure.
+    pub fn password(&self) -> Result<Secret, Failure> {
+        let Some(file) = &self.password_file else { return Ok(Secret::new(Vec::new())) };
+        files::first_line(file).map_err(|error| Failure::temporary(error.for_use("SASL password file").to_string()))
+    }
+
+    /// The service's name.
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// The host's name in the service's identity. `server` is what the host string calls the server.
+    pub fn host<'a>(&'a self, server: &'a str) -> &'a str {
+        match (&self.host, self.mechanism) {
+            (Some(host), _) => host,
+            (None, Mechanism::DigestMd5) => DIGEST_HOST,
+            (None, Mechanism::Gssapi) => server,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+
+    fn settings(variables: &[(&str, &str)]) -> Result<Option<Settings>, SettingsError> {
+        Settings::from_environment(&|name| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[test]
+    fn digest_md5_needs_user_and_password() {
+        let file = std::env::temp_dir().join(format!("zk-secure-sasl-{}", std::process::id()));
+        std::fs::write(&file, "pass word\r\nsecond line\n").unwrap();
+        let path = file.to_str().unwrap();
+        let all = [("ZOO_SASL_MECHANISM", "DIGEST-MD5"), ("ZOO_SASL_USER", "u"), ("ZOO_SASL_PASSWORD_FILE", path)];
+        let found = settings(&all).unwrap().unwrap();
+        assert_eq!((found.user(), found.service(), found.host("zk1")), ("u", "zookeeper", "zk-sasl-md5"));
+        assert_eq!(found.password().unwrap().expose(), b"pass word");
+        std::fs::write(&file, "changed").unwrap();
+        assert_eq!(found.password().unwrap().expose(), b"changed");
+        std::fs::remove_file(&file).unwrap();
+        assert!(!found.password().unwrap_err().is_final());
+        for without in 1..3 {
+            let some: Vec<_> = all.iter().enumerate().filter(|(at, _)| *at != without).map(|(_, pair)| *pair).collect();
+            assert_eq!(settings(&some).unwrap_err().errno(), 22);
+        }
+        let error = settings(&all).unwrap_err();
+        assert_eq!(error.errno(), 2, "{error}");
+        assert!(error.to_string().contains(path), "{error}");
+    }
+
+    #[test]
+    fn gssapi_takes_the_hosts_name() {
+        assert_eq!(settings(&[]), Ok(None));
+        let found = settings(&[("ZOO_SASL_MECHANISM", "GSSAPI")]).unwrap().unwrap();
+        assert_eq!((found.mechanism().name(), found.host("zk1")), ("GSSAPI", "zk1"));
+        let found = settings(&[("ZOO_SASL_MECHANISM", "GSSAPI"), ("ZOO_SASL_HOST", "h")]).unwrap().unwrap();
+        assert_eq!(found.host("zk1"), "h");
+        assert!(settings(&[("ZOO_SASL_MECHANISM", "PLAIN")]).is_err());
+    }
+}

@@ -1,0 +1,22 @@
+//! The trust anchors: the CA file's certificates, as webpki wants them and as the compatibility rules do.
+use super::certificate::Parsed;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+
+/// What the CA file or directory holds.
+#[derive(Debug)]
+pub(super) struct Trust {
+    pub(super) anchors: RootCertStore,
+    /// The same certificates, for the compatibility rules; those that cannot be taken apart are left out.
+    pub(super) roots: Vec<Parsed>,
+}
+
+impl Trust {
+    /// Takes certificates over; also returns how many cannot be trust anchors.
+    pub(super) fn new(certificates: Vec<CertificateDer<'static>>) -> (Trust, usize) {
+        let roots = certificates.iter().filter_map(|certificate| Parsed::new(certificate).ok()).collect();
+        let mut anchors = RootCertStore::empty();
+        let (_, unusable) = anchors.add_parsable_certificates(certificates);
+        (Trust { anchors, roots }, unusable)
+    }
+}
