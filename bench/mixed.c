@@ -127,12 +127,17 @@ static void run_crowd(void) {
         usleep(5000 + i * 500);
         if (i % 4) cut();
     }
+    /* On a busy machine the cuts may be over before a call has succeeded. Only --limit ends these waits. */
+    stage = "waiting for every kind of call to succeed";
+    uint64_t got = gets, set = sets, done = completed, heard = events;
+    while (gets == got || sets == set || completed == done || events == heard) usleep(1000);
     stop = true;
+    stage = "waiting for the callers to end";
     for (unsigned i = 0; i < GETTERS + 3; i++) pthread_join(threads[i], NULL);
-    for (int i = 0; i < 30000 && completed < submitted; i++) usleep(1000);
-    if (completed != submitted) broken("%lu callbacks for %lu requests", completed, submitted);
+    stage = "waiting for the callbacks";
+    while (completed < submitted) usleep(1000);
     handle_close(zh);
-    if (gets == 0 || sets == 0) broken("%lu gets, %lu sets, %lu events", gets, sets, events);
+    if (completed != submitted) broken("%lu callbacks for %lu requests", completed, submitted);
 }
 
 /* ---- a server that goes silent while one caller waits ---- */
@@ -141,24 +146,26 @@ enum mood { SILENT, HANGS_UP, GARBAGE, SLOW, DEAF };
 static const char *const moods[] = {"silent", "hangs up", "garbage", "slow", "deaf"};
 static enum mood mood;
 static _Atomic bool hears; /* wakes the deaf one */
+static _Atomic unsigned accepted, asked; /* connections, and requests that have arrived */
 static int listener;
 
-static void read_frame(int fd, char *frame, size_t cap) {
-    if (recv(fd, frame, 4, MSG_WAITALL) != 4) return;
+static bool read_frame(int fd, char *frame, size_t cap) {
+    if (recv(fd, frame, 4, MSG_WAITALL) != 4) return false;
     int32_t len = get32(frame);
-    if (len > 0 && (size_t)len < cap) recv(fd, frame, (size_t)len, MSG_WAITALL);
+    return len > 0 && (size_t)len < cap && recv(fd, frame, (size_t)len, MSG_WAITALL) == len;
 }
 static void *serve(void *arg) {
     char frame[4096], *p;
     (void)arg;
     for (int fd; (fd = accept(listener, NULL, NULL)) >= 0; close(fd)) {
+        accepted++;
         read_frame(fd, frame, sizeof frame);
         p = put32(put32(frame + 4, 0), opt.timeout_ms);
         p = put_bytes(put64(p, 1), "benchmark-passwd", 16);
         *p++ = 0;
         if (send(fd, frame, (size_t)(frame_end(frame, p) - frame), MSG_NOSIGNAL) < 0) continue;
         while (mood == DEAF && !hears) usleep(1000);
-        read_frame(fd, frame, sizeof frame); /* the request */
+        if (read_frame(fd, frame, sizeof frame)) asked++;
         int32_t xid = get32(frame);
         if (mood == HANGS_UP || mood == GARBAGE) {
             usleep(3000);
@@ -192,10 +199,11 @@ static void on_single(int rc, const struct Stat *stat, const void *context) {
     answer = rc;
 }
 static void run_single(void) {
+    stage = "a bad server while a completion is due";
     zh = handle_open(NULL, NULL);
     answer = 1;
     want(zoo_aexists(zh, "/x", 0, on_single, NULL), "zoo_aexists");
-    for (int i = 0; i < 10000 && answer == 1 && mood != SILENT; i++) usleep(1000);
+    while (answer == 1 && mood != SILENT) usleep(1000);
     want(zookeeper_close(zh), "zookeeper_close");
     bool fits = mood == SILENT ? answer == ZCLOSING : mood == SLOW ? answer == ZOK
               : answer == ZCONNECTIONLOSS || answer == ZMARSHALLINGERROR;
@@ -212,17 +220,19 @@ static void on_closing(int rc, const struct Stat *stat, const void *context) {
 static void run_goodbye(void) {
     enum { REQUESTS = 16, BYTES = 1000000 };
     static char value[BYTES];
+    stage = "a bad server while the handle is closed";
     zh = handle_open(NULL, NULL);
     closing = 0;
-    uint64_t start = now_ns();
+    unsigned connections = accepted;
     for (uintptr_t i = 0; i < REQUESTS && mood == DEAF; i++)
         want(zoo_aset(zh, "/x", value, BYTES, -1, on_closing, (void *)i), "zoo_aset");
-    if (now_ns() - start > 1000000000u) broken("zoo_aset waits for the server");
     usleep(20000);
-    start = now_ns();
+    uint64_t start = now_ns();
     want(zookeeper_close(zh), "zookeeper_close");
-    double took = (double)(now_ns() - start) / 1e9, limit = mood == DEAF ? 3.0 : mood == SILENT ? 1.5 : 0.2;
-    if (took > limit + 2) broken("server that is %s: zookeeper_close took %.1f s", moods[mood], took);
+    double took = (double)(now_ns() - start) / 1e9;
+    /* A call that waits for a deaf server ends only with the connection, after 2/3 of the session timeout. */
+    if (mood == DEAF && accepted != connections) broken("a call has waited until the connection was lost");
+    if (took > (double)opt.timeout_ms / 3000) broken("server that is %s: zookeeper_close took %.1f s", moods[mood], took);
     if (mood == SILENT && took < 1) broken("zookeeper_close did not wait for an answer");
     if (mood == DEAF && closing != REQUESTS) broken("%u completions of %d", closing, REQUESTS);
     hears = true;
@@ -238,9 +248,12 @@ static void run_silence(void) {
     snprintf(opt.servers, sizeof opt.servers, "127.0.0.1:%d", ntohs(at.sin_port));
     pthread_create(&server, NULL, serve, NULL);
     for (mood = SILENT; mood <= SLOW; mood++) {
+        stage = "a bad server while a call waits";
         zh = handle_open(NULL, NULL);
         answer = 1;
+        unsigned requests = asked;
         pthread_create(&caller, NULL, ask, NULL);
+        while (asked == requests) usleep(1000); /* from here on the call waits */
         usleep(50000);
         if (mood == SILENT && answer != 1) broken("silent server: the call returned %d", answer);
         if (mood == SILENT) want(zookeeper_close(zh), "zookeeper_close while a call waits");
