@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """`make gates`: what our library spends, counted, never timed: system calls, allocations, instructions, idle memory.
 
-Counts hardly depend on what else the machine does, so a regression shows in CI without a stopwatch. The limits leave
-generous room above what was measured when they were set. `--self-test` puts Debian's library through the same gates:
+Counts hardly depend on what else the machine does, so a regression shows in CI without a stopwatch. What they do depend on
+it (how many replies a batch has, how often a thread has to be woken) is judged on the best of up to five batches: a
+scheduler can only add to what the library spends, and does so less in some batch than in others. The limits leave generous
+room above what was measured when they were set. `--self-test` puts Debian's library through the same gates:
 if they cannot tell it from ours they are worth nothing, and the self-test fails.
 """
 
@@ -18,6 +20,9 @@ import subjects as who
 from modes import STUB, Mode
 from servers import responder
 
+BATCHES = 5
+# No batch may be cut off because the machine is busy.
+PATIENCE = ("--limit", "900")
 # Limits per operation, or per handle. System calls depend a little on how the threads happen to meet, instructions hardly, and
 # allocations not at all.
 LIMITS = {
@@ -42,29 +47,52 @@ TELLING = {
 }
 
 
-def count_with_strace(subject, mode, port):
-    """System calls per operation where perf is not allowed: the slope between a short and a longer run."""
+def count_with_strace(subject, mode, port, fewest):
+    """System calls per operation where perf is not allowed: the slope between a short and a longer run. `fewest` keeps, from
+    batch to batch, the fewest calls seen of either run: what a scheduler adds to the short one must not make the slope less.
+    """
     totals = []
     for ops in (mode.count_ops // 4, mode.count_ops):
         with tempfile.TemporaryDirectory() as directory:
             log = pathlib.Path(directory) / "strace"
-            subject.run(mode, port, ["--ops", str(max(1, ops))], wrapper=["strace", "-f", "-c", "-o", str(log)])
+            subject.run(mode, port, ["--ops", str(max(1, ops)), *PATIENCE], wrapper=["strace", "-f", "-c", "-o", str(log)])
             total = re.search(r"^100\.00\s+\S+\s+\S+\s+(\d+)", log.read_text(), re.MULTILINE)
-            totals.append((max(1, ops), int(total.group(1))))
+            fewest[ops] = min(int(total.group(1)), fewest.get(ops, int(total.group(1))))
+            totals.append((max(1, ops), fewest[ops]))
     (few, first), (many, second) = totals
     per_round = 10000 if mode.name == "delivery" else 1
     return (second - first) / (many - few) / per_round
 
 
-def measure(subject, mode, port):
-    """(figures, what counted the system calls)."""
+def count_batch(subject, mode, port, wanted, fewest):
+    """Counts the `wanted` figures once: (figures, what counted the system calls). `fewest`: see count_with_strace()."""
     if mode.name.startswith("idle-"):
-        return subject.run(mode, port, ["--secs", "0.1"]), ""
-    got = {**who.count_calls(subject, mode, port), **(who.count_instructions(subject, mode, port) if mode.instruction_ops else {})}
-    how = "perf"
-    if "syscalls" not in got:
-        got["syscalls"], how = count_with_strace(subject, mode, port), "strace"
+        return subject.run(mode, port, ["--secs", "0.1", *PATIENCE]), ""
+    got, how = {}, "perf"
+    if wanted & {"syscalls", "allocs"}:
+        got |= who.count_calls(subject, mode, port)
+    if "instructions" in wanted:
+        got |= who.count_instructions(subject, mode, port)
+    if "syscalls" in wanted and "syscalls" not in got:
+        got["syscalls"], how = count_with_strace(subject, mode, port, fewest), "strace"
     return got, how
+
+
+def measure(subject, mode, port, limits):
+    """(the best figures of up to BATCHES batches, what counted the system calls, how many batches it took)."""
+    best, fewest, how, batch = {}, {}, "", 0
+    while batch < BATCHES:
+        wanted = {figure for figure, limit in limits.items() if figure not in best or best[figure] > limit}
+        if not wanted:
+            break
+        batch += 1
+        got, counter = count_batch(subject, mode, port, wanted, fewest)
+        how = counter if "syscalls" in wanted else how
+        for figure in wanted & got.keys():
+            # The slope of the fewest calls so far replaces an earlier one, which may have come out too small.
+            from_fewest = figure == "syscalls" and counter == "strace"
+            best[figure] = got[figure] if from_fewest else min(got[figure], best.get(figure, got[figure]))
+    return best, how, batch
 
 
 def run_gates(subject, port, patterns):
@@ -73,7 +101,9 @@ def run_gates(subject, port, patterns):
     for mode in STUB:
         if mode.name not in LIMITS or (patterns and mode.name not in patterns):
             continue
-        got, how = measure(subject, mode, port)
+        got, how, batches = measure(subject, mode, port, LIMITS[mode.name])
+        if batches > 1:
+            print(f"      {mode.title:24} best of {batches} batches", flush=True)
         for figure, limit in LIMITS[mode.name].items():
             value = got.get(figure)
             passed = value is not None and value <= limit
@@ -92,7 +122,7 @@ def run_mixed(subject, port):
     """The shortcuts that the figures come from must hold under load, cuts and bad servers. Raises Refused if not."""
     for pause in ("0", None):
         environment = {"ZOO_RECONNECT_FIRST_JITTER_MS": pause} if pause else {}
-        got = subject.run(MIXED, port, ["--limit", "120"], **environment)
+        got = subject.run(MIXED, port, PATIENCE, **environment)
         if "cut_off" in got:
             raise who.Refused(f"mixed: {got['cut_off']} for more than {got['limit_s']:g} s")
         print(f"ok    {MIXED.title:24} {got['gets'] + got['sets'] + got['completed']:,} calls, {got['lost']:,} of them lost "

@@ -48,7 +48,7 @@ class Subject:
         command = [*wrapper, *self.command(mode, port), *extra]
         env = {**self.environment(), **dict(mode.environment), **environment}
         # The programs have their own --limit and say what they were doing; this is for those that hang without.
-        done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=900)
+        done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=1000)
         if done.returncode != 0:
             raise Refused(f"{self.name}, {mode.name}: exit {done.returncode}\n{done.stderr[-2000:]}")
         return json.loads(done.stdout.splitlines()[-1])
@@ -150,7 +150,7 @@ MAKERS = {
 
 def count_calls(subject, mode, port):
     """System calls (perf's tracepoint, if we may) and allocations of the measured region, per operation."""
-    got = subject.run(mode, port, ["--ops", str(mode.count_ops)], LD_PRELOAD=str(BIN / "alloc_count.so"),
+    got = subject.run(mode, port, ["--ops", str(mode.count_ops), "--limit", "900"], LD_PRELOAD=str(BIN / "alloc_count.so"),
                       BENCH_COUNT_SYSCALLS="1")
     return {key: got[key] for key in ("syscalls", "allocs", "alloc_bytes") if key in got}
 
@@ -161,7 +161,7 @@ def count_instructions(subject, mode, port):
     wrapper = ["valgrind", "--tool=callgrind", "--fair-sched=yes", f"--callgrind-out-file={profile}", "-q"]
     try:
         warm = [] if "--warm" in mode.args else ["--warm", "64"]
-        got = subject.run(mode, port, ["--ops", str(mode.instruction_ops), "--limit", "600", *warm], wrapper=wrapper)
+        got = subject.run(mode, port, ["--ops", str(mode.instruction_ops), "--limit", "900", *warm], wrapper=wrapper)
         if "cut_off" in got:
             return {}
         total = instructions_of(profile.with_name(profile.name + ".1"))

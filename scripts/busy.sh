@@ -7,11 +7,11 @@ set -uo pipefail
 
 loops=$1 times=$2
 shift 2
-pids=()
-end_loops() {
-  [ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null
+pids=() command=
+end_all() {
+  kill "${pids[@]}" $command 2>/dev/null
 }
-trap end_loops EXIT
+trap end_all EXIT
 trap 'exit 130' INT TERM HUP
 parent=$$
 for ((i = 0; i < loops; i++)); do
@@ -21,7 +21,13 @@ for ((i = 0; i < loops; i++)); do
 done
 for ((i = 1; i <= times; i++)); do
   start=$SECONDS
-  if ! "$@"; then
+  # In the background, so that a signal to this script is obeyed at once.
+  "$@" &
+  command=$!
+  wait "$command"
+  status=$?
+  command=
+  if [ $status -ne 0 ]; then
     printf 'busy: FAILED, run %d of %d, %d s: %s\n' "$i" "$times" "$((SECONDS - start))" "$*"
     exit 1
   fi
