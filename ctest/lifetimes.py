@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Threads, ends and shortages on our library: lifetimes.c, dlopen.c and throws.cpp, each part in its own process.
+"""Threads, ends and shortages on our library: lifetimes.c, dlopen.c, lookups.c and throws.cpp, each part in its own process.
 
 Usage: lifetimes.py [--long] [--only PART ...] [--lib ours|stock]
 --long closes 10,000 handles and repeats the pending calls 1,000 times; the default takes some hundreds and 20.
@@ -37,6 +37,10 @@ PARTS = (
     ("memory", 1, 1, 60),
     ("dlopen", 50, 1000, 300),
     ("throw", 1, 1, 60),
+    ("lookups-close", 1, 1, 120),
+    ("lookups-endless", 1, 1, 120),
+    ("lookups-lines", 1, 1, 120),
+    ("lookups-callback", 1, 1, 120),
 )
 
 
@@ -51,6 +55,7 @@ def build():
     subprocess.run(["gcc", *FLAGS, "-fno-builtin-malloc", *common, "-o", target / "lifetimes", HERE / "lifetimes.c", *link],
                    check=True)
     subprocess.run(["gcc", *FLAGS, *common, "-o", target / "dlopen", HERE / "dlopen.c", "-ldl"], check=True)
+    subprocess.run(["gcc", *FLAGS, *common, "-o", target / "lookups", HERE / "lookups.c", *link], check=True)
     subprocess.run(["g++", "-std=gnu++17", "-g", "-O1", "-Wall", "-Wextra", *common, "-o", target / "throws",
                     HERE / "throws.cpp", *link], check=True)
     return target
@@ -136,6 +141,11 @@ def run_part(target, which, part, count, seconds, hosts):
         return run(which, [target / "dlopen", rig.library(which), hosts, count], seconds)
     if part == "throw":
         return run(which, [target / "throws", hosts], seconds)
+    if part.startswith("lookups-"):
+        wrong, out, err = run(which, [target / "lookups", part.removeprefix("lookups-"), hosts.split(",")[0]], seconds)
+        # Every line goes to the program's callback.
+        stray = [line for line in err.splitlines() if ":ZOO_" in line]
+        return wrong or (f"on stderr: {stray[0]}" if stray else None), out, err
     further = others(part)
     entered = [one.__enter__() if hasattr(one, "__enter__") else one for one in further]
     try:

@@ -13,8 +13,8 @@ use crate::observe::stats::{self, Source};
 use crate::sys::env;
 use crate::sys::environment::log_environment;
 use crate::sys::net::{Poll, Waker};
-use crate::sys::process;
 use crate::sys::sync::thread;
+use crate::sys::{own_thread, process};
 use libc::{c_char, c_int, c_void};
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -216,7 +216,11 @@ fn start(session: Session<Done, Watch>, sink: Arc<Sink>) -> Result<Arc<Zk>, Errn
     let handle = Arc::new(Handle::new(session, waker, max_frame(), sink, process::generation()));
     let stack = process::stack_size();
     let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
-        thread::Builder::new().name(name.to_owned()).stack_size(stack).spawn(body)
+        let main = move || {
+            own_thread::mark();
+            body();
+        };
+        thread::Builder::new().name(name.to_owned()).stack_size(stack).spawn(main)
     };
     let callee = Arc::clone(&handle);
     let dispatcher = spawn("zk-completion", Box::new(move || with_sink(&callee.sink, || dispatch(&callee))))
@@ -277,6 +281,7 @@ pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
         with_sink(&sink, || {
             let id = handle.peek(|session| session.client_id().id);
             handle.close();
+            resolver::wait_for_end(&handle);
             stats::retire(&handle, &handle.sample());
             log::info!(target: "zookeeper_close", "Freeing zookeeper resources for sessionId={}\n", alternate_hex(id));
         });

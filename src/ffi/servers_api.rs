@@ -58,15 +58,18 @@ pub(super) fn warn_of_omitted(hosts: &str, list: &HostString) {
 /// Less than a second counts as one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_set_servers_resolution_delay(zh: *mut zhandle_t, delay_ms: c_int) -> c_int {
-    let interval = match u64::try_from(delay_ms) {
-        Ok(0) => Some(RESOLUTION_INTERVAL),
-        Ok(delay) => Some(Duration::from_millis(delay)),
-        Err(_) if delay_ms == -1 => None,
-        Err(_) => return Code::BadArguments.to_i32(),
-    };
     // SAFETY: the contract of `super`.
     unsafe {
         call(zh, |handle| {
+            let interval = match u64::try_from(delay_ms) {
+                Ok(0) => Some(RESOLUTION_INTERVAL),
+                Ok(delay) => Some(Duration::from_millis(delay)),
+                Err(_) if delay_ms == -1 => None,
+                Err(_) => {
+                    log::error!(target: "zoo_set_servers_resolution_delay", "Resolution delay cannot be {delay_ms}");
+                    return Err(Code::BadArguments);
+                }
+            };
             handle.with(|session, _| session.set_resolution_interval(interval));
             Ok(())
         })

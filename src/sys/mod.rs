@@ -5,7 +5,9 @@ pub(crate) mod env;
 pub(crate) mod environment;
 pub(crate) mod file;
 pub(crate) mod log_sink;
+pub(crate) mod names;
 pub(crate) mod net;
+pub(crate) mod own_thread;
 pub(crate) mod process;
 #[cfg(not(calmkeeper_shuttle))]
 pub(crate) mod socket;

@@ -1,7 +1,8 @@
-//! What the library asks of the process: whether it has been forked, and how large a thread's stack is.
+//! What the library asks of the process: whether it has been forked, state that a forked child must not share, and how
+//! large a thread's stack is.
 use std::mem::MaybeUninit;
-use std::sync::Once;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 /// Grows by one in each child of a fork.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
@@ -12,19 +13,61 @@ extern "C" fn forked() {
 
 /// The number that tells this process from its children, to be kept with a handle.
 pub(crate) fn generation() -> u32 {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
+    static REGISTERED: AtomicBool = AtomicBool::new(false);
+    // Not a `Once`: a child forked while another thread is inside would wait for that thread for ever. Two threads may
+    // register, and then the number grows by two.
+    if !REGISTERED.load(Ordering::Acquire) {
         // SAFETY: the handler only touches an atomic. The library is never unloaded (`-z nodelete`).
         if unsafe { libc::pthread_atfork(None, None, Some(forked)) } != 0 {
             log::warn!("forked children cannot be recognised");
         }
-    });
+        REGISTERED.store(true, Ordering::Release);
+    }
     GENERATION.load(Ordering::Relaxed)
 }
 
 /// Whether a handle with this number was made by another process than this one.
 pub(crate) fn is_other(generation: u32) -> bool {
     GENERATION.load(Ordering::Relaxed) != generation
+}
+
+/// State of one process. A forked child starts with a new one, because a lock of its parent's may be held by a thread that
+/// the child does not have, and because the parent's handles and threads are not the child's.
+pub(crate) struct PerProcess<T: 'static> {
+    current: AtomicPtr<Generation<T>>,
+}
+
+struct Generation<T> {
+    number: u32,
+    value: T,
+}
+
+impl<T: Default + Send + Sync> PerProcess<T> {
+    pub(crate) const fn new() -> Self {
+        PerProcess { current: AtomicPtr::new(null_mut()) }
+    }
+
+    /// The state of this process, made by the first call. Takes no lock.
+    pub(crate) fn get(&self) -> &'static T {
+        let number = generation();
+        loop {
+            let found = self.current.load(Ordering::Acquire);
+            // SAFETY: null or from `Box::into_raw` below, published with its content, and never freed.
+            if let Some(generation) = unsafe { found.as_ref() }
+                && generation.number == number
+            {
+                return &generation.value;
+            }
+            let fresh = Box::into_raw(Box::new(Generation { number, value: T::default() }));
+            match self.current.compare_exchange(found, fresh, Ordering::AcqRel, Ordering::Acquire) {
+                // What a parent left stays where it is: it may be locked for ever.
+                // SAFETY: just made, and never freed from here on.
+                Ok(_) => return unsafe { &(*fresh).value },
+                // SAFETY: just made, and no other thread has seen it.
+                Err(_) => drop(unsafe { Box::from_raw(fresh) }),
+            }
+        }
+    }
 }
 
 /// The stack size in bytes that pthread would give a thread of this process. Callbacks of the application run on our
@@ -41,5 +84,34 @@ pub(crate) fn stack_size() -> usize {
         let rc = libc::pthread_attr_getstacksize(attributes.as_ptr(), &raw mut size);
         libc::pthread_attr_destroy(attributes.as_mut_ptr());
         if rc == 0 && size > 0 { size } else { FALLBACK }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    #[test]
+    fn a_forked_child_finds_new_state_although_its_parents_lock_is_held() {
+        static STATE: PerProcess<Mutex<u32>> = PerProcess::new();
+        let mut held = STATE.get().lock().unwrap();
+        *held = 7;
+        assert!(STATE.get().try_lock().is_err());
+        // SAFETY: the child only takes a lock of its own, compares, and ends without clean-up.
+        let status = unsafe {
+            let child = libc::fork();
+            assert!(child >= 0);
+            if child == 0 {
+                libc::alarm(20);
+                let found = STATE.get().lock().map_or(1, |value| *value);
+                libc::_exit(i32::from(found != 0));
+            }
+            let mut status = 0;
+            assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
+            status
+        };
+        assert_eq!(status, 0, "the child's state is new, and it does not wait");
+        assert_eq!(*held, 7);
     }
 }

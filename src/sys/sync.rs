@@ -14,3 +14,12 @@ pub(crate) use shuttle::{
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(not(calmkeeper_shuttle))]
 pub(crate) use std::{sync::atomic, thread, thread_local};
+
+/// The locks of state that belongs to the whole process. The scheduler of `make schedules` leaves them alone: it runs many
+/// times in one process, and a lock of its own does not outlive a run.
+pub(crate) mod global {
+    #[cfg(calmkeeper_tsan)]
+    pub(crate) use crate::sys::tsan::{Condvar, Mutex};
+    #[cfg(not(calmkeeper_tsan))]
+    pub(crate) use std::sync::{Condvar, Mutex};
+}

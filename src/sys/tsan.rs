@@ -5,7 +5,8 @@ use libc::c_void;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::ptr::from_ref;
-use std::sync::{self, LockResult, PoisonError};
+use std::sync::{self, LockResult, PoisonError, WaitTimeoutResult};
+use std::time::Duration;
 
 // In the runtime of the sanitizer. Safety: the address is a number to it, it is never dereferenced.
 /// cbindgen:ignore
@@ -55,6 +56,12 @@ impl<T> Mutex<T> {
             Ok(guard) => Ok(wrap(guard)),
             Err(poisoned) => Err(PoisonError::new(wrap(poisoned.into_inner()))),
         }
+    }
+}
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Mutex<T> {
+        Mutex::new(T::default())
     }
 }
 
@@ -119,6 +126,24 @@ impl Condvar {
         match taking(address, || self.0.wait(guard)) {
             Ok(guard) => Ok(wrap(guard)),
             Err(poisoned) => Err(PoisonError::new(wrap(poisoned.into_inner()))),
+        }
+    }
+
+    /// The same for at most `limit`.
+    pub(crate) fn wait_timeout<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        limit: Duration,
+    ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
+        let (guard, address) = guard.into_inner();
+        leaving(address, || ());
+        let wrap = |guard| MutexGuard { guard: ManuallyDrop::new(guard), address };
+        match taking(address, || self.0.wait_timeout(guard, limit)) {
+            Ok((guard, result)) => Ok((wrap(guard), result)),
+            Err(poisoned) => {
+                let (guard, result) = poisoned.into_inner();
+                Err(PoisonError::new((wrap(guard), result)))
+            }
         }
     }
 
