@@ -91,7 +91,7 @@ SEED ?= 1
 .PHONY: schedules
 schedules: ## the library's threads under a scheduler that tries SCHEDULES= interleavings of each test, from SEED=
 	RUSTFLAGS='--cfg calmkeeper_shuttle' CARGO_TARGET_DIR=target/schedules SCHEDULES=$(SCHEDULES) SEED=$(SEED) \
-		$(CARGO) test --profile soak --lib -- $(ARGS) schedules::
+		$(CARGO) test --profile soak -p calmkeeper --lib -- $(ARGS) schedules::
 
 programs: build ## Debian's cli_mt and load_gen, unmodified, on real servers that are killed and restarted
 	$(PYTHON3) ctest/programs/run.py $(ARGS)

@@ -1,4 +1,4 @@
-//! Link settings of the cdylib, the one C file, and what is derived from the sources: layout assertions and C headers.
+//! The C files, and what is derived from the sources: layout assertions and C headers.
 //!
 //! The headers are made in `OUT_DIR`; with `CALMKEEPER_WRITE_HEADERS` set (`scripts/headers.sh --write`) also in include/zookeeper, where
 //! they are checked in. tests/headers.rs proves that the two are the same.
@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 fn main() {
-    link();
     log_message();
     callout();
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
@@ -25,23 +24,8 @@ fn main() {
         }
     }
     println!("cargo:rerun-if-env-changed=CALMKEEPER_WRITE_HEADERS");
-    for input in ["build.rs", "build", "abi/layout-3.8.0.tsv", "src/ffi", "include/templates"] {
+    for input in ["build.rs", "build", "abi/layout-3.8.0.tsv", "src/ffi", "mt/src", "include/templates"] {
         println!("cargo:rerun-if-changed={input}");
-    }
-}
-
-/// How the shared library is linked. Not `-Bsymbolic`: it would split `logLevel` from a program's copy of it. What is
-/// exported is what Rust marks `no_mangle`; `make abi` compares that with the lists under abi/.
-fn link() {
-    for argument in [
-        "-soname,libzookeeper_mt.so.2",
-        // Handles have threads, so the code must stay mapped after dlclose.
-        "-z,nodelete",
-        "-z,relro",
-        "-z,now",
-        "-z,noexecstack",
-    ] {
-        println!("cargo:rustc-cdylib-link-arg=-Wl,{argument}");
     }
 }
 

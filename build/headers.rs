@@ -1,4 +1,4 @@
-//! Makes the C headers: cbindgen turns the types, symbols and functions of src/ffi into C, and the templates of
+//! Makes the C headers: cbindgen turns the types, symbols and functions of src/ffi and mt/src into C, and the templates of
 //! include/templates give them their order, their conditions, the text on the calls, and what Rust has no words for.
 //!
 //! In a template a line `@doc NAME` becomes the declaration of NAME with the text it has in Rust, `@ NAME` the
@@ -55,7 +55,7 @@ fn records(facts: &str) -> Vec<String> {
     structs.map(|(name, _)| name.to_owned()).filter(|name| !others.contains(&name.as_str())).collect()
 }
 
-/// What cbindgen makes of src/ffi.
+/// What cbindgen makes of the sources.
 fn cbindgen(records: &[String]) -> Result<String, cbindgen::Error> {
     let mut config = cbindgen::Config {
         language: cbindgen::Language::C,
@@ -80,13 +80,13 @@ fn cbindgen(records: &[String]) -> Result<String, cbindgen::Error> {
     Ok(String::from_utf8(c).expect("cbindgen writes UTF-8"))
 }
 
-/// The Rust files of src/ffi, in a fixed order.
+/// The Rust files that declare what is exported, in a fixed order.
 pub(crate) fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders = vec![PathBuf::from("src/ffi")];
+    let mut folders = ["src/ffi", "mt/src"].map(PathBuf::from).to_vec();
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("src/ffi is readable") {
-            let path = entry.expect("src/ffi is readable").path();
+        for entry in fs::read_dir(folder).expect("the sources are readable") {
+            let path = entry.expect("the sources are readable").path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -193,7 +193,8 @@ fn fill(
     let mut header = String::from("/* Generated: see include/templates. Calmkeeper, Apache License 2.0. */\n");
     let mut take = |name: &str| {
         used.insert(name.to_owned());
-        let missing = || Item { text: String::new(), declaration: format!("#error {path}: src/ffi has no {name}\n") };
+        let missing =
+            || Item { text: String::new(), declaration: format!("#error {path}: the sources have no {name}\n") };
         items.get(name).cloned().unwrap_or_else(missing)
     };
     for line in template.lines() {

@@ -17,7 +17,7 @@ libzookeeper-mt2 3.8.0.
 
 
 def rows():
-    for folder in ("core/src", "src"):
+    for folder in ("core/src", "src", "mt/src"):
         for path in sorted((ROOT / folder).rglob("*")):
             if path.suffix not in (".rs", ".c"):
                 continue

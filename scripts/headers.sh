@@ -3,7 +3,7 @@
 # run with them.
 #
 # usage: headers.sh [TEST...]   all tests, or those whose name contains one of TEST
-#        headers.sh --write     make include/zookeeper anew from src/ffi and include/templates
+#        headers.sh --write     make include/zookeeper anew from src/ffi, mt/src and include/templates
 set -eu
 cd "$(dirname "$0")/.."
 : "${CARGO:=cargo}" "${PYTHON3:=/usr/bin/python3}"

@@ -1,4 +1,5 @@
-//! Calmkeeper: the shell around `zk_core` that offers the C interface of `libzookeeper_mt`.
+//! Calmkeeper: the shell around `zk_core`, with all that the C interface of ZooKeeper's libraries exports but the synchronous
+//! calls. Thin packages make shared libraries of it: `mt` is `libzookeeper_mt`.
 mod dispatch;
 pub mod ffi;
 mod handle;

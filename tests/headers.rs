@@ -1,8 +1,8 @@
 //! The checked-in C headers are those that the sources make, and their error codes are the core's.
+use calmkeeper::ffi::types::ZOO_ERRORS;
 use std::fs;
 use std::path::Path;
 use zk_core::code::Code;
-use zookeeper_mt::ffi::types::ZOO_ERRORS;
 
 const HEADERS: [&str; 6] =
     ["zookeeper.h", "zookeeper.jute.h", "zookeeper_log.h", "zookeeper_version.h", "proto.h", "recordio.h"];

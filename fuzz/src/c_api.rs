@@ -1,13 +1,14 @@
 //! The C interface with any arguments that its contract allows: null everywhere, any string, any number, lengths that
 //! agree with their buffers. The handle talks to nobody: what is fuzzed is the border.
 use crate::script::Script;
+use calmkeeper::ffi::types::{ACL, ACL_vector, Id, Stat, String_vector, zhandle_t, zoo_op_result_t, zoo_op_t};
+use calmkeeper::ffi::{
+    async_api, error_text, lifecycle, log_api, memory, multi_api, servers_api, state_api, stats_api,
+};
 use libc::{c_char, c_int, c_void};
 use std::ffi::CString;
 use std::ptr::{null, null_mut};
-use zookeeper_mt::ffi::types::{ACL, ACL_vector, Id, Stat, String_vector, zhandle_t, zoo_op_result_t, zoo_op_t};
-use zookeeper_mt::ffi::{
-    async_api, error_text, lifecycle, log_api, memory, multi_api, servers_api, state_api, stats_api, sync_api,
-};
+use zookeeper_mt::sync_api::zoo_get;
 
 unsafe extern "C" fn on_void(_: c_int, _: *const c_void) {}
 unsafe extern "C" fn on_data(_: c_int, _: *const c_char, _: c_int, _: *const Stat, _: *const c_void) {}
@@ -45,7 +46,7 @@ impl Texts {
 }
 
 /// Runs a script on a handle of its own.
-#[allow(clippy::undocumented_unsafe_blocks, reason = "the whole function keeps to the contract of `zookeeper_mt::ffi`")]
+#[allow(clippy::undocumented_unsafe_blocks, reason = "the whole function keeps to the contract of `calmkeeper::ffi`")]
 pub fn run(data: &[u8]) {
     let mut script = Script::new(data);
     let mut texts = Texts::default();
@@ -152,8 +153,8 @@ unsafe fn call(zh: *mut zhandle_t, script: &mut Script<'_>, texts: &mut Texts) {
                 let other = lifecycle::zookeeper_init(numeric_only(host), None, number % 20_000, null(), null_mut(), 2);
                 lifecycle::zookeeper_close(other)
             }
-            25 => sync_api::zoo_get(null_mut(), path, number, null_mut(), null_mut(), null_mut()),
-            26 => sync_api::zoo_get(zh, path, number, null_mut(), null_mut(), null_mut()),
+            25 => zoo_get(null_mut(), path, number, null_mut(), null_mut(), null_mut()),
+            26 => zoo_get(zh, path, number, null_mut(), null_mut(), null_mut()),
             27 => async_api::zoo_awgetconfig(zh, seen, null_mut(), None, data),
             _ => async_api::zoo_aget(zh, path, number, None, data),
         };

@@ -1,54 +1,32 @@
-//! The asynchronous calls: each turns its arguments into a request and a completion. Every error found here is returned
-//! and the completion is not called; with `ZOK` it is called exactly once, on the completion thread.
+//! The asynchronous calls. Each submits an operation with its completion. An error found here is returned and the
+//! completion is not called; with `ZOK` it is called exactly once, on the completion thread.
 #![allow(non_snake_case, reason = "the names are the C interface's")]
-use super::callbacks::{Data, Done, Watch};
-use super::convert::{acl, path, text, value};
-use super::entry::{Zk, call};
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "each function passes its arguments on, under the contract of `super`"
+)]
+use super::callbacks::{Data, Done};
+use super::entry::call;
+use super::operation::{NO_TTL, Operation, Watcher};
 use super::types::{
     ACL_vector, ZooWatcherType, acl_completion_t, data_completion_t, stat_completion_t, string_completion_t,
     string_stat_completion_t, strings_completion_t, strings_stat_completion_t, void_completion_t, watcher_fn,
     zhandle_t,
 };
 use libc::{c_char, c_int, c_void};
-use zk_core::code::Code;
-use zk_core::request::{Create, Request};
-use zk_core::watches::Removal;
 
-/// Hands a request to the session.
-pub(super) fn submit(handle: &Zk, request: &Request<'_, Watch>, done: Done) -> Result<(), Code> {
-    handle.with_request(|session, now| session.submit(now, request, done))
-}
-
-/// The watcher that a `watch` argument asks for: the handle's own, as it is now.
-pub(super) fn own_watcher(handle: &Zk, watch: c_int) -> Option<Watch> {
-    (watch != 0).then(|| handle.peek(|session| *session.default_watcher()))
-}
-
-/// What a call that creates a node was given.
-pub(super) struct CreateArgs {
-    pub(super) path: *const c_char,
-    pub(super) value: *const c_char,
-    pub(super) len: c_int,
-    pub(super) acl: *const ACL_vector,
-    pub(super) mode: c_int,
-    pub(super) ttl: i64,
-    pub(super) stat: bool,
-}
-
-impl CreateArgs {
-    /// Runs `body` with the request.
-    ///
-    /// # Safety
-    /// The contract of [`super`].
-    pub(super) unsafe fn with<R>(&self, body: impl FnOnce(&Request<'_, Watch>) -> Result<R, Code>) -> Result<R, Code> {
-        // SAFETY: the caller's promise; nothing outlives the call.
-        let (path, data, acl) = unsafe { (path(self.path)?, value(self.value, self.len), acl(self.acl)) };
-        body(&Request::Create(Create { path, data, acl: &acl, mode: self.mode, ttl: self.ttl, stat: self.stat }))
+/// Hands an operation to the session.
+///
+/// # Safety
+/// The contract of [`super`].
+unsafe fn submit(zh: *mut zhandle_t, operation: Operation, done: Done) -> c_int {
+    unsafe {
+        call(zh, |handle| {
+            operation
+                .with_request(handle, |request| handle.with_request(|session, now| session.submit(now, request, done)))
+        })
     }
 }
-
-/// Time to live of calls that have none.
-pub(super) const NO_TTL: i64 = -1;
 
 /// Creates a node.
 #[unsafe(no_mangle)]
@@ -62,12 +40,12 @@ pub unsafe extern "C" fn zoo_acreate(
     completion: string_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |zh| {
-            CreateArgs { path, value, len: valuelen, acl, mode, ttl: NO_TTL, stat: false }
-                .with(|request| submit(zh, request, Done::Text(completion, Data(data))))
-        })
+        submit(
+            zh,
+            Operation::Create { path, value, len: valuelen, acl, mode, ttl: NO_TTL, stat: false },
+            Done::Text(completion, Data(data)),
+        )
     }
 }
 
@@ -84,12 +62,12 @@ pub unsafe extern "C" fn zoo_acreate_ttl(
     completion: string_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |zh| {
-            CreateArgs { path, value, len: valuelen, acl, mode, ttl, stat: false }
-                .with(|request| submit(zh, request, Done::Text(completion, Data(data))))
-        })
+        submit(
+            zh,
+            Operation::Create { path, value, len: valuelen, acl, mode, ttl, stat: false },
+            Done::Text(completion, Data(data)),
+        )
     }
 }
 
@@ -105,12 +83,12 @@ pub unsafe extern "C" fn zoo_acreate2(
     completion: string_stat_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |zh| {
-            CreateArgs { path, value, len: valuelen, acl, mode, ttl: NO_TTL, stat: true }
-                .with(|request| submit(zh, request, Done::TextStat(completion, Data(data))))
-        })
+        submit(
+            zh,
+            Operation::Create { path, value, len: valuelen, acl, mode, ttl: NO_TTL, stat: true },
+            Done::TextStat(completion, Data(data)),
+        )
     }
 }
 
@@ -127,12 +105,12 @@ pub unsafe extern "C" fn zoo_acreate2_ttl(
     completion: string_stat_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |zh| {
-            CreateArgs { path, value, len: valuelen, acl, mode, ttl, stat: true }
-                .with(|request| submit(zh, request, Done::TextStat(completion, Data(data))))
-        })
+        submit(
+            zh,
+            Operation::Create { path, value, len: valuelen, acl, mode, ttl, stat: true },
+            Done::TextStat(completion, Data(data)),
+        )
     }
 }
 
@@ -145,12 +123,7 @@ pub unsafe extern "C" fn zoo_adelete(
     completion: void_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
-    unsafe {
-        call(zh, |zh| {
-            submit(zh, &Request::Delete { path: self::path(path)?, version }, Done::Void(completion, Data(data)))
-        })
-    }
+    unsafe { submit(zh, Operation::Delete { path, version }, Done::Void(completion, Data(data))) }
 }
 
 /// Looks for a node; `watch` asks for the handle's watcher.
@@ -162,16 +135,7 @@ pub unsafe extern "C" fn zoo_aexists(
     completion: stat_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
-    unsafe {
-        call(zh, |zh| {
-            submit(
-                zh,
-                &Request::Exists { path: self::path(path)?, watcher: own_watcher(zh, watch) },
-                Done::Stat(completion, Data(data)),
-            )
-        })
-    }
+    unsafe { submit(zh, Operation::Exists { path, watcher: Watcher::Own(watch) }, Done::Stat(completion, Data(data))) }
 }
 
 /// Looks for a node, with a watcher of its own.
@@ -184,15 +148,12 @@ pub unsafe extern "C" fn zoo_awexists(
     completion: stat_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |zh| {
-            submit(
-                zh,
-                &Request::Exists { path: self::path(path)?, watcher: Watch::new(watcher, watcherCtx) },
-                Done::Stat(completion, Data(data)),
-            )
-        })
+        submit(
+            zh,
+            Operation::Exists { path, watcher: Watcher::Given(watcher, watcherCtx) },
+            Done::Stat(completion, Data(data)),
+        )
     }
 }
 
@@ -205,16 +166,7 @@ pub unsafe extern "C" fn zoo_aget(
     completion: data_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
-    unsafe {
-        call(zh, |zh| {
-            submit(
-                zh,
-                &Request::GetData { path: self::path(path)?, watcher: own_watcher(zh, watch) },
-                Done::Data(completion, Data(data)),
-            )
-        })
-    }
+    unsafe { submit(zh, Operation::Get { path, watcher: Watcher::Own(watch) }, Done::Data(completion, Data(data))) }
 }
 
 /// Reads a node, with a watcher of its own.
@@ -227,15 +179,12 @@ pub unsafe extern "C" fn zoo_awget(
     completion: data_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |zh| {
-            submit(
-                zh,
-                &Request::GetData { path: self::path(path)?, watcher: Watch::new(watcher, watcherCtx) },
-                Done::Data(completion, Data(data)),
-            )
-        })
+        submit(
+            zh,
+            Operation::Get { path, watcher: Watcher::Given(watcher, watcherCtx) },
+            Done::Data(completion, Data(data)),
+        )
     }
 }
 
@@ -247,12 +196,7 @@ pub unsafe extern "C" fn zoo_agetconfig(
     completion: data_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
-    unsafe {
-        call(zh, |zh| {
-            submit(zh, &Request::GetConfig { watcher: own_watcher(zh, watch) }, Done::Data(completion, Data(data)))
-        })
-    }
+    unsafe { submit(zh, Operation::GetConfig { watcher: Watcher::Own(watch) }, Done::Data(completion, Data(data))) }
 }
 
 /// Reads the ensemble's configuration, with a watcher of its own.
@@ -264,15 +208,12 @@ pub unsafe extern "C" fn zoo_awgetconfig(
     completion: data_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |zh| {
-            submit(
-                zh,
-                &Request::GetConfig { watcher: Watch::new(watcher, watcherCtx) },
-                Done::Data(completion, Data(data)),
-            )
-        })
+        submit(
+            zh,
+            Operation::GetConfig { watcher: Watcher::Given(watcher, watcherCtx) },
+            Done::Data(completion, Data(data)),
+        )
     }
 }
 
@@ -287,16 +228,7 @@ pub unsafe extern "C" fn zoo_areconfig(
     dc: data_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
-    unsafe {
-        call(zh, |zh| {
-            submit(
-                zh,
-                &Request::Reconfig { joining: text(joining), leaving: text(leaving), members: text(members), version },
-                Done::Data(dc, Data(data)),
-            )
-        })
-    }
+    unsafe { submit(zh, Operation::Reconfig { joining, leaving, members, version }, Done::Data(dc, Data(data))) }
 }
 
 /// Writes a node.
@@ -310,15 +242,8 @@ pub unsafe extern "C" fn zoo_aset(
     completion: stat_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |zh| {
-            submit(
-                zh,
-                &Request::SetData { path: self::path(path)?, data: value(buffer, buflen), version },
-                Done::Stat(completion, Data(data)),
-            )
-        })
+        submit(zh, Operation::Set { path, value: buffer, len: buflen, version }, Done::Stat(completion, Data(data)))
     }
 }
 
@@ -331,15 +256,12 @@ pub unsafe extern "C" fn zoo_aget_children(
     completion: strings_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |zh| {
-            submit(
-                zh,
-                &Request::GetChildren { path: self::path(path)?, watcher: own_watcher(zh, watch), stat: false },
-                Done::Strings(completion, Data(data)),
-            )
-        })
+        submit(
+            zh,
+            Operation::GetChildren { path, watcher: Watcher::Own(watch), stat: false },
+            Done::Strings(completion, Data(data)),
+        )
     }
 }
 
@@ -353,19 +275,12 @@ pub unsafe extern "C" fn zoo_awget_children(
     completion: strings_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |zh| {
-            submit(
-                zh,
-                &Request::GetChildren {
-                    path: self::path(path)?,
-                    watcher: Watch::new(watcher, watcherCtx),
-                    stat: false,
-                },
-                Done::Strings(completion, Data(data)),
-            )
-        })
+        submit(
+            zh,
+            Operation::GetChildren { path, watcher: Watcher::Given(watcher, watcherCtx), stat: false },
+            Done::Strings(completion, Data(data)),
+        )
     }
 }
 
@@ -378,15 +293,12 @@ pub unsafe extern "C" fn zoo_aget_children2(
     completion: strings_stat_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |zh| {
-            submit(
-                zh,
-                &Request::GetChildren { path: self::path(path)?, watcher: own_watcher(zh, watch), stat: true },
-                Done::StringsStat(completion, Data(data)),
-            )
-        })
+        submit(
+            zh,
+            Operation::GetChildren { path, watcher: Watcher::Own(watch), stat: true },
+            Done::StringsStat(completion, Data(data)),
+        )
     }
 }
 
@@ -400,15 +312,12 @@ pub unsafe extern "C" fn zoo_awget_children2(
     completion: strings_stat_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |zh| {
-            submit(
-                zh,
-                &Request::GetChildren { path: self::path(path)?, watcher: Watch::new(watcher, watcherCtx), stat: true },
-                Done::StringsStat(completion, Data(data)),
-            )
-        })
+        submit(
+            zh,
+            Operation::GetChildren { path, watcher: Watcher::Given(watcher, watcherCtx), stat: true },
+            Done::StringsStat(completion, Data(data)),
+        )
     }
 }
 
@@ -420,8 +329,7 @@ pub unsafe extern "C" fn zoo_async(
     completion: string_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
-    unsafe { call(zh, |zh| submit(zh, &Request::Sync { path: self::path(path)? }, Done::Text(completion, Data(data)))) }
+    unsafe { submit(zh, Operation::Sync { path }, Done::Text(completion, Data(data))) }
 }
 
 /// Reads a node's access control list.
@@ -432,10 +340,7 @@ pub unsafe extern "C" fn zoo_aget_acl(
     completion: acl_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
-    unsafe {
-        call(zh, |zh| submit(zh, &Request::GetAcl { path: self::path(path)? }, Done::Acl(completion, Data(data))))
-    }
+    unsafe { submit(zh, Operation::GetAcl { path }, Done::Acl(completion, Data(data))) }
 }
 
 /// Replaces a node's access control list.
@@ -448,16 +353,7 @@ pub unsafe extern "C" fn zoo_aset_acl(
     completion: void_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
-    unsafe {
-        call(zh, |zh| {
-            submit(
-                zh,
-                &Request::SetAcl { path: self::path(path)?, acl: &self::acl(acl), version },
-                Done::Void(completion, Data(data)),
-            )
-        })
-    }
+    unsafe { submit(zh, Operation::SetAcl { path, version, acl }, Done::Void(completion, Data(data))) }
 }
 
 /// Removes one watch. `completion` is the function itself, whatever the type says.
@@ -472,12 +368,12 @@ pub unsafe extern "C" fn zoo_aremove_watches(
     completion: *mut void_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |zh| {
-            let removal = RemovalArgs { path, wtype, watch: Watch::new(watcher, watcherCtx), local };
-            removal.with(|request| submit(zh, request, Done::Void(as_function(completion), Data(data))))
-        })
+        submit(
+            zh,
+            Operation::RemoveWatches { path, wtype, watcher: Watcher::Given(watcher, watcherCtx), local },
+            Done::Void(as_function(completion), Data(data)),
+        )
     }
 }
 
@@ -491,38 +387,17 @@ pub unsafe extern "C" fn zoo_aremove_all_watches(
     completion: *mut void_completion_t,
     data: *const c_void,
 ) -> c_int {
-    // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |zh| {
-            let removal = RemovalArgs { path, wtype, watch: None, local };
-            removal.with(|request| submit(zh, request, Done::Void(as_function(completion), Data(data))))
-        })
+        submit(
+            zh,
+            Operation::RemoveWatches { path, wtype, watcher: Watcher::Own(0), local },
+            Done::Void(as_function(completion), Data(data)),
+        )
     }
 }
 
 /// The header declares a pointer to a function pointer, but what programs pass is the function.
 fn as_function(completion: *mut void_completion_t) -> void_completion_t {
-    // SAFETY: null becomes `None`; anything else is a function by the contract of `super`.
+    // Null becomes `None`; anything else is a function by the contract of `super`.
     unsafe { std::mem::transmute::<*mut c_void, void_completion_t>(completion.cast()) }
-}
-
-/// What a call that removes watches was given.
-pub(super) struct RemovalArgs {
-    pub(super) path: *const c_char,
-    pub(super) wtype: ZooWatcherType,
-    pub(super) watch: Option<Watch>,
-    pub(super) local: c_int,
-}
-
-impl RemovalArgs {
-    /// Runs `body` with the request.
-    ///
-    /// # Safety
-    /// The contract of [`super`].
-    pub(super) unsafe fn with<R>(self, body: impl FnOnce(&Request<'_, Watch>) -> Result<R, Code>) -> Result<R, Code> {
-        // SAFETY: the caller's promise; nothing outlives the call.
-        let path = unsafe { path(self.path)? };
-        let kind = i32::try_from(self.wtype).ok().and_then(Removal::from_i32).ok_or(Code::NoWatcher)?;
-        body(&Request::RemoveWatches { path, kind, watcher: self.watch, local: self.local != 0 })
-    }
 }

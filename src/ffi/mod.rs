@@ -26,12 +26,15 @@ pub mod lifecycle;
 pub mod log_api;
 pub mod memory;
 pub mod multi_api;
+#[doc(hidden)]
+pub mod operation;
 #[cfg(all(test, calmkeeper_shuttle))]
 mod schedules;
 pub mod servers_api;
 pub mod state_api;
 pub mod stats_api;
-pub mod sync_api;
+#[doc(hidden)]
+pub mod sync;
 pub mod types;
 
 mod layout;

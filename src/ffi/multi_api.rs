@@ -1,9 +1,7 @@
 //! Transactions: the operations' constructors, the two calls, and the results.
-use super::async_api::submit;
 use super::callbacks::{Data, Done, client_path};
 use super::convert::{acl, path, put_stat, put_text, value};
 use super::entry::call;
-use super::sync_api::exchange;
 use super::types::{
     ACL_vector, Stat, void_completion_t, zhandle_t, zoo_check_op_args, zoo_create_op_args, zoo_delete_op_args, zoo_op,
     zoo_op_args, zoo_op_result_t, zoo_op_t, zoo_set_op_args,
@@ -101,7 +99,7 @@ impl Results {
 ///
 /// # Safety
 /// The contract of [`super`]; the operations must not outlive the call.
-unsafe fn read<'a>(
+pub(super) unsafe fn read<'a>(
     count: c_int,
     ops: *const zoo_op_t,
     results: *mut zoo_op_result_t,
@@ -157,24 +155,6 @@ unsafe fn sub_path<'a>(pointer: *const c_char) -> Result<&'a [u8], Code> {
     unsafe { path(pointer) }.map_err(|_| Code::MarshallingError)
 }
 
-/// Runs `count` operations as one transaction.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_multi(
-    zh: *mut zhandle_t,
-    count: c_int,
-    ops: *const zoo_op_t,
-    results: *mut zoo_op_result_t,
-) -> c_int {
-    // SAFETY: the contract of `super`.
-    unsafe {
-        call(zh, |handle| {
-            let (ops, results) = read(count, ops, results)?;
-            let answer = exchange(handle, &Request::Multi(&ops))?;
-            results.fill(&handle.chroot, answer)
-        })
-    }
-}
-
 /// Runs `count` operations as one transaction; `results` and the buffers of the operations are written to until the
 /// completion is called.
 #[unsafe(no_mangle)]
@@ -190,7 +170,8 @@ pub unsafe extern "C" fn zoo_amulti(
     unsafe {
         call(zh, |handle| {
             let (ops, results) = read(count, ops, results)?;
-            submit(handle, &Request::Multi(&ops), Done::Multi(Box::new(results), completion, Data(data)))
+            let done = Done::Multi(Box::new(results), completion, Data(data));
+            handle.with_request(|session, now| session.submit(now, &Request::Multi(&ops), done))
         })
     }
 }

@@ -9,9 +9,10 @@ use super::async_api::{zoo_aexists, zoo_aset};
 use super::entry::Zk;
 use super::lifecycle::{zookeeper_close, zookeeper_init};
 use super::log_api::zoo_set_debug_level;
+use super::operation::{Operation, Watcher};
 use super::records::Stat;
 use super::servers_api::zoo_set_servers;
-use super::sync_api::{zoo_exists, zoo_set};
+use super::sync::{ReplyTo, wait};
 use super::types::zhandle_t;
 use crate::dispatch::Queue;
 use crate::sys::net::lose_wakes;
@@ -129,9 +130,11 @@ fn caller(zh: Pointer, plan: Plan) {
         // SAFETY: the handle is open, the strings are C's.
         let rc = unsafe {
             if number % 2 == 0 {
-                zoo_exists(zh.get(), c"/".as_ptr(), 0, stat.as_mut_ptr())
+                let exists = Operation::Exists { path: c"/".as_ptr(), watcher: Watcher::Own(0) };
+                wait(zh.get(), exists, ReplyTo::Stat(stat.as_mut_ptr()))
             } else {
-                zoo_set(zh.get(), c"/".as_ptr(), c"value".as_ptr(), 5, -1)
+                let set = Operation::Set { path: c"/".as_ptr(), value: c"value".as_ptr(), len: 5, version: -1 };
+                wait(zh.get(), set, ReplyTo::Stat(null_mut()))
             }
         };
         assert!(rc == OK || plan.loses() && is_loss(rc), "a sync call: {rc}");

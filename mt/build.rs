@@ -1,0 +1,15 @@
+//! How the shared library is linked. Not `-Bsymbolic`: it would split `logLevel` from a program's copy of it. What is
+//! exported is what Rust marks `no_mangle`, here and in `calmkeeper`; `make abi` compares that with the lists under abi/.
+fn main() {
+    for argument in [
+        "-soname,libzookeeper_mt.so.2",
+        // Handles have threads, so the code must stay mapped after dlclose.
+        "-z,nodelete",
+        "-z,relro",
+        "-z,now",
+        "-z,noexecstack",
+    ] {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,{argument}");
+    }
+    println!("cargo:rerun-if-changed=build.rs");
+}

@@ -1,0 +1,150 @@
+//! An operation with its arguments as C gave them: the asynchronous function and its synchronous twin share one. Owns the
+//! step from C's arguments to the core's request.
+use super::callbacks::Watch;
+use super::convert::{acl, path, text, value};
+use super::entry::Zk;
+use super::types::{ACL_vector, ZooWatcherType, watcher_fn};
+use libc::{c_char, c_int, c_void};
+use zk_core::code::Code;
+use zk_core::request::{self, Request};
+use zk_core::watches::Removal;
+
+/// Time to live of calls that have none.
+///
+/// cbindgen:ignore
+pub const NO_TTL: i64 = -1;
+
+/// Which watcher a read leaves behind.
+#[derive(Clone, Copy, Debug)]
+pub enum Watcher {
+    /// The argument `watch`: the handle's own watcher, as it is now, unless 0.
+    Own(c_int),
+    /// The arguments `watcher` and `watcherCtx`: none for a null function.
+    Given(watcher_fn, *mut c_void),
+}
+
+impl Watcher {
+    fn of(self, handle: &Zk) -> Option<Watch> {
+        match self {
+            Watcher::Own(0) => None,
+            Watcher::Own(_) => Some(handle.peek(|session| *session.default_watcher())),
+            Watcher::Given(function, context) => Watch::new(function, context),
+        }
+    }
+}
+
+/// An operation. Every pointer is the application's and is read only while the call lasts.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the fields are the arguments of the C functions")]
+pub enum Operation {
+    Create {
+        path: *const c_char,
+        value: *const c_char,
+        len: c_int,
+        acl: *const ACL_vector,
+        mode: c_int,
+        ttl: i64,
+        stat: bool,
+    },
+    Delete {
+        path: *const c_char,
+        version: c_int,
+    },
+    Exists {
+        path: *const c_char,
+        watcher: Watcher,
+    },
+    Get {
+        path: *const c_char,
+        watcher: Watcher,
+    },
+    GetConfig {
+        watcher: Watcher,
+    },
+    Reconfig {
+        joining: *const c_char,
+        leaving: *const c_char,
+        members: *const c_char,
+        version: i64,
+    },
+    Set {
+        path: *const c_char,
+        value: *const c_char,
+        len: c_int,
+        version: c_int,
+    },
+    GetChildren {
+        path: *const c_char,
+        watcher: Watcher,
+        stat: bool,
+    },
+    Sync {
+        path: *const c_char,
+    },
+    GetAcl {
+        path: *const c_char,
+    },
+    SetAcl {
+        path: *const c_char,
+        version: c_int,
+        acl: *const ACL_vector,
+    },
+    RemoveWatches {
+        path: *const c_char,
+        wtype: ZooWatcherType,
+        watcher: Watcher,
+        local: c_int,
+    },
+}
+
+impl Operation {
+    /// Runs `body` with the request.
+    ///
+    /// Errors: `BadArguments` for a null path; what `body` returns.
+    ///
+    /// # Safety
+    /// The contract of [`super`].
+    pub(super) unsafe fn with_request<R>(
+        self,
+        handle: &Zk,
+        body: impl FnOnce(&Request<'_, Watch>) -> Result<R, Code>,
+    ) -> Result<R, Code> {
+        // SAFETY: the caller's promise; nothing read here outlives the call.
+        unsafe {
+            match self {
+                Operation::Create { path: at, value: bytes, len, acl: list, mode, ttl, stat } => {
+                    let (path, data, acl) = (path(at)?, value(bytes, len), acl(list));
+                    body(&Request::Create(request::Create { path, data, acl: &acl, mode, ttl, stat }))
+                }
+                Operation::Delete { path: at, version } => body(&Request::Delete { path: path(at)?, version }),
+                Operation::Exists { path: at, watcher } => {
+                    body(&Request::Exists { path: path(at)?, watcher: watcher.of(handle) })
+                }
+                Operation::Get { path: at, watcher } => {
+                    body(&Request::GetData { path: path(at)?, watcher: watcher.of(handle) })
+                }
+                Operation::GetConfig { watcher } => body(&Request::GetConfig { watcher: watcher.of(handle) }),
+                Operation::Reconfig { joining, leaving, members, version } => {
+                    let (joining, leaving, members) = (text(joining), text(leaving), text(members));
+                    body(&Request::Reconfig { joining, leaving, members, version })
+                }
+                Operation::Set { path: at, value: bytes, len, version } => {
+                    body(&Request::SetData { path: path(at)?, data: value(bytes, len), version })
+                }
+                Operation::GetChildren { path: at, watcher, stat } => {
+                    body(&Request::GetChildren { path: path(at)?, watcher: watcher.of(handle), stat })
+                }
+                Operation::Sync { path: at } => body(&Request::Sync { path: path(at)? }),
+                Operation::GetAcl { path: at } => body(&Request::GetAcl { path: path(at)? }),
+                Operation::SetAcl { path: at, version, acl: list } => {
+                    body(&Request::SetAcl { path: path(at)?, acl: &acl(list), version })
+                }
+                Operation::RemoveWatches { path: at, wtype, watcher, local } => {
+                    let path = path(at)?;
+                    let kind = i32::try_from(wtype).ok().and_then(Removal::from_i32).ok_or(Code::NoWatcher)?;
+                    body(&Request::RemoveWatches { path, kind, watcher: watcher.of(handle), local: local != 0 })
+                }
+            }
+        }
+    }
+}

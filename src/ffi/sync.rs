@@ -1,0 +1,173 @@
+//! Synchronous calls: the asynchronous path with a caller that waits. Owns the step from a reply to the caller's memory.
+//! The exported functions are in the package `mt`: the single-threaded library has none of them.
+use super::callbacks::{Done, Exact, Slot, Watch, acl_list, client_path};
+use super::convert::{put_stat, put_text};
+use super::entry::{Zk, call};
+use super::memory;
+use super::multi_api;
+use super::operation::Operation;
+use super::types::{ACL_vector, Stat, String_vector, zhandle_t, zoo_op_result_t, zoo_op_t};
+use libc::{c_char, c_int};
+use zk_core::code::Code;
+use zk_core::frames::Frame;
+use zk_core::jute::Malformed;
+use zk_core::reply;
+use zk_core::request::Request;
+
+/// Where a caller wants the reply, and what kind of reply it is. On an error the caller's memory is as it was.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the fields are the arguments of the C functions")]
+pub enum ReplyTo {
+    /// The code alone.
+    Code,
+    Stat(*mut Stat),
+    Path {
+        buffer: *mut c_char,
+        room: c_int,
+    },
+    PathStat {
+        buffer: *mut c_char,
+        room: c_int,
+        stat: *mut Stat,
+    },
+    Data {
+        buffer: *mut c_char,
+        len: *mut c_int,
+        stat: *mut Stat,
+    },
+    Strings(*mut String_vector),
+    StringsStat(*mut String_vector, *mut Stat),
+    Acl(*mut ACL_vector, *mut Stat),
+}
+
+/// Asks the server and waits for its reply; returns the code of the C function.
+///
+/// # Safety
+/// The contract of [`super`].
+pub unsafe fn wait(zh: *mut zhandle_t, operation: Operation, to: ReplyTo) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        call(zh, |handle| {
+            to.check()?;
+            let frame = operation.with_request(handle, |request| exchange(handle, request))??;
+            to.write(&handle.chroot, frame.bytes())
+        })
+    }
+}
+
+/// The same for a transaction of `count` operations.
+///
+/// # Safety
+/// The contract of [`super`].
+pub unsafe fn wait_multi(
+    zh: *mut zhandle_t,
+    count: c_int,
+    ops: *const zoo_op_t,
+    results: *mut zoo_op_result_t,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        call(zh, |handle| {
+            let (ops, results) = multi_api::read(count, ops, results)?;
+            let answer = exchange(handle, &Request::Multi(&ops))?;
+            results.fill(&handle.chroot, answer)
+        })
+    }
+}
+
+/// Sends a request and waits for its reply. The outer error means that it was refused.
+fn exchange(handle: &Zk, request: &Request<'_, Watch>) -> Result<Result<Frame, Code>, Code> {
+    let (slot, end) = Slot::new();
+    let (submitted, lent) = handle.with_waiting(|session, now| session.submit(now, request, Done::Sync(end)));
+    if let Some(transport) = lent {
+        handle.receive_until(&transport, || slot.is_filled());
+    }
+    submitted?;
+    Ok(slot.wait())
+}
+
+fn read<T>(result: Result<T, Malformed>) -> Result<T, Code> {
+    result.map_err(|Malformed| {
+        log::error!("the server's reply cannot be read");
+        Code::MarshallingError
+    })
+}
+
+impl ReplyTo {
+    /// What is known to be wrong before anything is asked.
+    fn check(self) -> Result<(), Code> {
+        match self {
+            ReplyTo::Data { len, .. } if len.is_null() => Err(Code::BadArguments),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a reply to where the caller wants it; null places are skipped.
+    ///
+    /// # Safety
+    /// The contract of [`super`].
+    unsafe fn write(self, chroot: &[u8], reply: &[u8]) -> Result<(), Code> {
+        // SAFETY: the caller's promise: places are null or valid for their type, buffers have the room stated.
+        unsafe {
+            match self {
+                ReplyTo::Code => {}
+                ReplyTo::Stat(stat) => put_stat(stat, &read(reply::stat(reply))?),
+                ReplyTo::Path { buffer, room } => {
+                    put_text(buffer, room, client_path(chroot, read(reply::path(reply))?));
+                }
+                ReplyTo::PathStat { buffer, room, stat } => {
+                    let (path, found) = read(reply::path_stat(reply))?;
+                    put_stat(stat, &found);
+                    put_text(buffer, room, client_path(chroot, path));
+                }
+                ReplyTo::Data { buffer, len, stat } => {
+                    let (data, found) = read(reply::data(reply))?;
+                    put_stat(stat, &found);
+                    put_data(buffer, len, data);
+                }
+                ReplyTo::Strings(strings) => put_strings(strings, &read(reply::children(reply))?)?,
+                ReplyTo::StringsStat(strings, stat) => {
+                    let (names, found) = read(reply::children_stat(reply))?;
+                    put_strings(strings, &names)?;
+                    put_stat(stat, &found);
+                }
+                ReplyTo::Acl(acl, stat) => {
+                    let (entries, found) = read(reply::acls(reply))?;
+                    if !acl.is_null() {
+                        acl.write(acl_list(&entries)?.into_raw());
+                    }
+                    put_stat(stat, &found);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes at most `*len` bytes; `*len` becomes what was written, or -1 for a node without data.
+///
+/// # Safety
+/// `len` is valid, and `buffer` is null or has `*len` bytes.
+unsafe fn put_data(buffer: *mut c_char, len: *mut c_int, data: Option<&[u8]>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let Some(data) = data else { return len.write(-1) };
+        let room = if buffer.is_null() { 0 } else { usize::try_from(len.read()).unwrap_or(0) };
+        let written = data.len().min(room);
+        if written > 0 {
+            buffer.cast::<u8>().copy_from_nonoverlapping(data.as_ptr(), written);
+        }
+        len.write(c_int::try_from(written).unwrap_or(c_int::MAX));
+    }
+}
+
+/// # Safety
+/// `place` is null or valid for writes.
+unsafe fn put_strings(place: *mut String_vector, names: &reply::Strings<'_>) -> Result<(), Code> {
+    if !place.is_null() {
+        let list = memory::string_vector(Exact(names.iter(), names.count()))?;
+        // SAFETY: not null, so valid.
+        unsafe { place.write(list.into_raw()) };
+    }
+    Ok(())
+}
