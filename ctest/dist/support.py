@@ -1,0 +1,178 @@
+"""What the tests of dist/ share: small systems below a directory, programs linked in every way, the command itself."""
+
+import os
+import pathlib
+import selectors
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT))
+
+import rig  # noqa: E402
+
+DIST = ROOT / "dist"
+LIB = rig.stock_library().parent.relative_to("/")
+STOCK_ARCHIVE = rig.stock_library().parent / "libzookeeper_mt.a"
+# dpkg on a tree that has no programs: nobody is asked to be root, and maintainer scripts run outside of it.
+DPKG = ["dpkg", "--force-not-root", "--force-script-chrootless", "--force-depends", "--force-bad-path"]
+# Longer than anything takes on a busy machine.
+LIMIT = 120
+
+
+def clean_environment(extra=None):
+    kept = {name: value for name, value in os.environ.items() if name not in ("LD_LIBRARY_PATH", "LD_PRELOAD")}
+    return kept | (extra or {})
+
+
+def run_all(*command, environment=None, status=0, **options):
+    """A command that has to end with `status`: its standard output and standard error."""
+    done = subprocess.run([str(part) for part in command], env=clean_environment(environment), capture_output=True,
+                          text=True, timeout=LIMIT, **options)
+    if done.returncode != status:
+        raise AssertionError(f"{command}: status {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout, done.stderr
+
+
+def run(*command, **options):
+    return run_all(*command, **options)[0]
+
+
+def tree(root):
+    """Path, kind and content of everything below a directory."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        if path.is_symlink():
+            found[name] = ("link", os.readlink(path))
+        elif path.is_dir():
+            found[name] = ("directory",)
+        else:
+            found[name] = ("file", path.stat().st_mode & 0o777, path.read_bytes())
+    return found
+
+
+def without_caches(found):
+    """What is left of a tree without ldconfig's cache, dpkg's book-keeping and the directories for them."""
+    ignored = ("etc", "var")
+    kept = {path: what for path, what in found.items() if path.split("/")[0] not in ignored}
+    diversions = found.get("var/lib/dpkg/diversions", ("file", 0, b""))[2]
+    kept["diversions"] = diversions
+    return kept
+
+
+def files(found):
+    """Without directories, of which dpkg may leave some."""
+    return {path: what for path, what in found.items() if what != ("directory",)}
+
+
+class Case(unittest.TestCase):
+    maxDiff = 2000
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.scratch = pathlib.Path(scratch.name).resolve()
+        self.scratch.chmod(0o755)
+
+    # --- programs -----------------------------------------------------------------------------------------------------
+
+    def compile(self, source, *options, name=None):
+        path = self.scratch / (name or f"program{len(list(self.scratch.glob('program*')))}")
+        run("gcc", HERE / source, "-o", path, *options)
+        return path
+
+    def program(self, *options):
+        """Says what it runs on; linked to Apache's library."""
+        return self.compile("which.c", f"-L{rig.link_directory('stock')}", "-lzookeeper_mt", *options)
+
+    def holder(self, *options):
+        """Waits for the end of its input; linked to Apache's library."""
+        return self.compile("hold.c", "-DLINKED", "-DTHREADED", f"-L{rig.link_directory('stock')}", "-lzookeeper_mt", *options)
+
+    def embedding(self):
+        """A shared object with Apache's C client inside, as the extension modules of some wheels are."""
+        path = self.scratch / "_extension.so"
+        run("gcc", "-shared", "-o", path, "-Wl,--whole-archive", STOCK_ARCHIVE, "-Wl,--no-whole-archive", "-lpthread",
+            "-Wl,-z,notext", "-Wl,-Bsymbolic")
+        return path
+
+    def start(self, *command, environment=None, **options):
+        """A program that waits until its input is closed; it is ended with the test."""
+        process = subprocess.Popen([str(part) for part in command], env=clean_environment(environment), text=True,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        self.addCleanup(self.end, process)
+        if process.stdout.readline() != "ready\n":
+            process.stdin.close()
+            raise AssertionError(f"{command} is not ready: {process.stderr.read()}")
+        return process
+
+    def end(self, process):
+        if not process.stdin.closed:
+            process.stdin.close()
+        process.wait(LIMIT)
+        process.stdout.close()
+        process.stderr.close()
+
+    def line(self, stream):
+        """The next line of a pipe."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(stream, selectors.EVENT_READ)
+            if not selector.select(LIMIT):
+                raise AssertionError("nothing was said")
+        return stream.readline()
+
+    def until(self, condition, what):
+        limit = time.monotonic() + LIMIT
+        while not condition():
+            if time.monotonic() > limit:
+                raise AssertionError(f"not within {LIMIT} s: {what}")
+            time.sleep(0.02)
+
+    # --- systems ------------------------------------------------------------------------------------------------------
+
+    def system(self):
+        """A small system that has Apache's library, without a package."""
+        root = self.scratch / "root"
+        (root / LIB).mkdir(parents=True)
+        (root / "etc").mkdir()
+        shutil.copy(rig.stock_library(), root / LIB / "libzookeeper_mt.so.2.0.0")
+        (root / LIB / "libzookeeper_mt.so.2").symlink_to("libzookeeper_mt.so.2.0.0")
+        return root
+
+    def packaged_system(self):
+        """One that has it from a package, and the package's next version."""
+        root, packages = self.scratch / "root", []
+        for version in ("1", "2"):
+            folder = self.scratch / f"package-{version}"
+            (folder / LIB).mkdir(parents=True)
+            content = rig.stock_library().read_bytes() + b"\0" * int(version)
+            (folder / LIB / "libzookeeper_mt.so.2.0.0").write_bytes(content)
+            (folder / LIB / "libzookeeper_mt.so.2").symlink_to("libzookeeper_mt.so.2.0.0")
+            (folder / "DEBIAN").mkdir()
+            (folder / "DEBIAN/control").write_text(
+                f"Package: stock\nVersion: {version}\nArchitecture: all\nMaintainer: none <none@localhost.invalid>\n"
+                "Description: Apache's library\n"
+            )
+            packages.append(self.scratch / f"stock-{version}.deb")
+            run("dpkg-deb", "--root-owner-group", "--build", folder, packages[-1])
+        for folder in ("var/lib/dpkg/updates", "var/lib/dpkg/info", "etc"):
+            (root / folder).mkdir(parents=True)
+        for file in ("status", "available"):
+            (root / "var/lib/dpkg" / file).touch()
+        run(*DPKG, f"--root={root}", "-i", packages[0])
+        return root, packages[1]
+
+    def uses(self, root, program):
+        """The content of the library that a program of the system would use."""
+        path = run(program, environment={"LD_LIBRARY_PATH": str(root / LIB)}).strip()
+        self.assertTrue(path.startswith(str(root)), path)
+        return pathlib.Path(path).read_bytes()
+
+    def calmkeeper(self, root, *command, **options):
+        return run(DIST / "calmkeeper", "--root", root, "--library", rig.our_library(), *command, **options)

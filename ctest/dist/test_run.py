@@ -1,0 +1,165 @@
+"""One program on Calmkeeper: what `with-calmkeeper` promises, what it sees, and what it says when something else runs."""
+
+import os
+import shutil
+
+import rig
+from support import DIST, STOCK_ARCHIVE, Case, run, run_all
+
+WITH = DIST / "with-calmkeeper"
+
+
+class Run(Case):
+    def check(self, program, status=0, **options):
+        out, err = run_all(WITH, "--check", program, status=status, **options)
+        return out + err
+
+    def rpath(self):
+        return f"-Wl,--disable-new-dtags,-rpath,{rig.stock_library().parent}"
+
+    def said(self, process):
+        """What is said about a program that is running."""
+        line = self.line(process.stderr)
+        self.assertTrue(line.startswith("calmkeeper: "), line)
+        return line
+
+    def test_a_program_runs_on_calmkeeper_and_nothing_else_changes(self):
+        program = self.program()
+        stock, ours = str(rig.stock_library()), str(rig.our_library())
+        self.assertEqual(run(program).strip(), stock)
+        self.assertEqual(run_all(WITH, program), (ours + "\n", ""))
+        self.assertEqual(run(DIST / "calmkeeper", "run", program).strip(), ours)
+        self.assertEqual(run(program).strip(), stock)
+        self.assertIn("runs on Calmkeeper", self.check(program))
+
+    def test_a_search_path_that_comes_after_ours_needs_no_preloading(self):
+        program = self.program(f"-Wl,--enable-new-dtags,-rpath,{rig.stock_library().parent}")
+        self.assertEqual(run_all(WITH, program), (f"{rig.our_library()}\n", ""))
+        self.assertNotIn("preload", self.check(program))
+
+    def test_a_program_whose_own_search_path_comes_first_runs_on_calmkeeper(self):
+        program = self.program(self.rpath())
+        self.assertEqual(run_all(WITH, program), (f"{rig.our_library()}\n", ""))
+        self.assertIn("preloaded into this one process", self.check(program))
+
+    def test_no_child_inherits_the_preloading(self):
+        # Node with the package zookeeper dies of any libzookeeper_mt that is preloaded into it.
+        report = self.scratch / "child"
+        script = f'{{ echo "preload=$LD_PRELOAD"; grep -c libzookeeper /proc/$$/maps; }} >{report}; exit 0'
+        program = self.holder(self.rpath())
+        process = self.start(WITH, program, "shell", script)
+        self.assertEqual(report.read_text(), "preload=\n0\n")
+        self.assertEqual(str(rig.loaded_library(process.pid)), str(rig.our_library()))
+
+    def test_the_status_and_the_arguments_of_the_program_are_its_own(self):
+        output = run(WITH, "sh", "-c", 'echo "$1|$2"; exit 7', "sh", "a b", "*", status=7)
+        self.assertEqual(output, "a b|*\n")
+
+    def test_the_program_has_no_child_that_it_did_not_start(self):
+        output = run(WITH, "/usr/bin/python3", "-c",
+                     "import os\ntry: os.waitpid(-1, 0)\nexcept ChildProcessError: print('none')")
+        self.assertEqual(output, "none\n")
+
+    def test_an_extension_that_brings_stock_along_is_noticed(self):
+        extension = self.scratch / "module.so"
+        empty = self.scratch / "empty.c"
+        empty.write_text("#include <zookeeper/zookeeper.h>\nconst char *module(int rc) { return zerror(rc); }\n")
+        run("gcc", "-shared", "-fPIC", empty, "-o", extension, f"-L{rig.link_directory('stock')}", "-lzookeeper_mt", self.rpath())
+        host = self.compile("hold.c")
+        self.assertIn("needs no libzookeeper_mt.so.2 when it starts", self.check(host))
+        line = self.said(self.start(WITH, host, "dlopen", extension))
+        self.assertIn(f"runs on {rig.stock_library()} (stock 3.8.0), not on Calmkeeper", line)
+        self.assertIn("DT_RPATH", line)
+
+    def test_a_copy_inside_an_extension_is_noticed(self):
+        extension = self.embedding()
+        line = self.said(self.start(WITH, self.compile("hold.c"), "dlopen", extension))
+        self.assertIn(f"has its own copy of the C client in {extension} (stock 3.8.0)", line)
+
+    def test_a_program_that_was_started_by_the_program_is_looked_at_too(self):
+        extension, host = self.embedding(), self.compile("hold.c")
+        outer = self.start(WITH, "sh", "-c", f"{host} dlopen {extension}; exit 0")
+        self.assertIn(f"has its own copy of the C client in {extension}", self.said(outer))
+
+    def test_a_copy_inside_a_library_that_the_program_needs_is_said_before_it_runs(self):
+        extension = self.embedding()
+        host = self.compile("hold.c", "-Wl,--no-as-needed", str(extension))
+        self.assertIn(f"{extension}, which {host} loads, carries its own copy", self.check(host, status=1))
+
+    def test_a_static_program_is_said_before_it_runs(self):
+        program = self.compile("hold.c", "-DLINKED", "-static", STOCK_ARCHIVE, "-lpthread")
+        self.assertIn("carries its own copy of the C client (stock 3.8.0)", self.check(program, status=1))
+        self.assertIn("carries its own copy", self.said(self.start(WITH, program)))
+        plain = self.compile("hold.c", "-static")
+        self.assertIn("linked statically and has no ZooKeeper client", self.check(plain))
+
+    def test_a_setuid_program_is_said_before_it_runs(self):
+        program = self.program()
+        program.chmod(0o4755)
+        self.assertIn("is setuid or setgid, so the loader ignores LD_LIBRARY_PATH", self.check(program, status=1))
+        self.assertIn("'calmkeeper install'", run_all(WITH, program)[1])
+
+    def test_a_program_with_the_rights_of_another_user_is_noticed(self):
+        """A setuid program whose maps the caller may not read, on a library that it opens later."""
+        self.assertEqual(os.getuid(), 0, "this test makes a program setuid for another user: run it as root")
+        copies = self.scratch / "dist"
+        shutil.copytree(DIST, copies)
+        library = self.scratch / "libzookeeper_mt.so.2"
+        shutil.copy(rig.our_library(), library)
+        program = self.compile("hold.c")
+        program.chmod(0o4755)
+        user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+        process = self.start(*user, copies / "calmkeeper", "--library", library, "run", program, "dlopen", rig.stock_library())
+        self.assertIn("which has other rights than you", self.said(process))
+
+    def test_a_script_is_judged_by_its_interpreter(self):
+        script = self.scratch / "script"
+        script.write_text("#!/usr/bin/env -S python3 -u\nprint('done')\n")
+        script.chmod(0o755)
+        self.assertIn("needs no libzookeeper_mt.so.2", self.check(script))
+        self.assertEqual(run(WITH, script), "done\n")
+
+    def test_a_directory_that_cannot_be_written_is_no_obstacle(self):
+        folder = self.scratch / "read-only"
+        folder.mkdir()
+        library = folder / "libzookeeper_mt.so"
+        shutil.copy(rig.our_library(), library)
+        program = self.program()
+        # A file in the way of the directory that the link would be in: root may write everywhere else.
+        (folder / "calmkeeper").write_text("")
+        self.assertEqual(run_all(DIST / "calmkeeper", "--library", library, "run", program), (f"{library}\n", ""))
+
+    def test_a_path_that_the_loader_cannot_take_is_said(self):
+        folder = self.scratch / "a:b c"
+        folder.mkdir()
+        library = folder / "libzookeeper_mt.so.2"
+        shutil.copy(rig.our_library(), library)
+        out, err = run_all(DIST / "calmkeeper", "--library", library, "run", self.program())
+        self.assertEqual(out, f"{rig.stock_library()}\n")
+        self.assertIn(f"copy {library} elsewhere", err)
+
+    def test_bad_input_is_one_line_and_runs_nothing(self):
+        mark = self.scratch / "mark"
+        text = self.scratch / "text"
+        text.write_text("no program\n")
+        for arguments, status, words in [
+            (["run"], 2, "run needs a program"),
+            (["run", "--check"], 2, "--check needs one program"),
+            (["run", "--check", "true", "false"], 2, "--check needs one program"),
+            (["run", "--bad", "touch", mark], 2, "run has no option --bad"),
+            (["run", "no-such-program", mark], 1, "no program no-such-program"),
+            (["run", text], 1, "is not a program"),
+            (["run", self.scratch], 1, "is not a program"),
+            (["run", "cd", "/"], 1, "is a command of the shell"),
+            (["--library", rig.stock_library(), "run", "touch", mark], 1, "is not Calmkeeper's library"),
+            (["--library", self.scratch / "none", "run", "touch", mark], 1, "there is no library"),
+            (["--library", self.scratch, "run", "touch", mark], 1, "is not a file that can be read"),
+            (["--library"], 2, "--library needs a file"),
+            (["--libary", "x", "run", "touch", mark], 2, "there is no option --libary"),
+        ]:
+            with self.subTest(arguments=arguments):
+                out, err = run_all(DIST / "calmkeeper", *arguments, status=status)
+                self.assertEqual((out, len(err.splitlines())), ("", 1), err)
+                self.assertTrue(err.startswith("calmkeeper: "), err)
+                self.assertIn(words, err)
+        self.assertFalse(mark.exists())

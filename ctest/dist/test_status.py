@@ -1,0 +1,136 @@
+"""`calmkeeper status`: what it says about processes of every kind."""
+
+import os
+import re
+import shutil
+
+import rig
+from support import DIST, LIB, ROOT, STOCK_ARCHIVE, Case, run, run_all
+
+WITH = DIST / "with-calmkeeper"
+VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
+
+
+class Status(Case):
+    def of(self, process):
+        """What is said about one process, without its name and number."""
+        output = run(DIST / "calmkeeper", "status", process.pid)
+        found = re.findall(rf"^process {process.pid} \S+: (.*)$", output, re.M)
+        self.assertEqual(len(found), 1, output)
+        return found[0]
+
+    def identifier(self, file):
+        """The build id as binutils reads it."""
+        return re.search(r"Build ID: ([0-9a-f]+)", run("readelf", "-nW", file))[1]
+
+    def stock(self):
+        return f"stock 3.8.0, build id {self.identifier(rig.stock_library())}"
+
+    def ours(self):
+        return f"Calmkeeper {VERSION}, build id {self.identifier(rig.our_library())}"
+
+    def test_stock(self):
+        process = self.start(self.holder(), "open", 1)
+        self.assertEqual(self.of(process), f"{rig.stock_library()}: {self.stock()}")
+
+    def test_ours_with_its_open_handles(self):
+        process = self.start(WITH, self.holder(), "open", 3)
+        self.assertEqual(self.of(process), f"{rig.our_library()}: {self.ours()}, open handles: 3")
+        idle = self.start(WITH, self.holder())
+        self.assertTrue(self.of(idle).endswith(", open handles: 0"))
+
+    def test_a_name_that_only_starts_like_the_library_s_and_has_a_space(self):
+        folder = self.scratch / "my libs"
+        folder.mkdir()
+        renamed = folder / "libzookeeper_mt-1a2b3c.so.2.0.0"
+        shutil.copy(rig.stock_library(), renamed)
+        process = self.start(self.compile("hold.c"), "dlopen", renamed)
+        self.assertEqual(self.of(process), f"{renamed}: {self.stock()}")
+
+    def test_a_copy_inside_another_object(self):
+        extension = self.embedding()
+        process = self.start(self.compile("hold.c"), "dlopen", extension)
+        self.assertEqual(self.of(process), f"own copy inside {extension}: stock 3.8.0, build id {self.identifier(extension)}")
+
+    def test_a_static_program(self):
+        program = self.compile("hold.c", "-DLINKED", "-static", STOCK_ARCHIVE, "-lpthread")
+        self.assertIn(f"own copy inside {program}: stock 3.8.0", self.of(self.start(program)))
+
+    def test_a_file_that_was_replaced(self):
+        library = self.scratch / "libzookeeper_mt.so.2"
+        shutil.copy(rig.our_library(), library)
+        process = self.start(self.holder(), "open", 2, environment={"LD_LIBRARY_PATH": str(self.scratch)})
+        shutil.copy(rig.stock_library(), self.scratch / "new")
+        (self.scratch / "new").rename(library)
+        expected = (f"{library}: {self.ours()}, open handles: 2, deleted since and replaced by stock 3.8.0: "
+                    "start the process again to use that")
+        self.assertEqual(self.of(process), expected)
+
+    def test_a_file_that_was_deleted(self):
+        library = self.scratch / "libzookeeper_mt.so.2"
+        shutil.copy(rig.stock_library(), library)
+        process = self.start(self.holder(), environment={"LD_LIBRARY_PATH": str(self.scratch)})
+        library.unlink()
+        self.assertEqual(self.of(process), f"{library}: {self.stock()}, deleted since")
+
+    def small_root(self):
+        """A directory that a dynamic program can live in, with Apache's library where Debian has it."""
+        root, program = self.system(), self.holder()
+        needed = re.findall(r"(/\S+) \(0x", run("ldd", program))
+        for file in needed:
+            (root / file.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+            if not (root / file.lstrip("/")).exists():
+                shutil.copy(os.path.realpath(file), root / file.lstrip("/"))
+        shutil.copy(program, root / "hold")
+        return root
+
+    def test_a_changed_root(self):
+        root = self.small_root()
+        process = self.start("chroot", root, "/hold")
+        path = f"{root}/lib/{LIB.name}/libzookeeper_mt.so.2"
+        self.assertEqual(self.of(process), f"{path}: {self.stock()}, root directory {root}")
+
+    def test_another_mount_namespace(self):
+        library = self.scratch / "inside"
+        library.mkdir()
+        script = f"mount -t tmpfs none {library} && cp {rig.our_library()} {library}/libzookeeper_mt.so.2 && exec {self.holder()} open 1"
+        process = self.start("unshare", "--mount", "sh", "-c", script, environment={"LD_LIBRARY_PATH": str(library)})
+        said = self.of(process)
+        # The file exists only there, and is read through the process's own root.
+        self.assertEqual(said, f"{library}/libzookeeper_mt.so.2: {self.ours()}, open handles: 1, another mount namespace")
+
+    def test_processes_of_others_are_counted(self):
+        process = self.start(self.holder())
+        shutil.copytree(DIST, self.scratch / "dist")
+        library = self.scratch / "calm.so"
+        shutil.copy(rig.our_library(), library)
+        output = run("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+                     self.scratch / "dist/calmkeeper", "--library", library, "status")
+        self.assertNotIn(f"process {process.pid} ", output)
+        self.assertIn(f"{rig.stock_library()}: {self.stock()}\n", output)
+        self.assertRegex(output, r"processes of other users that could not be read: [1-9]\d*; run this as root")
+
+    def test_all_processes_and_the_system(self):
+        process = self.start(WITH, self.holder())
+        output = run(DIST / "calmkeeper", "--library", rig.our_library(), "status")
+        self.assertIn(f"{rig.stock_library()}: {self.stock()}\n", output)
+        self.assertRegex(output, rf"(?m)^process {process.pid} \S+: {rig.our_library()}: Calmkeeper ")
+
+    def test_a_system_without_the_library(self):
+        empty = self.scratch / "empty"
+        empty.mkdir()
+        self.assertEqual(self.calmkeeper(empty, "status"), "the system has no libzookeeper_mt.so.2\n")
+
+    def test_bad_input_is_one_line(self):
+        for arguments, status, words in [
+            (["status", "x1"], 2, "x1 is not the number of a process"),
+            (["status", "999999999"], 1, "there is no process 999999999"),
+            (["--root", self.scratch / "none", "status"], 1, "there is no directory"),
+            (["--root", self.scratch, "status", "1"], 2, "not both"),
+            (["--root"], 2, "--root needs a directory"),
+            (["stats"], 2, "there is no command stats"),
+        ]:
+            with self.subTest(arguments=arguments):
+                out, err = run_all(DIST / "calmkeeper", *arguments, status=status)
+                self.assertEqual((out, len(err.splitlines())), ("", 1), err)
+                self.assertIn(words, err)

@@ -1,0 +1,125 @@
+"""The whole system: put in, upgraded, taken out, and as it was."""
+
+import shutil
+
+import rig
+from support import DIST, DPKG, LIB, Case, files, run, run_all, tree, without_caches
+
+
+class System(Case):
+    def test_a_system_without_the_package_gets_it_and_is_as_before(self):
+        root, program = self.system(), self.program()
+        before = tree(root)
+        self.calmkeeper(root, "install")
+        self.assertEqual(self.uses(root, program), rig.our_library().read_bytes())
+        self.assertIn("2.0.0: Calmkeeper ", self.calmkeeper(root, "status"))
+        self.calmkeeper(root, "install")  # again: no harm
+        said = self.calmkeeper(root, "remove")
+        self.assertIn("is as it was: stock 3.8.0", said)
+        self.assertIn("Programs that run keep Calmkeeper until they are started again.", said)
+        self.assertIn("2.0.0: stock 3.8.0, build id ", self.calmkeeper(root, "status"))
+        self.assertIn("nothing to do", self.calmkeeper(root, "remove"))
+        self.assertEqual(without_caches(tree(root)), without_caches(before))
+
+    def test_a_system_that_never_had_the_library_gets_it_and_is_as_before(self):
+        root = self.scratch / "empty"
+        (root / "usr/lib").mkdir(parents=True)
+        self.calmkeeper(root, "install")
+        self.assertEqual((root / "usr/local/lib/libzookeeper_mt.so.2").read_bytes(), rig.our_library().read_bytes())
+        self.assertIn("there was none before, so programs find no libzookeeper_mt.so.2 now", self.calmkeeper(root, "remove"))
+        self.assertEqual([path for path, what in tree(root).items() if what[0] != "directory" and "ld.so" not in path], [])
+
+    def test_a_packages_library_is_replaced_through_upgrades_and_comes_back(self):
+        root, upgrade = self.packaged_system()
+        program = self.program()
+        old = self.uses(root, program)
+        before = tree(root)
+        self.calmkeeper(root, "install")
+        self.assertEqual(self.uses(root, program), rig.our_library().read_bytes())
+        self.calmkeeper(root, "remove")
+        self.assertEqual(self.uses(root, program), old)
+        self.assertEqual(without_caches(tree(root)), without_caches(before))
+
+        self.calmkeeper(root, "install")
+        run(*DPKG, f"--root={root}", "-i", upgrade)
+        self.assertEqual(self.uses(root, program), rig.our_library().read_bytes())
+        self.calmkeeper(root, "remove")
+        self.assertEqual(self.uses(root, program), old + b"\0")
+
+    def test_what_somebody_else_has_put_there_since_is_left_alone(self):
+        root, program = self.system(), self.program()
+        self.calmkeeper(root, "install")
+        other = rig.stock_library().read_bytes() + b"\0\0\0"
+        (root / LIB / "libzookeeper_mt.so.2.0.0").write_bytes(other)
+        self.assertIn("replaced by something else since (stock 3.8.0", self.calmkeeper(root, "remove"))
+        self.assertEqual(self.uses(root, program), other)
+
+    def test_a_package_that_was_removed_meanwhile_is_said(self):
+        root, _ = self.packaged_system()
+        self.calmkeeper(root, "install")
+        run(*DPKG, f"--root={root}", "-P", "stock")
+        said = self.calmkeeper(root, "remove")
+        self.assertIn("its original was removed meanwhile", said)
+        self.assertNotIn("as it was", said)
+        self.assertEqual(files(without_caches(tree(root))), {"diversions": b""})
+
+    def test_bad_input_is_one_line_and_changes_nothing(self):
+        root = self.system()
+        ours, stock = rig.our_library(), rig.stock_library()
+        before = tree(root)
+        for options, words in [
+            (["--root", self.scratch / "none"], "there is no directory"),
+            (["--root", root, "--library", self.scratch / "none"], "there is no library"),
+            (["--root", root, "--library", root], "is not a file that can be read"),
+            (["--root", root, "--library", stock], "is not Calmkeeper's library"),
+            (["--root", root, "--library", "/etc/passwd"], "is not Calmkeeper's library"),
+        ]:
+            with self.subTest(options=options):
+                out, err = run_all(DIST / "calmkeeper", *options, "install", status=1)
+                self.assertEqual((out, len(err.splitlines())), ("", 1), err)
+                self.assertIn(words, err)
+                self.assertEqual(tree(root), before)
+        for word in ("install", "remove"):
+            out, err = run_all(DIST / "calmkeeper", "--root", root, "--library", ours, word, "more", status=2)
+            self.assertIn(f"{word} takes no arguments", err)
+
+    def test_without_the_rights_nothing_is_changed(self):
+        root = self.system()
+        shutil.copytree(DIST, self.scratch / "dist")
+        library = self.scratch / "libzookeeper_mt.so"
+        shutil.copy(rig.our_library(), library)
+        before = tree(root)
+        user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+        command = [*user, self.scratch / "dist/calmkeeper", "--root", root, "--library", library]
+        for word in ("install", "remove"):
+            err = run_all(*command, word, status=1)[1]
+            self.assertEqual(len(err.splitlines()), 1, err)
+            self.assertIn(f"{word} needs root", err)
+            self.assertEqual(tree(root), before)
+            # For `remove` there has to be something to take out.
+            self.calmkeeper(root, "install")
+            before = tree(root)
+
+    def test_a_file_system_that_is_read_only_stays_as_it_is(self):
+        root = self.system()
+        script = ('mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec "$2" --root "$1" --library "$3" install')
+        err = run_all("unshare", "--mount", "sh", "-c", script, "sh", root, DIST / "calmkeeper", rig.our_library(), status=1)[1]
+        self.assertEqual(len(err.splitlines()), 1, err)
+        self.assertIn("is it on a read-only file system? Nothing was changed", err)
+
+    def test_what_another_package_put_there_is_not_ours_to_take(self):
+        root = self.system()
+        shutil.copy(rig.our_library(), root / LIB / "libzookeeper_mt.so.2.0.0")
+        before = tree(root)
+        err = run_all(DIST / "calmkeeper", "--root", root, "--library", rig.our_library(), "install", status=1)[1]
+        self.assertIn("is Calmkeeper already, not by this command; nothing to do", err)
+        self.assertEqual(tree(root), before)
+
+    def test_an_installation_that_stopped_half_way_can_be_taken_out(self):
+        root = self.system()
+        before = tree(root)
+        self.calmkeeper(root, "install")
+        # As if the machine had stopped between the record and the file: the original is in its place still.
+        shutil.copy(rig.stock_library(), root / LIB / "libzookeeper_mt.so.2.0.0")
+        self.calmkeeper(root, "remove")
+        self.assertEqual(without_caches(tree(root)), without_caches(before))

@@ -1,0 +1,181 @@
+# What a program will run on, without running it; and what it does run on, while it runs.
+
+# The directory that LD_LIBRARY_PATH has to name for $library, or nothing if there is none.
+library_directory() {
+    directory=$(dirname "$library")
+    # The two separators of LD_LIBRARY_PATH.
+    case $directory in *[:\;]*) directory=; return ;; esac
+    case " $sonames " in *" $(basename "$library") "*) return ;; esac
+    # What cargo builds has another file name than programs ask for.
+    directory=$directory/calmkeeper
+    if ! { mkdir -p "$directory" && ln -sfn "$library" "$directory/$soname"; } 2>/dev/null; then directory=; fi
+}
+
+# program_of NAME: the ELF file that `exec NAME` starts, through the interpreter lines of scripts.
+program_of() {
+    file=$1
+    for level in 1 2 3 4; do
+        [ "$(head -c 2 "$file" 2>/dev/null | tr -d '\0')" = '#!' ] || break
+        set -f
+        # shellcheck disable=SC2046 # the words of the line
+        set -- $(head -n 1 "$file" | sed 's/^#! *//')
+        set +f
+        case $1 in */env) [ "${2-}" = -S ] && shift; next=$(command -v -- "${2-}" || true) ;; *) next=$1 ;; esac
+        [ -n "$next" ] || break
+        file=$next
+    done
+    readlink -f "$file"
+}
+
+# loader_list: what the loader of $program finds for it, "NAME PATH" lines, with our directory first. Nothing of the program runs.
+loader_list() {
+    LD_LIBRARY_PATH="$directory${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "$loader" --list "$program" 2>/dev/null |
+        sed -n -e 's/^[[:space:]]*\(.*\) => \(\/.*\) (0x[0-9a-f]*)$/\1 \2/p' -e 's/^[[:space:]]*\(\/.*\) (0x[0-9a-f]*)$/\1 \1/p'
+}
+
+# check_program NAME: sets $verdict, and $reason and $advice for the reader.
+#   ours     it needs the library and finds ours by LD_LIBRARY_PATH
+#   preload  only preloading puts ours in the place of what it would find, and its loader can
+#   later    it does not need the library when it starts; what it loads later is seen while it runs
+#   other    it runs on something else whatever we do; $reason says on what
+check_program() {
+    program=$(program_of "$1")
+    facts=$(elf_facts "$program")
+    loader=$(echo "$facts" | sed -n 's/^interp //p')
+    verdict=later reason= advice=
+    if [ -z "$facts" ]; then
+        reason="$program is not a program that this command can read"
+        return
+    fi
+    mark=$(identify "$program")
+    if [ -n "$mark" ]; then
+        verdict=other
+        reason="$program carries its own copy of the C client ($mark)"
+        advice='link it with the shared library to change that'
+        return
+    fi
+    if [ -z "$loader" ]; then
+        reason="$program is linked statically and has no ZooKeeper client in it"
+        return
+    fi
+    if [ "$(echo "$facts" | sed -n 's/^machine //p')" != "$(elf_fact "$library" machine)" ]; then
+        verdict=other
+        reason="$program is for another architecture than $library"
+        advice='use the package of its architecture'
+        return
+    fi
+    found=$(loader_list)
+    if [ -u "$program" ] || [ -g "$program" ]; then
+        case $found in
+        *libzookeeper_*)
+            verdict=other
+            reason="$program is setuid or setgid, so the loader ignores LD_LIBRARY_PATH and it runs on the system's library"
+            advice="'calmkeeper install' puts Calmkeeper there"
+            return
+            ;;
+        esac
+    fi
+    # A copy within another library that it starts with.
+    copy=$(echo "$found" | while read -r name path; do
+        case $name in libzookeeper_*) continue ;; esac
+        if has_text "$stock_mark" "$path"; then echo "$path"; fi
+    done | head -n 1)
+    if [ -n "$copy" ]; then
+        verdict=other
+        reason="$copy, which $program loads, carries its own copy of the C client ($(identify "$copy"))"
+        advice='nothing outside of that file can change it'
+        return
+    fi
+    path=$(echo "$found" | sed -n "s/^$soname //p" | head -n 1)
+    [ -n "$path" ] || return 0
+    if [ -n "$directory" ] && [ "$(readlink -f "$path")" = "$library" ]; then
+        verdict=ours
+        return
+    fi
+    reason="$program finds $path first"
+    [ -n "$directory" ] && [ -n "$(echo "$facts" | grep '^rpath ')" ] && reason="$reason, by a search path in it (DT_RPATH)"
+    case $library in
+    *[\ :]*)
+        verdict=other
+        advice="the loader cannot preload a file with a space or colon in its path: copy $library elsewhere"
+        return
+        ;;
+    esac
+    if "$loader" --help 2>/dev/null | grep -q -e --preload; then
+        verdict=preload
+    else
+        verdict=other
+        advice="its loader is too old to preload for one process only; 'calmkeeper install' puts Calmkeeper at the system's place"
+    fi
+}
+
+check() {
+    [ $# -eq 1 ] || usage_error '--check needs one program'
+    prepare_run "$1"
+    case $verdict in
+    ours) echo "$1: runs on Calmkeeper ($(readlink -f "$library"))" ;;
+    preload) echo "$1: runs on Calmkeeper, preloaded into this one process, as $reason" ;;
+    later) echo "$1: needs no $soname when it starts${reason:+ ($reason)}; a library that it loads later is found in $directory, unless the one who asks has a DT_RPATH" ;;
+    other) fail "$1 would not run on Calmkeeper: $reason; $advice" ;;
+    esac
+}
+
+# family PID: the process and those that it started.
+family() {
+    echo "$1"
+    for child in $(cat "/proc/$1/task/"*"/children" 2>/dev/null); do family "$child"; done
+}
+
+# watch PID: looks into the maps of a program that was just started, and of those that it starts, until each has a library or for
+# a minute. It says once per process and file what is not ours. Runs beside the program, with its standard error only.
+watch() {
+    before=$2
+    seen=
+    for pause in 0.02 0.05 0.1 0.2 0.3 0.5 0.5 1 1 1 2 2 2 4 4 4 8 8 8 10; do
+        sleep "$pause"
+        for pid in $(family "$1"); do
+            is_running "$pid" || continue
+            # Until exec it is a copy of this shell.
+            [ "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)" != "$before" ] || continue
+            watch_process "$pid"
+        done
+        is_running "$1" || return 0
+    done
+}
+
+# A program that has ended stays in /proc until its parent asks for its status, which may be after we have gone.
+is_running() {
+    grep -q '^State:[[:space:]]*[A-WYa-wy]' "/proc/$1/status" 2>/dev/null
+}
+
+watch_process() {
+    name=$(cat "/proc/$1/comm" 2>/dev/null) || return 0
+    if ! cat "/proc/$1/maps" >/dev/null 2>&1; then
+        case $seen in *"
+$1
+"*) return ;; esac
+        seen="$seen
+$1
+"
+        if [ -e "/proc/$1/maps" ]; then
+            say "cannot look into process $1 ($name), which has other rights than you: if it is setuid, it runs on the system's library"
+        fi
+        return
+    fi
+    while read -r range path; do
+        case $seen in *"
+$1 $path
+"*) continue ;; esac
+        seen="$seen
+$1 $path
+"
+        file=$(readable_file "$1" "$range" "$path")
+        { [ -n "$file" ] && has_text "$stock_mark" "$file" && ! is_ours "$file"; } || continue
+        case $path in
+        */libzookeeper_*) say "process $1 ($name) runs on $path ($(identify "$file")), not on Calmkeeper: what loads it has a search path of its own (DT_RPATH)" ;;
+        *) say "process $1 ($name) has its own copy of the C client in $path ($(identify "$file")) and does not run on Calmkeeper" ;;
+        esac
+    done <<END
+$(executable_files "$1")
+END
+}

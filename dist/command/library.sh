@@ -1,0 +1,58 @@
+# Which library a file is, and which files of a process hold one.
+
+# The names that programs ask for. A release may have both or the first only.
+sonames='libzookeeper_mt.so.2 libzookeeper_st.so.2'
+
+# Text that only ours has, and text that every release of Apache's C client has had since 3.4.
+our_mark='zoo_get_reconnect_stats'
+stock_mark='Freeing zookeeper resources for sessionId=%#llx'
+
+has_text() {
+    LC_ALL=C grep -qF -e "$1" "$2" 2>/dev/null
+}
+
+is_ours() {
+    has_text "$our_mark" "$1"
+}
+
+# identify FILE: "Calmkeeper VERSION", "stock VERSION", or nothing if no C client is in it.
+identify() {
+    LC_ALL=C grep -qF -e "$our_mark" -e "$stock_mark" "$1" 2>/dev/null || return 0
+    texts=$(LC_ALL=C tr -c '[:print:]' '\n' <"$1" | LC_ALL=C grep -oE 'calmkeeper [0-9]+\.[0-9]+\.[0-9]+|zookeeper C client [0-9]+\.[0-9]+\.[0-9]+' | sort -u)
+    if is_ours "$1"; then
+        version=$(echo "$texts" | sed -n 's/^calmkeeper //p' | head -n 1)
+        echo "Calmkeeper ${version:-of an unknown version}"
+    else
+        version=$(echo "$texts" | sed -n 's/^zookeeper C client //p' | head -n 1)
+        echo "stock ${version:-of an unknown version}"
+    fi
+}
+
+# executable_files PID: "RANGE PATH" for each file that the process has mapped as code, once a path.
+executable_files() {
+    awk '$2 ~ /x/ && $6 ~ /^\// {
+        range = $1; path = $0
+        sub(/^[^\/]*/, "", path)
+        if (!(path in seen)) { seen[path] = 1; print range, path }
+    }' "/proc/$1/maps" 2>/dev/null
+}
+
+# readable_file PID RANGE PATH: a name by which we can read the mapped file. map_files is the file itself, also after it was
+# deleted or where the path means another file to us, but only root may open it.
+readable_file() {
+    if [ -r "/proc/$1/map_files/$2" ] && head -c 1 "/proc/$1/map_files/$2" >/dev/null 2>&1; then
+        echo "/proc/$1/map_files/$2"
+        return
+    fi
+    case $3 in
+    *' (deleted)') ;;
+    *) if [ -r "/proc/$1/root$3" ]; then echo "/proc/$1/root$3"; fi ;;
+    esac
+}
+
+# describe FILE: what it is, with its build id.
+describe() {
+    identity=$(identify "$1")
+    id=$(elf_fact "$1" build-id)
+    echo "${identity:-not a ZooKeeper library}, build id ${id:-none}"
+}

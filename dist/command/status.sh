@@ -1,0 +1,120 @@
+# What the system has, and what running programs use.
+
+status() {
+    own_mounts=$(readlink /proc/self/ns/mnt 2>/dev/null || true)
+    if [ $# -gt 0 ]; then
+        [ -z "$root" ] || usage_error 'status takes processes or --root, not both'
+        for pid; do
+            case $pid in *[!0-9]*) usage_error "status: $pid is not the number of a process" ;; esac
+            [ -d "/proc/$pid" ] || fail "there is no process $pid"
+            cat "/proc/$pid/maps" >/dev/null 2>&1 || fail "process $pid cannot be read: run this as root"
+        done
+        for pid; do process_status; done
+        return
+    fi
+    find_libraries
+    each_library system_status
+    [ -z "$root" ] || return 0
+    hidden=0
+    for process in /proc/[0-9]*; do
+        pid=${process#/proc/}
+        [ "$pid" != $$ ] || continue
+        if ! cat "$process/maps" >/dev/null 2>&1; then
+            [ ! -e "$process/maps" ] || hidden=$((hidden + 1))
+            continue
+        fi
+        process_status
+    done
+    [ "$hidden" = 0 ] || [ "$(id -u)" = 0 ] || echo "processes of other users that could not be read: $hidden; run this as root to see them"
+}
+
+system_status() {
+    soname=$(elf_fact "$library" soname)
+    paths=$(system_libraries)
+    [ -n "$paths" ] || echo "the system has no $soname"
+    for path in $paths; do echo "$path: $(describe "$root$path")"; done
+}
+
+# A line for each C client that process $pid has mapped.
+process_status() {
+    while read -r range path; do
+        case $path in
+        *' (deleted)')
+            where=${path% (deleted)}
+            successor=$(identify "/proc/$pid/root$where")
+            note=", deleted since${successor:+ and replaced by $successor: start the process again to use that}"
+            ;;
+        *) where=$path note= ;;
+        esac
+        file=$(readable_file "$pid" "$range" "$path")
+        if [ -z "$file" ]; then
+            case $where in
+            */libzookeeper_*) echo "process $pid $(name_of): $where, whose content cannot be read$note$(place_of)" ;;
+            esac
+            continue
+        fi
+        client_in_file || continue
+        case $where in
+        */libzookeeper_mt* | */libzookeeper_st*) how= ;;
+        *) how='own copy inside ' ;;
+        esac
+        echo "process $pid $(name_of): $how$where: $identity$(handles_of)$note$(place_of)"
+    done <<END
+$(executable_files "$pid")
+END
+}
+
+# Sets $identity for $file, and fails if it has no C client. Many processes map the same files, so an answer is kept by device,
+# inode and time of change.
+client_in_file() {
+    key=$(stat -L -c '%d:%i:%Z' "$file" 2>/dev/null) || return 1
+    case $known in
+    *"
+$key no
+"*) return 1 ;;
+    *"
+$key yes "*)
+        identity=${known#*"
+$key yes "}
+        identity=${identity%%"
+"*}
+        return
+        ;;
+    esac
+    identity=$(identify "$file")
+    if [ -z "$identity" ]; then
+        known="$known$key no
+"
+        return 1
+    fi
+    id=$(elf_fact "$file" build-id)
+    identity="$identity, build id ${id:-none}"
+    known="$known$key yes $identity
+"
+}
+known='
+'
+
+name_of() {
+    cat "/proc/$pid/comm" 2>/dev/null || echo '?'
+}
+
+# Ours has one thread called zk-io for each open handle. Stock's threads have no names, so its handles cannot be counted.
+handles_of() {
+    case $identity in
+    Calmkeeper*) ;;
+    *) return 0 ;;
+    esac
+    count=$(cat "/proc/$pid/task/"*/comm 2>/dev/null | grep -cx zk-io || true)
+    echo ", open handles: $count"
+}
+
+# Where the process lives, if that is not where this command runs.
+place_of() {
+    process_root=$(readlink "/proc/$pid/root" 2>/dev/null || true)
+    if [ "${process_root:-/}" != / ]; then echo ", root directory $process_root"; fi
+    mounts=$(readlink "/proc/$pid/ns/mnt" 2>/dev/null || true)
+    if [ "$mounts" = "$own_mounts" ]; then return; fi
+    container=$(grep -oE '[0-9a-f]{64}' "/proc/$pid/cgroup" 2>/dev/null | head -n 1 | cut -c 1-12)
+    if [ -n "$container" ]; then echo ", container $container"; else echo ', another mount namespace'; fi
+}
