@@ -55,7 +55,8 @@ headers: build ## our headers: current, agreeing with Apache's, struct layouts
 dist: build ## putting the library in and taking it out: wrapper, system-wide, Debian package, pkg-config
 	$(PYTHON3) ctest/dist/run.py $(ARGS)
 
-deb: build ## a Debian package in target/deb
+deb: ## a Debian package of this machine's build in target/deb
+	$(CARGO) build --release --lib
 	dist/deb.sh
 
 ctest: build ## C programs on Debian's library and ours, same output

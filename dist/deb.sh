@@ -48,7 +48,7 @@ END
 cat >"$tree/DEBIAN/prerm" <<'END'
 #!/bin/sh
 set -e
-if [ "$1" = remove ]; then
+if [ "$1" = remove ] && [ -s "$DPKG_ROOT/var/lib/calmkeeper/installed" ]; then
     "$DPKG_ROOT/usr/bin/calmkeeper" --root "$DPKG_ROOT/" remove
 fi
 END

@@ -1,26 +1,49 @@
 #!/bin/sh
-# Lays out what `make build` made, as a package or a tarball has it: the library in a directory of its own, where no program
-# finds it by accident, the commands that put it in, and what is needed to compile.
+# Lays out what was built, as a package or a tarball has it: the libraries in a directory of their own, where no program finds
+# them by accident, the commands that put them in, and what is needed to compile.
 #
-# usage: stage.sh DIRECTORY [PREFIX]   below DIRECTORY, for the time when that is / (PREFIX: /usr)
+# usage: stage.sh DIRECTORY [PREFIX [LIBRARY...]]
+#   below DIRECTORY, for the time when that is / (PREFIX: /usr); LIBRARY: those that cargo built, else what `make build` left
+# STRIP names the program that strips (for another architecture); empty: the libraries are stripped already.
 set -eu
-cd "$(dirname "$0")/.."
-directory=${1?"usage: stage.sh DIRECTORY [PREFIX]"}
+usage='usage: stage.sh DIRECTORY [PREFIX [LIBRARY...]]'
+directory=${1?"$usage"}
 prefix=${2-/usr}
-built=${CARGO_TARGET_DIR-target}/release/libzookeeper_mt.so
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+[ $# -lt 2 ] && shift || shift 2
+here=$(dirname "$(readlink -f "$0")")
+built=${CARGO_TARGET_DIR-$here/../target}/release
+if [ $# -eq 0 ]; then
+    for name in mt st; do [ ! -r "$built/libzookeeper_$name.so" ] || set -- "$@" "$built/libzookeeper_$name.so"; done
+    [ $# -gt 0 ] || { echo "stage.sh: no library in $built: make build first" >&2; exit 1; }
+fi
+for library; do [ -r "$library" ] || { echo "stage.sh: there is no $library" >&2; exit 1; }; done
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$here/../Cargo.toml" | head -n 1)
 top=$directory$prefix
+private=$top/lib/calmkeeper
+documents=$top/share/doc/calmkeeper
 
-[ -r "$built" ] || { echo "no $built: make build first" >&2; exit 1; }
-mkdir -p "$top/bin" "$top/lib/calmkeeper" "$top/lib/pkgconfig" "$top/include/calmkeeper/zookeeper" "$top/share/doc/calmkeeper"
-install -m 755 dist/calmkeeper dist/with-calmkeeper "$top/bin"
-strip --strip-unneeded -o "$top/lib/calmkeeper/libzookeeper_mt.so.2" "$built"
-chmod 644 "$top/lib/calmkeeper/libzookeeper_mt.so.2"
-ln -sfn libzookeeper_mt.so.2 "$top/lib/calmkeeper/libzookeeper_mt.so"
+mkdir -p "$top/bin" "$private/command" "$top/lib/pkgconfig" "$top/include/calmkeeper/zookeeper" "$documents/docs/img"
+install -m 755 "$here/calmkeeper" "$here/with-calmkeeper" "$top/bin"
+install -m 644 "$here"/command/*.sh "$private/command"
+for library; do
+    name=$(basename "$library" .2)
+    if [ -n "${STRIP-strip}" ]; then
+        "${STRIP-strip}" --strip-unneeded -o "$private/$name.2" "$library"
+    else
+        cp "$library" "$private/$name.2"
+    fi
+    chmod 644 "$private/$name.2"
+    ln -sfn "$name.2" "$private/$name"
+done
+cd "$here/.."
 install -m 644 include/zookeeper/*.h "$top/include/calmkeeper/zookeeper"
 sed "s|@PREFIX@|$prefix|; s|@VERSION@|$version|" dist/calmkeeper.pc.in >"$top/lib/pkgconfig/calmkeeper.pc"
 chmod 644 "$top/lib/pkgconfig/calmkeeper.pc"
-for text in README.md CHANGELOG.md docs/BACKOFF.md docs/DIVERGENCES.md; do
-    if [ -r "$text" ]; then install -m 644 "$text" "$top/share/doc/calmkeeper"; fi
+# With their folders, so that the links between them work; a link into the sources becomes plain text.
+for document in README.md CHANGELOG.md SECURITY.md MATRIX.md ARCHITECTURE.md docs/*.md; do
+    sed -E 's/\[([^]]*)\]\((\.\.\/)*(ctest|core|sim|src|secure|bench|herd|fuzz|scripts|abi|include|python-compat|dist|rig|tests)\/[^)]*\)/\1/g' \
+        "$document" >"$documents/$document"
+    chmod 644 "$documents/$document"
 done
-install -m 644 LICENSE "$top/share/doc/calmkeeper/copyright"
+install -m 644 docs/img/* "$documents/docs/img"
+install -m 644 LICENSE "$documents/copyright"
