@@ -34,10 +34,11 @@ setup-demo:
 build: ## the library, target/release/libzookeeper_mt.so, and the simulated server
 	$(CARGO) build --release --workspace
 
-lint: ## formatting and clippy, warnings are errors; licences, sources and number of the crates
+lint: ## formatting and clippy, warnings are errors; licences, sources and number of the crates; who imports whom
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(PYTHON3) scripts/dependencies.py
+	$(PYTHON3) scripts/rooms.py
 
 docs: ## the generated documents are current
 	$(PYTHON3) scripts/divergences.py --check

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Threads, ends and shortages on our library: lifetimes.c, dlopen.c, lookups.c and throws.cpp, each part in its own process.
+"""Threads, ends and shortages on our library: lifetimes.c and the other programs of `build`, each part in its own
+process.
 
 Usage: lifetimes.py [--long] [--only PART ...] [--lib ours|stock]
 --long closes 10,000 handles and repeats the pending calls 1,000 times; the default takes some hundreds and 20.
@@ -9,10 +10,12 @@ With --lib stock nothing is decided: it shows what Debian's library does.
 import argparse
 import os
 import pathlib
+import shutil
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -41,6 +44,8 @@ PARTS = (
     ("lookups-endless", 1, 1, 120),
     ("lookups-lines", 1, 1, 120),
     ("lookups-callback", 1, 1, 120),
+    ("privileged", 1, 1, 60),
+    ("stacks", 1, 1, 60),
 )
 
 
@@ -55,7 +60,8 @@ def build():
     subprocess.run(["gcc", *FLAGS, "-fno-builtin-malloc", *common, "-o", target / "lifetimes", HERE / "lifetimes.c", *link],
                    check=True)
     subprocess.run(["gcc", *FLAGS, *common, "-o", target / "dlopen", HERE / "dlopen.c", "-ldl"], check=True)
-    subprocess.run(["gcc", *FLAGS, *common, "-o", target / "lookups", HERE / "lookups.c", *link], check=True)
+    for name in ("lookups", "stacks"):
+        subprocess.run(["gcc", *FLAGS, *common, "-o", target / name, HERE / f"{name}.c", *link], check=True)
     subprocess.run(["g++", "-std=gnu++17", "-g", "-O1", "-Wall", "-Wextra", *common, "-o", target / "throws",
                     HERE / "throws.cpp", *link], check=True)
     return target
@@ -135,6 +141,38 @@ def others(part):
     return []
 
 
+def run_privileged(which, seconds):
+    """A setuid program of root's, started by nobody, ignores every ZOO_ variable; without the setuid bit it heeds them."""
+    # Not below the home of the one who tests: nobody has to get there.
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as scratch:
+        folder = pathlib.Path(scratch)
+        folder.chmod(0o755)
+        program, secret = folder / "privileged", folder / "secret"
+        # By its absolute path: a setuid program ignores LD_LIBRARY_PATH, and $ORIGIN outside of trusted folders.
+        subprocess.run(["gcc", *FLAGS, "-I", headers(), "-I", headers() / "zookeeper", "-o", program, HERE / "privileged.c",
+                        "-L", rig.link_directory("stock"), "-l:libzookeeper_mt.so.2", f"-Wl,-rpath,{folder}"], check=True)
+        shutil.copy(rig.library(which), folder / "libzookeeper_mt.so.2")
+        secret.mkdir(mode=0o700)
+        wanted = {"ZOO_STATS_FILE": str(secret / "stats"), "ZOO_STATS_DIR": str(secret), "ZOO_JUTE_MAXBUFFER": "many",
+                  "ZOO_RECONNECT_MAX_MS": "many", "ZOO_RECONNECT_POLICY": "none", "ZOO_STATS_KEEP": "1",
+                  "ZOO_STATS_INTERVAL_MS": "many"}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("LD_", "ZOO_"))}
+        for mode, user in ((0o755, []), (0o4755, ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])):
+            program.chmod(mode)
+            done = subprocess.run([*user, str(program), f"127.0.0.1:{rig.free_port()}"], env=environment | wanted, cwd="/",
+                                  capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL)
+            left = sorted(path.name for path in secret.iterdir())
+            heeded = bool(left) or "ZOO_JUTE_MAXBUFFER" in done.stderr or "ZOO_RECONNECT" in done.stderr
+            privileged = done.stdout == "privileged 1\n"
+            if done.returncode or privileged != bool(user):
+                return f"exit status {done.returncode}, {done.stdout!r} of a program with mode {mode:o}", "", done.stderr
+            if heeded == privileged:
+                return f"mode {mode:o}: the environment is {'' if heeded else 'not '}heeded, files {left}", "", done.stderr
+            for path in secret.iterdir():
+                path.unlink()
+    return None, "", ""
+
+
 def run_part(target, which, part, count, seconds, hosts):
     """One part; see run()."""
     if part == "dlopen":
@@ -146,6 +184,10 @@ def run_part(target, which, part, count, seconds, hosts):
         # Every line goes to the program's callback.
         stray = [line for line in err.splitlines() if ":ZOO_" in line]
         return wrong or (f"on stderr: {stray[0]}" if stray else None), out, err
+    if part == "stacks":
+        return run(which, [target / "stacks", hosts], seconds)
+    if part == "privileged":
+        return run_privileged(which, seconds)
     further = others(part)
     entered = [one.__enter__() if hasattr(one, "__enter__") else one for one in further]
     try:
@@ -171,6 +213,9 @@ def main():
     with rig.Ensemble() as ensemble:
         for part, short, long, seconds in PARTS:
             if options.only and part not in options.only:
+                continue
+            if part == "privileged" and os.geteuid() != 0:
+                print("SKIP privileged: only root can make a setuid program of root's", flush=True)
                 continue
             begun = time.monotonic()
             wrong, out, err = run_part(target, options.lib, part, long if options.long else short, seconds,

@@ -1,0 +1,18 @@
+/* What a setuid program does by linking the library: it opens a handle and closes it. Says on stdout whether it runs with
+ * more rights than its caller. */
+#ifndef THREADED
+#define THREADED
+#endif
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include <zookeeper/zookeeper.h>
+
+int main(int count, char **words)
+{
+    zhandle_t *zh = count == 2 ? zookeeper_init(words[1], NULL, 4000, NULL, NULL, 0) : NULL;
+    printf("privileged %lu\n", getauxval(AT_SECURE));
+    return zh == NULL || zookeeper_close(zh) != ZOK;
+}

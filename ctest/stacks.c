@@ -1,0 +1,80 @@
+/* Calls on threads whose stacks are as small as Apache's library allows them to be: get and close need a part of the
+ * smallest stack there is, 16 KiB, init and the logging macros 18 KiB. A stack that is too small is a SIGSEGV. */
+#ifndef THREADED
+#define THREADED
+#endif
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <zookeeper/zookeeper.h>
+#include <zookeeper/zookeeper_log.h>
+
+#define TIMEOUT_MS 10000
+
+static const char *hosts;
+static zhandle_t *shared;
+
+static void die(const char *what)
+{
+    fprintf(stderr, "lifetimes: %s\n", what);
+    _exit(1);
+}
+
+static void *get(void *unused)
+{
+    struct Stat stat;
+    char value[64];
+    int length = sizeof value;
+    if (zoo_get(shared, "/", 0, value, &length, &stat) != ZOK)
+        die("zoo_get");
+    return unused;
+}
+
+static void *close_it(void *unused)
+{
+    if (zookeeper_close(shared) != ZOK)
+        die("zookeeper_close");
+    return unused;
+}
+
+static void *open_it(void *unused)
+{
+    shared = zookeeper_init(hosts, NULL, TIMEOUT_MS, NULL, NULL, 0);
+    if (shared == NULL)
+        die("zookeeper_init");
+    return unused;
+}
+
+static void *log_it(void *unused)
+{
+    LOG_ERROR(NULL, "a line of %d characters is no reason for a large stack: %1000d", 1000, 7);
+    return unused;
+}
+
+static void on_thread(void *(*body)(void *), size_t stack)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    if (pthread_attr_init(&attributes) != 0 || pthread_attr_setstacksize(&attributes, stack) != 0 ||
+        pthread_create(&thread, &attributes, body, NULL) != 0 || pthread_join(thread, NULL) != 0)
+        die("a thread with a small stack");
+    pthread_attr_destroy(&attributes);
+}
+
+int main(int count, char **words)
+{
+    int ms;
+    hosts = count == 2 ? words[1] : "";
+    on_thread(open_it, 18 << 10);
+    for (ms = 0; zoo_state(shared) != ZOO_CONNECTED_STATE; ms++) {
+        if (ms > 20000)
+            die("not connected");
+        usleep(1000);
+    }
+    on_thread(log_it, 18 << 10);
+    on_thread(get, 16 << 10);
+    on_thread(close_it, 16 << 10);
+    return 0;
+}
