@@ -24,7 +24,7 @@ REGISTRY = "registry+https://github.com/rust-lang/crates.io-index"
 LOCKS = ("Cargo.lock", "bench/rust-client/Cargo.lock")
 # Linked into libzookeeper_mt.so, besides what is here. A new one is a decision: name it here and say why in the commit.
 SHIPPED = {
-    "cfg-if", "chacha20", "cpufeatures", "dns-lookup", "getrandom", "libc", "log", "mio", "rand", "rand_core", "socket2",
+    "cfg-if", "chacha20", "cpufeatures", "dns-lookup", "foldhash", "getrandom", "libc", "log", "mio", "rand", "rand_core", "socket2",
 }
 
 

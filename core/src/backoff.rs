@@ -9,6 +9,7 @@ mod tests;
 pub use config::{Config, Policy};
 pub use memory::{History, Memory};
 
+use crate::limits::LEAST_WAIT;
 use rand::{Rng, RngExt};
 use std::time::{Duration, Instant};
 
@@ -79,6 +80,8 @@ pub enum Event {
 pub enum Failure {
     /// The peer refused, or the network says that it cannot be reached.
     Refused,
+    /// This host could not even try: no descriptor, port, memory or route. Says nothing about the server.
+    Local,
     /// No TCP connection within [`Plan::connect_timeout`].
     ConnectTimeout,
     /// The peer accepted and then closed before it confirmed a session.
@@ -235,7 +238,7 @@ impl Backoff {
     pub fn failure_tick(&self) -> Duration {
         match self.last_failure {
             Some(Failure::ConnectTimeout | Failure::HandshakeTimeout) => self.requested * 2 / 3,
-            Some(Failure::Refused | Failure::Closed) => self.failed_in.min(self.requested / 60),
+            Some(Failure::Refused | Failure::Local | Failure::Closed) => self.failed_in.min(self.requested / 60),
             None => self.requested / 60,
         }
     }
@@ -288,7 +291,7 @@ impl Backoff {
         let first = self.level == Level::default();
         // A majority that does not serve means that no quorum does: there is no use in asking the rest.
         let enough = match failure {
-            Failure::Refused | Failure::Closed => servers / 2 + 1,
+            Failure::Refused | Failure::Local | Failure::Closed => servers / 2 + 1,
             Failure::ConnectTimeout | Failure::HandshakeTimeout => servers,
         };
         let pass_ended = self.tried >= enough;
@@ -311,7 +314,7 @@ impl Backoff {
                 draw(window / 2, window, rng)
             }
             Failure::Closed if !pass_ended && first => draw(Duration::ZERO, hop * 2, rng),
-            Failure::Refused if !pass_ended => draw(Duration::ZERO, hop, rng),
+            Failure::Refused | Failure::Local if !pass_ended => draw(Duration::ZERO, hop, rng),
             Failure::ConnectTimeout if !pass_ended && first => draw(Duration::ZERO, hop, rng),
             // Never at once, or a fleet that was lost at one moment would stay in step.
             Failure::ConnectTimeout => {
@@ -326,7 +329,7 @@ impl Backoff {
         self.level.availability = (self.level.availability + 1).min(MOST_AVAILABILITY);
         // A refusal costs nobody anything, so the next step may ask a majority again; of the dearer kinds of failure
         // there is one per step from here on.
-        self.tried = if failure == Failure::Refused { 0 } else { servers };
+        self.tried = if matches!(failure, Failure::Refused | Failure::Local) { 0 } else { servers };
         let window = self.availability_window().max(self.congestion_window());
         let least = if self.level.availability >= FLAT_FROM { window / 2 } else { Duration::ZERO };
         draw(least, window, rng)
@@ -443,7 +446,8 @@ impl Backoff {
         let Some(exponent) = passes.checked_sub(1) else { return Duration::ZERO };
         let cap = self.config.cap.unwrap_or(self.timeout * 2 / 5);
         let exponent = i32::try_from(exponent).unwrap_or(i32::MAX);
-        self.config.base.unwrap_or(self.timeout / 10).min(cap).mul_f64(GROWTH.powi(exponent)).min(cap)
+        let window = self.config.base.unwrap_or(self.timeout / 10).min(cap).mul_f64(GROWTH.powi(exponent)).min(cap);
+        window.max(LEAST_WAIT)
     }
 
     /// The window over which a fleet at `level.congestion` spreads, zero at level 0.
@@ -458,7 +462,7 @@ impl Backoff {
 
     fn plan_at(&self, not_before: Instant) -> Plan {
         if self.config.policy == Policy::Stock {
-            let limit = self.requested * 2 / 3;
+            let limit = (self.requested * 2 / 3).max(LEAST_WAIT);
             return Plan { not_before, connect_timeout: limit, attempt_timeout: limit };
         }
         Plan { not_before, connect_timeout: self.connect_timeout(), attempt_timeout: self.attempt_timeout() }
@@ -472,11 +476,11 @@ impl Backoff {
         let default = || (self.timeout * 12 / 100).max(CONNECT_FLOOR).min(self.timeout / 3);
         let first = self.config.tcp_timeout.unwrap_or_else(default);
         let limit = if self.last_failure == Some(Failure::ConnectTimeout) { first * LONGER_CONNECT } else { first };
-        limit.min(self.attempt_timeout())
+        limit.min(self.attempt_timeout()).max(LEAST_WAIT)
     }
 
-    // divergence: ZOO_RECONNECT_POLICY=stock keeps stock's pauses (T/60 after the last address of the list), but takes
-    // one step in the list per failure, and no API call cuts the pause short.
+    // divergence: ZOO_RECONNECT_POLICY=stock keeps stock's pauses (T/60 after the last address of the list, here at least
+    // 5 ms), but takes one step in the list per failure, and no API call cuts the pause short.
     fn on_as_stock(&mut self, event: Event, servers: usize, now: Instant) -> Plan {
         let mut not_before = now;
         match event {
@@ -485,7 +489,7 @@ impl Backoff {
                 self.tried = self.tried.saturating_add(1);
                 if usize::try_from(self.tried).unwrap_or(usize::MAX) >= servers {
                     self.tried = 0;
-                    not_before = now + self.requested / 60;
+                    not_before = now + (self.requested / 60).max(LEAST_WAIT);
                 }
             }
             Event::Voluntary => not_before = self.at_least_as_late(now),

@@ -31,6 +31,19 @@ pub enum MultiOp<'a> {
     Unsupported(i32),
 }
 
+impl MultiOp<'_> {
+    /// Bytes of path and data.
+    pub(crate) fn payload_len(&self) -> usize {
+        match self {
+            MultiOp::Create { path, data, .. } | MultiOp::SetData { path, data, .. } => {
+                path.len() + data.map_or(0, <[u8]>::len)
+            }
+            MultiOp::Delete { path, .. } | MultiOp::Check { path, .. } => path.len(),
+            MultiOp::Unsupported(_) => 0,
+        }
+    }
+}
+
 /// Appends all operations and the end mark.
 pub fn encode(ops: &[MultiOp<'_>], chroot: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
     for item in ops {

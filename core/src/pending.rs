@@ -1,4 +1,5 @@
 //! Requests in flight, in wire order. Owns who waits for what; knows no bytes but their number.
+use crate::limits;
 use crate::request::Effect;
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -45,12 +46,16 @@ impl<C, W> Pending<C, W> {
 
     /// Takes that request.
     pub(crate) fn pop(&mut self) -> Option<Entry<C, W>> {
-        self.entries.pop_front()
+        let entry = self.entries.pop_front();
+        if self.entries.is_empty() && self.entries.capacity() > limits::KEPT_ENTRIES {
+            self.entries = VecDeque::new();
+        }
+        entry
     }
 
     /// Takes it if it was submitted at or before `limit`.
     pub(crate) fn pop_submitted_by(&mut self, limit: Instant) -> Option<Entry<C, W>> {
-        if self.entries.front()?.submitted <= limit { self.entries.pop_front() } else { None }
+        if self.entries.front()?.submitted <= limit { self.pop() } else { None }
     }
 
     /// Number of requests.

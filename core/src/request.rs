@@ -124,6 +124,39 @@ impl<W: Clone> Request<'_, W> {
         }
     }
 
+    /// The function of stock's library that sends such a request, which its log lines name: sync calls and the short
+    /// forms end there too.
+    pub fn function_name(&self) -> &'static str {
+        match self {
+            Request::Create(Create { stat: false, .. }) => "zoo_acreate_ttl",
+            Request::Create(Create { stat: true, .. }) => "zoo_acreate2_ttl",
+            Request::Delete { .. } => "zoo_adelete",
+            Request::Exists { .. } => "zoo_awexists",
+            Request::GetData { .. } | Request::GetConfig { .. } => "zoo_awget",
+            Request::SetData { .. } => "zoo_aset",
+            Request::GetAcl { .. } => "zoo_aget_acl",
+            Request::SetAcl { .. } => "zoo_aset_acl",
+            Request::GetChildren { stat: false, .. } => "zoo_awget_children_",
+            Request::GetChildren { stat: true, .. } => "zoo_awget_children2_",
+            Request::Sync { .. } => "zoo_async",
+            Request::Reconfig { .. } => "zoo_areconfig",
+            Request::Multi(_) => "zoo_amulti",
+            Request::RemoveWatches { .. } => "aremove_watches",
+        }
+    }
+
+    /// Bytes of what the application gave, for the limit of a request before anything is encoded.
+    pub fn payload_len(&self) -> usize {
+        let len = |data: Option<&[u8]>| data.map_or(0, <[u8]>::len);
+        match self {
+            Request::Create(create) => create.path.len() + len(create.data),
+            Request::SetData { path, data, .. } => path.len() + len(*data),
+            Request::Reconfig { joining, leaving, members, .. } => len(*joining) + len(*leaving) + len(*members),
+            Request::Multi(ops) => ops.iter().map(MultiOp::payload_len).sum(),
+            other => other.path().len(),
+        }
+    }
+
     /// The type in the request's header.
     fn kind(&self) -> Result<i32, Code> {
         Ok(match self {

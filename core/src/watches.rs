@@ -3,8 +3,9 @@
 use crate::jute::Put;
 use crate::limits;
 use crate::proto::event;
+use foldhash::fast::FixedState;
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::Hash;
 
 /// Which table a watch belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +50,8 @@ impl Removal {
     }
 }
 
-type Table<W> = HashMap<Box<[u8]>, Vec<W>>;
+/// Keyed by the session's seed and by nothing else, so that orders of iteration are a function of seed and history.
+type Table<W> = HashMap<Box<[u8]>, Vec<W>, FixedState>;
 
 /// All watches of a session. One-shot: what fires is gone.
 #[derive(Debug)]
@@ -59,13 +61,13 @@ pub struct Watches<W> {
     child: Table<W>,
 }
 
-impl<W> Default for Watches<W> {
-    fn default() -> Self {
-        Watches { data: HashMap::new(), exist: HashMap::new(), child: HashMap::new() }
-    }
-}
-
 impl<W: Clone + Eq + Hash> Watches<W> {
+    /// No watches. `seed` keys the hash of the paths: whoever chooses paths must not know it.
+    pub fn new(seed: u64) -> Watches<W> {
+        let table = || HashMap::with_hasher(FixedState::with_seed(seed));
+        Watches { data: table(), exist: table(), child: table() }
+    }
+
     fn table(&mut self, kind: WatchKind) -> &mut Table<W> {
         match kind {
             WatchKind::Data => &mut self.data,
@@ -104,7 +106,7 @@ impl<W: Clone + Eq + Hash> Watches<W> {
     /// Every watcher once, for a session event.
     pub fn all(&self) -> Vec<W> {
         let watchers = [&self.data, &self.exist, &self.child].into_iter().flat_map(HashMap::values).flatten();
-        let mut seen = HashSet::with_capacity_and_hasher(watchers.clone().count(), BuildHasherDefault::<Mixer>::new());
+        let mut seen = HashSet::with_capacity_and_hasher(watchers.clone().count(), self.data.hasher().clone());
         watchers.filter(|watcher| seen.insert(*watcher)).cloned().collect()
     }
 
@@ -176,33 +178,6 @@ impl<W: Clone + Eq + Hash> Watches<W> {
     }
 }
 
-/// A hash for watchers. They are addresses in this process, which nobody outside chooses, so it need not withstand
-/// attacks as the standard one does: that takes three times as long, and random numbers from the system for each thread.
-#[derive(Default)]
-struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        // An odd constant without a pattern; the high bits of a product depend on all bits below them.
-        let product = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = product ^ product >> 32;
-    }
-
-    fn write_usize(&mut self, value: usize) {
-        self.write_u64(value as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 fn set_watches(zxid: i64, lists: &[Vec<&[u8]>; 3]) -> Vec<u8> {
     let mut out = Vec::with_capacity(20 + lists.iter().flatten().map(|path| path.len() + 4).sum::<usize>());
     out.put_i64(zxid);
@@ -226,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_watch_fires_once_in_the_order_of_arming() {
-        let mut watches = Watches::default();
+        let mut watches = Watches::new(1);
         for watcher in [3, 1, 2, 1] {
             watches.arm(WatchKind::Data, at("/a"), watcher);
         }
@@ -236,7 +211,7 @@ mod tests {
 
     #[test]
     fn later_tables_are_called_first() {
-        let mut watches = Watches::default();
+        let mut watches = Watches::new(1);
         watches.arm(WatchKind::Data, at("/a"), 1);
         watches.arm(WatchKind::Exist, at("/a"), 2);
         watches.arm(WatchKind::Child, at("/a"), 3);
@@ -247,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_child_event_leaves_the_other_tables() {
-        let mut watches = Watches::default();
+        let mut watches = Watches::new(1);
         watches.arm(WatchKind::Data, at("/a"), 1);
         watches.arm(WatchKind::Child, at("/a"), 1);
         assert_eq!(watches.fire(event::CHILD, b"/a"), [1]);
@@ -256,7 +231,7 @@ mod tests {
 
     #[test]
     fn removal_is_by_kind_and_watcher() {
-        let mut watches = Watches::default();
+        let mut watches = Watches::new(1);
         watches.arm(WatchKind::Data, at("/a"), 1);
         watches.arm(WatchKind::Child, at("/a"), 2);
         assert!(watches.has(Removal::Any, b"/a", Some(&2)));
@@ -269,7 +244,7 @@ mod tests {
 
     #[test]
     fn re_arming_is_split_and_complete() {
-        let mut watches = Watches::default();
+        let mut watches = Watches::new(1);
         for i in 0..5000 {
             let kind = [WatchKind::Data, WatchKind::Exist, WatchKind::Child][i % 3];
             watches.arm(kind, at(&format!("/{i:0100}")), i);
@@ -293,6 +268,22 @@ mod tests {
 
     #[test]
     fn nothing_armed_sends_nothing() {
-        assert!(Watches::<u8>::default().set_watches(1).is_empty());
+        assert!(Watches::<u8>::new(1).set_watches(1).is_empty());
+    }
+
+    #[test]
+    fn the_orders_are_a_function_of_the_seed_and_the_history() {
+        let run = |seed| {
+            let mut watches = Watches::new(seed);
+            for i in 0..1000 {
+                watches.arm(WatchKind::Data, at(&format!("/{i}")), i);
+                if i % 3 == 0 {
+                    watches.fire(event::CHANGED, format!("/{}", i / 2).as_bytes());
+                }
+            }
+            (watches.set_watches(1), watches.all())
+        };
+        assert_eq!(run(7), run(7));
+        assert_ne!(run(7), run(8), "the seed keys the hash");
     }
 }

@@ -557,6 +557,8 @@ struct zoo_reconnect_stats {
     int64_t watches;
     /** Name resolutions after the first. */
     int64_t resolutions;
+    /** Attempts that failed on this host: no descriptor, port, memory or route. */
+    int64_t local_failures;
 };
 
 /**

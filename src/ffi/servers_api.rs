@@ -70,7 +70,7 @@ pub unsafe extern "C" fn zoo_set_servers_resolution_delay(zh: *mut zhandle_t, de
                     return Err(Code::BadArguments);
                 }
             };
-            handle.with(|session, _| session.set_resolution_interval(interval));
+            handle.with(|session, now| session.set_resolution_interval(now, interval));
             Ok(())
         })
     }

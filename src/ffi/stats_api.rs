@@ -51,6 +51,8 @@ pub struct zoo_reconnect_stats {
     pub watches: i64,
     /// Name resolutions after the first.
     pub resolutions: i64,
+    /// Attempts that failed on this host: no descriptor, port, memory or route.
+    pub local_failures: i64,
 }
 
 impl Source for Zk {
@@ -77,6 +79,7 @@ fn fill(handle: &Zk) -> zoo_reconnect_stats {
     let next = handle.peek(|session| (!session.is_established()).then(|| session.not_before()));
     let next = next.map_or(0, |at| at.saturating_duration_since(Instant::now()).as_millis());
     let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let whole = |value: u128| i64::try_from(value).unwrap_or(i64::MAX);
     let size = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
     let stats = &sample.stats;
     zoo_reconnect_stats {
@@ -88,18 +91,19 @@ fn fill(handle: &Zk) -> zoo_reconnect_stats {
         established: count(stats.established),
         lost: count(stats.lost),
         expired: count(stats.expired),
-        paused_ms: count(stats.paused_ms),
-        last_pause_ms: count(stats.last_pause_ms),
-        next_attempt_ms: i64::try_from(next).unwrap_or(i64::MAX),
+        paused_ms: whole(stats.paused.as_millis()),
+        last_pause_ms: whole(stats.last_pause.as_millis()),
+        next_attempt_ms: whole(next),
         availability_level: sample.availability.into(),
         congestion_level: sample.congestion.into(),
         replies: count(stats.replies),
-        latency_us: i64::try_from(stats.latency.as_micros()).unwrap_or(i64::MAX),
+        latency_us: whole(stats.latency.as_micros()),
         failed: count(stats.failed),
         pending: size(sample.pending),
         queued_callbacks: size(sample.callbacks),
         watches: size(sample.watches),
         resolutions: count(stats.resolutions),
+        local_failures: count(stats.local_failures),
     }
 }
 

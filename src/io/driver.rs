@@ -117,7 +117,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         while transport.is_writable() && self.sent < self.out.len() {
             match transport.write(self.out.get(self.sent..).unwrap_or_default()) {
                 Ok(n) => self.sent += n,
-                Err(error) => return self.fail(error),
+                Err(error) => return self.handle.feed_awake(Input::SendFailed(error)),
             }
         }
         if self.sent == self.out.len() {

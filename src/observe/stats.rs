@@ -111,7 +111,7 @@ pub(crate) fn retire(source: &Arc<impl Source + 'static>, last: &Sample) {
         registry.live.retain(|source| source.strong_count() > 0 && source.as_ptr().cast::<()>() != address);
         if registry.live.len() < known {
             let key = bounded(&registry.closed, &last.hosts);
-            add(registry.closed.entry(key).or_default(), &last.stats);
+            registry.closed.entry(key).or_default().add(&last.stats);
         }
         registry.live.is_empty()
     });
@@ -134,7 +134,7 @@ fn write(path: &Path) -> io::Result<()> {
     let (live, closed) = with_registry(|registry| (registry.live.clone(), registry.closed.clone()));
     let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
     for (hosts, stats) in closed {
-        add(&mut sums.entry(hosts).or_default().stats, &stats);
+        sums.entry(hosts).or_default().stats.add(&stats);
     }
     for source in live.iter().filter_map(Weak::upgrade) {
         let sample = source.sample();
@@ -153,80 +153,51 @@ impl Sum {
         self.watches += sample.watches as u64;
         self.availability = self.availability.max(sample.availability);
         self.congestion = self.congestion.max(sample.congestion);
-        add(&mut self.stats, &sample.stats);
+        self.stats.add(&sample.stats);
     }
 }
 
-fn add(to: &mut Stats, from: &Stats) {
-    to.attempts += from.attempts;
-    to.refused += from.refused;
-    to.connect_timeouts += from.connect_timeouts;
-    to.closed_early += from.closed_early;
-    to.handshake_timeouts += from.handshake_timeouts;
-    to.established += from.established;
-    to.lost += from.lost;
-    to.expired += from.expired;
-    to.paused_ms += from.paused_ms;
-    to.replies += from.replies;
-    to.latency += from.latency;
-    to.failed += from.failed;
-    to.events += from.events;
-    to.received_bytes += from.received_bytes;
-    to.resolutions += from.resolutions;
-}
-
-/// A value to show: name, type, help, labels beyond the server list, and how to get it.
-type Metric = (&'static str, &'static str, &'static str, &'static str, fn(&Sum) -> f64);
+/// A value that can fall: name, help, and how to get it. Those that only grow are in [`Stats::COUNTERS`].
+type Gauge = (&'static str, &'static str, fn(&Sum) -> f64);
 
 #[allow(clippy::cast_precision_loss, reason = "the format's numbers are floating point")]
-const METRICS: &[Metric] = &[
-    ("handles", "gauge", "Open handles.", "", |sum| sum.handles as f64),
-    ("handles_connected", "gauge", "Handles with a session.", "", |sum| sum.connected as f64),
-    ("connection_attempts_total", "counter", "Connection attempts started.", "", |sum| sum.stats.attempts as f64),
-    ("failed_attempts_total", "counter", "Attempts without a session.", "refused", |sum| sum.stats.refused as f64),
-    ("failed_attempts_total", "", "", "connect_timeout", |sum| sum.stats.connect_timeouts as f64),
-    ("failed_attempts_total", "", "", "closed_early", |sum| sum.stats.closed_early as f64),
-    ("failed_attempts_total", "", "", "handshake_timeout", |sum| sum.stats.handshake_timeouts as f64),
-    ("sessions_established_total", "counter", "Sessions established or resumed.", "", |sum| {
-        sum.stats.established as f64
-    }),
-    ("connections_lost_total", "counter", "Established connections lost.", "", |sum| sum.stats.lost as f64),
-    ("sessions_expired_total", "counter", "Sessions that servers declared expired.", "", |sum| {
-        sum.stats.expired as f64
-    }),
-    ("reconnect_pause_seconds_total", "counter", "Pauses chosen by the policy.", "", |sum| {
-        sum.stats.paused_ms as f64 / 1e3
-    }),
-    ("availability_level", "gauge", "Highest availability level of the handles.", "", |sum| {
-        f64::from(sum.availability)
-    }),
-    ("congestion_level", "gauge", "Highest congestion level of the handles.", "", |sum| f64::from(sum.congestion)),
-    ("request_duration_seconds_sum", "counter", "Time from request to reply.", "", |sum| {
-        sum.stats.latency.as_secs_f64()
-    }),
-    ("request_duration_seconds_count", "counter", "Requests with a reply.", "", |sum| sum.stats.replies as f64),
-    ("requests_failed_total", "counter", "Requests failed by the connection.", "", |sum| sum.stats.failed as f64),
-    ("requests_pending", "gauge", "Requests without an answer.", "", |sum| sum.pending as f64),
-    ("callbacks_queued", "gauge", "Callbacks that wait for the completion thread.", "", |sum| sum.callbacks as f64),
-    ("watches", "gauge", "Watches armed.", "", |sum| sum.watches as f64),
-    ("events_total", "counter", "Session and watch events.", "", |sum| sum.stats.events as f64),
-    ("received_bytes_total", "counter", "Bytes received in frames.", "", |sum| sum.stats.received_bytes as f64),
-    ("resolutions_total", "counter", "Name resolutions after the first.", "", |sum| sum.stats.resolutions as f64),
+const GAUGES: &[Gauge] = &[
+    ("handles", "Open handles.", |sum| sum.handles as f64),
+    ("handles_connected", "Handles with a session.", |sum| sum.connected as f64),
+    ("availability_level", "Highest availability level of the handles.", |sum| f64::from(sum.availability)),
+    ("congestion_level", "Highest congestion level of the handles.", |sum| f64::from(sum.congestion)),
+    ("requests_pending", "Requests without an answer.", |sum| sum.pending as f64),
+    ("callbacks_queued", "Callbacks that wait for the completion thread.", |sum| sum.callbacks as f64),
+    ("watches", "Watches armed.", |sum| sum.watches as f64),
 ];
 
 fn render(sums: &BTreeMap<String, Sum>) -> String {
     let mut text = String::new();
-    for (name, kind, help, label, value) in METRICS {
-        if !kind.is_empty() {
-            let _ = writeln!(text, "# HELP zookeeper_client_{name} {help}\n# TYPE zookeeper_client_{name} {kind}");
+    for (name, help, value) in GAUGES {
+        head(&mut text, name, "gauge", help);
+        samples(&mut text, sums, name, "", value);
+    }
+    let mut before = "";
+    for counter in Stats::COUNTERS {
+        if counter.name != before {
+            head(&mut text, counter.name, "counter", counter.help);
+            before = counter.name;
         }
-        for (hosts, sum) in sums {
-            let hosts = hosts.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            let label = if label.is_empty() { String::new() } else { format!(",kind=\"{label}\"") };
-            let _ = writeln!(text, "zookeeper_client_{name}{{servers=\"{hosts}\"{label}}} {}", value(sum));
-        }
+        samples(&mut text, sums, counter.name, counter.kind, |sum| (counter.value)(&sum.stats));
     }
     text
+}
+
+fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(text, "# HELP zookeeper_client_{name} {help}\n# TYPE zookeeper_client_{name} {kind}");
+}
+
+fn samples(text: &mut String, sums: &BTreeMap<String, Sum>, name: &str, kind: &str, value: impl Fn(&Sum) -> f64) {
+    for (hosts, sum) in sums {
+        let hosts = hosts.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let label = if kind.is_empty() { String::new() } else { format!(",kind=\"{kind}\"") };
+        let _ = writeln!(text, "zookeeper_client_{name}{{servers=\"{hosts}\"{label}}} {}", value(sum));
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use rand::{SeedableRng, rngs::SmallRng};
 
 const T: Duration = Duration::from_secs(10);
 const MS: Duration = Duration::from_millis(1);
-const ALL: [Failure; 4] = [Failure::Refused, Failure::ConnectTimeout, Failure::Closed, Failure::HandshakeTimeout];
+const ALL: [Failure; 5] =
+    [Failure::Refused, Failure::Local, Failure::ConnectTimeout, Failure::Closed, Failure::HandshakeTimeout];
 
 /// One client under a clock moved by hand.
 struct Story {
@@ -44,7 +45,7 @@ impl Story {
     fn fail(&mut self, failure: Failure) -> Duration {
         let plan = self.backoff.plan(self.now);
         self.now += match failure {
-            Failure::Refused | Failure::Closed => MS,
+            Failure::Refused | Failure::Local | Failure::Closed => MS,
             Failure::ConnectTimeout => plan.connect_timeout,
             Failure::HandshakeTimeout => plan.attempt_timeout,
         };
@@ -529,7 +530,7 @@ fn queued_operations_fail_about_when_stocks_would() {
     story.lose(false, T);
     assert_eq!(story.backoff.failure_tick(), T / 60);
     for (longer, fast) in [(Duration::ZERO, MS), (T / 2, T / 60)] {
-        for (failure, tick) in ALL.into_iter().zip([fast, T * 2 / 3, fast, T * 2 / 3]) {
+        for (failure, tick) in ALL.into_iter().zip([fast, fast, T * 2 / 3, fast, T * 2 / 3]) {
             story.now += longer;
             story.fail(failure);
             assert_eq!(story.backoff.failure_tick(), tick, "{failure:?}");

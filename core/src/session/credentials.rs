@@ -7,6 +7,7 @@ use crate::jute::Put;
 use crate::proto::{op, xid};
 use crate::request::frame;
 use std::collections::VecDeque;
+use std::time::Instant;
 
 struct Auth<C> {
     scheme: Vec<u8>,
@@ -61,6 +62,7 @@ impl<C, W: Watcher> Session<C, W> {
             let at = self.credentials.all.len() - 1;
             self.credentials.put(at, &mut self.outgoing);
             self.credentials.sent.push_back(at);
+            log::debug!(target: "send_last_auth_info", "Sending auth info request to {}", self.shown_server());
         }
         Ok(())
     }
@@ -68,6 +70,9 @@ impl<C, W: Watcher> Session<C, W> {
     /// Appends all credentials for a fresh connection, the latest first, as stock does.
     pub(super) fn put_credentials(&mut self) {
         self.credentials.sent.clear();
+        if !self.credentials.all.is_empty() {
+            log::debug!(target: "send_auth_info", "Sending all auth info request to {}", self.shown_server());
+        }
         for at in (0..self.credentials.all.len()).rev() {
             self.credentials.put(at, &mut self.outgoing);
             self.credentials.sent.push_back(at);
@@ -80,20 +85,24 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    pub(super) fn on_auth_answer(&mut self, err: Code) {
+    pub(super) fn on_auth_answer(&mut self, now: Instant, err: Code) {
         let at = self.credentials.sent.pop_front();
         let auth = at.and_then(|at| self.credentials.all.get_mut(at));
         let scheme = auth.as_ref().map_or(String::new(), |auth| String::from_utf8_lossy(&auth.scheme).into_owned());
         if err == Code::Ok {
-            log::info!("Authentication scheme {scheme} succeeded");
+            log::info!(target: "auth_completion_func", "Authentication scheme {scheme} succeeded");
             if let Some(completion) = auth.and_then(|auth| auth.completion.take()) {
                 self.outputs.push_back(Output::Deliver(completion, Ok(Frame::from(Vec::new()))));
             }
             return;
         }
-        log::error!("Authentication scheme {scheme} failed (code {}). Connection closed.", err.to_i32());
+        log::error!(
+            target: "auth_completion_func",
+            "Authentication scheme {scheme} failed. Connection closed. (code {})",
+            err.to_i32()
+        );
         self.fail_credentials(Code::AuthFailed);
         self.outputs.push_back(Output::Disconnect { reset: false });
-        self.die(Death::AuthFailed, Code::AuthFailed);
+        self.die(now, Death::AuthFailed, Code::AuthFailed);
     }
 }

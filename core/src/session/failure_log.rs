@@ -1,14 +1,66 @@
 //! The log lines of failed attempts and lost connections, and what keeps a long outage from filling the log.
+//!
+//! Operators and programs search these lines for what Apache's library writes (its words, the C function's name as the
+//! target, its order of fields); what only this library says comes behind.
 use super::{Session, Watcher};
 use crate::backoff::Failure;
 use crate::code::Code;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Keeps a long outage from filling the log: the first failures are logged one by one, then one in [`FailureLogLimiter::EVERY`].
+/// `errno` values of failures that no system call reported, as stock prints them.
+pub(super) const ETIMEDOUT: i32 = 110;
+pub(super) const EHOSTDOWN: i32 = 112;
+pub(super) const ESTALE: i32 = 116;
+
+/// Errors of `socket` and `connect` (Linux numbers) whose cause is this host and not the server.
+mod local {
+    /// No descriptor or memory for a socket, or no such address family here: ENOMEM, ENFILE, EMFILE, EAFNOSUPPORT,
+    /// ENOBUFS.
+    pub(super) const SOCKET: [i32; 5] = [12, 23, 24, 97, 105];
+    /// A socket that cannot be connected from here: EPERM, EAGAIN, EACCES, EADDRINUSE, EADDRNOTAVAIL, ENETDOWN,
+    /// ENETUNREACH.
+    pub(super) const CONNECT: [i32; 7] = [1, 11, 13, 98, 99, 100, 101];
+}
+
+/// Whether an attempt failed on this host, before any server could have to do with it.
+pub(super) fn is_local(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|errno| local::SOCKET.contains(&errno) || local::CONNECT.contains(&errno))
+}
+
+/// What stock says to a failure of the socket before a session is confirmed.
+fn words(failure: Failure, error: &io::Error) -> &'static str {
+    match failure {
+        Failure::Refused => "server refused to accept the client",
+        Failure::Local if error.raw_os_error().is_some_and(|errno| local::SOCKET.contains(&errno)) => {
+            "socket() call failed"
+        }
+        Failure::Local => "connect() call failed",
+        Failure::Closed | Failure::ConnectTimeout | Failure::HandshakeTimeout => RECEIVE_FAILED,
+    }
+}
+
+/// Stock's words for an error or an end of file in reading.
+pub(super) const RECEIVE_FAILED: &str = "failed while receiving a server response";
+/// Stock's words for an error in writing.
+pub(super) const FLUSH_FAILED: &str = "failed while flushing send queue";
+
+/// The function of stock that writes a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    CheckEvents,
+    Interest,
+    Process,
+}
+
+/// Keeps a long outage from filling the log: the first failures are logged one by one, then one in
+/// [`FailureLogLimiter::EVERY`].
 #[derive(Debug, Default)]
 pub(super) struct FailureLogLimiter {
+    /// Attempts since the session was lost, or since the start.
+    pub(super) attempts: u32,
     failures: u32,
 }
 
@@ -27,10 +79,37 @@ impl FailureLogLimiter {
     }
 }
 
-/// The system's text for an error, without Rust's number behind it.
-pub(super) fn text_of(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.rsplit_once(" (os error").map_or(text.clone(), |(head, _)| head.to_owned())
+/// Writes stock's line about a socket: `what` starts with stock's words.
+pub(super) fn log_socket_error(
+    place: Place,
+    addr: SocketAddr,
+    code: Code,
+    error: &io::Error,
+    what: fmt::Arguments<'_>,
+) {
+    let (errno, text) = errno_of(error);
+    let code = code.to_i32();
+    match place {
+        Place::CheckEvents => {
+            log::error!(target: "check_events", "Socket {addr} zk retcode={code}, errno={errno}({text}): {what}");
+        }
+        Place::Interest => {
+            log::error!(target: "zookeeper_interest", "Socket {addr} zk retcode={code}, errno={errno}({text}): {what}");
+        }
+        Place::Process => {
+            log::error!(target: "zookeeper_process", "Socket {addr} zk retcode={code}, errno={errno}({text}): {what}");
+        }
+    }
+}
+
+/// The number and the system's text for an error, without Rust's number behind it. An end of file is stock's
+/// `errno=112(Host is down)` wherever it is met.
+fn errno_of(error: &io::Error) -> (i32, String) {
+    let down = io::Error::from_raw_os_error(EHOSTDOWN);
+    let error = if error.kind() == io::ErrorKind::UnexpectedEof { &down } else { error };
+    let errno = error.raw_os_error().unwrap_or(0);
+    let text = if error.raw_os_error() == Some(0) { "none".to_owned() } else { error.to_string() };
+    (errno, text.rsplit_once(" (os error").map_or(text.clone(), |(head, _)| head.to_owned()))
 }
 
 impl<C, W: Watcher> Session<C, W> {
@@ -42,32 +121,56 @@ impl<C, W: Watcher> Session<C, W> {
         code: Code,
         error: &io::Error,
     ) {
-        // divergence: A failed attempt is one log line, with its kind, the policy's levels and the pause; after 20 in a row
-        // one in ten is logged. Stock writes several lines an attempt.
+        // divergence: After 20 failed attempts in a row one in ten is logged. The line has the attempt's number and kind,
+        // the policy's levels and the pause behind stock's words.
         let Some(omitted) = self.failure_log.admit() else { return };
-        let (what, kind) = match failure {
-            Failure::Refused => ("server refused to accept the client", "refused"),
-            Failure::ConnectTimeout => ("no TCP connection in time", "connect timeout"),
-            Failure::Closed => ("server closed the connection before it confirmed a session", "closed early"),
-            Failure::HandshakeTimeout => ("server confirmed no session in time", "handshake timeout"),
+        let kind = match failure {
+            Failure::Refused => "refused",
+            Failure::Local => "local fault",
+            Failure::ConnectTimeout => "connect timeout",
+            Failure::Closed => "closed early",
+            Failure::HandshakeTimeout => "handshake timeout",
         };
-        let level = self.backoff.level();
+        let (level, attempt) = (self.backoff.level(), self.failure_log.attempts);
         let pause = self.plan.not_before.saturating_duration_since(now).as_millis();
-        // Stock's words for a pass that found no server, so that what looks for them still finds them.
-        let delaying = if self.servers.is_sweep_end() {
-            format!("; Delaying connection after exhaustively trying all servers [{}]", self.servers.hosts().text())
-        } else {
-            String::new()
-        };
-        log::error!(
-            "Socket {addr} zk retcode={}, errno={}({}): {what}; attempt {} failed ({kind}), availability level {}, \
-             congestion level {}, next attempt in {pause}ms{delaying}{omitted}",
-            code.to_i32(),
-            error.raw_os_error().unwrap_or(0),
-            text_of(error),
-            self.stats.attempts,
-            level.availability,
-            level.congestion,
+        let details = format_args!(
+            "attempt {attempt} failed ({kind}), availability level {}, congestion level {}, next attempt in \
+             {pause}ms{omitted}",
+            level.availability, level.congestion,
         );
+        let what = words(failure, error);
+        match failure {
+            Failure::ConnectTimeout | Failure::HandshakeTimeout => {
+                let late = self.late_by(now).as_millis();
+                let what = format_args!("connection to {addr} timed out (exceeded timeout by {late}ms); {details}");
+                log_socket_error(Place::Interest, addr, code, error, what);
+            }
+            Failure::Local => log_socket_error(Place::Interest, addr, code, error, format_args!("{what}; {details}")),
+            // The server's answer was there and could not be used: the error says why.
+            Failure::Closed if error.kind() == io::ErrorKind::InvalidData => {
+                log_socket_error(Place::CheckEvents, addr, code, error, format_args!("{error}; {details}"));
+            }
+            Failure::Refused | Failure::Closed => {
+                log_socket_error(Place::CheckEvents, addr, code, error, format_args!("{what}; {details}"));
+            }
+        }
+        if self.servers.is_sweep_end() {
+            log::warn!(
+                target: "zookeeper_interest",
+                "Delaying connection after exhaustively trying all servers [{}]",
+                self.servers.hosts().text()
+            );
+        }
+    }
+
+    /// How long after its deadline the timer that is being handled was found.
+    pub(super) fn late_by(&self, now: Instant) -> Duration {
+        self.timers.handled.map_or(Duration::ZERO, |due| now.saturating_duration_since(due))
+    }
+
+    /// The address that stock names in lines about requests.
+    pub(super) fn shown_server(&self) -> String {
+        let addr = self.link.address().or_else(|| self.servers.current());
+        addr.map_or_else(|| ":0".to_owned(), |addr| addr.to_string())
     }
 }

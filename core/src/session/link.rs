@@ -1,11 +1,12 @@
 //! The connection's life up to the session: attempts and the handshake. When the next attempt may start comes from the
 //! policy alone.
-use super::failure_log::FailureLogLimiter;
+use super::failure_log::{ETIMEDOUT, FailureLogLimiter};
 use super::timer_table::Timer;
 use super::{ClientId, Output, Session, State, Watcher, timers};
 use crate::backoff::{Event, Failure};
 use crate::code::Code;
 use crate::jute::Reader;
+use crate::limits;
 use crate::proto::{ConnectRequest, ConnectResponse};
 use crate::request::frame;
 use crate::servers::InUse;
@@ -15,8 +16,6 @@ use std::time::Instant;
 
 /// An address that timed out comes last in the sweeps of so many attempts' time.
 const AVOIDED: u32 = 3;
-/// `errno` of log lines for a time limit, as stock prints it.
-const ETIMEDOUT: i32 = 110;
 
 /// Where the connection stands. What has a socket has its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,11 +95,9 @@ impl<C, W: Watcher> Session<C, W> {
         self.timers.set(Timer::Connect, limit.min(now + self.plan.connect_timeout));
         self.link = Link::Connecting { addr };
         self.stats.attempts += 1;
+        self.failure_log.attempts = self.failure_log.attempts.saturating_add(1);
         self.outputs.push_back(Output::Connect(addr));
-        log::debug!("connecting to {addr}");
-        if self.stats.attempts > 1 {
-            self.resolve_with_attempt(now);
-        }
+        log::debug!(target: "zookeeper_connect", "[zk] connect() to {addr}");
     }
 
     pub(super) fn on_connected(&mut self, now: Instant) {
@@ -108,7 +105,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.link = Link::Handshaking { addr };
         self.timers.stop(Timer::Connect);
         self.note_received(now);
-        log::info!("initiated connection to server {addr}");
+        log::info!(target: "check_events", "initiated connection to server {addr}");
         let request = ConnectRequest {
             last_zxid_seen: self.last_zxid,
             timeout: self.timeout,
@@ -116,7 +113,7 @@ impl<C, W: Watcher> Session<C, W> {
             password: self.id.password,
             read_only: self.config.read_only,
         };
-        self.outgoing.clear();
+        limits::drain(&mut self.outgoing);
         frame(&mut self.outgoing, |out| request.write(out));
     }
 
@@ -149,13 +146,14 @@ impl<C, W: Watcher> Session<C, W> {
         self.failure_log = FailureLogLimiter::default();
         self.stats.established += 1;
         log::info!(
+            target: "finalize_session_establishment",
             "session establishment complete on server {addr}, sessionId={:#x}, negotiated timeout={} {}",
             self.id.id,
             self.timeout,
             if response.read_only { "(READ-ONLY mode)" } else { "" }
         );
         self.remember(now);
-        self.outgoing.clear();
+        limits::drain(&mut self.outgoing);
         self.put_credentials();
         self.put_set_watches();
         self.put_queued();
@@ -180,12 +178,13 @@ impl<C, W: Watcher> Session<C, W> {
         self.outputs.push_back(Output::Disconnect { reset });
         match failure {
             Failure::Refused => self.stats.refused += 1,
+            Failure::Local => self.stats.local_failures += 1,
             Failure::ConnectTimeout => self.stats.connect_timeouts += 1,
             Failure::Closed => self.stats.closed_early += 1,
             Failure::HandshakeTimeout => self.stats.handshake_timeouts += 1,
         }
         let timed_out = matches!(failure, Failure::ConnectTimeout | Failure::HandshakeTimeout);
-        self.drop_link(false);
+        self.drop_link(now, false);
         self.next_plan(now, Event::Failed(failure));
         if timed_out {
             self.last_failure = Code::OperationTimeout;

@@ -1,51 +1,75 @@
 //! How a connection ends: by errors, silence, broken protocol, expiry, or choice.
-use super::failure_log::text_of;
+use super::failure_log::{ESTALE, ETIMEDOUT, FLUSH_FAILED, Place, RECEIVE_FAILED, is_local, log_socket_error};
 use super::link::{Death, Link};
 use super::timer_table::Timer;
 use super::{Output, Session, State, Watcher};
 use crate::backoff::{Event, Failure};
 use crate::code::Code;
+use crate::limits;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// `errno` values of log lines for failures that no system call reported, as stock prints them.
-const ETIMEDOUT: i32 = 110;
-const EHOSTDOWN: i32 = 112;
+/// How an established connection ended.
+#[derive(Clone, Copy, Debug)]
+struct Loss {
+    code: Code,
+    is_silence: bool,
+    place: Place,
+}
 
 impl<C, W: Watcher> Session<C, W> {
+    /// Reading or connecting failed, or the peer has ended the connection.
     pub(super) fn on_disconnected(&mut self, now: Instant, error: &io::Error) {
-        let eof = error.kind() == io::ErrorKind::UnexpectedEof;
         match self.link {
             Link::Idle { .. } | Link::Dead(_) | Link::Closed => {}
             Link::Closing { .. } => self.finish_close(),
-            Link::Connecting { .. } if error.kind() == io::ErrorKind::TimedOut => {
-                self.fail_attempt(now, Failure::ConnectTimeout, Code::ConnectionLoss, error);
+            Link::Connecting { .. } => {
+                let failure = match error.kind() {
+                    io::ErrorKind::TimedOut => Failure::ConnectTimeout,
+                    _ if is_local(error) => Failure::Local,
+                    _ => Failure::Refused,
+                };
+                self.fail_attempt(now, failure, Code::ConnectionLoss, error);
             }
-            Link::Connecting { .. } => self.fail_attempt(now, Failure::Refused, Code::ConnectionLoss, error),
             Link::Handshaking { .. } => self.fail_attempt(now, Failure::Closed, Code::ConnectionLoss, error),
             Link::Established { .. } => {
-                let what = if eof { "failed while received a server response" } else { "connection failed" };
-                let error = if eof { &io::Error::from_raw_os_error(EHOSTDOWN) } else { error };
-                self.lose(now, Code::ConnectionLoss, false, error, what);
+                let loss = Loss { code: Code::ConnectionLoss, is_silence: false, place: Place::CheckEvents };
+                self.lose(now, loss, error, format_args!("{RECEIVE_FAILED}"));
             }
         }
     }
 
+    /// Writing failed.
+    pub(super) fn on_send_failure(&mut self, now: Instant, error: &io::Error) {
+        if self.is_established() {
+            let loss = Loss { code: Code::ConnectionLoss, is_silence: false, place: Place::CheckEvents };
+            self.lose(now, loss, error, format_args!("{FLUSH_FAILED}"));
+        } else {
+            self.on_disconnected(now, error);
+        }
+    }
+
     pub(super) fn on_silence(&mut self, now: Instant) {
+        let Some(addr) = self.link.address() else { return };
         let error = io::Error::from_raw_os_error(ETIMEDOUT);
-        self.lose(now, Code::OperationTimeout, true, &error, "no answer from the server in time");
+        let loss = Loss { code: Code::OperationTimeout, is_silence: true, place: Place::Interest };
+        let late = self.late_by(now).as_millis();
+        self.lose(now, loss, &error, format_args!("connection to {addr} timed out (exceeded timeout by {late}ms)"));
     }
 
     /// The server broke the protocol; nothing after it can be trusted.
     pub(super) fn on_misbehaviour(&mut self, now: Instant, code: Code, what: &str) {
         let error = io::Error::from_raw_os_error(0);
-        self.lose(now, code, false, &error, what);
+        let loss = Loss { code, is_silence: false, place: Place::Process };
+        self.lose(now, loss, &error, format_args!("{what}"));
     }
 
     pub(super) fn on_bad_frame(&mut self, now: Instant, len: i32) {
-        let what = format!("frame of {len} bytes announced, which is not acceptable");
+        let hint = if len > 0 { "; ZOO_JUTE_MAXBUFFER sets the largest" } else { "" };
+        let what = format!("frame of {len} bytes announced, which is not acceptable{hint}");
         match self.link {
             Link::Established { .. } => self.on_misbehaviour(now, Code::MarshallingError, &what),
             Link::Connecting { .. } | Link::Handshaking { .. } => {
@@ -57,28 +81,25 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    /// An established session lost its connection.
-    fn lose(&mut self, now: Instant, code: Code, read_timeout: bool, error: &io::Error, what: &str) {
+    /// An established session lost its connection. `what` starts with stock's words.
+    fn lose(&mut self, now: Instant, loss: Loss, error: &io::Error, what: fmt::Arguments<'_>) {
         let Link::Established { addr, .. } = self.link else { return };
         let (established, last_received) = (self.timers.established, self.timers.last_received);
         self.outputs.push_back(Output::Disconnect { reset: false });
         self.stats.lost += 1;
-        self.drop_link(false);
-        self.next_plan(now, Event::Lost { read_timeout, established, last_received });
-        log::error!(
-            "Socket {addr} zk retcode={}, errno={}({}): {what}; connection lost, next attempt in {}ms",
-            code.to_i32(),
-            error.raw_os_error().unwrap_or(0),
-            if error.raw_os_error() == Some(0) { "none".to_owned() } else { text_of(error) },
-            self.plan.not_before.saturating_duration_since(now).as_millis()
-        );
+        self.drop_link(now, false);
+        self.next_plan(now, Event::Lost { read_timeout: loss.is_silence, established, last_received });
+        let pause = self.plan.not_before.saturating_duration_since(now).as_millis();
+        let what = format_args!("{what}; connection lost, next attempt in {pause}ms");
+        log_socket_error(loss.place, addr, loss.code, error, what);
+        let code = loss.code;
         self.tell_loss(code);
     }
 
     /// Leaves an established session's server by choice.
     pub(super) fn leave(&mut self, now: Instant, event: Event) {
         self.outputs.push_back(Output::Disconnect { reset: false });
-        self.drop_link(false);
+        self.drop_link(now, false);
         self.next_plan(now, event);
         self.tell_loss(Code::ConnectionLoss);
     }
@@ -90,20 +111,19 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     /// There is no connection any more. `is_fresh` as in [`Link::Idle`].
-    pub(super) fn drop_link(&mut self, is_fresh: bool) {
+    pub(super) fn drop_link(&mut self, now: Instant, is_fresh: bool) {
         self.link = Link::Idle { is_fresh };
         self.last_failure = Code::ConnectionLoss;
-        self.outgoing.clear();
+        limits::drain(&mut self.outgoing);
         self.timers.stop_all();
-        self.arm_resolve();
+        self.arm_resolve(now);
     }
 
     pub(super) fn next_plan(&mut self, now: Instant, event: Event) {
         self.plan = self.backoff.on(event, self.servers.len(), now, &mut self.rng);
         let pause = self.plan.not_before.saturating_duration_since(now);
-        let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        self.stats.last_pause_ms = pause;
-        self.stats.paused_ms += pause;
+        self.stats.last_pause = pause;
+        self.stats.paused += pause;
         self.arm_attempt();
     }
 
@@ -120,18 +140,20 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     pub(super) fn expire(&mut self, now: Instant, addr: SocketAddr) {
-        log::error!("session {:#x} has expired, says server {addr}", self.id.id);
+        let error = io::Error::from_raw_os_error(ESTALE);
+        let what = format_args!("sessionId={:#x} has expired.", self.id.id);
+        log_socket_error(Place::CheckEvents, addr, Code::SessionExpired, &error, what);
         self.stats.expired += 1;
         self.next_plan(now, Event::Expired);
         self.remember(now);
         self.outputs.push_back(Output::Disconnect { reset: false });
         self.fail_credentials(Code::SessionExpired);
-        self.die(Death::Expired, Code::SessionExpired);
+        self.die(now, Death::Expired, Code::SessionExpired);
     }
 
     /// Nothing more can succeed: tells the watchers and everyone who waits.
-    pub(super) fn die(&mut self, death: Death, code: Code) {
-        self.drop_link(false);
+    pub(super) fn die(&mut self, now: Instant, death: Death, code: Code) {
+        self.drop_link(now, false);
         self.link = Link::Dead(death);
         self.timers.stop_all();
         self.notify_session(self.link.state());

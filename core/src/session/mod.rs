@@ -12,12 +12,14 @@ mod loss;
 mod replies;
 mod requests;
 mod server_changes;
+mod stats;
 mod timer_table;
 mod timers;
 
 use crate::backoff::{self, Backoff, Memory, Plan};
 use crate::code::Code;
 use crate::frames::{BadLength, Frame};
+use crate::limits;
 use crate::pending::Pending;
 use crate::servers::{HostList, HostPort, Hosts, InUse, Lookup};
 use crate::watches::Watches;
@@ -34,6 +36,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use replies::Event;
+pub use stats::{Counter, Stats};
 
 /// A watcher: whatever the shell calls one, equal when it would be the same call.
 pub trait Watcher: Clone + Eq + Hash {}
@@ -140,8 +143,10 @@ pub enum Input<'a> {
     },
     /// The TCP connection (and TLS, where there is one) asked for is there.
     Connected,
-    /// The connection failed or ended.
+    /// The connection failed or ended: connecting or reading said so.
     Disconnected(io::Error),
+    /// The connection failed: writing said so.
+    SendFailed(io::Error),
     /// Bytes arrived; these frames are complete now. The list is emptied; an empty list means a part of a frame.
     Received(&'a mut Vec<Frame>),
     /// The peer announced a frame of this length, which is not acceptable.
@@ -187,43 +192,6 @@ pub enum Output<C, W> {
     Closed,
 }
 
-/// Counters since the start of the session; they only grow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Connection attempts started.
-    pub attempts: u64,
-    /// Attempts refused or unreachable.
-    pub refused: u64,
-    /// Attempts without a TCP connection in time.
-    pub connect_timeouts: u64,
-    /// Attempts accepted and then closed without a session.
-    pub closed_early: u64,
-    /// Attempts without a handshake in time.
-    pub handshake_timeouts: u64,
-    /// Sessions established or resumed.
-    pub established: u64,
-    /// Established connections lost.
-    pub lost: u64,
-    /// Sessions the server declared expired.
-    pub expired: u64,
-    /// Pauses chosen by the policy, in milliseconds, added up.
-    pub paused_ms: u64,
-    /// The last of them.
-    pub last_pause_ms: u64,
-    /// Requests completed by a reply.
-    pub replies: u64,
-    /// Their time from submission to reply, added up.
-    pub latency: Duration,
-    /// Requests completed by a failure of the connection.
-    pub failed: u64,
-    /// Watch and session events.
-    pub events: u64,
-    /// Bytes received in frames.
-    pub received_bytes: u64,
-    /// Name resolutions started.
-    pub resolutions: u64,
-}
-
 /// The session. `C` is the completion that comes back with a reply, `W` the watcher; both are opaque here.
 pub struct Session<C, W> {
     config: Config,
@@ -250,6 +218,8 @@ pub struct Session<C, W> {
     outputs: VecDeque<Output<C, W>>,
     timers: timers::Timers,
     failure_log: FailureLogLimiter,
+    /// The same for questions to the resolver.
+    lookup_log: FailureLogLimiter,
     stats: Stats,
     /// How the last connection or attempt ended, for requests that are given up while there is none.
     last_failure: Code,
@@ -278,7 +248,7 @@ impl<C, W: Watcher> Session<C, W> {
             plan,
             rng,
             pending: Pending::default(),
-            watches: Watches::default(),
+            watches: Watches::new(config.seed),
             credentials: Credentials::default(),
             default_watcher,
             outgoing: Vec::new(),
@@ -287,11 +257,13 @@ impl<C, W: Watcher> Session<C, W> {
             outputs: VecDeque::new(),
             timers: timers::Timers::new(now),
             failure_log: FailureLogLimiter::default(),
+            lookup_log: FailureLogLimiter::default(),
             stats: Stats::default(),
             last_failure: Code::ConnectionLoss,
             config,
         };
         session.arm_attempt();
+        session.arm_resolve(now);
         session
     }
 
@@ -306,6 +278,7 @@ impl<C, W: Watcher> Session<C, W> {
             Input::BadFrame(BadLength(len)) => self.on_bad_frame(now, len),
             Input::Connected => self.on_connected(now),
             Input::Disconnected(error) => self.on_disconnected(now, &error),
+            Input::SendFailed(error) => self.on_send_failure(now, &error),
             Input::Flushed => self.on_flushed(now),
             Input::Timeout => self.on_timeout(now),
             Input::Resolved { generation, addresses } => self.on_resolved(now, generation, &addresses),
@@ -321,7 +294,11 @@ impl<C, W: Watcher> Session<C, W> {
 
     /// The next thing to do, in order; `None` when all is done.
     pub fn poll(&mut self) -> Option<Output<C, W>> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() && self.outputs.capacity() > limits::KEPT_ENTRIES {
+            self.outputs = VecDeque::new();
+        }
+        output
     }
 
     /// The same list for a shell that takes many at once.
@@ -335,11 +312,13 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     /// Swaps the bytes to send into `buffer`, which must be empty, and counts them as sent at `now`. What a
-    /// [`Output::Disconnect`] overtakes must be thrown away.
+    /// [`Output::Disconnect`] overtakes must be thrown away. Of the buffer that comes in, no more than [`limits::KEPT`]
+    /// bytes of capacity are kept.
     pub fn take_outgoing(&mut self, now: Instant, buffer: &mut Vec<u8>) {
         debug_assert!(buffer.is_empty());
         if self.has_outgoing() {
             std::mem::swap(&mut self.outgoing, buffer);
+            limits::drain(&mut self.outgoing);
             self.arm_ping(now);
         }
     }
@@ -406,9 +385,9 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     /// Changes how often names are resolved while connected.
-    pub fn set_resolution_interval(&mut self, interval: Option<Duration>) {
+    pub fn set_resolution_interval(&mut self, now: Instant, interval: Option<Duration>) {
         self.config.resolution_interval = interval;
-        self.arm_resolve();
+        self.arm_resolve(now);
     }
 
     /// The watcher of session events.

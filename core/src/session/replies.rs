@@ -53,7 +53,7 @@ impl<C, W: Watcher> Session<C, W> {
         match header.xid {
             xid::PING => {}
             xid::WATCHER_EVENT => self.on_watch_event(now, frame.skip(ReplyHeader::LEN).bytes()),
-            xid::AUTH => self.on_auth_answer(err),
+            xid::AUTH => self.on_auth_answer(now, err),
             xid::SET_WATCHES => {
                 if err != Code::Ok {
                     log::warn!("the server answered SetWatches with {}", header.err);
@@ -105,7 +105,7 @@ impl<C, W: Watcher> Session<C, W> {
         let path = strip_chroot(&self.config.chroot, event.path).unwrap_or_else(|| {
             if event.path != CONFIG_NODE {
                 let (path, chroot) = (String::from_utf8_lossy(event.path), String::from_utf8_lossy(self.chroot()));
-                log::error!("server path {path} does not include chroot path {chroot}");
+                log::error!(target: "sub_string", "server path {path} does not include chroot path {chroot}");
             }
             event.path
         });

@@ -13,17 +13,19 @@ impl<C, W: Watcher> Session<C, W> {
     /// Takes a request in. On an error nothing was taken in and `completion` is dropped: the error is the answer.
     ///
     /// Errors: those of [`Request::encode`]; `InvalidState` when the session is over; `NoWatcher` when watches are to
-    /// be removed that are not there; `MarshallingError` when [`limits::QUEUED`] bytes wait already.
+    /// be removed that are not there; `MarshallingError` when it is longer than [`limits::REQUEST`], or more than
+    /// [`limits::QUEUED`] bytes wait already.
     pub fn submit(&mut self, now: Instant, request: &Request<'_, W>, completion: C) -> Result<(), Code> {
         let established = self.is_established();
         let out = if established { &mut self.outgoing } else { &mut self.queued };
         let start = out.len();
+        if request.payload_len() > limits::REQUEST || start > limits::QUEUED {
+            return Err(if self.is_unrecoverable() { Code::InvalidState } else { Code::MarshallingError });
+        }
         let effect = request.encode(self.next_xid, &self.config.chroot, out)?;
         let len = out.len() - start;
         let refusal = if self.is_unrecoverable() {
             Some(Code::InvalidState)
-        } else if len > limits::REQUEST || start > limits::QUEUED {
-            Some(Code::MarshallingError)
         } else if let Some(Effect::Disarm(kind, path, watcher)) = effect.as_deref() {
             let found = watcher.is_none() || self.watches.has(*kind, path, watcher.as_ref());
             (!found).then_some(Code::NoWatcher)
@@ -47,13 +49,34 @@ impl<C, W: Watcher> Session<C, W> {
         }
         let exists = matches!(request, Request::Exists { .. });
         let xid = self.take_xid();
-        let path = || String::from_utf8_lossy(request.path());
-        log::debug!("request xid={xid:#x} for path [{}], {}", path(), if established { "sent" } else { "waits" });
+        if log::log_enabled!(log::Level::Debug) {
+            self.log_request(xid, request);
+        }
         self.pending.push(Entry { xid, len, submitted: now, completion, effect, exists });
         if !established {
             self.arm_give_up();
         }
         Ok(())
+    }
+
+    #[cold]
+    fn log_request(&self, xid: i32, request: &Request<'_, W>) {
+        let (function, server) = (request.function_name(), self.shown_server());
+        let waits = if self.is_established() { "" } else { ", waits for a session" };
+        match request {
+            Request::Reconfig { .. } => {
+                log::debug!(target: function, "Sending Reconfig request xid={xid:#x} to {server}{waits}");
+            }
+            Request::Multi(ops) => log::debug!(
+                target: function,
+                "Sending multi request xid={xid:#x} with {} subrequests to {server}{waits}",
+                ops.len()
+            ),
+            _ => {
+                let path = String::from_utf8_lossy(request.path());
+                log::debug!(target: function, "Sending request xid={xid:#x} for path [{path}] to {server}{waits}");
+            }
+        }
     }
 
     pub(super) fn take_xid(&mut self) -> i32 {
@@ -74,7 +97,11 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     pub(super) fn put_set_watches(&mut self) {
-        for body in self.watches.set_watches(self.last_zxid) {
+        let requests = self.watches.set_watches(self.last_zxid);
+        if !requests.is_empty() {
+            log::debug!(target: "send_set_watches", "Sending set watches request to {}", self.shown_server());
+        }
+        for body in requests {
             frame(&mut self.outgoing, |out| {
                 out.put_i32(xid::SET_WATCHES);
                 out.put_i32(op::SET_WATCHES);
@@ -93,7 +120,7 @@ impl<C, W: Watcher> Session<C, W> {
 
     /// Fails everything that waits, sent or not.
     pub(super) fn fail_pending(&mut self, code: Code) {
-        self.queued.clear();
+        limits::drain(&mut self.queued);
         self.unsent = 0;
         while let Some(entry) = self.pending.pop() {
             self.stats.failed += 1;
@@ -110,7 +137,7 @@ impl<C, W: Watcher> Session<C, W> {
             self.outputs.push_back(Output::Deliver(entry.completion, Err(code)));
         }
         if self.pending.is_empty() {
-            self.queued.clear();
+            limits::drain(&mut self.queued);
             self.unsent = 0;
         } else if self.unsent > self.queued.len() / 2 {
             self.queued.drain(..self.unsent);

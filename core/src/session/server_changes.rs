@@ -1,4 +1,5 @@
 //! Changes of the server list: by the application, by the resolver, and by what a probe found.
+use super::failure_log::FailureLogLimiter;
 use super::link::Link;
 use super::{Output, Session, State, Watcher};
 use crate::backoff::Event;
@@ -12,7 +13,7 @@ impl<C, W: Watcher> Session<C, W> {
         let in_use = self.link.in_use();
         self.timers.forget_resolution();
         let change = self.servers.replace(hosts, addresses, in_use, &mut self.rng, self.config.shuffle);
-        self.arm_resolve();
+        self.arm_resolve(now);
         self.on_list_change(now, change);
     }
 
@@ -22,17 +23,22 @@ impl<C, W: Watcher> Session<C, W> {
             return;
         }
         self.timers.resolution_ended(now);
+        self.lookup_log = FailureLogLimiter::default();
         let in_use = self.link.in_use();
         let change = self.servers.resolve(addresses, in_use, &mut self.rng, self.config.shuffle);
-        self.arm_resolve();
+        self.arm_resolve(now);
         self.on_list_change(now, change);
     }
 
     pub(super) fn on_resolution_failure(&mut self, now: Instant, generation: u64, error: &str) {
         if self.servers.is_current(generation) {
             self.timers.resolution_ended(now);
-            self.arm_resolve();
-            log::warn!("cannot resolve [{}]: {error}; the addresses known are kept", self.servers.hosts().text());
+            self.arm_resolve(now);
+            if let Some(omitted) = self.lookup_log.admit() {
+                // The resolver has written stock's line.
+                let hosts = self.servers.hosts().text();
+                log::warn!(target: "resolve_hosts", "the addresses known for [{hosts}] are kept: {error}{omitted}");
+            }
         }
     }
 
@@ -50,7 +56,7 @@ impl<C, W: Watcher> Session<C, W> {
             Link::Connecting { .. } | Link::Handshaking { .. } if change.reconnect => {
                 let reset = self.backoff.rst() && matches!(self.link, Link::Handshaking { .. });
                 self.outputs.push_back(Output::Disconnect { reset });
-                self.drop_link(true);
+                self.drop_link(now, true);
                 self.next_plan(now, event);
             }
             Link::Idle { .. } => self.next_plan(now, event),
@@ -61,7 +67,7 @@ impl<C, W: Watcher> Session<C, W> {
     pub(super) fn on_probed(&mut self, now: Instant, addr: SocketAddr, read_write: bool) {
         let is_read_only = self.is_established() && self.state() == State::ReadOnly;
         if is_read_only && read_write && self.servers.prefer(addr) {
-            log::info!("r/w server found at {addr}");
+            log::info!(target: "check_events", "r/w server found at {addr}");
             self.leave(now, Event::Voluntary);
         }
     }

@@ -3,6 +3,7 @@
 use super::link::Link;
 use super::timer_table::{Timer, TimerTable};
 use super::{Output, Session, Watcher};
+use crate::limits;
 use rand::RngExt;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
@@ -33,6 +34,8 @@ pub(super) struct Timers {
     probes: usize,
     /// The deadline whose lateness was logged last, so that it is logged once.
     late: Option<Instant>,
+    /// When the timer that is being handled was due.
+    pub(super) handled: Option<Instant>,
 }
 
 impl Deref for Timers {
@@ -60,6 +63,7 @@ impl Timers {
             probe_pause: PROBE_FIRST,
             probes: 0,
             late: None,
+            handled: None,
         }
     }
 
@@ -83,10 +87,13 @@ impl<C, W: Watcher> Session<C, W> {
 
     pub(super) fn on_timeout(&mut self, now: Instant) {
         for timer in Timer::ALL {
+            let due = self.timers.get(timer);
             if self.timers.take_expired(timer, now) {
+                self.timers.handled = due;
                 self.on_timer(now, timer);
             }
         }
+        self.timers.handled = None;
     }
 
     fn on_timer(&mut self, now: Instant, timer: Timer) {
@@ -122,7 +129,7 @@ impl<C, W: Watcher> Session<C, W> {
         } else {
             self.arm_ping(now);
         }
-        self.arm_resolve();
+        self.arm_resolve(now);
     }
 
     /// A frame came: the connection is lost when nothing follows.
@@ -130,7 +137,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.timers.last_received = now;
         if self.is_established() {
             let uptime = now.saturating_duration_since(self.timers.established);
-            self.timers.set(Timer::Silence, now + self.backoff.read_timeout(uptime));
+            self.timers.set(Timer::Silence, now + self.backoff.read_timeout(uptime).max(limits::LEAST_WAIT));
         }
     }
 
@@ -144,25 +151,31 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     fn third(&self) -> Duration {
-        millis(self.timeout) / 3
+        (millis(self.timeout) / 3).max(limits::LEAST_WAIT)
     }
 
-    /// Sets when the names are asked for again: by the application's interval while connected.
-    pub(super) fn arm_resolve(&mut self) {
-        let interval = match self.link {
-            Link::Established { .. } => self.config.resolution_interval,
-            _ => None,
+    /// Sets when the names are asked for again: by the application's interval while connected; without a session about
+    /// once a second, whatever the attempts do, as the names may have moved.
+    pub(super) fn arm_resolve(&mut self, now: Instant) {
+        // divergence: Without a session, names are resolved again once in 1 to 1.25 s; stock does it before each attempt.
+        let due = if !self.servers.hosts().has_names() || self.timers.is_resolving {
+            None
+        } else {
+            match self.link {
+                Link::Established { .. } => {
+                    let interval = self.config.resolution_interval;
+                    interval.map(|interval| self.timers.last_resolved + interval.max(RESOLVE_FLOOR))
+                }
+                Link::Idle { .. } | Link::Connecting { .. } | Link::Handshaking { .. } => {
+                    // A fleet that was lost at one moment must not ask at one moment.
+                    let jitter = self.rng.random_range(0.0..=0.25);
+                    let floor = self.timers.last_resolved + RESOLVE_FLOOR;
+                    Some(now.max(floor) + RESOLVE_FLOOR.mul_f64(jitter))
+                }
+                Link::Closing { .. } | Link::Dead(_) | Link::Closed => None,
+            }
         };
-        let wanted = self.servers.hosts().has_names() && !self.timers.is_resolving;
-        let due = interval.filter(|_| wanted).map(|interval| self.timers.last_resolved + interval.max(RESOLVE_FLOOR));
         self.timers.set(Timer::Resolve, due);
-    }
-
-    /// Asks for the names, unless that is under way or was done just now.
-    pub(super) fn resolve_with_attempt(&mut self, now: Instant) {
-        if self.stats.resolutions == 0 || now >= self.timers.last_resolved + RESOLVE_FLOOR {
-            self.resolve();
-        }
     }
 
     fn resolve(&mut self) {

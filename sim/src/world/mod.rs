@@ -226,6 +226,11 @@ impl World {
         }
     }
 
+    /// The address that a client's connection, or attempt at one, goes to.
+    pub fn peer(&self, number: ClientNo) -> Option<SocketAddr> {
+        Some(self.links.get(&self.clients.get(number)?.link?)?.host)
+    }
+
     /// The server's end of a client's connection.
     pub fn server_end(&self, number: ClientNo) -> Option<ConnId> {
         self.links.get(&self.clients.get(number)?.link?)?.server

@@ -70,6 +70,16 @@ impl Run {
             return Err(format!("the end of a pause has moved from {:?} to {pause_end:?}", one.not_before));
         }
         (one.before, one.not_before) = (state, pause_end);
+        let (server, peer) = (session.server(), self.world.peer(one.number));
+        if server != peer {
+            return Err(format!("the session says it is at {server:?}, its connection is to {peer:?}"));
+        }
+        if let (Some(server), Some(list)) = (server, &one.list)
+            && !session.is_closing()
+            && !list.contains(&server)
+        {
+            return Err(format!("at {server}, which is not in the newest list {list:?}"));
+        }
         if one.model.failing.iter().any(|tag| one.model.waiting.contains_key(tag)) {
             return Err("credentials without an answer were not failed when the connection was lost".into());
         }

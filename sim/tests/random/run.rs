@@ -23,6 +23,8 @@ pub(crate) struct One {
     pub(crate) thens: BTreeMap<u64, Then>,
     pub(crate) frozen_until: Duration,
     pub(crate) list_changed: bool,
+    /// The list that the application set last, in numbers: no answer of the name service may take its place.
+    pub(crate) list: Option<Vec<SocketAddr>>,
     /// State and attempts as of the last step.
     pub(crate) before: (State, u64),
     /// The session that takes writes, once there is one.
@@ -128,6 +130,7 @@ impl Run {
         let not_before = self.pause_end(number);
         self.ones.push(One {
             number,
+            list: None,
             list_changed: setup.names && self.names_changed,
             setup,
             model: Model::new(given != 0),
@@ -175,7 +178,9 @@ impl Run {
             Step::SetServers { client, members } => {
                 let addresses: Vec<_> = members.iter().map(|member| World::address(*member)).collect();
                 let number = number(self, client);
-                self.ones[self.places[*client]].list_changed = true;
+                let one = &mut self.ones[self.places[*client]];
+                one.list_changed = true;
+                one.list = Some(addresses.clone());
                 self.world.feed(number, Input::SetServers { hosts: hosts("10.0.0.2"), addresses });
             }
             Step::Cycle { client } => {

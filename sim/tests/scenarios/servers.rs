@@ -133,3 +133,59 @@ fn numeric_lists_are_never_resolved() {
     world.run_for(secs(60));
     assert_eq!(resolutions(&world, client), 0);
 }
+
+/// Twelve clients lose their only server; `after` that time its name gives the address of another one.
+fn names_move(after: u64, route: Route) {
+    let mut world = world(2);
+    let (old, new) = (World::address(0), World::address(1));
+    world.names.answer = Some(vec![old]);
+    let clients: Vec<ClientNo> =
+        (0..12).map(|seed| world.connect(Config { hosts: hosts("name"), ..config(seed) }, &[old])).collect();
+    for client in &clients {
+        assert!(wait_connected(&mut world, *client, secs(5)));
+    }
+    set_all(&mut world, Mode::Down, 0..1);
+    world.set_route(old, route);
+    for client in &clients {
+        world.cut(*client);
+    }
+    world.run_for(ms(after));
+    let asked = resolutions(&world, clients[0]);
+    assert!(asked as u64 <= after / 1000 + 1, "{asked} questions in {after} ms");
+    world.names.answer = Some(vec![new]);
+    let start = world.now();
+    for client in clients {
+        assert!(wait_connected(&mut world, client, secs(20)));
+        let back = world.now() - start;
+        assert!(back <= ms(1500), "back {back:?} after the name had moved");
+        assert_eq!(world.client(client).session_events(), [3, 1, 3], "the session lives");
+        assert_eq!(world.client(client).session.server(), Some(new));
+    }
+}
+
+#[test]
+fn a_name_that_moves_is_followed_within_about_a_second() {
+    for after in [1000, 3000, 5000, 7000, 8000] {
+        for route in [Route::Open, Route::Refused, Route::Blackhole] {
+            names_move(after, route);
+        }
+    }
+}
+
+#[test]
+fn names_that_change_with_every_answer_do_not_set_the_pace() {
+    let mut world = world(1);
+    let mut nobody = (1..=200).map(|number| SocketAddr::from(([10, 9, 9, number], 2181)));
+    let client = world.connect(Config { hosts: hosts("name"), ..config(1) }, &addresses(1));
+    assert!(wait_connected(&mut world, client, secs(5)));
+    set_all(&mut world, Mode::Down, 0..1);
+    let start = world.now();
+    for _ in 0..60 {
+        let address = nobody.next().unwrap();
+        world.add_host(address, 99);
+        world.names.answer = Some(vec![address]);
+        world.run_for(secs(1));
+    }
+    let attempts = world.client(client).attempts().iter().filter(|(at, _)| *at > start).count();
+    assert!(attempts <= 60, "{attempts} attempts in a minute");
+}

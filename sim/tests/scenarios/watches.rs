@@ -2,7 +2,7 @@
 use crate::stage::*;
 use zk_core::proto::event;
 use zk_core::request::{Request, mode};
-use zk_core::session::Event;
+use zk_core::session::{Config, Event};
 use zk_core::watches::Removal;
 use zk_sim::server::Options;
 use zk_sim::world::{ClientNo, Heard, Route, World};
@@ -149,4 +149,22 @@ fn events_of_ephemeral_nodes_come_with_the_end_of_their_session() {
     assert_eq!(node_events(&world, client), [(event::DELETED, "/e".to_owned(), vec![8])]);
     let record = &world.client(client).record;
     assert!(record.iter().any(|record| matches!(record.what, Heard::Notified(_))));
+}
+
+#[test]
+fn one_seed_gives_one_history_the_order_of_re_arming_included() {
+    let run = |seed| {
+        let mut world = world(3);
+        let client = world.connect(Config { shuffle: true, ..config(seed) }, &addresses(3));
+        assert!(wait_connected(&mut world, client, secs(5)));
+        for tag in 0..100_u32 {
+            let _ = ask(&mut world, client, tag.into(), &exists(&format!("/{tag}"), Some(tag % 7 + 1)));
+        }
+        world.cut(client);
+        world.run_for(secs(5));
+        let client = world.client(client);
+        (client.sent.clone(), client.record.clone())
+    };
+    assert!(run(3) == run(3), "the same seed, and other bytes or events");
+    assert!(run(3) != run(4), "the seed decides");
 }
