@@ -136,7 +136,7 @@ fn numeric_lists_are_never_resolved() {
 
 /// Twelve clients lose their only server; `after` that time its name gives the address of another one.
 fn names_move(after: u64, route: Route) {
-    let mut world = world(2);
+    let mut world = world(3);
     let (old, new) = (World::address(0), World::address(1));
     world.names.answer = Some(vec![old]);
     let clients: Vec<ClientNo> =
@@ -155,9 +155,10 @@ fn names_move(after: u64, route: Route) {
     world.names.answer = Some(vec![new]);
     let start = world.now();
     for client in clients {
-        assert!(wait_connected(&mut world, client, secs(20)));
+        let found = wait_connected(&mut world, client, secs(20));
+        assert!(found, "{after} ms, {route:?}: {:?}", world.client(client).session_events());
         let back = world.now() - start;
-        assert!(back <= ms(1500), "back {back:?} after the name had moved");
+        assert!(back <= ms(1500), "{after} ms, {route:?}: back {back:?} after the name had moved");
         assert_eq!(world.client(client).session_events(), [3, 1, 3], "the session lives");
         assert_eq!(world.client(client).session.server(), Some(new));
     }
