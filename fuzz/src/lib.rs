@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a broken contract has to stop the fuzzer")]
 pub mod c_api;
 mod script;
+mod secure;
 pub mod session;
 
 use script::Script;
@@ -18,8 +19,16 @@ use zk_core::servers;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: &[Target] =
-    &[("decoder", decoder), ("frames", frames), ("hosts", hosts), ("session", session::run), ("c_api", c_api::run)];
+pub const TARGETS: &[Target] = &[
+    ("decoder", decoder),
+    ("frames", frames),
+    ("hosts", hosts),
+    ("session", session::run),
+    ("c_api", c_api::run),
+    ("certificates", secure::certificates),
+    ("keys", secure::keys),
+    ("sasl", secure::sasl),
+];
 
 /// Reply bodies: any bytes are read or refused, lists agree with their counts, and records survive a round trip.
 pub fn decoder(data: &[u8]) {

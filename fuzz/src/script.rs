@@ -32,6 +32,14 @@ impl<'a> Script<'a> {
         head
     }
 
+    /// Up to 65,535 bytes, as many as the first two say.
+    pub(crate) fn record(&mut self) -> &'a [u8] {
+        let len = usize::from(u16::from_be_bytes([self.byte(), self.byte()])).min(self.rest.len());
+        let (head, rest) = self.rest.split_at(len);
+        self.rest = rest;
+        head
+    }
+
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.rest)
     }
