@@ -11,7 +11,7 @@ ARGS    ?=
 MINUTES ?= 3
 
 # The stages of `make test`, in order. What everything needs comes first, then the quick ones.
-STAGES = setup-test build lint docs abi headers dist unit ctest hostile-ours lifetimes sanitize tsan schedules valgrind programs chaos-short python-compat gates demo
+STAGES = setup-test build lint docs abi headers dist unit ctest hostile-ours lifetimes sanitize tsan schedules valgrind secure-servers programs chaos-short python-compat gates demo
 
 export PYTHONDONTWRITEBYTECODE = 1
 
@@ -94,6 +94,10 @@ SEED ?= 1
 schedules: ## the library's threads under a scheduler that tries SCHEDULES= interleavings of each test, from SEED=
 	RUSTFLAGS='--cfg calmkeeper_shuttle' CARGO_TARGET_DIR=target/schedules SCHEDULES=$(SCHEDULES) SEED=$(SEED) \
 		$(CARGO) test --profile soak -p calmkeeper --lib -- $(ARGS) schedules::
+
+.PHONY: secure-servers
+secure-servers: ## the rig's servers with TLS, SASL and Kerberos, proved by Python's ssl and bare bytes
+	$(PYTHON3) rig/check_secure.py $(ARGS)
 
 programs: build ## Debian's cli_mt and load_gen, unmodified, on real servers that are killed and restarted
 	$(PYTHON3) ctest/programs/run.py $(ARGS)

@@ -8,6 +8,7 @@ Standard library only, so that it runs on Debian's bare python3. A script outsid
 `Ensemble`                 the real Apache ZooKeeper of Debian's package, one or three members, as a context manager
 `Proxy`                    a TCP proxy that cuts, holds, delays, refuses, counts and records
 `library_env`, `loaded_library`, `assert_loaded`   run a dynamic program on stock or on ours, and prove it
+`Tls`, `DigestMd5`, `Kerberos`, `Kdc`   what makes an ensemble a secured one; `certificates` for its clients
 `connections`              a process's TCP connections, from the kernel
 `Program`                  an interactive program on pipes: write a line, wait for an answer
 `free_port`, `spawn`, `terminate`   ports nobody else gets; children that die with us
@@ -27,24 +28,32 @@ from rig.library import (
 )
 from rig.connections import connections
 from rig.ensemble import Ensemble, Member, NotReady, ServerMissing
+from rig.kdc import Kdc
 from rig.ports import free_port, free_ports
 from rig.process import spawn, terminate
 from rig.program import NoAnswer, Program
 from rig.proxy import Connection, Proxy
+from rig.secure import DigestMd5, Kerberos, NoKdc, Tls, certificates
 
 __all__ = [
     "LIBRARIES",
     "ROOT",
     "Connection",
+    "DigestMd5",
     "Ensemble",
+    "Kdc",
+    "Kerberos",
     "LibraryMissing",
     "Member",
     "NoAnswer",
+    "NoKdc",
     "NotReady",
     "Program",
     "Proxy",
     "ServerMissing",
+    "Tls",
     "assert_loaded",
+    "certificates",
     "connections",
     "free_port",
     "free_ports",

@@ -13,6 +13,7 @@ import time
 from rig.connections import connections
 from rig.ports import free_port
 from rig.process import spawn, terminate
+from rig.secure import NETTY_CLASSPATH
 
 _MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 _DEBIAN_CLASSPATH = "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar"
@@ -27,13 +28,15 @@ class ServerMissing(Exception):
 
 
 class Member:
-    """One server process. `id` counts from 1; `host`, `port` are its client address; `pid` is None while it is down."""
+    """One server process. `id` counts from 1; `host`, `port` are its client address, `secure_port` is for clients that
+    speak TLS; `pid` is None while it is down."""
 
     def __init__(self, ensemble, number):
         self.ensemble = ensemble
         self.id = number
         self.host = ensemble.address
         self.port = free_port()
+        self.secure_port = None if ensemble.tls is None else free_port() if ensemble.tls.has_own_port else self.port
         self.quorum_port = free_port() if ensemble.quorum else None
         self.election_port = free_port() if ensemble.quorum else None
         self.directory = ensemble.directory / f"server{number}"
@@ -51,6 +54,11 @@ class Member:
     def hostport(self):
         """Client address, "host:port"."""
         return f"{self.host}:{self.port}"
+
+    @property
+    def secure_hostport(self):
+        """Address for clients that speak TLS, "host:port"."""
+        return f"{self.host}:{self.secure_port}"
 
     @property
     def pid(self):
@@ -173,17 +181,22 @@ class Ensemble:
     config, java_options further zoo.cfg lines (a dict), further JVM arguments (a list)
     prefix               command put before java, e.g. ["prlimit", "--nofile=2000", "--"]
     classpath            another server's jars
+    tls                  a rig.secure.Tls: a secure port besides (or with port unification instead of) the plain one
+    sasl                 a rig.secure.DigestMd5 or Kerberos: clients can authenticate by SASL
     """
 
     def __init__(self, members=1, *, tick_time=500, min_session_timeout=1000, max_session_timeout=60000,
                  reconfig=False, read_only=False, extended_types=True, superuser=None, skip_acl=False,
                  max_client_connections=0, heap="128m", jit="quick", log_level="info", config=None,
-                 java_options=(), prefix=(), classpath=_DEBIAN_CLASSPATH, address="127.0.0.1", wait=60.0):
+                 java_options=(), prefix=(), classpath=_DEBIAN_CLASSPATH, address="127.0.0.1", wait=60.0, tls=None, sasl=None):
         self.quorum = members > 1 or reconfig
         self.address = address
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="calmkeeper-zk-"))
         self._wait = wait
         self._prefix = list(prefix)
+        self.tls = tls
+        if tls is not None and classpath == _DEBIAN_CLASSPATH:
+            classpath = f"{classpath}:{NETTY_CLASSPATH}"
         self._classpath = classpath
         self._settings = {
             "tickTime": tick_time,
@@ -198,6 +211,8 @@ class Ensemble:
             "skipACL": "yes" if skip_acl else "no",
             **({"localSessionsEnabled": "true", "localSessionsUpgradingEnabled": "true"} if read_only else {}),
             **({"standaloneEnabled": "false"} if reconfig and members == 1 else {}),
+            **({} if tls is None else tls.config),
+            **({} if sasl is None else {"authProvider.sasl": "org.apache.zookeeper.server.auth.SASLAuthenticationProvider"}),
             **(config or {}),
         }
         self._options = [
@@ -212,6 +227,10 @@ class Ensemble:
             *([f"-Dzookeeper.DigestAuthenticationProvider.superDigest={superuser}"] if superuser else []),
             *java_options,
         ]
+        if sasl is not None:
+            jaas = self.directory / "jaas.conf"
+            jaas.write_text(sasl.jaas)
+            self._options += [f"-Djava.security.auth.login.config={jaas}", *sasl.java_options]
         self.members = [Member(self, number + 1) for number in range(members)]
 
     def __enter__(self):
@@ -233,6 +252,11 @@ class Ensemble:
     def hosts(self):
         """The host list for zookeeper_init, all members in order."""
         return self.hosts_of(self.members)
+
+    @property
+    def secure_hosts(self):
+        """The same for clients that speak TLS."""
+        return ",".join(member.secure_hostport for member in self.members)
 
     @staticmethod
     def hosts_of(members):
@@ -257,6 +281,8 @@ class Ensemble:
                 )
         else:
             settings.update(clientPort=member.port, clientPortAddress=member.host)
+        if self.tls is not None and self.tls.has_own_port:
+            settings.update(secureClientPort=member.secure_port, secureClientPortAddress=member.host)
         return "".join(f"{key}={value}\n" for key, value in settings.items())
 
     def start(self):

@@ -26,6 +26,10 @@ test=(
   libslf4j-java         # ... and its log
   default-jre-headless  # ... with keytool
   openssl               # certificates for tests of TLS
+  libnetty-java         # its secure port
+  krb5-kdc              # Kerberos for SASL: a realm of the tests' own, started by them
+  krb5-admin-server
+  krb5-user
   python3-dev
   pkg-config
   strace
