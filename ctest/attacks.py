@@ -34,7 +34,7 @@ class Attack:
     call: str = "exists"
     drops: bool | None = None
     log: str | None = None
-    seconds: float = 8.0
+    seconds: float = 12.0
     handles: int = 1
 
 

@@ -4,7 +4,8 @@
  * records in the order in which they were made (drain) or sorted where the order is not promised (drain_sorted).
  *
  * Environment, set by run.py: CTEST_HOSTS (host:port[,...]), CTEST_ROOT (a path of this program's own),
- * CTEST_CONTROL (a socket on which run.py obeys one-line commands), CTEST_LIBRARY (the file that must be loaded).
+ * CTEST_CONTROL (a socket on which run.py obeys one-line commands), CTEST_LIBRARY (the file that must be loaded),
+ * CTEST_WAIT_S (how long to wait for what has to come, where the default is too patient).
  */
 #ifndef CTEST_CASE_H
 #define CTEST_CASE_H
@@ -52,7 +53,7 @@ void order(const char *format, ...) __attribute__((format(printf, 1, 2)));
 zhandle_t *begin_at(const char *where, const char *chroot, watcher_fn watcher, void *context, int timeout_ms, int flags);
 /* begin_at(hosts(), ...). */
 zhandle_t *begin(const char *chroot, watcher_fn watcher, void *context, int timeout_ms, int flags);
-/* Waits until zoo_state() is `state`; dies after 20 s. */
+/* Waits until zoo_state() is `state`; dies after a long wait. */
 void await_state(zhandle_t *zh, int state);
 /* Connected, quiet default watcher, chroot ROOT, which is made first. */
 zhandle_t *open_case(void);
@@ -66,7 +67,7 @@ void nap(int ms);
 
 /* Records: a process-wide FIFO. */
 void record(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Prints the next `n` records in order; dies when they do not come within 20 s. */
+/* Prints the next `n` records in order; dies when they do not come. */
 void drain(int n);
 void drain_sorted(int n);
 /* Waits until all that the server has said so far has been delivered, and prints the records, sorted, or "  -". */

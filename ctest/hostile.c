@@ -98,6 +98,10 @@ static void on_event(zhandle_t *zh, int type, int state, const char *path, void 
 /* Completions: what they are given is read to its last byte. */
 static volatile size_t seen;
 
+/* The session timeout of attacked handles: long enough that a busy machine does not lose their connections, and short, as
+ * some attacks end only with it. */
+enum { ATTACKED_MS = 4000 };
+
 static void called(const void *data, int rc)
 {
     struct attacked *attacked = (struct attacked *)data;
@@ -269,7 +273,7 @@ int main(int argc, char **argv)
         all[i].call = argv[3];
         all[i].async_rc = all[i].sync_rc = NO_ANSWER;
         sem_init(&all[i].called, 0, 0);
-        all[i].zh = open_handle(argv[2], 2000);
+        all[i].zh = open_handle(argv[2], ATTACKED_MS);
         pthread_create(&all[i].thread, NULL, work, &all[i]);
     }
     do {
@@ -286,7 +290,7 @@ int main(int argc, char **argv)
     for (i = 1; i < handles; i++)
         printf("more async=%d sync=%d\n", all[i].async_rc, all[i].sync_rc);
     fflush(stdout);
-    nap(200); /* hostile.py looks now which connections have ended */
+    getchar(); /* until hostile.py has looked which connections have ended */
     closing = now_ms();
     for (i = 0; i < handles; i++)
         zookeeper_close(all[i].zh);
@@ -295,7 +299,7 @@ int main(int argc, char **argv)
         pthread_join(all[i].thread, NULL);
     honest_failures += zoo_exists(honest, "/n", 0, &stat) != ZOK;
     /* A connection that was being dropped is with the kernel no later than this. */
-    for (i = 0; i < 200 && descriptors() > before; i++)
+    for (i = 0; i < 2000 && descriptors() > before; i++)
         nap(5);
     printf("grown_kib=%ld descriptors=%d close_ms=%lld cpu_ms=%ld honest_calls=%d honest_failures=%d honest_ms=%lld\n",
            status_kib("VmHWM") - resident, descriptors() - before, closing, cpu_ms() - cpu, honest_calls,

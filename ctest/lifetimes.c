@@ -26,6 +26,7 @@
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 #define TIMEOUT_MS 6000
 #define PENDING 8
+#define PATIENCE_S 90 /* the machine may be busy */
 
 static const char *hosts;
 static const char *other_hosts;
@@ -51,17 +52,17 @@ static void await(sem_t *sem, const char *what)
 {
     struct timespec limit;
     clock_gettime(CLOCK_REALTIME, &limit);
-    limit.tv_sec += 30;
+    limit.tv_sec += PATIENCE_S;
     while (sem_timedwait(sem, &limit) != 0)
         if (errno != EINTR)
-            die("%s: nothing after 30 s", what);
+            die("%s: nothing after %d s", what, PATIENCE_S);
 }
 
 static void await_state(zhandle_t *zh, int state)
 {
     int ms;
     for (ms = 0; zoo_state(zh) != state; ms++) {
-        if (ms > 20000)
+        if (ms > PATIENCE_S * 1000)
             die("state %d, wanted %d", zoo_state(zh), state);
         nap(1);
     }
@@ -82,7 +83,7 @@ static int entries(const char *path)
 static void check_leftovers(int descriptors, int threads)
 {
     int ms;
-    for (ms = 0; ms < 5000; ms += 10) {
+    for (ms = 0; ms < PATIENCE_S * 1000; ms += 10) {
         if (entries("/proc/self/fd") <= descriptors && entries("/proc/self/task") <= threads)
             return;
         nap(10);
@@ -302,7 +303,7 @@ static void close_once(int kind)
     }
     await(&c.closed, KIND_NAMES[kind]);
     /* From a callback of the handle the rest is called after that callback. */
-    for (ms = 0; __atomic_load_n(&c.pending, __ATOMIC_SEQ_CST) != 0 && ms < 5000; ms++)
+    for (ms = 0; __atomic_load_n(&c.pending, __ATOMIC_SEQ_CST) != 0 && ms < PATIENCE_S * 1000; ms++)
         nap(1);
     if (c.pending != 0)
         die("%s: %d callbacks are missing", KIND_NAMES[kind], c.pending);
@@ -414,7 +415,7 @@ static void in_child(zhandle_t *zh, const char *state)
     zhandle_t *own;
     int rc[9];
     int i;
-    alarm(20);
+    alarm(PATIENCE_S);
     rc[0] = zoo_exists(zh, "/", 0, &stat);
     rc[1] = zoo_aexists(zh, "/", 0, tally, NULL);
     rc[2] = zoo_get(zh, "/", 0, buffer, &length, &stat);
@@ -429,7 +430,8 @@ static void in_child(zhandle_t *zh, const char *state)
             die("%s: call %d in the child: %d", state, i, rc[i]);
     if (zookeeper_close(zh) != ZOK)
         die("%s: close in the child", state);
-    if (now_ms() - begun > 1000)
+    /* One that waits for a reply waits for two thirds of the session timeout at least. */
+    if (now_ms() - begun > TIMEOUT_MS / 2)
         die("%s: the child's calls took %lld ms", state, now_ms() - begun);
     own = zookeeper_init(hosts, on_nothing, TIMEOUT_MS, NULL, NULL, 0);
     if (own == NULL)
@@ -563,7 +565,7 @@ static int end_in_callback(stat_completion_t function)
     fflush(stdout);
     child = fork();
     if (child == 0) {
-        alarm(20);
+        alarm(PATIENCE_S);
         zoo_aexists(connected(), "/", 0, function, NULL);
         for (;;)
             pause();
@@ -623,10 +625,10 @@ static void check_masks(const char *blocked, const char *caught, const char *ign
     closedir(directory);
 }
 
+/* Until enough have been taken: those that come while one is pending are one. */
 static void *storm(void *main_thread)
 {
-    int i;
-    for (i = 0; i < 2000; i++) {
+    while (interrupted < 1000) {
         pthread_kill(*(pthread_t *)main_thread, SIGALRM);
         nap(1);
     }
@@ -660,7 +662,7 @@ static void part_signals(void)
     zh = connected();
     check_masks(blocked, caught, ignored);
     pthread_create(&thread, NULL, storm, &self);
-    while (interrupted < 1000 && calls < 1000000) {
+    while (interrupted < 1000) {
         rc = zoo_exists(zh, "/", 0, &stat);
         calls++;
         if (rc != ZOK)
@@ -673,8 +675,6 @@ static void part_signals(void)
     pthread_join(thread, NULL);
     zookeeper_close(zh);
     check_masks(blocked, caught, ignored);
-    if (interrupted < 1000)
-        die("only %d signals", (int)interrupted);
     printf("a storm of signals; no mask and no handler is the library's\n");
 }
 

@@ -36,20 +36,39 @@ def headers():
     return own if (own / "zookeeper" / "zookeeper.h").exists() else pathlib.Path("/usr/include")
 
 
-def build(program):
-    """Compile one program, if it is older than what it is made of; returns the compiler's words on failure."""
-    built = program.built()
+def _compile(built, parts, *arguments):
+    """Run gcc if `built` is older than one of `parts`; returns the compiler's words on failure."""
     include = headers()
-    parts = [program.source, HERE / "case.c", HERE / "case.h", *(include / "zookeeper").glob("*.h")]
-    if built.exists() and built.stat().st_mtime > max(part.stat().st_mtime for part in parts):
+    newest = max(part.stat().st_mtime for part in (*parts, HERE / "case.h", *(include / "zookeeper").glob("*.h")))
+    if built.exists() and built.stat().st_mtime > newest:
         return None
     built.parent.mkdir(parents=True, exist_ok=True)
-    own = include.parent == rig.ROOT
-    command = ["gcc", *FLAGS, *(["-I", include] if own else []), "-I", include / "zookeeper", "-o", built,
-               program.source, HERE / "case.c", "-L", rig.link_directory("stock"), "-l:libzookeeper_mt.so.2",
-               "-lpthread", "-ldl"]
+    own = ["-I", include] if include.parent == rig.ROOT else []
+    # Under another name first: an interrupted compiler leaves nothing that looks finished.
+    fresh = built.with_name(f"{built.name}.{os.getpid()}.new")
+    command = ["gcc", *FLAGS, *own, "-I", include / "zookeeper", "-o", fresh, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return None if done.returncode == 0 else done.stderr
+    if done.returncode:
+        return done.stderr
+    fresh.replace(built)
+    return None
+
+
+def shared_object(program):
+    """What all programs share, compiled."""
+    return program.built().parents[1] / "case.o"
+
+
+def build_shared(program):
+    """Compile case.c; returns the compiler's words on failure."""
+    return _compile(shared_object(program), [HERE / "case.c"], "-c", HERE / "case.c")
+
+
+def build(program):
+    """Compile one program, if it is older than what it is made of; returns the compiler's words on failure."""
+    shared = shared_object(program)
+    return _compile(program.built(), [program.source, shared], program.source, shared, "-L", rig.link_directory("stock"),
+                    "-l:libzookeeper_mt.so.2", "-lpthread", "-ldl")
 
 
 class Verdict:
@@ -190,6 +209,9 @@ def main():
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             # The long ones first, so that the end does not wait for them.
             programs += [p.again(number) for number in range(1, options.repeat) for p in programs]
+            wrong = build_shared(programs[0])
+            if wrong:
+                raise SystemExit(wrong)
             list(pool.map(build, {p.source: p for p in programs}.values()))
             order = sorted(programs, key=lambda p: p.needs not in ("ensemble", "readonly", "driver"))
             for done in concurrent.futures.as_completed(

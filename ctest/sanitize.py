@@ -56,7 +56,7 @@ def prove(library, preload):
             cwd=folder, check=True,
         )
         environment = os.environ | {"LD_PRELOAD": str(preload), "LD_LIBRARY_PATH": str(folder)}
-        result = subprocess.run([folder / "proof"], env=environment, capture_output=True, text=True, timeout=60)
+        result = subprocess.run([folder / "proof"], env=environment, capture_output=True, text=True, timeout=300)
     if result.returncode == 0 or "heap-buffer-overflow" not in result.stderr or "zoo_aset" not in result.stderr:
         sys.exit(f"AddressSanitizer is not on: {result.returncode}\n{result.stderr}")
     print("AddressSanitizer is on: a read past a buffer was caught inside zoo_aset")

@@ -75,7 +75,7 @@ def prove(library, preload, options):
                    check=True)
     environment = os.environ | {"LD_PRELOAD": preload, "LD_LIBRARY_PATH": str(folder), "TSAN_OPTIONS": options}
     for part, wanted in PROOFS:
-        result = subprocess.run([folder / "proof", part], env=environment, capture_output=True, text=True, timeout=120)
+        result = subprocess.run([folder / "proof", part], env=environment, capture_output=True, text=True, timeout=600)
         right = result.returncode == (REPORTED if wanted else 0) and (wanted or "") in result.stderr
         if not right or (wanted is None and "ThreadSanitizer" in result.stderr):
             sys.exit(f"ThreadSanitizer is not on, or is wrong about {part!r}: {result.returncode}\n{result.stderr}")

@@ -68,7 +68,7 @@ def prove(folder):
             subprocess.run(["gcc", "-g", "-DTHREADED", f"-I{ROOT}/include/zookeeper", "-o", folder / name, source,
                             f"-L{link}", "-lzookeeper_mt"], check=True)
             result = subprocess.run([*OPTIONS, folder / name, ensemble.hosts], env=rig.library_env("ours"),
-                                    capture_output=True, text=True, timeout=120)
+                                    capture_output=True, text=True, timeout=600)
             if result.returncode != 99 or wanted not in result.stderr or function not in result.stderr:
                 sys.exit(f"valgrind does not find a fault in the library ({name}): {result.returncode}\n{result.stderr}")
     print("valgrind is on: a read past a buffer inside zoo_aset and what zoo_get_children gave and nobody freed were found",

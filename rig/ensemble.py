@@ -141,7 +141,7 @@ class Member:
         rows = (line.split("\t", 1) for line in self.four_letter("mntr", timeout).splitlines())
         return {row[0]: row[1] for row in rows if len(row) == 2}
 
-    def wait_ready(self, timeout=60.0):
+    def wait_ready(self, timeout=180.0):
         """Wait until this server serves clients."""
         deadline = time.monotonic() + timeout
         while self.mode() not in ("leader", "follower", "standalone", "observer"):
@@ -188,7 +188,7 @@ class Ensemble:
     def __init__(self, members=1, *, tick_time=500, min_session_timeout=1000, max_session_timeout=60000,
                  reconfig=False, read_only=False, extended_types=True, superuser=None, skip_acl=False,
                  max_client_connections=0, heap="128m", jit="quick", log_level="info", config=None,
-                 java_options=(), prefix=(), classpath=_DEBIAN_CLASSPATH, address="127.0.0.1", wait=60.0, tls=None, sasl=None):
+                 java_options=(), prefix=(), classpath=_DEBIAN_CLASSPATH, address="127.0.0.1", wait=180.0, tls=None, sasl=None):
         self.quorum = members > 1 or reconfig
         self.address = address
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="calmkeeper-zk-"))

@@ -72,7 +72,7 @@ class Program:
         with self._grew:
             self._cursors = {False: len(self.lines), True: len(self.errors)}
 
-    def expect(self, pattern, timeout=20.0, stderr=False):
+    def expect(self, pattern, timeout=60.0, stderr=False):
         """The match of the first line, after those already consumed, in which `pattern` (a regex) is found."""
         lines = self.errors if stderr else self.lines
         stderr = lines is not self.lines  # merged output has one cursor
@@ -100,12 +100,12 @@ class Program:
         """All of the output so far."""
         return "\n".join(self.lines)
 
-    def finish(self, timeout=20.0):
+    def finish(self, timeout=60.0):
         """Close the program's input, wait for its end and return the exit status."""
         self.child.stdin.close()
         return self.wait(timeout)
 
-    def wait(self, timeout=20.0):
+    def wait(self, timeout=60.0):
         """Wait for the end and return the exit status (negative: the signal)."""
         try:
             status = self.child.wait(timeout)

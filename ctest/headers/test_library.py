@@ -27,7 +27,7 @@ def build(name, directory, kind="pie"):
 
 def run(program, which, wrapper=()):
     """Its output, with what differs from run to run made equal."""
-    done = subprocess.run([*wrapper, program], env=rig.library_env(which), capture_output=True, timeout=120)
+    done = subprocess.run([*wrapper, program], env=rig.library_env(which), capture_output=True, timeout=600)
     output = done.stdout + b"-- stderr\n" + done.stderr
     if done.returncode:
         raise AssertionError(f"{program} on {which}: status {done.returncode}\n{output.decode(errors='replace')}")

@@ -7,15 +7,17 @@ import time
 import rig
 from shell import Shell, batch, node_names, observe
 
-# cli_mt asks for a session of 30 s; a shorter one keeps the time-outs of these tests short.
-CALM = {"tick_time": 500, "max_session_timeout": 6000}
+# cli_mt asks for a session of 30 s; a shorter one keeps the time-outs of these tests short. It has to outlive the start of a
+# server on a busy machine.
+CALM = {"tick_time": 500, "max_session_timeout": 15000}
+PATIENCE = 120
 
 
 def _connecting(shell):
-    shell.event("SESSION_EVENT state = CONNECTING")
+    shell.event("SESSION_EVENT state = CONNECTING", timeout=PATIENCE)
 
 
-def _connected(shell, timeout=30.0):
+def _connected(shell, timeout=PATIENCE):
     shell.event("SESSION_EVENT state = CONNECTED", timeout=timeout)
 
 
@@ -32,7 +34,7 @@ def server_restart(which):
         # Nobody listens: a request fails with connection loss, and soon.
         transcript += shell.run("aget /nobody-there")
         transcript += shell.run("exists /nobody-there")
-        server.restart(wait=30)
+        server.restart(wait=PATIENCE)
         _connected(shell)
         transcript += shell.until_ok("get /mine")
         assert "mine" in node_names(observe(ensemble.hosts, "ls /"))
@@ -105,14 +107,14 @@ def rolling_restart(which):
 
 def quorum_lost(which):
     """Two of three are killed: nobody serves. They return, and so does the client, with its session."""
-    with rig.Ensemble(3, tick_time=500, max_session_timeout=20000) as ensemble, Shell(which, ensemble.hosts) as shell:
+    with rig.Ensemble(3, tick_time=500, max_session_timeout=30000) as ensemble, Shell(which, ensemble.hosts) as shell:
         session = shell.connected()
         transcript = shell.run("create +e /mine")
         for member in ensemble.members[:2]:
             member.kill()
         _connecting(shell)
         for _ in range(5):
-            lines = shell.run("exists /mine", 30)
+            lines = shell.run("exists /mine", PATIENCE)
             codes = {line for line in lines if line.startswith("Error")}
             assert codes <= {"Error -4 for /mine", "Error -7 for /mine"}, codes
             time.sleep(0.5)
@@ -126,17 +128,17 @@ def quorum_lost(which):
 
 def read_only(which):
     """-r: with the quorum gone the remaining member serves reads; when it is back the client moves to a full one."""
-    with rig.Ensemble(3, read_only=True, tick_time=2000, max_session_timeout=20000) as ensemble:
+    with rig.Ensemble(3, read_only=True, tick_time=2000, max_session_timeout=30000) as ensemble:
         batch("stock", ensemble.hosts, "create /a")
         for member in ensemble.members[:2]:
             member.kill()
         left = ensemble.members[2]
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while left.mode() != "read-only":
             assert time.monotonic() < deadline, left.log_tail()
             time.sleep(0.1)
         with Shell(which, ensemble.hosts, "-r") as shell:
-            shell.event("SESSION_EVENT state = READONLY")
+            shell.event("SESSION_EVENT state = READONLY", timeout=PATIENCE)
             # One at a time: 3.8.0's read-only server refuses a write before it has answered the read in front of it, and
             # a reply out of order costs the connection, with any library.
             transcript = [
@@ -148,7 +150,7 @@ def read_only(which):
             ]
             ensemble.start()
             ensemble.wait_ready()
-            _connected(shell, 90)
+            _connected(shell)
             transcript += [line for line in shell.until_ok("set /a x") if "rc =" in line]
             transcript.append(f"status {shell.quit()}")
         return transcript
@@ -160,14 +162,14 @@ def expiry(which):
         shell.connected()
         transcript = shell.run("create +e /mine")
         os.kill(shell.pid, signal.SIGSTOP)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while "mine" in node_names(observe(ensemble.hosts, "ls /")):
             assert time.monotonic() < deadline, "the session does not expire"
             time.sleep(0.2)
         os.kill(shell.pid, signal.SIGCONT)
         shell.expect("^Session expired. Shutting down...$", stderr=True)
         # It looks at that only after its next line of input.
-        while shell.child.poll() is None and time.monotonic() < deadline + 30:
+        while shell.child.poll() is None and time.monotonic() < deadline + PATIENCE:
             try:
                 shell.send("")
             except BrokenPipeError:
@@ -195,9 +197,9 @@ def deaf_at_first(which):
             time.sleep(0.5)
             first = len(proxy.connections)
             proxy.rewrite = lambda connection, _, data: b"" if connection.number == first else data
-            server.restart(wait=30)
+            server.restart(wait=PATIENCE)
             proxy.listen()
-            shell.event("SESSION_EVENT state = (CONNECTED|EXPIRED_SESSION)")
+            shell.event("SESSION_EVENT state = (CONNECTED|EXPIRED_SESSION)", timeout=PATIENCE)
             assert proxy.accepted > first + 1, "the deaf connection was not left"
         return transcript
 
@@ -211,7 +213,7 @@ def never_up(which):
             transcript = shell.run("get /a")
             transcript += shell.run("exists /a")
             assert not any("SESSION_EVENT" in line for line in shell.errors), shell.tail()
-            server.restart(wait=30)
+            server.restart(wait=PATIENCE)
             shell.connected()
             transcript += shell.until_ok("ls /")
             transcript.append(f"status {shell.quit()}")

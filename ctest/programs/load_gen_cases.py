@@ -28,7 +28,7 @@ class LoadGen(rig.Program):
         """[(level, function, message)]."""
         return [match.groups() for match in map(LOG_LINE.match, self.lines) if match]
 
-    def waves(self, count, timeout=60.0):
+    def waves(self, count, timeout=180.0):
         """Wait for `count` further whole rounds of create, write, read and delete."""
         self.mark()
         for _ in range(count + 1):  # the first match may be in the middle of a round
@@ -37,7 +37,7 @@ class LoadGen(rig.Program):
             self.expect("Starting the delete cycle", timeout)
             self.expect("Creating children for path", timeout)
 
-    def in_reads(self, timeout=60.0):
+    def in_reads(self, timeout=180.0):
         """Wait until a wave of reads begins: the time to strike.
 
         load_gen ends itself when it reads a node whose write it has lost, with any library. While it reads or deletes
@@ -82,14 +82,14 @@ def clean(which):
 
 def server_killed(which):
     """The only server is killed and restarted three times under full load."""
-    with rig.Ensemble(max_session_timeout=10000) as ensemble:
+    with rig.Ensemble(max_session_timeout=30000) as ensemble:
         batch("stock", ensemble.hosts, "create /load")
         with LoadGen(which, ensemble.hosts, "/load/x", "1000") as program:
             for pause in (0.0, 0.5, 2.0):
                 program.in_reads()
                 ensemble.members[0].kill()
                 time.sleep(pause)
-                ensemble.members[0].restart(wait=30)
+                ensemble.members[0].restart(wait=120)
                 program.waves(2)
             program.check(losses=3)
     return ["alive, one session, every completion came"]
@@ -97,7 +97,7 @@ def server_killed(which):
 
 def members_killed(which):
     """Three members: the leader and the client's own are killed and restarted under load."""
-    with rig.Ensemble(3, max_session_timeout=10000) as ensemble:
+    with rig.Ensemble(3, max_session_timeout=30000) as ensemble:
         batch("stock", ensemble.hosts, "create /load")
         with LoadGen(which, ensemble.hosts, "/load/x", "1000") as program:
             program.waves(1)
@@ -116,14 +116,14 @@ def members_killed(which):
 
 def member_stopped(which):
     """The client's own member is stopped, not killed: its silence is noticed and the load moves on."""
-    with rig.Ensemble(3, max_session_timeout=4000) as ensemble:
+    with rig.Ensemble(3, max_session_timeout=10000) as ensemble:
         batch("stock", ensemble.hosts, "create /load")
         with LoadGen(which, ensemble.hosts, "/load/x", "1000") as program:
             program.in_reads()
             victim = ensemble.serving(program.pid)
             program.in_reads()
             victim.stop()
-            program.waves(1, timeout=60)
+            program.waves(1, timeout=180)
             assert ensemble.serving(program.pid) is not victim
             victim.cont()
             ensemble.wait_ready()

@@ -51,13 +51,13 @@ class Shell(rig.Program):
         self._fences = 0
         self._seen = 0
 
-    def connected(self, timeout=20.0):
+    def connected(self, timeout=60.0):
         """Wait for the first session; returns its id."""
         session = self.expect(r"^Got a new session id: 0x([0-9a-f]+)", timeout, stderr=True)[1]
         self._seen = len(self.errors)
         return session
 
-    def run(self, command, timeout=20.0):
+    def run(self, command, timeout=60.0):
         """Send a command; returns what cli_mt printed on stderr from the last `run` on until this was answered.
 
         The end of the answer is seen by a `sync` of a path that does not exist, sent behind it: replies keep the order
@@ -78,7 +78,7 @@ class Shell(rig.Program):
         self._seen += len(fresh)
         return [without_volatile(line) for line in without_log(fresh)]
 
-    def ask(self, command, pattern, timeout=20.0):
+    def ask(self, command, pattern, timeout=60.0):
         """Send a command and wait for the line that answers it, with nothing sent behind; returns that line."""
         self.send(command)
         return self.expect(pattern, timeout, stderr=True).string
@@ -87,7 +87,7 @@ class Shell(rig.Program):
         """The ids of all sessions it has had so far."""
         return re.findall(r"^Got a new session id: 0x([0-9a-f]+)", "\n".join(self.errors), re.MULTILINE)
 
-    def until_ok(self, command, timeout=60.0):
+    def until_ok(self, command, timeout=120.0):
         """Repeat a command as long as it answers connection loss (-4) or time-out (-7); returns its last answer."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -99,7 +99,7 @@ class Shell(rig.Program):
             time.sleep(0.2)
         raise rig.NoAnswer(f"{command!r} did not succeed in {timeout:.0f} s; last lines:\n{self.tail()}")
 
-    def event(self, name, path=None, timeout=20.0):
+    def event(self, name, path=None, timeout=60.0):
         """Wait for a watcher's line, e.g. event("SESSION_EVENT state = CONNECTED") or event("CHANGED", "/a")."""
         what = name if "state" in name else f"{name}_EVENT state = \\w+"
         self.expect(rf"^Watcher {what}\w*" + (rf" for path {re.escape(path)}$" if path else ""), timeout, stderr=True)
@@ -108,13 +108,13 @@ class Shell(rig.Program):
         """The library's log lines: [(level, function, message)]."""
         return [match.groups() for match in map(LOG_LINE.match, self.errors) if match]
 
-    def quit(self, timeout=20.0):
+    def quit(self, timeout=60.0):
         """End by the `quit` command; returns the exit status."""
         self.send("quit")
         return self.wait(timeout)
 
 
-def batch(which, hosts, command, *arguments, timeout=30.0):
+def batch(which, hosts, command, *arguments, timeout=90.0):
     """Run one command by `cli_mt -c`; returns (exit status, its lines on stderr without log and volatile parts)."""
     # It may be over before anybody could read its maps: the dynamic linker's own trace tells which library it took.
     with tempfile.TemporaryDirectory() as directory:
