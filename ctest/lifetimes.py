@@ -46,6 +46,7 @@ PARTS = (
     ("lookups-callback", 1, 1, 300),
     ("privileged", 1, 1, 300),
     ("stacks", 1, 1, 300),
+    ("forked-stats", 40, 400, 900),
 )
 
 
@@ -60,7 +61,7 @@ def build():
     subprocess.run(["gcc", *FLAGS, "-fno-builtin-malloc", *common, "-o", target / "lifetimes", HERE / "lifetimes.c", *link],
                    check=True)
     subprocess.run(["gcc", *FLAGS, *common, "-o", target / "dlopen", HERE / "dlopen.c", "-ldl"], check=True)
-    for name in ("lookups", "stacks"):
+    for name in ("lookups", "stacks", "forked_stats"):
         subprocess.run(["gcc", *FLAGS, *common, "-o", target / name, HERE / f"{name}.c", *link], check=True)
     subprocess.run(["g++", "-std=gnu++17", "-g", "-O1", "-Wall", "-Wextra", *common, "-o", target / "throws",
                     HERE / "throws.cpp", *link], check=True)
@@ -184,6 +185,12 @@ def run_part(target, which, part, count, seconds, hosts):
         # Every line goes to the program's callback.
         stray = [line for line in err.splitlines() if ":ZOO_" in line]
         return wrong or (f"on stderr: {stray[0]}" if stray else None), out, err
+    if part == "forked-stats":
+        with tempfile.TemporaryDirectory() as folder:
+            wrong, out, err = run(which, [target / "forked_stats", hosts, count], seconds, ZOO_STATS_DIR=folder,
+                                  ZOO_STATS_INTERVAL_MS="100")
+            left = [path.name for path in pathlib.Path(folder).iterdir() if path.name.endswith(".tmp")]
+            return wrong or (f"left behind: {left}" if left else None), out, err
     if part == "stacks":
         return run(which, [target / "stacks", hosts], seconds)
     if part == "privileged":

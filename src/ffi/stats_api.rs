@@ -1,10 +1,11 @@
 //! The counters of one handle for C programs. Additive: Apache's library has nothing like it.
 use super::entry::{Zk, call};
 use super::types::zhandle_t;
-use crate::observe::stats::{Sample, Source};
+use crate::observe::stats::{Phase, Sample, Source};
 use libc::{c_int, size_t};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use zk_core::code::Code;
+use zk_core::session::State;
 
 /// Counters of one handle since its start, and where its reconnect policy stands. Times in the unit that the name ends
 /// with. Later versions add fields at the end only.
@@ -59,16 +60,29 @@ impl Source for Zk {
     fn sample(&self) -> Sample {
         let callbacks = self.queue.len();
         self.peek(|session| {
-            let level = session.level();
+            let (level, now) = (session.level(), Instant::now());
+            let pause = session.not_before().saturating_duration_since(now);
+            let phase = match session.state() {
+                State::Connected => Phase::Connected,
+                State::ReadOnly => Phase::ReadOnly,
+                State::NotConnected | State::Paused if pause > Duration::ZERO => Phase::Pausing,
+                State::NotConnected | State::Paused | State::Connecting | State::Associating => Phase::Connecting,
+                State::Expired => Phase::Expired,
+                State::AuthFailed => Phase::AuthFailed,
+                State::Closed => Phase::Closed,
+            };
             Sample {
                 hosts: session.hosts().text().to_owned(),
-                connected: session.is_established(),
+                phase,
                 stats: *session.stats(),
                 pending: session.pending_len(),
                 callbacks,
                 watches: session.watch_count(),
                 availability: level.availability,
                 congestion: level.congestion,
+                timeout: Duration::from_millis(u64::try_from(session.timeout()).unwrap_or(0)),
+                pause_left: (phase == Phase::Pausing).then_some(pause),
+                lost_since: session.stats().last_loss.map(|at| now.saturating_duration_since(at)),
             }
         })
     }

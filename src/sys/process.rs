@@ -1,5 +1,5 @@
-//! What the library asks of the process: whether it has been forked, state that a forked child must not share, and how
-//! large a thread's stack is.
+//! What the library asks of the process: whether it has been forked, state that a forked child must not share, what to do
+//! at its end, its name, and how large a thread's stack is.
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
@@ -68,6 +68,29 @@ impl<T: Default + Send + Sync> PerProcess<T> {
             }
         }
     }
+}
+
+/// Calls `last` when the process ends by `exit` or by returning from `main`, also when a forked child does. `last` may not
+/// wait long, and must not panic.
+pub(crate) fn at_exit(last: extern "C" fn()) {
+    // SAFETY: the library is never unloaded (`-z nodelete`), so the function stays.
+    if unsafe { libc::atexit(last) } != 0 {
+        log::warn!("nothing can be done at the end of the process");
+    }
+}
+
+/// The name of the program: that of its file.
+pub(crate) fn program() -> String {
+    let path = std::env::current_exe().unwrap_or_default();
+    path.file_name().map_or_else(|| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Whether a process of this number runs here, be it another user's.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    let Ok(pid) = libc::pid_t::try_from(pid) else { return false };
+    // SAFETY: signal 0 only asks.
+    let rc = unsafe { libc::kill(pid, 0) };
+    pid > 0 && (rc == 0 || std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM))
 }
 
 /// The stack size in bytes that pthread would give a thread of this process. Callbacks of the application run on our

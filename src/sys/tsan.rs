@@ -59,6 +59,16 @@ impl<T> Mutex<T> {
     }
 }
 
+impl<T> Mutex<T> {
+    /// The lock if it is free. A poisoned lock counts as taken.
+    pub(crate) fn try_lock(&self) -> Result<MutexGuard<'_, T>, ()> {
+        let address = from_ref(self).cast();
+        let guard = self.0.try_lock().map_err(|_| ())?;
+        taking(address, || ());
+        Ok(MutexGuard { guard: ManuallyDrop::new(guard), address })
+    }
+}
+
 impl<T: Default> Default for Mutex<T> {
     fn default() -> Mutex<T> {
         Mutex::new(T::default())

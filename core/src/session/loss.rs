@@ -87,6 +87,7 @@ impl<C, W: Watcher> Session<C, W> {
         let (established, last_received) = (self.timers.established, self.timers.last_received);
         self.outputs.push_back(Output::Disconnect { reset: false });
         self.stats.lost += 1;
+        self.stats.last_loss = Some(now);
         self.drop_link(now, false);
         self.next_plan(now, Event::Lost { read_timeout: loss.is_silence, established, last_received });
         let pause = self.plan.not_before.saturating_duration_since(now).as_millis();

@@ -1,6 +1,6 @@
 //! The counters of a session. Each is declared once, in the table below: the structure, the sum over several sessions and
 //! the list of names for exporters come from it.
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A counter as an exporter shows it.
 #[derive(Clone, Copy, Debug)]
@@ -35,12 +35,14 @@ impl Amount for Duration {
 
 macro_rules! counters {
     ($($field:ident: $type:ty = $name:literal $kind:literal $help:literal,)*) => {
-        /// Counters since the start of the session; all but `last_pause` only grow.
+        /// Counters since the start of the session; those of the table only grow.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Stats {
             $(#[doc = $help] pub $field: $type,)*
             /// The latest of the pauses.
             pub last_pause: Duration,
+            /// When an established connection was last lost.
+            pub last_loss: Option<Instant>,
         }
 
         impl Stats {

@@ -1,0 +1,231 @@
+//! The counters of all handles of the process as a file, for operators who want more than log lines. Owns the registry of
+//! handles and the schedule; the file's place is `place`'s, its text `text`'s, and what is counted `zk_core`'s.
+//!
+//! Off unless a place for the file is given. Written every `ZOO_STATS_INTERVAL_MS` (default 10,000, at least 100) by a thread
+//! that there is while there are handles, and when the last handle is closed. Removed when the process exits, unless
+//! `ZOO_STATS_KEEP` is 1.
+mod place;
+mod text;
+
+use crate::sys::own_thread::OwnThread;
+use crate::sys::process::{self, PerProcess};
+use crate::sys::sync::global::{Condvar, Mutex};
+use crate::sys::{env, file};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use std::{fs, io, thread};
+use zk_core::session::Stats;
+
+/// Where a handle is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Connected,
+    /// Connected to a server that is in no quorum.
+    ReadOnly,
+    /// An attempt is under way.
+    #[default]
+    Connecting,
+    /// The next attempt has to wait.
+    Pausing,
+    Expired,
+    AuthFailed,
+    Closed,
+}
+
+/// The figures of one handle at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sample {
+    pub(crate) hosts: String,
+    pub(crate) phase: Phase,
+    pub(crate) stats: Stats,
+    pub(crate) pending: usize,
+    pub(crate) callbacks: usize,
+    pub(crate) watches: usize,
+    pub(crate) availability: u32,
+    pub(crate) congestion: u32,
+    /// The session timeout.
+    pub(crate) timeout: Duration,
+    /// How long the next attempt has to wait.
+    pub(crate) pause_left: Option<Duration>,
+    /// How long ago a connection was lost.
+    pub(crate) lost_since: Option<Duration>,
+}
+
+/// A handle, as the registry knows it.
+pub(crate) trait Source: Send + Sync {
+    /// May take the handle's lock; logs nothing.
+    fn sample(&self) -> Sample;
+}
+
+/// How long a close waits for the thread that writes: longer only if the file system hangs.
+const WRITER_WAIT_MAX: Duration = Duration::from_secs(2);
+/// How long the end of the process waits for a write that is under way, in milliseconds.
+const EXIT_WAIT_MS: u32 = 100;
+
+#[derive(Default)]
+struct Shared {
+    registry: Mutex<Registry>,
+    /// The number of the writer has changed.
+    changed: Condvar,
+    /// Held while the file is written, never together with the registry.
+    file: Mutex<Written>,
+}
+
+#[derive(Default)]
+struct Registry {
+    live: Vec<Weak<dyn Source>>,
+    /// What closed handles counted, so that no total ever falls.
+    closed: BTreeMap<String, Stats>,
+    writer: Option<OwnThread>,
+    /// Tells the writer in charge from one that has to end.
+    number: u64,
+}
+
+/// The file as far as this process has written it.
+#[derive(Default)]
+struct Written {
+    path: Option<PathBuf>,
+    is_exiting: bool,
+}
+
+static SHARED: PerProcess<Shared> = PerProcess::new();
+
+fn interval() -> Duration {
+    const DEFAULT: u64 = 10_000;
+    let given = env::var("ZOO_STATS_INTERVAL_MS");
+    let millis = given.map_or(DEFAULT, |text| {
+        text.parse().unwrap_or_else(|_| {
+            log::warn!("ZOO_STATS_INTERVAL_MS={text} is not a number of milliseconds; {DEFAULT} is used");
+            DEFAULT
+        })
+    });
+    Duration::from_millis(millis.max(100))
+}
+
+fn with_registry<R>(body: impl FnOnce(&mut Registry) -> R) -> R {
+    body(&mut SHARED.get().registry.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Counts a new handle in, if a file is wanted.
+pub(crate) fn register(source: &Arc<impl Source + 'static>) {
+    let Some(place) = place::Place::configured() else { return };
+    let interval = interval();
+    remove_at_exit();
+    let weak: Weak<dyn Source> = Arc::downgrade(source) as Weak<dyn Source>;
+    let failed = with_registry(|registry| {
+        registry.live.retain(|source| source.strong_count() > 0);
+        registry.live.push(weak);
+        if registry.writer.is_some() {
+            return None;
+        }
+        registry.number += 1;
+        let number = registry.number;
+        match OwnThread::spawn("zk-stats", move || keep_writing(&place, interval, number)) {
+            Ok(thread) => {
+                registry.writer = Some(thread);
+                None
+            }
+            Err(error) => Some(error),
+        }
+    });
+    if let Some(error) = failed {
+        log::warn!("no thread for the statistics file: {error}");
+    }
+}
+
+/// The thread that writes, until another number is in charge.
+fn keep_writing(place: &place::Place, interval: Duration, number: u64) {
+    place.sweep(interval);
+    let shared = SHARED.get();
+    loop {
+        report(write(place.path(), interval), place.path());
+        let next = Instant::now() + interval;
+        let mut registry = shared.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if registry.number != number {
+                return;
+            }
+            let left = next.saturating_duration_since(Instant::now());
+            if left == Duration::ZERO {
+                break;
+            }
+            registry = shared.changed.wait_timeout(registry, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// Counts a handle out; `last` is its last sample. With the last handle the thread ends, and the file is written once more.
+pub(crate) fn retire(source: &Arc<impl Source + 'static>, last: &Sample) {
+    let address = Arc::as_ptr(source).cast::<()>();
+    let writer = with_registry(|registry| {
+        let known = registry.live.len();
+        registry.live.retain(|source| source.strong_count() > 0 && source.as_ptr().cast::<()>() != address);
+        if registry.live.len() < known {
+            let key = text::bounded(&registry.closed, &last.hosts);
+            registry.closed.entry(key).or_default().add(&last.stats);
+        }
+        if !registry.live.is_empty() {
+            return None;
+        }
+        registry.number += 1;
+        registry.writer.take()
+    });
+    let Some(writer) = writer else { return };
+    SHARED.get().changed.notify_all();
+    if !writer.wait_until(Instant::now() + WRITER_WAIT_MAX) {
+        // It hangs in the file system, and so would this thread.
+        log::warn!("the statistics file cannot be written for more than {} s", WRITER_WAIT_MAX.as_secs());
+        return;
+    }
+    writer.join();
+    if let Some(place) = place::Place::configured() {
+        report(write(place.path(), interval()), place.path());
+    }
+}
+
+fn report(result: io::Result<()>, path: &Path) {
+    if let Err(error) = result {
+        log::warn!("cannot write the statistics file {}: {error}", path.display());
+    }
+}
+
+fn write(path: &Path, interval: Duration) -> io::Result<()> {
+    let (live, closed) = with_registry(|registry| (registry.live.clone(), registry.closed.clone()));
+    let samples: Vec<Sample> = live.iter().filter_map(Weak::upgrade).map(|source| source.sample()).collect();
+    let text = text::render(&text::Identity::own(interval), &closed, &samples);
+    let mut written = SHARED.get().file.lock().unwrap_or_else(PoisonError::into_inner);
+    if written.is_exiting {
+        return Ok(());
+    }
+    file::replace(path, text.as_bytes())?;
+    written.path = Some(path.to_owned());
+    Ok(())
+}
+
+/// Has the file removed when the process exits.
+fn remove_at_exit() {
+    static REGISTERED: AtomicBool = AtomicBool::new(false);
+    if !REGISTERED.swap(true, Ordering::Relaxed) {
+        process::at_exit(exiting);
+    }
+}
+
+/// The process exits. A child that has written no file finds none here.
+extern "C" fn exiting() {
+    let keep = env::var("ZOO_STATS_KEEP").is_some_and(|value| value == "1");
+    for _ in 0..EXIT_WAIT_MS {
+        if let Ok(mut written) = SHARED.get().file.try_lock() {
+            written.is_exiting = true;
+            if let Some(path) = written.path.take()
+                && !keep
+            {
+                let _ = fs::remove_file(path);
+            }
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
