@@ -3,6 +3,7 @@
 mod control;
 mod options;
 mod sockets;
+mod stream;
 
 use mio::Waker;
 use sockets::{Server, WAKER};
@@ -35,7 +36,11 @@ fn main() -> ExitCode {
 
 fn serve(wanted: options::Wanted) -> io::Result<()> {
     let addresses: Vec<SocketAddr> = wanted.ports.iter().map(|port| SocketAddr::new(wanted.address, *port)).collect();
-    let mut server = Server::new(wanted.server, &addresses)?;
+    let tls = match &wanted.tls {
+        None => None,
+        Some(tls) => Some(stream::config(&tls.chain, &tls.key, tls.clients.as_deref()).map_err(io::Error::other)?),
+    };
+    let mut server = Server::new(wanted.server, tls, &addresses)?;
     let ports: Vec<String> = server.ports().iter().map(u16::to_string).collect();
     {
         let mut stdout = io::stdout().lock();

@@ -1,5 +1,6 @@
 //! The command line.
 use std::net::IpAddr;
+use std::path::PathBuf;
 use zk_sim::server::Options;
 
 /// What the command line asks for.
@@ -9,6 +10,16 @@ pub(crate) struct Wanted {
     /// One port for each member, 0 for any free one.
     pub(crate) ports: Vec<u16>,
     pub(crate) control: bool,
+    pub(crate) tls: Option<Tls>,
+}
+
+/// PEM files.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Tls {
+    pub(crate) chain: PathBuf,
+    pub(crate) key: PathBuf,
+    /// The CA of the clients, which must then have certificates.
+    pub(crate) clients: Option<PathBuf>,
 }
 
 pub(crate) const HELP: &str = "\
@@ -28,13 +39,19 @@ It prints the members' ports as one line and serves until it is killed. All data
   --no-extended-types    no nodes with a time to live
   --old-handshake        connect responses of 36 bytes, as before 3.4
   --fast                 as little work per request as possible: no ACL checks
+  --tls CERT,KEY[,CA]    speak TLS on all ports, with these PEM files; with CA, clients need a certificate of that CA
   --control              read commands from stdin, one a line, each answered by `ok` or `error: ...`;
                          the server ends with its stdin. `help` lists them
 ";
 
 pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
-    let mut wanted =
-        Wanted { server: Options::default(), address: IpAddr::from([127, 0, 0, 1]), ports: Vec::new(), control: false };
+    let mut wanted = Wanted {
+        server: Options::default(),
+        address: IpAddr::from([127, 0, 0, 1]),
+        ports: Vec::new(),
+        control: false,
+        tls: None,
+    };
     let mut arguments = arguments;
     while let Some(argument) = arguments.next() {
         let (name, given) = match argument.split_once('=') {
@@ -61,6 +78,15 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, S
             "--no-extended-types" => wanted.server.extended_types = false,
             "--old-handshake" => wanted.server.old_handshake = true,
             "--fast" => wanted.server.skip_acl = true,
+            "--tls" => {
+                let list = value()?;
+                let mut files = list.split(',').map(PathBuf::from);
+                let (Some(chain), Some(key), clients, None) = (files.next(), files.next(), files.next(), files.next())
+                else {
+                    return Err(format!("{list} is not CERT,KEY[,CA]"));
+                };
+                wanted.tls = Some(Tls { chain, key, clients });
+            }
             "--control" => wanted.control = true,
             _ => return Err(format!("unknown argument {name}")),
         }
@@ -91,8 +117,24 @@ mod tests {
     }
 
     #[test]
+    fn tls_takes_two_or_three_files() {
+        let tls = of("--tls a,b").unwrap().tls.unwrap();
+        assert_eq!((tls.chain, tls.key, tls.clients), ("a".into(), "b".into(), None));
+        assert_eq!(of("--tls a,b,c").unwrap().tls.unwrap().clients, Some("c".into()));
+    }
+
+    #[test]
     fn bad_arguments_are_refused() {
-        for text in ["--port", "--port x", "--port 70000", "--members 0", "--bogus", "--address nowhere"] {
+        for text in [
+            "--port",
+            "--port x",
+            "--port 70000",
+            "--members 0",
+            "--bogus",
+            "--address nowhere",
+            "--tls a",
+            "--tls a,b,c,d",
+        ] {
             assert!(of(text).is_err(), "{text}");
         }
     }

@@ -1,10 +1,13 @@
 //! Listeners and connections on real ports around the ensemble. Owns sockets, buffers and the clock.
 use crate::control::{self, Then};
-use mio::net::{TcpListener, TcpStream};
+use crate::stream::Stream;
+use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
+use rustls::ServerConfig;
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{io, mem};
@@ -22,7 +25,7 @@ const PIECE: usize = 4096;
 const TURNS: usize = 16;
 
 struct Peer {
-    stream: TcpStream,
+    stream: Stream,
     out: Vec<u8>,
     written: usize,
     /// To be closed once everything is written.
@@ -37,6 +40,7 @@ struct Peer {
 pub(crate) struct Server {
     poll: Poll,
     ensemble: Ensemble,
+    tls: Option<Arc<ServerConfig>>,
     addresses: Vec<SocketAddr>,
     listeners: Vec<Option<TcpListener>>,
     peers: HashMap<ConnId, Peer>,
@@ -53,7 +57,11 @@ fn wall() -> i64 {
 
 impl Server {
     /// Listens on `addresses`, one for each member.
-    pub(crate) fn new(mut options: Options, addresses: &[SocketAddr]) -> io::Result<Server> {
+    pub(crate) fn new(
+        mut options: Options,
+        tls: Option<Arc<ServerConfig>>,
+        addresses: &[SocketAddr],
+    ) -> io::Result<Server> {
         let poll = Poll::new()?;
         let bound: Vec<TcpListener> = addresses.iter().map(|at| TcpListener::bind(*at)).collect::<io::Result<_>>()?;
         let addresses: Vec<SocketAddr> = bound.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
@@ -68,6 +76,7 @@ impl Server {
         let mut server = Server {
             poll,
             ensemble: Ensemble::new(options),
+            tls,
             listeners: bound.iter().map(|_| None).collect(),
             addresses,
             peers: HashMap::new(),
@@ -176,11 +185,15 @@ impl Server {
 
     fn accept(&mut self, member: usize, now: u64) {
         while let Some(Some(listener)) = self.listeners.get(member) {
-            let Ok((mut stream, from)) = listener.accept() else { return };
+            let Ok((socket, from)) = listener.accept() else { return };
             let Some(id) = self.ensemble.accept(member, &from.ip().to_string(), now) else { continue };
-            let _ = stream.set_nodelay(true);
+            let _ = socket.set_nodelay(true);
+            let Ok(mut stream) = Stream::new(socket, self.tls.as_ref()) else {
+                self.ensemble.disconnect(id);
+                continue;
+            };
             let token = usize::try_from(id).map_or(Token(usize::MAX), |id| Token(FIRST_CONNECTION + id));
-            if self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).is_err() {
+            if self.poll.registry().register(stream.socket(), token, Interest::READABLE | Interest::WRITABLE).is_err() {
                 self.ensemble.disconnect(id);
                 continue;
             }
@@ -273,7 +286,18 @@ impl Server {
         }
         peer.out.clear();
         peer.written = 0;
+        // What TLS holds back goes out with the next event.
+        match peer.stream.flush() {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+            Err(_) => {
+                self.ensemble.disconnect(id);
+                self.peers.remove(&id);
+                return;
+            }
+        }
         if peer.last {
+            peer.stream.close();
             self.peers.remove(&id);
         } else if mem::take(&mut peer.paused) {
             // What it has sent meanwhile raises no event of its own any more.
