@@ -71,14 +71,16 @@ fn is_valid_by_component(rest: &[u8], sequential: bool) -> bool {
     true
 }
 
-/// The part of a server path that the client sees: without the chroot; the chroot itself is `/`. `None` when the path
-/// lies outside the chroot.
+/// The part of a server path that the client sees: without the chroot; the chroot itself is `/`. `None` when the path does
+/// not begin with the chroot.
+///
+/// The prefix is cut by its length, as on stock. A name without a slash was appended to the chroot as it is (see
+/// [`below_chroot`]), so it comes back as the application gave it.
 pub fn strip_chroot<'a>(chroot: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
     match path.strip_prefix(chroot)? {
         b"" if chroot.is_empty() => Some(path),
         b"" => Some(b"/"),
-        rest if chroot.is_empty() || rest.first() == Some(&b'/') => Some(rest),
-        _ => None,
+        rest => Some(rest),
     }
 }
 
@@ -144,12 +146,12 @@ mod tests {
     }
 
     #[test]
-    fn the_chroot_is_stripped_at_a_component_boundary() {
+    fn the_chroot_is_stripped_by_its_length() {
         assert_eq!(strip_chroot(b"", b"/a"), Some(&b"/a"[..]));
         assert_eq!(strip_chroot(b"", b""), Some(&b""[..]));
         assert_eq!(strip_chroot(b"/c", b"/c"), Some(&b"/"[..]));
         assert_eq!(strip_chroot(b"/c", b"/c/x"), Some(&b"/x"[..]));
-        assert_eq!(strip_chroot(b"/c", b"/cx"), None);
+        assert_eq!(strip_chroot(b"/c", b"/cx"), Some(&b"x"[..]));
         assert_eq!(strip_chroot(b"/c", b"/d"), None);
     }
 }

@@ -8,7 +8,10 @@ import unittest
 from declarations import APACHE, OURS, compiler_flags, read
 
 # What only ours has: documented in zookeeper.h.
-ADDITIONS = {"zoo_version_str", "zoo_get_reconnect_stats", "zoo_reconnect_stats", "ZOO_SSL_CONNECTING_STATE"}
+ADDITIONS = {
+    "zoo_version_str", "calmkeeper_version_str", "ZOO_MAJOR_VERSION", "ZOO_MINOR_VERSION", "ZOO_PATCH_VERSION",
+    "zoo_remove_watchers", "zoo_aremove_watchers", "zoo_get_reconnect_stats", "zoo_reconnect_stats", "ZOO_SSL_CONNECTING_STATE",
+}
 # Macros whose text may differ: a level's `if` has the same meaning with another text; the others have no content.
 OWN_TEXT = re.compile(r"LOG_(ERROR|WARN|INFO|DEBUG)\(.*|CALMKEEPER_\w+.*")
 

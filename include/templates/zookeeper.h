@@ -22,10 +22,20 @@
  *            ZNOAUTH            the session lacks the permission;
  *            ZNOTREADONLY       a write, and the server is in read-only mode;
  *            ZTHROTTLEDOP       the server is overloaded and did not do it.
- * Waiting    Calls issued while there is no connection wait for one and fail with the first attempt that fails.
+ * Lengths    of values may be -1 for no value; any other negative length is ZBADARGUMENTS.
+ * Waiting    Calls made while there is no connection wait for one. They fail when the attempt under way fails, with its
+ *            code; during a pause between attempts after a sixtieth of the session timeout, with the code of the last
+ *            failure; in any case after two thirds of the session timeout, or when the session ends.
+ * Memory     The library copies what it needs: when a call returns, asynchronous calls included, its paths, values,
+ *            access control lists and credentials may be changed or freed. What results are written to must stay: in
+ *            zoo_amulti() until the completion has been called. Lists that a synchronous call returns are the
+ *            caller's, to be freed with deallocate_String_vector() or deallocate_ACL_vector().
+ * errno      is unchanged by a call that succeeds. Only calls whose text says so report by errno.
  * Threads    Any number of threads may use a handle. Callbacks of a handle run one at a time on a thread of the
  *            library, in the order of the answers and events; they may call the library, also synchronously. The
- *            strings, lists and status passed to a callback are valid until it returns.
+ *            strings, lists and status passed to a callback are the library's and valid until it returns. Log callbacks
+ *            are different, see log_callback_fn. A thread that is cancelled (pthread_cancel) inside a call ends when
+ *            the call returns.
  * Watches    fire once: after the event, read again to leave a new one. They survive reconnects. The same function
  *            with the same context on the same path is one watch. The calls with `watch` leave the handle's own
  *            watcher if it is not 0; those with `watcher` and `watcherCtx` leave that function, none if it is null.
@@ -303,7 +313,8 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_basic_callbacks(const char *user, const ch
  * the new list the handle moves to one that is; when the list has grown or shrunk some handles move, so that all
  * clients together spread evenly. Nothing happens when the servers are the same.
  *
- * Returns ZOK, or ZBADARGUMENTS for a list that cannot be used, which changes nothing.
+ * Blocks while names are resolved. Returns ZOK. On an error the old list stays: ZBADARGUMENTS with errno EINVAL for a
+ * list that cannot be parsed; ZSYSTEMERROR with errno ENOENT when none of its names can be resolved, which may pass.
  */
 @ zoo_set_servers
 
@@ -370,7 +381,7 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_basic_callbacks(const char *user, const ch
 /** The handle's log callback; null for none and for a null handle. */
 @ zoo_get_log_callback
 
-/** Sends the handle's log lines to `callback`, or with null back to the stream. */
+/** Sends the handle's log lines to `callback`, or with null back to the stream; see log_callback_fn. */
 @ zoo_set_log_callback
 
 @doc zoo_reconnect_stats
@@ -383,11 +394,11 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_basic_callbacks(const char *user, const ch
  */
 @ zoo_get_reconnect_stats
 
-/**
- * The version of this library: that of the interface, ZOO_VERSION, then the library's own name and version in
- * parentheses. Apache's library has no such function.
- */
+/** The version of the interface, equal to ZOO_VERSION of the library's own headers. The text is not to be freed. */
 @ zoo_version_str
+
+/** The version of this library itself, as in "1.2.3". The text is not to be freed. Not in Apache's library. */
+@ calmkeeper_version_str
 
 /*
  * Credentials
@@ -559,7 +570,8 @@ typedef struct zoo_op_result {
 @ zoo_check_op_init
 
 /**
- * Does `count` operations as one. `ops`, what they point to, and `results`, of as many, must stay until the
+ * Does `count` operations as one. `ops` with its paths, values and access control lists may be freed when the
+ * call returns; `results`, of as many, and the path buffers and Stats that the operations name must stay until the
  * completion has been called. completion: the first code that is neither ZOK nor ZRUNTIMEINCONSISTENCY; `results` has
  * them all.
  */
@@ -583,6 +595,9 @@ typedef enum {
  */
 @ zoo_aremove_watches
 
+/** zoo_aremove_watches() under the name that it has in Apache's 3.5. */
+@ zoo_aremove_watchers
+
 /** Takes all of the handle's watches of that type off a path. Otherwise as zoo_aremove_watches(). */
 @ zoo_aremove_all_watches
 
@@ -597,6 +612,9 @@ typedef enum {
 
 /** zoo_aremove_watches() that waits. */
 @ zoo_remove_watches
+
+/** zoo_remove_watches() under the name that it has in Apache's 3.5. */
+@ zoo_remove_watchers
 
 /**
  * zoo_acreate() that waits. The node's path is written to `path_buffer`, of `path_buffer_len` bytes, cut if it is
@@ -646,7 +664,10 @@ typedef enum {
 /** zoo_aset() that waits. */
 @ zoo_set2
 
-/** zoo_aget_children() that waits. Free the list with deallocate_String_vector(). */
+/**
+ * zoo_aget_children() that waits. Free the list with deallocate_String_vector(), also that of a node without children,
+ * whose count is 0.
+ */
 @ zoo_get_children
 
 /** zoo_awget_children() that waits; otherwise as zoo_get_children(). */

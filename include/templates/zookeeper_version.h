@@ -8,8 +8,13 @@
 extern "C" {
 #endif
 
-/** The interface's version, not this library's: see zoo_version_str() for both. */
+/** The interface's version, not this library's: for that see calmkeeper_version_str(). */
 #define ZOO_VERSION "3.8.0"
+
+/** The three numbers of ZOO_VERSION, for programs that compare them. Apache's headers had them up to 3.5. */
+#define ZOO_MAJOR_VERSION 3
+#define ZOO_MINOR_VERSION 8
+#define ZOO_PATCH_VERSION 0
 
 #ifdef __cplusplus
 }

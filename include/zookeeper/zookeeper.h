@@ -23,10 +23,20 @@
  *            ZNOAUTH            the session lacks the permission;
  *            ZNOTREADONLY       a write, and the server is in read-only mode;
  *            ZTHROTTLEDOP       the server is overloaded and did not do it.
- * Waiting    Calls issued while there is no connection wait for one and fail with the first attempt that fails.
+ * Lengths    of values may be -1 for no value; any other negative length is ZBADARGUMENTS.
+ * Waiting    Calls made while there is no connection wait for one. They fail when the attempt under way fails, with its
+ *            code; during a pause between attempts after a sixtieth of the session timeout, with the code of the last
+ *            failure; in any case after two thirds of the session timeout, or when the session ends.
+ * Memory     The library copies what it needs: when a call returns, asynchronous calls included, its paths, values,
+ *            access control lists and credentials may be changed or freed. What results are written to must stay: in
+ *            zoo_amulti() until the completion has been called. Lists that a synchronous call returns are the
+ *            caller's, to be freed with deallocate_String_vector() or deallocate_ACL_vector().
+ * errno      is unchanged by a call that succeeds. Only calls whose text says so report by errno.
  * Threads    Any number of threads may use a handle. Callbacks of a handle run one at a time on a thread of the
  *            library, in the order of the answers and events; they may call the library, also synchronously. The
- *            strings, lists and status passed to a callback are valid until it returns.
+ *            strings, lists and status passed to a callback are the library's and valid until it returns. Log callbacks
+ *            are different, see log_callback_fn. A thread that is cancelled (pthread_cancel) inside a call ends when
+ *            the call returns.
  * Watches    fire once: after the event, read again to leave a new one. They survive reconnects. The same function
  *            with the same context on the same path is one watch. The calls with `watch` leave the handle's own
  *            watcher if it is not 0; those with `watcher` and `watcherCtx` leave that function, none if it is null.
@@ -202,38 +212,38 @@ extern ZOOAPI const int ZOO_SEQUENCE;
  * States, as zoo_state() returns them and watchers get them
  */
 
-/** State: the server has expired the session. Final; only `zookeeper_close` is left. */
+/** State (-112): the server has expired the session. Final; only `zookeeper_close` is left. */
 extern ZOOAPI const int ZOO_EXPIRED_SESSION_STATE;
-/** State: the server has refused the credentials. Final; only `zookeeper_close` is left. */
+/** State (-113): the server has refused the credentials. Final; only `zookeeper_close` is left. */
 extern ZOOAPI const int ZOO_AUTH_FAILED_STATE;
-/** State: a connection is being made. */
+/** State (1): a connection is being made. */
 extern ZOOAPI const int ZOO_CONNECTING_STATE;
-/** State: connected, and waiting for the server to confirm the session. */
+/** State (2): connected, and waiting for the server to confirm the session. */
 extern ZOOAPI const int ZOO_ASSOCIATING_STATE;
-/** State: the session is established. */
+/** State (3): the session is established. */
 extern ZOOAPI const int ZOO_CONNECTED_STATE;
-/** State: connected to a server that has lost its quorum and only answers reads. */
+/** State (5): connected to a server that has lost its quorum and only answers reads. */
 extern ZOOAPI const int ZOO_READONLY_STATE;
-/** State: connected, and the TLS handshake is under way. */
+/** State (7): connected, and the TLS handshake is under way. */
 extern ZOOAPI const int ZOO_SSL_CONNECTING_STATE;
-/** State: no connection has been tried yet. */
+/** State (999): no connection has been tried yet. */
 extern ZOOAPI const int ZOO_NOTCONNECTED_STATE;
 
 /*
  * Events, as watchers get them
  */
 
-/** Event: the node was created. Only a watch left by an exists call sees it. */
+/** Event (1): the node was created. Only a watch left by an exists call sees it. */
 extern ZOOAPI const int ZOO_CREATED_EVENT;
-/** Event: the node was deleted. */
+/** Event (2): the node was deleted. */
 extern ZOOAPI const int ZOO_DELETED_EVENT;
-/** Event: the node's data was set. */
+/** Event (3): the node's data was set. */
 extern ZOOAPI const int ZOO_CHANGED_EVENT;
-/** Event: a child was created or deleted. Only a watch left by a get-children call sees it. */
+/** Event (4): a child was created or deleted. Only a watch left by a get-children call sees it. */
 extern ZOOAPI const int ZOO_CHILD_EVENT;
-/** Event: the state of the session changed. Every watcher sees it. */
+/** Event (-1): the state of the session changed. Every watcher sees it. */
 extern ZOOAPI const int ZOO_SESSION_EVENT;
-/** Event: the server gave the watch up. Servers of today never send it. */
+/** Event (-2): the server gave the watch up. Servers of today never send it. */
 extern ZOOAPI const int ZOO_NOTWATCHING_EVENT;
 
 /** Where the ensemble's configuration is kept. A chroot does not apply to it. */
@@ -283,7 +293,12 @@ typedef struct {
 /** Told of session events (`path` "", `type` `ZOO_SESSION_EVENT`) and of changes to watched nodes. */
 typedef void (*watcher_fn)(zhandle_t *zh, int type, int state, const char *path, void *watcherCtx);
 
-/** Receives each log line, without the newline at its end, in place of the log stream. */
+/**
+ * Receives each log line of a handle in place of the log stream, without a newline at its end; a line whose text ends
+ * with one, as some do, keeps it. Called by any thread that works for the handle, several at once: those of the
+ * application inside its calls, the library's I/O thread, the one that runs callbacks, and those that resolve names. It
+ * should not block, and must not make synchronous calls.
+ */
 typedef void (*log_callback_fn)(const char *message);
 
 /** Completion of a call that yields nothing but `rc`, one of `enum ZOO_ERRORS`. */
@@ -432,7 +447,8 @@ ZOOAPI const char *zerror(int c);
  * the new list the handle moves to one that is; when the list has grown or shrunk some handles move, so that all
  * clients together spread evenly. Nothing happens when the servers are the same.
  *
- * Returns ZOK, or ZBADARGUMENTS for a list that cannot be used, which changes nothing.
+ * Blocks while names are resolved. Returns ZOK. On an error the old list stays: ZBADARGUMENTS with errno EINVAL for a
+ * list that cannot be parsed; ZSYSTEMERROR with errno ENOENT when none of its names can be resolved, which may pass.
  */
 ZOOAPI int zoo_set_servers(zhandle_t *zh, const char *hosts);
 
@@ -509,7 +525,7 @@ ZOOAPI void zoo_set_log_stream(FILE *stream);
 /** The handle's log callback; null for none and for a null handle. */
 ZOOAPI log_callback_fn zoo_get_log_callback(const zhandle_t *zh);
 
-/** Sends the handle's log lines to `callback`, or with null back to the stream. */
+/** Sends the handle's log lines to `callback`, or with null back to the stream; see log_callback_fn. */
 ZOOAPI void zoo_set_log_callback(zhandle_t *zh, log_callback_fn callback);
 
 /**
@@ -569,11 +585,11 @@ struct zoo_reconnect_stats {
  */
 ZOOAPI int zoo_get_reconnect_stats(zhandle_t *zh, struct zoo_reconnect_stats *stats, size_t size);
 
-/**
- * The version of this library: that of the interface, ZOO_VERSION, then the library's own name and version in
- * parentheses. Apache's library has no such function.
- */
+/** The version of the interface, equal to ZOO_VERSION of the library's own headers. The text is not to be freed. */
 ZOOAPI const char *zoo_version_str(void);
+
+/** The version of this library itself, as in "1.2.3". The text is not to be freed. Not in Apache's library. */
+ZOOAPI const char *calmkeeper_version_str(void);
 
 /*
  * Credentials
@@ -762,7 +778,8 @@ ZOOAPI void zoo_set_op_init(zoo_op_t *op, const char *path, const char *buffer, 
 ZOOAPI void zoo_check_op_init(zoo_op_t *op, const char *path, int version);
 
 /**
- * Does `count` operations as one. `ops`, what they point to, and `results`, of as many, must stay until the
+ * Does `count` operations as one. `ops` with its paths, values and access control lists may be freed when the
+ * call returns; `results`, of as many, and the path buffers and Stats that the operations name must stay until the
  * completion has been called. completion: the first code that is neither ZOK nor ZRUNTIMEINCONSISTENCY; `results` has
  * them all.
  */
@@ -788,6 +805,10 @@ typedef enum {
 ZOOAPI int zoo_aremove_watches(zhandle_t *zh, const char *path, ZooWatcherType wtype, watcher_fn watcher,
         void *watcherCtx, int local, void_completion_t *completion, const void *data);
 
+/** zoo_aremove_watches() under the name that it has in Apache's 3.5. */
+ZOOAPI int zoo_aremove_watchers(zhandle_t *zh, const char *path, ZooWatcherType wtype, watcher_fn watcher,
+        void *watcherCtx, int local, void_completion_t *completion, const void *data);
+
 /** Takes all of the handle's watches of that type off a path. Otherwise as zoo_aremove_watches(). */
 ZOOAPI int zoo_aremove_all_watches(zhandle_t *zh, const char *path, ZooWatcherType wtype, int local,
         void_completion_t *completion, const void *data);
@@ -803,6 +824,10 @@ ZOOAPI int zoo_remove_all_watches(zhandle_t *zh, const char *path, ZooWatcherTyp
 
 /** zoo_aremove_watches() that waits. */
 ZOOAPI int zoo_remove_watches(zhandle_t *zh, const char *path, ZooWatcherType wtype, watcher_fn watcher,
+        void *watcherCtx, int local);
+
+/** zoo_remove_watches() under the name that it has in Apache's 3.5. */
+ZOOAPI int zoo_remove_watchers(zhandle_t *zh, const char *path, ZooWatcherType wtype, watcher_fn watcher,
         void *watcherCtx, int local);
 
 /**
@@ -860,7 +885,10 @@ ZOOAPI int zoo_set(zhandle_t *zh, const char *path, const char *buffer, int bufl
 /** zoo_aset() that waits. */
 ZOOAPI int zoo_set2(zhandle_t *zh, const char *path, const char *buffer, int buflen, int version, struct Stat *stat);
 
-/** zoo_aget_children() that waits. Free the list with deallocate_String_vector(). */
+/**
+ * zoo_aget_children() that waits. Free the list with deallocate_String_vector(), also that of a node without children,
+ * whose count is 0.
+ */
 ZOOAPI int zoo_get_children(zhandle_t *zh, const char *path, int watch, struct String_vector *strings);
 
 /** zoo_awget_children() that waits; otherwise as zoo_get_children(). */

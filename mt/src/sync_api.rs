@@ -348,6 +348,25 @@ pub unsafe extern "C" fn zoo_remove_watches(
     }
 }
 
+/// `zoo_remove_watches` under the name that it has in Apache's 3.5, for programs built against that.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_remove_watchers(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    wtype: ZooWatcherType,
+    watcher: watcher_fn,
+    watcherCtx: *mut c_void,
+    local: c_int,
+) -> c_int {
+    unsafe {
+        wait(
+            zh,
+            Operation::RemoveWatches { path, wtype, watcher: Watcher::Given(watcher, watcherCtx), local },
+            ReplyTo::Code,
+        )
+    }
+}
+
 /// Removes all watches of a kind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_remove_all_watches(

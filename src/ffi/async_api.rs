@@ -377,6 +377,27 @@ pub unsafe extern "C" fn zoo_aremove_watches(
     }
 }
 
+/// `zoo_aremove_watches` under the name that it has in Apache's 3.5, for programs built against that.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_aremove_watchers(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    wtype: ZooWatcherType,
+    watcher: watcher_fn,
+    watcherCtx: *mut c_void,
+    local: c_int,
+    completion: *mut void_completion_t,
+    data: *const c_void,
+) -> c_int {
+    unsafe {
+        submit(
+            zh,
+            Operation::RemoveWatches { path, wtype, watcher: Watcher::Given(watcher, watcherCtx), local },
+            Done::Void(as_function(completion), Data(data)),
+        )
+    }
+}
+
 /// Removes all watches of a kind. `completion` is the function itself, whatever the type says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_aremove_all_watches(

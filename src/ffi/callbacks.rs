@@ -142,6 +142,7 @@ impl Drop for SlotEnd {
 }
 
 /// What waits for a reply.
+// divergence: A null completion discards the answer of every asynchronous call; stock crashes when the answer comes.
 #[derive(Debug)]
 pub(super) enum Done {
     Sync(SlotEnd),

@@ -77,47 +77,47 @@ pub static ZOO_PERSISTENT_SEQUENTIAL_WITH_TTL: c_int = 6;
 #[unsafe(no_mangle)]
 pub static ZOO_SEQUENCE: c_int = 2;
 
-/// State: the server has expired the session. Final; only `zookeeper_close` is left.
+/// State (-112): the server has expired the session. Final; only `zookeeper_close` is left.
 #[unsafe(no_mangle)]
 pub static ZOO_EXPIRED_SESSION_STATE: c_int = -112;
-/// State: the server has refused the credentials. Final; only `zookeeper_close` is left.
+/// State (-113): the server has refused the credentials. Final; only `zookeeper_close` is left.
 #[unsafe(no_mangle)]
 pub static ZOO_AUTH_FAILED_STATE: c_int = -113;
-/// State: a connection is being made.
+/// State (1): a connection is being made.
 #[unsafe(no_mangle)]
 pub static ZOO_CONNECTING_STATE: c_int = 1;
-/// State: connected, and waiting for the server to confirm the session.
+/// State (2): connected, and waiting for the server to confirm the session.
 #[unsafe(no_mangle)]
 pub static ZOO_ASSOCIATING_STATE: c_int = 2;
-/// State: the session is established.
+/// State (3): the session is established.
 #[unsafe(no_mangle)]
 pub static ZOO_CONNECTED_STATE: c_int = 3;
-/// State: connected to a server that has lost its quorum and only answers reads.
+/// State (5): connected to a server that has lost its quorum and only answers reads.
 #[unsafe(no_mangle)]
 pub static ZOO_READONLY_STATE: c_int = 5;
-/// State: connected, and the TLS handshake is under way.
+/// State (7): connected, and the TLS handshake is under way.
 #[unsafe(no_mangle)]
 pub static ZOO_SSL_CONNECTING_STATE: c_int = 7;
-/// State: no connection has been tried yet.
+/// State (999): no connection has been tried yet.
 #[unsafe(no_mangle)]
 pub static ZOO_NOTCONNECTED_STATE: c_int = 999;
 
-/// Event: the node was created. Only a watch left by an exists call sees it.
+/// Event (1): the node was created. Only a watch left by an exists call sees it.
 #[unsafe(no_mangle)]
 pub static ZOO_CREATED_EVENT: c_int = 1;
-/// Event: the node was deleted.
+/// Event (2): the node was deleted.
 #[unsafe(no_mangle)]
 pub static ZOO_DELETED_EVENT: c_int = 2;
-/// Event: the node's data was set.
+/// Event (3): the node's data was set.
 #[unsafe(no_mangle)]
 pub static ZOO_CHANGED_EVENT: c_int = 3;
-/// Event: a child was created or deleted. Only a watch left by a get-children call sees it.
+/// Event (4): a child was created or deleted. Only a watch left by a get-children call sees it.
 #[unsafe(no_mangle)]
 pub static ZOO_CHILD_EVENT: c_int = 4;
-/// Event: the state of the session changed. Every watcher sees it.
+/// Event (-1): the state of the session changed. Every watcher sees it.
 #[unsafe(no_mangle)]
 pub static ZOO_SESSION_EVENT: c_int = -1;
-/// Event: the server gave the watch up. Servers of today never send it.
+/// Event (-2): the server gave the watch up. Servers of today never send it.
 #[unsafe(no_mangle)]
 pub static ZOO_NOTWATCHING_EVENT: c_int = -2;
 

@@ -24,19 +24,28 @@ pub(super) unsafe fn path<'a>(pointer: *const c_char) -> Result<&'a [u8], Code> 
     unsafe { text(pointer) }.ok_or(Code::BadArguments)
 }
 
-/// A value with its length; `None` where the protocol's length -1 is meant: for a negative length, and for a null pointer
-/// that claims to have bytes. A null pointer of length 0 is an empty value, as on stock.
+/// A value with its length; `None` where the protocol's length -1 is meant: for that length, and for a null pointer that
+/// claims to have bytes. A null pointer of length 0 is an empty value, as on stock.
+///
+/// Errors: `BadArguments` for any other negative length.
 ///
 /// # Safety
 /// The contract of [`super`]; the result must not outlive the call.
-pub(super) unsafe fn value<'a>(pointer: *const c_char, len: c_int) -> Option<&'a [u8]> {
-    let len = usize::try_from(len).ok()?;
+pub(super) unsafe fn value<'a>(pointer: *const c_char, len: c_int) -> Result<Option<&'a [u8]>, Code> {
+    if len == NO_VALUE {
+        return Ok(None);
+    }
+    // divergence: A length below -1 is ZBADARGUMENTS in every call; stock crashes on it, or sends it, and the server cuts the connection.
+    let len = usize::try_from(len).map_err(|_| Code::BadArguments)?;
     if len == 0 {
-        return Some(&[]);
+        return Ok(Some(&[]));
     }
     // SAFETY: not null, and `len` bytes by the contract.
-    (!pointer.is_null()).then(|| unsafe { slice::from_raw_parts(pointer.cast(), len) })
+    Ok((!pointer.is_null()).then(|| unsafe { slice::from_raw_parts(pointer.cast(), len) }))
 }
+
+/// The length that stands for no value, which is not an empty one.
+const NO_VALUE: c_int = -1;
 
 /// The entries of an access control list. Almost every list has one, which needs no memory.
 pub(super) enum AclList<'a> {

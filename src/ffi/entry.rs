@@ -1,9 +1,9 @@
-//! The guard at every entry from C: null and stale handles, panics, and where the handle's log lines go.
+//! The guard at every entry from C: null and stale handles, panics, errno, cancellation, and where the handle's log lines go.
 use super::callbacks::{Done, Watch};
 use super::types::zhandle_t;
 use crate::handle::Handle;
 use crate::observe::logging::with_sink;
-use crate::sys::process;
+use crate::sys::{cancel, process};
 use libc::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -33,6 +33,36 @@ pub(super) unsafe fn from_c(zh: *const zhandle_t) -> Option<Arc<Zk>> {
     }
 }
 
+/// What holds for a thread of the application while it is inside the library. It is not cancelled, because glibc unwinds a
+/// cancelled thread and Rust frames abort the process then. When the guard is dropped, errno is what it was: programs may
+/// look at it after a call that succeeded.
+pub(super) struct EntryGuard {
+    errno: c_int,
+    _cancellation: cancel::DisabledGuard,
+}
+
+impl EntryGuard {
+    // divergence: A thread that is cancelled (pthread_cancel) inside a call ends when the call has returned, and the handle stays usable; on stock it ends at once and may keep the handle's locks.
+    #[inline]
+    pub(super) fn new() -> EntryGuard {
+        // SAFETY: errno is this thread's.
+        EntryGuard { errno: unsafe { libc::__errno_location().read() }, _cancellation: cancel::DisabledGuard::new() }
+    }
+}
+
+impl Drop for EntryGuard {
+    #[inline]
+    fn drop(&mut self) {
+        set_errno(self.errno);
+    }
+}
+
+/// Sets errno, for calls that report by it. To be called when the [`EntryGuard`] is gone.
+pub(super) fn set_errno(errno: c_int) {
+    // SAFETY: errno is this thread's.
+    unsafe { libc::__errno_location().write(errno) };
+}
+
 /// Catches a panic of ours at the border: it must not unwind into C.
 pub(super) fn guard<R>(failed: R, body: impl FnOnce() -> R) -> R {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
@@ -52,6 +82,7 @@ pub(super) unsafe fn with_handle<R>(
     zh: *const zhandle_t,
     body: impl FnOnce(&Arc<Zk>) -> Result<R, Code>,
 ) -> Result<R, Code> {
+    let _entry = EntryGuard::new();
     // divergence: A null handle is ZBADARGUMENTS in every call; stock crashes in zoo_get, zoo_exists and others.
     // SAFETY: the caller's promise.
     let handle = unsafe { from_c(zh) }.ok_or(Code::BadArguments)?;

@@ -3,7 +3,7 @@
 use super::callbacks::{Done, Watch, ignore_event, notify};
 use super::callout;
 use super::convert::text;
-use super::entry::{Zk, code_of, from_c, guard, to_c};
+use super::entry::{EntryGuard, Zk, code_of, from_c, guard, set_errno, to_c};
 use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
 use crate::handle::{self, Handle, Threads};
 use crate::io::driver::{Driver, WAKE};
@@ -35,6 +35,7 @@ const READ_ONLY: c_int = 1;
 /// `ZOO_NO_LOG_CLIENTENV`: no lines about the environment.
 const NO_ENVIRONMENT: c_int = 2;
 /// The environment variable that bounds a frame from the server, in bytes.
+// divergence: A reply above 64 MiB costs the connection, and the log line names ZOO_JUTE_MAXBUFFER, which sets the limit; stock takes any length.
 const MAX_FRAME: &str = "ZOO_JUTE_MAXBUFFER";
 
 /// Whether handles made from now on keep the order of their server list.
@@ -92,16 +93,17 @@ pub unsafe extern "C" fn zookeeper_init2(
 }
 
 unsafe fn init(args: &InitArgs) -> *mut zhandle_t {
+    let entry = EntryGuard::new();
     let result = guard(Err(libc::EIO), || {
         let sink = Arc::new(Sink::new(args.log_callback));
         // SAFETY: the contract of `super`.
         with_sink(&Arc::clone(&sink), || unsafe { open(args, sink) })
     });
+    drop(entry);
     match result {
         Ok(handle) => Arc::into_raw(handle).cast_mut().cast(),
         Err(errno) => {
-            // SAFETY: errno is this thread's.
-            unsafe { libc::__errno_location().write(errno) };
+            set_errno(errno);
             null_mut()
         }
     }
@@ -129,6 +131,7 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
         if args.context.is_null() { "(nil)".to_owned() } else { format!("{:p}", args.context) },
         args.flags
     );
+    // divergence: A host string of nothing but commas is refused with errno EINVAL; stock returns null and leaves errno alone.
     let list = parse(hosts).map_err(|error| {
         log::error!("host string [{shown}]: {error}");
         libc::EINVAL
@@ -152,6 +155,7 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     let now = Instant::now();
     let memory = if backoff.memory { handle::recall(&list.hosts, now) } else { None };
     let config = Config {
+        // divergence: Session timeouts of 0 and 1 ms and above 1.2e9 ms connect, since the server grants what it can; stock never connects with them.
         timeout: args.recv_timeout,
         client_id: client_id.unwrap_or_default(),
         read_only: args.flags & READ_ONLY != 0,
@@ -269,6 +273,7 @@ fn dispatch(handle: &Arc<Zk>) {
 /// Returns `ZOK`, or `ZBADARGUMENTS` for null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
+    let _entry = EntryGuard::new();
     // SAFETY: the contract of `super`.
     let Some(handle) = (unsafe { from_c(zh) }) else { return Code::BadArguments.to_i32() };
     if process::is_other(handle.generation) {

@@ -1,6 +1,7 @@
 //! The logging functions of the C interface. Owns their arguments; lines are `observe::logging`'s and sinks `sys::log_sink`'s.
 #![allow(clippy::missing_safety_doc, reason = "one contract for all calls is at the top of `ffi`")]
 use super::convert::text as text_of;
+use super::entry::EntryGuard;
 use super::types::{ZooLogLevel, log_callback_fn};
 use crate::observe::logging::{self, Line};
 use crate::sys::log_sink::{self, logLevel};
@@ -56,6 +57,7 @@ unsafe extern "C" fn calmkeeper_log_text(
     function: *const c_char,
     text: *const c_char,
 ) {
+    let _entry = EntryGuard::new();
     // SAFETY: both are C strings that live as long as this call, or null, by the contract of the C interface.
     let (function, text) = unsafe { (text_of(function), text_of(text)) };
     let mut line = Line::new(level, function.unwrap_or(b"(null)"), line.into());

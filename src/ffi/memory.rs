@@ -324,7 +324,15 @@ fn fill<V: List, T>(
     let from = from.into_iter();
     let len = i32::try_from(from.len()).map_err(|_| Code::MarshallingError)?;
     // SAFETY: `list` is a reference; it owned nothing.
-    unsafe { List::allocate(list, len)? };
+    unsafe {
+        List::allocate(list, len)?;
+        if len == 0 {
+            // Programs take a list without an array for a failure, and stock's answers always have one.
+            let array = libc::calloc(1, size_of::<V::Item>());
+            V::parts(list).1.write(array.cast());
+            return if array.is_null() { Err(Code::MarshallingError) } else { Ok(()) };
+        }
+    }
     let (_, data) = V::parts(list);
     // `take`, because a wrong `ExactSizeIterator` must not write past the end.
     for (i, item) in from.take(usize::try_from(len).unwrap_or(0)).enumerate() {
@@ -374,9 +382,17 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_has_no_array() {
-        let list = string_vector([]).unwrap().into_raw();
-        assert_eq!((list.count, list.data), (0, null_mut()));
+    fn an_empty_list_has_an_array_that_is_freed() {
+        let mut list = string_vector([]).unwrap().into_raw();
+        assert_eq!(list.count, 0);
+        assert!(!list.data.is_null());
+        // SAFETY: the list is ours.
+        assert_eq!(unsafe { deallocate_String_vector(&raw mut list) }, 0);
+        assert!(list.data.is_null());
+        // What an application asks for is as on stock.
+        // SAFETY: the list is ours.
+        assert_eq!(unsafe { allocate_String_vector(&raw mut list, 0) }, 0);
+        assert!(list.data.is_null());
     }
 
     /// Says that it has more items than it has.

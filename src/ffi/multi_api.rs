@@ -96,6 +96,7 @@ impl Results {
 }
 
 /// The operations of a call and where their results go.
+// divergence: A transaction that is refused before it is sent (a bad path, an ended session) returns the code, ZINVALIDSTATE for an ended session, and writes no results; stock frees twice and aborts, or returns ZMARSHALLINGERROR.
 ///
 /// # Safety
 /// The contract of [`super`]; the operations must not outlive the call.
@@ -115,9 +116,10 @@ pub(super) unsafe fn read<'a>(
         let ops = if count == 0 { &[] } else { slice::from_raw_parts(ops, count) };
         for item in ops {
             let (op, place) = match item.r#type {
+                // divergence: A container in a transaction works; stock aborts when the answer comes.
                 op::CREATE | op::CREATE_CONTAINER => {
                     let args = item.args.create_op;
-                    let data = value(args.data, args.datalen);
+                    let data = value(args.data, args.datalen)?;
                     let op = MultiOp::Create {
                         path: sub_path(args.path)?,
                         data,
@@ -132,7 +134,7 @@ pub(super) unsafe fn read<'a>(
                 }
                 op::SET_DATA => {
                     let args = item.args.set_op;
-                    let data = value(args.data, args.datalen);
+                    let data = value(args.data, args.datalen)?;
                     let op = MultiOp::SetData { path: sub_path(args.path)?, data, version: args.version };
                     (op, Place::Stat(args.stat))
                 }

@@ -6,6 +6,7 @@ use super::entry::Zk;
 use super::types::{ACL_vector, ZooWatcherType, watcher_fn};
 use libc::{c_char, c_int, c_void};
 use zk_core::code::Code;
+use zk_core::path::{below_chroot, is_valid};
 use zk_core::request::{self, Request};
 use zk_core::watches::Removal;
 
@@ -113,7 +114,7 @@ impl Operation {
         unsafe {
             match self {
                 Operation::Create { path: at, value: bytes, len, acl: list, mode, ttl, stat } => {
-                    let (path, data, acl) = (path(at)?, value(bytes, len), acl(list));
+                    let (path, data, acl) = (path(at)?, value(bytes, len)?, acl(list));
                     body(&Request::Create(request::Create { path, data, acl: &acl, mode, ttl, stat }))
                 }
                 Operation::Delete { path: at, version } => body(&Request::Delete { path: path(at)?, version }),
@@ -123,13 +124,14 @@ impl Operation {
                 Operation::Get { path: at, watcher } => {
                     body(&Request::GetData { path: path(at)?, watcher: watcher.of(handle) })
                 }
+                // divergence: zoo_getconfig and zoo_wgetconfig read ZOO_CONFIG_NODE whatever the chroot; stock looks for it below the chroot.
                 Operation::GetConfig { watcher } => body(&Request::GetConfig { watcher: watcher.of(handle) }),
                 Operation::Reconfig { joining, leaving, members, version } => {
                     let (joining, leaving, members) = (text(joining), text(leaving), text(members));
                     body(&Request::Reconfig { joining, leaving, members, version })
                 }
                 Operation::Set { path: at, value: bytes, len, version } => {
-                    body(&Request::SetData { path: path(at)?, data: value(bytes, len), version })
+                    body(&Request::SetData { path: path(at)?, data: value(bytes, len)?, version })
                 }
                 Operation::GetChildren { path: at, watcher, stat } => {
                     body(&Request::GetChildren { path: path(at)?, watcher: watcher.of(handle), stat })
@@ -141,10 +143,27 @@ impl Operation {
                 }
                 Operation::RemoveWatches { path: at, wtype, watcher, local } => {
                     let path = path(at)?;
-                    let kind = i32::try_from(wtype).ok().and_then(Removal::from_i32).ok_or(Code::NoWatcher)?;
+                    let Some(kind) = i32::try_from(wtype).ok().and_then(Removal::from_i32) else {
+                        return Err(unknown_removal(handle, path, local != 0));
+                    };
+                    // divergence: zoo_aremove_watches and zoo_aremove_all_watches with local=1 remove the watch and call the completion; stock crashes.
                     body(&Request::RemoveWatches { path, kind, watcher: watcher.of(handle), local: local != 0 })
                 }
             }
         }
+    }
+}
+
+/// What stock returns for a kind of watch that does not exist: it looks at the path first, then at the session, and then finds
+/// that nobody watches.
+#[cold]
+fn unknown_removal(handle: &Zk, path: &[u8], is_local: bool) -> Code {
+    let server_path = [&handle.chroot, below_chroot(&handle.chroot, path)].concat();
+    if !is_valid(&server_path, false) {
+        Code::BadArguments
+    } else if !is_local && handle.peek(zk_core::session::Session::is_unrecoverable) {
+        Code::InvalidState
+    } else {
+        Code::NoWatcher
     }
 }

@@ -1,5 +1,5 @@
 //! The server list: changing it, asking for it.
-use super::entry::{call, with_handle};
+use super::entry::{call, set_errno, with_handle};
 use super::types::zhandle_t;
 use crate::io::resolver;
 use libc::{c_char, c_int, sockaddr, socklen_t};
@@ -23,28 +23,36 @@ thread_local! {
 }
 
 /// Replaces the server list. The client moves to another server if its own is not in the list, or, when the list has
-/// grown, with the probability that evens the load out. Returns `ZBADARGUMENTS` for a list that cannot be used, and
-/// keeps the old one then.
+/// grown, with the probability that evens the load out. On an error the old list stays: `ZBADARGUMENTS` with errno
+/// `EINVAL` for a list that cannot be parsed, `ZSYSTEMERROR` with errno `ENOENT` when no name can be resolved.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_set_servers(zh: *mut zhandle_t, hosts: *const c_char) -> c_int {
+    let mut errno = None;
     // SAFETY: the contract of `super`.
-    unsafe {
+    let rc = unsafe {
         call(zh, |handle| {
             let bytes = super::convert::text(hosts).ok_or(Code::BadArguments)?;
             let hosts = String::from_utf8_lossy(bytes).into_owned();
+            // divergence: zoo_set_servers refuses an empty list, and keeps the old list whatever it refuses; on stock the handle is unusable afterwards.
             let list = parse_servers(bytes).map_err(|error| {
                 log::error!("server list [{hosts}]: {error}");
+                errno = Some(libc::EINVAL);
                 Code::BadArguments
             })?;
             warn_of_omitted(&hosts, &list);
             let addresses = resolver::resolve(&list.hosts).map_err(|failure| {
                 log::error!("no host of [{hosts}] can be resolved: {}", failure.text);
-                Code::BadArguments
+                errno = Some(failure.errno);
+                Code::SystemError
             })?;
             handle.feed(Input::SetServers { hosts: Hosts::new(hosts, list.hosts), addresses });
             Ok(())
         })
+    };
+    if let Some(errno) = errno {
+        set_errno(errno);
     }
+    rc
 }
 
 /// Says that a list is longer than this library uses.

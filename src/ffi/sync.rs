@@ -152,6 +152,7 @@ unsafe fn put_data(buffer: *mut c_char, len: *mut c_int, data: Option<&[u8]>) {
     // SAFETY: the caller's promise.
     unsafe {
         let Some(data) = data else { return len.write(-1) };
+        // divergence: A negative *buffer_len counts as no room in zoo_get and its relatives; stock copies as many bytes as it is when taken for unsigned.
         let room = if buffer.is_null() { 0 } else { usize::try_from(len.read()).unwrap_or(0) };
         let written = data.len().min(room);
         if written > 0 {

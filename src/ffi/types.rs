@@ -44,7 +44,10 @@ pub type watcher_fn = Option<
     unsafe extern "C" fn(zh: *mut zhandle_t, r#type: c_int, state: c_int, path: *const c_char, watcherCtx: *mut c_void),
 >;
 
-/// Receives each log line, without the newline at its end, in place of the log stream.
+/// Receives each log line of a handle in place of the log stream, without a newline at its end; a line whose text ends
+/// with one, as some do, keeps it. Called by any thread that works for the handle, several at once: those of the
+/// application inside its calls, the library's I/O thread, the one that runs callbacks, and those that resolve names. It
+/// should not block, and must not make synchronous calls.
 pub type log_callback_fn = Option<unsafe extern "C" fn(message: *const c_char)>;
 
 /// Completion of a call that yields nothing but `rc`, one of `enum ZOO_ERRORS`.

@@ -1,6 +1,7 @@
 //! The system behind small safe wrappers: sockets and poll, locks and threads, the process and its environment, log
 //! sinks, files. With
 //! `ffi` the only place with `unsafe`. Knows no other part of the library.
+pub(crate) mod cancel;
 pub(crate) mod env;
 pub(crate) mod environment;
 pub(crate) mod file;
