@@ -13,7 +13,8 @@ setup(
             "zookeeper",
             sources=sorted(str(source.relative_to(HERE)) for source in (HERE / "src").glob("*.c")),
             depends=["src/zkmodule.h"],
-            include_dirs=[str(HERE.parent / "include")],
+            # A source distribution has the headers in it.
+            include_dirs=[str(next(top for top in (HERE, HERE.parent) if (top / "include").is_dir()) / "include")],
             extra_compile_args=["-std=gnu11", "-fvisibility=hidden"],
             # Either way only the name libzookeeper_mt.so.2 gets into the module.
             extra_link_args=[str(OURS) if OURS.exists() else "-l:libzookeeper_mt.so.2", "-pthread"],

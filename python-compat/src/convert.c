@@ -28,7 +28,7 @@ int as_text(PyObject *object, void *result)
         Py_INCREF(object);
         converted = object;
     } else {
-        PyErr_Format(PyExc_TypeError, "expected str or bytes, not %.100s", Py_TYPE(object)->tp_name);
+        raise_expected("expected str or bytes", object);
     }
     if (!converted) {
         return 0;
@@ -57,7 +57,7 @@ int as_data(PyObject *object, void *result)
     } else if (PyObject_CheckBuffer(object)) {
         failed = PyObject_GetBuffer(object, buffer, PyBUF_SIMPLE) < 0;
     } else {
-        PyErr_Format(PyExc_TypeError, "expected str or a bytes-like object, not %.100s", Py_TYPE(object)->tp_name);
+        raise_expected("expected str or a bytes-like object", object);
         failed = 1;
     }
     if (failed) {
@@ -82,7 +82,7 @@ int as_callback(PyObject *object, void *result)
     }
     int truth = PyObject_IsTrue(object);
     if (truth > 0) {
-        PyErr_Format(PyExc_TypeError, "expected a callable or None, not %.100s", Py_TYPE(object)->tp_name);
+        raise_expected("expected a callable or None", object);
     }
     return truth == 0;
 }
@@ -133,7 +133,7 @@ static int entry_from_python(PyObject *entry, struct ACL *acl)
         return 0;
     }
     if (!PyLong_Check(perms)) {
-        PyErr_Format(PyExc_TypeError, "\"perms\" must be an int, not %.100s", Py_TYPE(perms)->tp_name);
+        raise_expected("\"perms\" must be an int", perms);
         return 0;
     }
     long value = PyLong_AsLong(perms);

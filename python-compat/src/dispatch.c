@@ -9,11 +9,7 @@
 
 static int interpreter_is_leaving(void)
 {
-#if PY_VERSION_HEX >= 0x030D0000
-    return !Py_IsInitialized() || Py_IsFinalizing();
-#else
-    return !Py_IsInitialized() || _Py_IsFinalizing();
-#endif
+    return !Py_IsInitialized() || interpreter_is_finalizing();
 }
 
 /* While the interpreter shuts down it ends, by pthread_exit, any other thread that asks for the GIL. That must not

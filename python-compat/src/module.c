@@ -1,6 +1,8 @@
 /* `import zookeeper`: puts the parts together. */
 #include "zkmodule.h"
 
+#include <dlfcn.h>
+
 PyDoc_STRVAR(module_doc,
 "ZooKeeper for Python: the API of zkpython 0.4 over libzookeeper_mt.\n\
 \n\
@@ -16,6 +18,21 @@ static struct PyModuleDef definition = {
     .m_size = -1, /* the library's threads know one interpreter only */
 };
 
+/* `zookeeper.library`: the file of the library that the module runs on, which the loader has chosen; "" if that is unknown. */
+static int library_add_to(PyObject *module)
+{
+    Dl_info found;
+    if (dladdr((void *)zookeeper_init, &found) == 0 || found.dli_fname == NULL) {
+        return PyModule_AddStringConstant(module, "library", "");
+    }
+    PyObject *path = PyUnicode_DecodeFSDefault(found.dli_fname);
+    if (path == NULL || PyModule_AddObject(module, "library", path) < 0) {
+        Py_XDECREF(path);
+        return -1;
+    }
+    return 0;
+}
+
 /* All else is hidden (-fvisibility=hidden); Python 3.8 leaves it to us to say so for this one. */
 __attribute__((visibility("default"))) PyMODINIT_FUNC PyInit_zookeeper(void);
 
@@ -26,7 +43,8 @@ PyMODINIT_FUNC PyInit_zookeeper(void)
         return NULL;
     }
     if (errors_add_to(module) < 0 || constants_add_to(module) < 0 || PyModule_AddFunctions(module, session_methods) < 0
-        || PyModule_AddFunctions(module, sync_methods) < 0 || PyModule_AddFunctions(module, async_methods) < 0) {
+        || PyModule_AddFunctions(module, sync_methods) < 0 || PyModule_AddFunctions(module, async_methods) < 0
+        || library_add_to(module) < 0) {
         Py_DECREF(module);
         return NULL;
     }

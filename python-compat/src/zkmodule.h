@@ -5,6 +5,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "limited.h"
+
 /* Without it the header leaves out the functions that wait. */
 #ifndef THREADED
 #define THREADED

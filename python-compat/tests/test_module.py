@@ -39,9 +39,12 @@ EXCEPTIONS = {
 
 
 class Surface(unittest.TestCase):
+    def test_the_module_names_the_library_that_it_runs_on(self):
+        self.assertTrue(os.path.samefile(zookeeper.library, os.environ["ZK_TEST_LIBRARY"]), zookeeper.library)
+
     def test_the_names_are_zkpythons_and_async_(self):
         public = {name for name in dir(zookeeper) if not name.startswith("__")}
-        self.assertEqual(public, FUNCTIONS | OUR_FUNCTIONS | set(CONSTANTS) | EXCEPTIONS | {"ZooKeeperException"})
+        self.assertEqual(public, FUNCTIONS | OUR_FUNCTIONS | set(CONSTANTS) | EXCEPTIONS | {"ZooKeeperException", "library"})
 
     def test_every_constant_has_its_value(self):
         self.assertEqual({name: getattr(zookeeper, name) for name in CONSTANTS}, CONSTANTS)
