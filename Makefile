@@ -56,9 +56,20 @@ headers: build ## our headers: current, agreeing with Apache's, struct layouts
 dist: build ## putting the library in and taking it out: wrapper, system-wide, Debian package, pkg-config
 	$(PYTHON3) ctest/dist/run.py $(ARGS)
 
-deb: ## a Debian package of this machine's build in target/deb
-	$(CARGO) build --release --lib
-	dist/deb.sh
+deb: ## Debian packages of this machine's build in target/deb, for this Debian and newer ones
+	$(CARGO) build --release -p zookeeper_mt
+	dist/release/debian.py
+
+.PHONY: release release-check
+# Which machines and C libraries: TARGETS="x86_64-gnu aarch64-gnu x86_64-musl aarch64-musl".
+TARGETS ?=
+release: ## packages for every distribution in target/dist/packages, on glibc 2.17 and newer and on musl
+	scripts/setup.sh release
+	dist/release/release.py $(ARGS) $(TARGETS)
+
+release-check: ## the release built twice, at different paths, and compared byte for byte
+	scripts/setup.sh release
+	dist/release/release.py --check $(ARGS) $(TARGETS)
 
 ctest: build ## C programs on Debian's library and ours, same output
 	$(PYTHON3) ctest/run.py $(ARGS)

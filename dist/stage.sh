@@ -41,9 +41,11 @@ sed "s|@PREFIX@|$prefix|; s|@VERSION@|$version|" dist/calmkeeper.pc.in >"$top/li
 chmod 644 "$top/lib/pkgconfig/calmkeeper.pc"
 # With their folders, so that the links between them work; a link into the sources becomes plain text.
 for document in README.md CHANGELOG.md SECURITY.md MATRIX.md ARCHITECTURE.md docs/*.md; do
-    sed -E 's/\[([^]]*)\]\((\.\.\/)*(ctest|core|sim|src|secure|bench|herd|fuzz|scripts|abi|include|python-compat|dist|rig|tests)\/[^)]*\)/\1/g' \
+    sed -E 's/\[([^]]*)\]\((\.\.\/)*(ctest|core|sim|src|secure|bench|herd|fuzz|scripts|abi|include|python-compat|rig|tests)\/[^)]*\)/\1/g' \
         "$document" >"$documents/$document"
     chmod 644 "$documents/$document"
 done
 install -m 644 docs/img/* "$documents/docs/img"
+mkdir -p "$documents/dist/recipes"
+install -m 644 dist/recipes/* "$documents/dist/recipes"
 install -m 644 LICENSE "$documents/copyright"

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Installs, with apt, what is missing to build, test and measure. Running it again changes nothing and needs no network.
 #
-#   scripts/setup.sh [demo|test|all|aarch64]
+#   scripts/setup.sh [demo|test|all|aarch64|release]
 #                                       demo: what `make build` and `make demo` need (no Java)
 #                                       test: demo and what `make test` needs
 #                                       all:  test and what the experiments need (default)
+#                                       release: demo and what `make release` needs, from PyPI and crates.io too, in
+#                                             .cache/release-tools
 #                                       aarch64: demo and what `make test-arm` needs, but for the Rust target
 # Needs root, or sudo without a password; otherwise it names the packages and fails.
 set -euo pipefail
@@ -34,6 +36,8 @@ test=(
   pkg-config
   strace
   valgrind
+  rpm               # make dist
+  systemd           # make dist: systemd-analyze
 )
 all=(
   python3-matplotlib
@@ -49,13 +53,25 @@ aarch64=(
   qemu-user
 )
 
+release=(
+  rpm
+  python3-dev              # the headers that the wheel is compiled with
+  python3-venv
+  libgcc-s1-arm64-cross    # the unwinder's library, to link with
+  debootstrap              # dist/release/toolchain.sh
+)
+# With their versions: a release is the same bytes only with the same tools.
+release_from_pypi=(ziglang==0.17.1 cargo-zigbuild==0.24.1)
+release_from_crates=(cargo-auditable@0.7.7 cargo-cyclonedx@0.5.9)
+
 profile=${1:-all}
 case $profile in
   demo) wanted=("${demo[@]}") ;;
   test) wanted=("${demo[@]}" "${test[@]}") ;;
   all) wanted=("${demo[@]}" "${test[@]}" "${all[@]}") ;;
   aarch64) wanted=("${demo[@]}" libzookeeper-mt-dev "${aarch64[@]}") ;;
-  *) echo "usage: $0 [demo|test|all|aarch64]" >&2; exit 2 ;;
+  release) wanted=("${demo[@]}" "${release[@]}") ;;
+  *) echo "usage: $0 [demo|test|all|aarch64|release]" >&2; exit 2 ;;
 esac
 
 missing_packages() {
@@ -85,9 +101,24 @@ if ! command -v dpkg-query >/dev/null; then
   exit 1
 fi
 
+# The tools that Debian does not have, in a directory of the checkout.
+release_tools() {
+  [ "$profile" = release ] || return 0
+  local tools name
+  tools=$(cd "$(dirname "$0")/.." && pwd)/.cache/release-tools
+  if [ ! -x "$tools/bin/cargo-zigbuild" ]; then
+    /usr/bin/python3 -m venv "$tools"
+    "$tools/bin/pip" install -q "${release_from_pypi[@]}"
+  fi
+  for name in "${release_from_crates[@]}"; do
+    [ -x "$tools/bin/${name%@*}" ] || cargo install --quiet --debug --locked --root "$tools" "$name"
+  done
+}
+
 mapfile -t missing < <(missing_packages)
 if [ ${#missing[@]} -eq 0 ]; then
   check_rust
+  release_tools
   echo "setup: everything for '$profile' is installed"
   exit 0
 fi
@@ -123,4 +154,5 @@ if [ ${#missing[@]} -ne 0 ]; then
   exit 1
 fi
 check_rust
+release_tools
 echo "setup: done"

@@ -2,16 +2,69 @@
 
 import re
 
+import rig
 from support import DIST, DPKG, HERE, ROOT, Case, files, run, run_all, tree, without_caches
 
 
 class Packages(Case):
+    def packages(self):
+        """Those of this machine's build, by name."""
+        made = run("python3", DIST / "release/debian.py", self.scratch).split()
+        return {file.rsplit("/", 1)[1].split("_")[0]: file for file in made}
+
+    def dummy(self, root, name, version):
+        """A package without files in a system, to be depended on."""
+        files = self.scratch / f"dummy-{name}"
+        (files / "DEBIAN").mkdir(parents=True)
+        (files / "DEBIAN/control").write_text(f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
+                                              "Maintainer: none <none@localhost.invalid>\nDescription: none\n")
+        run("dpkg-deb", "--root-owner-group", "--build", files, f"{files}.deb")
+        run(*DPKG, f"--root={root}", "-i", f"{files}.deb")
+
+    def test_the_package_for_containers_takes_the_place_of_apache_s(self):
+        root, _ = self.packaged_system("libzookeeper-mt2")
+        for name, version in (("libc6", "99"), ("libgcc-s1", "99")):
+            self.dummy(root, name, version)
+        needing = self.scratch / "needing"
+        (needing / "DEBIAN").mkdir(parents=True)
+        (needing / "DEBIAN/control").write_text(
+            "Package: needing\nVersion: 1\nArchitecture: all\nMaintainer: none <none@localhost.invalid>\n"
+            "Depends: libzookeeper-mt2 (>= 3.8.0-11)\nDescription: a program\n")
+        run("dpkg-deb", "--root-owner-group", "--build", needing, self.scratch / "needing.deb")
+        strict = [word for word in DPKG if word != "--force-depends"]
+        # Apache's package of the tests has version 1.
+        run(*strict, f"--root={root}", "-i", self.scratch / "needing.deb", status=1)
+        run(*strict, f"--root={root}", "-i", self.packages()["libzookeeper-mt2-calmkeeper"])
+        run(*strict, f"--root={root}", "-i", self.scratch / "needing.deb")
+        used = self.uses(root, self.program())
+        self.assertIn(b"zoo_get_reconnect_stats", used)
+        listed = run("dpkg", f"--root={root}", "-l", "libzookeeper-mt2", status=None)
+        self.assertNotRegex(listed, r"(?m)^ii +libzookeeper-mt2 ")
+        # Not ours to put in or to take out by command.
+        err = run_all(DIST / "calmkeeper", "--root", root, "--library", rig.our_library(), "install", status=1)[1]
+        self.assertIn("by the package libzookeeper-mt2-calmkeeper", err)
+
+    def test_what_the_packages_say(self):
+        made = self.packages()
+        self.assertEqual(sorted(made), ["calmkeeper", "calmkeeper-dev", "libzookeeper-mt2-calmkeeper"])
+        fields = {name: run("dpkg-deb", "-f", file) for name, file in made.items()}
+        self.assertRegex(fields["calmkeeper"], r"Depends: libc6 \(>= 2\.\d+\), libgcc-s1 \| libgcc1")
+        self.assertRegex(fields["calmkeeper-dev"], r"Depends: calmkeeper \(= \d")
+        container = fields["libzookeeper-mt2-calmkeeper"]
+        for line in ("Provides: libzookeeper-mt2 (= 3.8.0-99)", "Conflicts: libzookeeper-mt2", "Replaces: libzookeeper-mt2"):
+            self.assertIn(line, container)
+        control = self.scratch / "control"
+        run("dpkg-deb", "-e", made["libzookeeper-mt2-calmkeeper"], control)
+        self.assertEqual((control / "shlibs").read_text(), "libzookeeper_mt 2 libzookeeper-mt2\n")
+        self.assertEqual((control / "triggers").read_text(), "activate-noawait ldconfig\n")
+        self.assertFalse((control / "postinst").exists())
+
     def test_the_package_changes_nothing_until_told_and_leaves_nothing(self):
         root, _ = self.packaged_system()
         program = self.program()
         stock = self.uses(root, program)
         before = tree(root)
-        package = run(DIST / "deb.sh", self.scratch).strip()
+        package = self.packages()["calmkeeper"]
         run(*DPKG, f"--root={root}", "-i", package)
         self.assertEqual(self.uses(root, program), stock)
         installed = root / "usr/lib/calmkeeper/libzookeeper_mt.so.2"

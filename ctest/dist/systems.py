@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""The packages of `make release` on whole systems: Debian's oldest and newest suites that the mirror has.
+
+    ctest/dist/systems.py [--packages DIRECTORY] [SUITE...]     default: bullseye sid
+
+Each is installed by debootstrap, once, below .cache/systems, and runs in a mount namespace of its own; what it writes goes
+to memory. In it Debian's cli_mt creates a node on a real server: on stock, by with-calmkeeper, with the package only, after
+`calmkeeper install`, after the package's removal, from the tarball, and by the recipe for containers, its RUN line as it is
+written. Needs root, debootstrap and a network.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT))
+
+import rig  # noqa: E402
+
+SYSTEMS = ROOT / ".cache/systems"
+# From the package file to the first unmodified program that runs on it, without the download of other packages.
+LIMIT_SECONDS = 30
+
+
+class Failure(Exception):
+    """What did not hold, or what is missing."""
+
+
+def mirror():
+    for file in [pathlib.Path("/etc/apt/sources.list"), *pathlib.Path("/etc/apt/sources.list.d").glob("*")]:
+        if file.is_file():
+            found = re.search(r"^(?:URIs: *|deb (?:\[.*\] )?)(\S+/debian)/?(?:\s|$)", file.read_text(), re.M)
+            if found:
+                return found[1]
+    raise Failure("this machine names no Debian mirror")
+
+
+def base(suite):
+    """A minimal system, with the list of packages and what every run installs downloaded."""
+    root = SYSTEMS / suite
+    if not root.exists():
+        fresh = SYSTEMS / f"{suite}.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        SYSTEMS.mkdir(parents=True, exist_ok=True)
+        if subprocess.run(["debootstrap", "--variant=minbase", suite, fresh, mirror()], stdout=subprocess.DEVNULL).returncode:
+            raise Failure(f"debootstrap cannot make {suite}")
+        for file in pathlib.Path("/etc/apt/apt.conf.d").glob("*"):
+            shutil.copy(file, fresh / "etc/apt/apt.conf.d")
+        fresh.rename(root)
+    return root
+
+
+INSIDE = r"""
+set -eu
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+say() { echo "== $*"; }
+# client NAME COMMAND...: creates a node with Debian's cli_mt, waits for the server's answer, and prints the library's version.
+client() {
+    name=$1
+    shift
+    rm -f /tmp/in && mkfifo /tmp/in
+    "$@" cli_mt "$SERVER" </tmp/in >/tmp/out 2>&1 &
+    exec 3>/tmp/in
+    tries=600
+    echo "create /$name" >&3
+    until grep -q "rc = 0" /tmp/out; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || { echo "no answer:"; cat /tmp/out; break; }
+        sleep 0.1
+    done
+    echo quit >&3
+    exec 3>&-
+    wait
+    sed -n 's/.*zookeeper.version=//p' /tmp/out | head -n 1
+}
+apt-get -q update >/dev/null
+apt-get -qy install --no-install-recommends zookeeper-bin >/dev/null 2>&1
+say "glibc $(ldd --version | sed -n '1s/.* //p')"
+say "stock: $(client stock env)"
+start=$(date +%s)
+apt-get -qy install --no-install-recommends /packages/calmkeeper_*_amd64.deb >/dev/null
+say "one program: $(client one with-calmkeeper)"
+say "seconds: $(($(date +%s) - start))"
+with-calmkeeper --check "$(command -v cli_mt)"
+say "package only: $(client only env)"
+calmkeeper install
+say "system: $(client system env)"
+calmkeeper status | head -n 3
+apt-get -qy remove calmkeeper 2>&1 | sed -n '/alm/p'
+say "removed: $(client removed env)"
+say "left: $(find / -xdev -path /packages -prune -o -path /var/cache -prune -o -path /var/log -prune -o -iname '*calmkeeper*' -print | tr '\n' ' ')"
+tar -xzf /packages/calmkeeper-*-linux-x86_64.tar.gz -C /opt
+say "tarball: $(client tarball /opt/calmkeeper-*/bin/with-calmkeeper)"
+cp /packages/libzookeeper-mt2-calmkeeper_*_amd64.deb /tmp/
+sh -ec "$RECIPE"
+say "container: $(client container env)"
+"""
+
+
+def run_in(root, packages, server, recipe):
+    script = r'''
+        set -e
+        mount --make-rprivate /
+        mkdir -p "$1"
+        mount -t tmpfs none "$1"
+        mkdir "$1/upper" "$1/work" "$1/root"
+        mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"
+        set -- "$1/root" "$2" "$3" "$4" "$5" "$6"
+        mkdir -p "$1/packages" "$1/proc"
+        mount --bind "$3" "$1/packages"
+        mount -t proc none "$1/proc"
+        mount --bind /dev "$1/dev"
+        for file in resolv.conf hosts; do cp -L "/etc/$file" "$1/etc/$file"; done
+        exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin SERVER="$4" RECIPE="$5" sh -c "$6"'''
+    place = SYSTEMS / "running"
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", place, root.resolve(), packages, server, recipe, INSIDE],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1800)
+    if done.returncode:
+        raise Failure(f"{root.name}: status {done.returncode}\n{done.stdout}")
+    return done.stdout
+
+
+def recipe():
+    """The commands of the RUN line."""
+    text = (ROOT / "dist/recipes/Dockerfile.debian").read_text()
+    return re.search(r"^RUN (.*)", text.replace("\\\n", " "), re.M)[1]
+
+
+def judge(output):
+    said = dict(re.findall(r"^== ([^:\n]+): (.*)$", output, re.M))
+    for case in ("one program", "system", "tarball", "container"):
+        if "calmkeeper" not in said.get(case, ""):
+            raise Failure(f"{case}: not Calmkeeper: {said.get(case)!r}\n{output}")
+    for case in ("stock", "package only", "removed"):
+        if "calmkeeper" in said.get(case, "") or "zookeeper C client" not in said.get(case, ""):
+            raise Failure(f"{case}: not Apache's: {said.get(case)!r}\n{output}")
+    if said["left"].strip():
+        raise Failure(f"left behind: {said['left']}")
+    if int(said["seconds"]) > LIMIT_SECONDS:
+        print(f"note: {said['seconds']} s from the package to the first program, {LIMIT_SECONDS} s is the aim", file=sys.stderr)
+    return said
+
+
+def test_all():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--packages", type=pathlib.Path, default=ROOT / "target/dist/packages")
+    parser.add_argument("suites", nargs="*", metavar="SUITE")
+    options = parser.parse_args()
+    if os.getuid():
+        raise Failure("needs root")
+    if not list(options.packages.glob("*.deb")):
+        raise Failure(f"there are no packages in {options.packages}: make release")
+    for suite in options.suites or ["bullseye", "sid"]:
+        with rig.Ensemble(1) as server:
+            output = run_in(base(suite), options.packages.resolve(), server.hosts, recipe())
+        said = judge(output)
+        print(f"{suite}: {said}")
+
+
+if __name__ == "__main__":
+    try:
+        test_all()
+    except Failure as failure:
+        sys.exit(f"systems.py: {failure}")

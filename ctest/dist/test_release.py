@@ -1,0 +1,128 @@
+"""The short form of `make release`: what `make build` left, packed by the release's scripts. It needs neither zig nor PyPI."""
+
+import hashlib
+import os
+import pathlib
+import platform
+import sys
+import unittest.mock
+import zipfile
+
+import rig
+from support import DIST, Case, run, run_all
+
+sys.path.insert(0, str(DIST / "release"))
+
+import common  # noqa: E402
+import gate  # noqa: E402
+import python  # noqa: E402
+
+TARGET = common.TARGETS[f"{platform.machine()}-gnu"]
+MOMENT = "1700000000"
+
+
+def libraries_of(case):
+    """This machine's library, as build.py would have left it."""
+    folder = case.scratch / "libraries" / TARGET.name
+    folder.mkdir(parents=True, exist_ok=True)
+    run("strip", "--strip-unneeded", "-o", folder / "libzookeeper_mt.so.2", rig.our_library())
+    return folder.parent
+
+
+def packed_tarball(case):
+    out = case.scratch / "tarball"
+    run("python3", DIST / "release/pack.py", "--libraries", libraries_of(case), "--out", out, "tar")
+    return next(out.glob("*.tar.gz"))
+
+
+class Release(Case):
+    def libraries(self):
+        return libraries_of(self)
+
+    def packed(self, name, moment=MOMENT):
+        libraries = self.libraries()
+        # Another directory and another time of day each time.
+        out = self.scratch / name / "out"
+        run("python3", DIST / "release/pack.py", "--libraries", libraries, "--out", out, "tar", "deb", "rpm", "sdist",
+            environment={"SOURCE_DATE_EPOCH": moment})
+        return {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def test_packing_twice_gives_the_same_bytes(self):
+        first, second = self.packed("one"), self.packed("two")
+        self.assertEqual(len(first), 7, sorted(first))
+        self.assertEqual([name for name in first if first[name] != second.get(name)], [])
+        # The comparison sees a difference: another moment is in every one of them.
+        later = self.packed("three", str(int(MOMENT) + 86400))
+        self.assertEqual([name for name in first if first[name] == later[name]], [])
+        for line in first["SHA256SUMS"].decode().splitlines():
+            digest, name = line.split("  ")
+            self.assertEqual(hashlib.sha256(first[name]).hexdigest(), digest)
+
+    def test_the_tarball_works_where_it_is_unpacked(self):
+        run("tar", "-xzf", packed_tarball(self), "-C", self.scratch)
+        top = next(self.scratch.glob("calmkeeper-*"))
+        program = self.program()
+        self.assertEqual(run(top / "bin/with-calmkeeper", program), f"{top}/lib/calmkeeper/libzookeeper_mt.so.2\n")
+        flags = run("pkg-config", "--cflags", "--libs", "calmkeeper", environment={"PKG_CONFIG_PATH": str(top / "lib/pkgconfig")}).split()
+        built = self.compile("which.c", "-DWITH_PKG_CONFIG", *flags)
+        self.assertEqual(pathlib.Path(run(built).strip()).resolve(), top / "lib/calmkeeper/libzookeeper_mt.so.2")
+
+    def test_the_rpm_says_what_it_provides(self):
+        out = self.scratch / "out"
+        run("python3", DIST / "release/pack.py", "--libraries", self.libraries(), "--out", out, "rpm")
+        package = next(out.glob("*.rpm"))
+        provides = run("rpm", "-qp", "--provides", package).splitlines()
+        self.assertIn("libzookeeper_mt.so.2()(64bit)", provides)
+        self.assertNotIn("/usr/bin/pkg-config", run("rpm", "-qp", "--requires", package).splitlines())
+        self.assertIn("calmkeeper remove", run("rpm", "-qp", "--scripts", package))
+
+    def test_the_wheel_brings_its_library_along(self):
+        libraries = common.libraries_in(self.libraries() / TARGET.name)
+        with unittest.mock.patch.dict(os.environ, {"SOURCE_DATE_EPOCH": MOMENT}):
+            # zig's compiler only differs in the symbol versions.
+            made = [python.wheel(TARGET, libraries, out, out, compiler=["cc"])[0] for out in (self.folder("one"), self.folder("two"))]
+        self.assertEqual(made[0].read_bytes(), made[1].read_bytes())
+        self.assertRegex(made[0].name, r"^zkpython-.*-cp311-abi3-manylinux_2_17_\w+\.whl$")
+        unpacked = self.folder("unpacked")
+        with zipfile.ZipFile(made[0]) as archive:
+            archive.extractall(unpacked)
+        code = "import zookeeper; print(zookeeper.library); print(zookeeper.PERM_ALL)"
+        path, everything = run(sys.executable, "-c", code, environment={"PYTHONPATH": str(unpacked)}).split()
+        self.assertEqual(pathlib.Path(path).resolve(), unpacked / "zkpython.libs/libzookeeper_mt.so.2")
+        self.assertEqual(everything, "31")
+
+    def folder(self, name):
+        path = self.scratch / name
+        path.mkdir()
+        return path
+
+    def test_the_gate_refuses_what_this_machine_builds_for_itself(self):
+        library = self.libraries() / TARGET.name / "libzookeeper_mt.so.2"
+        found = "; ".join(gate.faults(library, TARGET))
+        self.assertRegex(found, r"needs glibc 2\.(1[89]|[2-9]\d)")
+        self.assertIn("has no list of dependencies", found)
+        other = next(target for target in common.TARGETS.values() if target.machine != TARGET.machine)
+        self.assertIn(f"is not for {other.name}", "; ".join(gate.faults(library, other)))
+        err = run_all("python3", DIST / "release/gate.py", TARGET.name, library, status=1)[1]
+        self.assertEqual(len(err.splitlines()), 1, err)
+
+    def test_every_target_has_a_place_in_the_tarball_s_name(self):
+        names = {target.name.removesuffix("-gnu") for target in common.TARGETS.values()}
+        self.assertEqual(len(names), len(common.TARGETS))
+
+    def test_bad_input_is_one_line(self):
+        none = self.scratch / "none"
+        for command, words in [
+            (["build.py", "mips"], "there is no target mips"),
+            (["release.py", "mips"], "there is no target mips"),
+            (["pack.py", "--libraries", none], "there is no library in"),
+            (["pack.py", "--libraries", none, "msi"], "there is no kind msi"),
+            (["gate.py"], "usage: gate.py"),
+            (["gate.py", TARGET.name, none], "there is no library"),
+            (["debian.py", "a", "b"], "usage: debian.py"),
+        ]:
+            with self.subTest(command=command):
+                out, err = run_all("python3", DIST / "release" / command[0], *command[1:], status=1)
+                self.assertEqual((out, len(err.splitlines())), ("", 1), err)
+                self.assertIn(words, err)
+        self.assertFalse(none.exists())

@@ -1,0 +1,94 @@
+"""What the release scripts share: the targets, the version, the moment that all files bear, and running a command."""
+
+import dataclasses
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+CARGO_TOML = ROOT / "Cargo.toml"
+# The programs that setup.sh puts there for the profile `release`.
+TOOLS = ROOT / ".cache" / "release-tools"
+# The newest symbol version of the C library that a release may need.
+GLIBC = (2, 17)
+# The library for threads comes first; the other one is there once the workspace builds it.
+LIBRARIES = {"libzookeeper_mt.so.2": "zookeeper_mt", "libzookeeper_st.so.2": "zookeeper_st"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """One kind of machine: what Rust, zig, Debian, RPM, the tarball and ELF call it."""
+
+    name: str
+    rust: str
+    zig: str
+    debian: str
+    rpm: str
+    machine: str
+    # Debian's package with the unwinder's library for this machine, and where that is.
+    unwinder: tuple[str, ...]
+
+    @property
+    def is_glibc(self):
+        return self.name.endswith("-gnu")
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("x86_64-gnu", "x86_64-unknown-linux-gnu", "x86_64-linux-gnu.2.17", "amd64", "x86_64", "Advanced Micro Devices X86-64",
+               ("/lib/x86_64-linux-gnu/libgcc_s.so.1", "/usr/x86_64-linux-gnu/lib/libgcc_s.so.1")),
+        Target("aarch64-gnu", "aarch64-unknown-linux-gnu", "aarch64-linux-gnu.2.17", "arm64", "aarch64", "AArch64",
+               ("/usr/aarch64-linux-gnu/lib/libgcc_s.so.1", "/lib/aarch64-linux-gnu/libgcc_s.so.1")),
+        Target("x86_64-musl", "x86_64-unknown-linux-musl", "x86_64-linux-musl", "", "", "Advanced Micro Devices X86-64", ()),
+        Target("aarch64-musl", "aarch64-unknown-linux-musl", "aarch64-linux-musl", "", "", "AArch64", ()),
+    )
+}
+
+
+class Failure(Exception):
+    """Something the user has to put right: one line."""
+
+
+def version():
+    return re.search(r'^version = "(.*)"', CARGO_TOML.read_text(), re.M)[1]
+
+
+def epoch():
+    """The moment that every file of a release bears: $SOURCE_DATE_EPOCH, or the last commit's."""
+    named = os.environ.get("SOURCE_DATE_EPOCH")
+    if named:
+        if not named.isdigit():
+            raise Failure(f"SOURCE_DATE_EPOCH is not a number of seconds: {named}")
+        return int(named)
+    return int(run("git", "-C", ROOT, "log", "-1", "--format=%ct"))
+
+
+def run(*command, **options):
+    """Standard output of a command that has to succeed."""
+    words = [str(word) for word in command]
+    try:
+        done = subprocess.run(words, stdout=subprocess.PIPE, text=True, **options)
+    except FileNotFoundError:
+        raise Failure(f"there is no {words[0]}: scripts/setup.sh release") from None
+    if done.returncode:
+        raise Failure(f"{words[0]} {words[1] if len(words) > 1 else ''} failed with status {done.returncode}")
+    return done.stdout.strip()
+
+
+def libraries_in(directory):
+    """The libraries of one target, as files."""
+    found = [directory / name for name in LIBRARIES if (directory / name).is_file()]
+    if not found:
+        raise Failure(f"there is no library in {directory}")
+    return found
+
+
+def main(function):
+    try:
+        function()
+    except Failure as failure:
+        sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {failure}")

@@ -1,0 +1,39 @@
+"""The list of what is in the libraries, as CycloneDX, by cargo-cyclonedx. The libraries carry it themselves too (cargo-auditable)."""
+
+import datetime
+import json
+import os
+import uuid
+
+from build import packages_to_build
+from common import ROOT, TOOLS, epoch, run, version
+
+
+def normal(found, kind):
+    """Without what differs from run to run and from machine to machine: the serial number, the moment, the paths."""
+    text = json.dumps(found, sort_keys=True)
+    text = text.replace(f"path+file://{ROOT}", "path+file:///calmkeeper").replace(str(ROOT), "/calmkeeper")
+    found = json.loads(text)
+    found["metadata"]["timestamp"] = datetime.datetime.fromtimestamp(epoch(), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    found["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'calmkeeper/{version()}/{kind}/{epoch()}')}"
+    return found
+
+
+def write(out):
+    """One for each library."""
+    name = f"calmkeeper-{version()}"
+    made = []
+    try:
+        for package in packages_to_build():
+            manifest = ROOT / package.removeprefix("zookeeper_") / "Cargo.toml"
+            # It writes beside each Cargo.toml of the workspace.
+            run("cargo", "cyclonedx", "--format", "json", "--spec-version", "1.5", "--no-build-deps", "--override-filename", name, "--quiet",
+                "--manifest-path", manifest, env=os.environ | {"PATH": f"{TOOLS}/bin:{os.environ['PATH']}"})
+            found = json.loads((manifest.parent / f"{name}.json").read_text())
+            file = out / f"lib{package}-{version()}.cdx.json"
+            file.write_text(json.dumps(normal(found, package), indent=2, sort_keys=True) + "\n")
+            made.append(file)
+    finally:
+        for folder in (ROOT, *ROOT.iterdir()):
+            (folder / f"{name}.json").unlink(missing_ok=True)
+    return made
