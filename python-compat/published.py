@@ -49,12 +49,14 @@ def build(facts, which):
                 raise Failure(f"{ARCHIVE} wants to write to {member.name}")
         archive.extractall(directory)
     source = directory / "zkpython-0.4.2"
-    # The only help it needs: 3.8 has removed the three version macros, and without THREADED the header hides the
-    # functions that wait (which old compilers let pass).
+    # Without THREADED the header hides the functions that wait (which old compilers let pass). Apache's 3.8 has removed the
+    # three version macros, which our headers define.
     headers = ROOT / "include" / "zookeeper"
     if not (headers / "zookeeper.h").exists():
         headers = pathlib.Path("/usr/include/zookeeper")
-    flags = f"-I{headers} -DTHREADED -DZOO_MAJOR_VERSION=3 -DZOO_MINOR_VERSION=8 -DZOO_PATCH_VERSION=0"
+    flags = f"-I{headers} -DTHREADED"
+    if not headers.is_relative_to(ROOT):
+        flags += " -DZOO_MAJOR_VERSION=3 -DZOO_MINOR_VERSION=8 -DZOO_PATCH_VERSION=0"
     environment = dict(os.environ, CFLAGS=flags, LDFLAGS=f"-L{rig.link_directory(which)}")
     done = subprocess.run([python, "setup.py", "-q", "build_ext", "--inplace"], cwd=source, env=environment)
     module = source / "zookeeper.so"

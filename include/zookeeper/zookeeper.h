@@ -348,6 +348,10 @@ typedef void (*acl_completion_t)(int rc, struct ACL_vector *acl, struct Stat *st
  * context       for the watcher, as its `watcherCtx`, and for zoo_get_context().
  * flags         0, or ZOO_READONLY and ZOO_NO_LOG_CLIENTENV or-ed.
  *
+ * `host` and `clientid` may be freed when the call returns. `fn` may be called, with `context`, before it returns, and
+ * until zookeeper_close() has returned. The call blocks while names are resolved. The threads of the handle have the
+ * caller's signal mask and end with zookeeper_close().
+ *
  * Returns null, with errno set, when it cannot: EINVAL for a host list that cannot be parsed, or the reason why none
  * of its names could be resolved, ENOENT among them; EAGAIN or EMFILE when there are no threads or descriptors.
  */
@@ -414,10 +418,13 @@ ZOOAPI int zoo_recv_timeout(zhandle_t *zh);
 /** The context that was given to zookeeper_init() or zoo_set_context(). */
 ZOOAPI const void *zoo_get_context(zhandle_t *zh);
 
-/** Replaces the context, also for watches that were left with `watch` from now on. */
+/** Replaces the context, also for watches that were left with `watch` from now on. Not freed by the library. */
 ZOOAPI void zoo_set_context(zhandle_t *zh, void *context);
 
-/** Replaces the handle's watcher and returns the one before. */
+/**
+ * Replaces the handle's watcher, null for none, and returns the one before. The one before may still be called, by an
+ * event that is being delivered and by the watches it was left with.
+ */
 ZOOAPI watcher_fn zoo_set_watcher(zhandle_t *zh, watcher_fn newFn);
 
 /** One of the ZOO_*_STATE; 0 for a null handle and while a lost connection is not being tried again yet. */
@@ -516,10 +523,13 @@ extern ZOOAPI const int ZOOKEEPER_READ;
  * Log
  */
 
-/** Sets the level, for all handles. 0 turns the log off. */
+/** Sets the level, for all handles: a ZooLogLevel, ZOO_LOG_LEVEL_INFO at the beginning; 0 turns the log off. */
 ZOOAPI void zoo_set_debug_level(ZooLogLevel level);
 
-/** Sets the stream for all handles without a callback; null for stderr, which it is at the beginning. */
+/**
+ * Sets the stream for all handles without a callback; null for stderr, which it is at the beginning. It must stay open
+ * until it has been replaced and the calls under way have returned.
+ */
 ZOOAPI void zoo_set_log_stream(FILE *stream);
 
 /** The handle's log callback; null for none and for a null handle. */
@@ -597,7 +607,8 @@ ZOOAPI const char *calmkeeper_version_str(void);
 
 /**
  * Presents credentials now and after each reconnect. `scheme` is "digest" with a `cert` of "user:password", or
- * another one the servers know; `cert` has `certLen` bytes and may be null with 0.
+ * another one the servers know; `cert` has `certLen` bytes and may be null with 0. The library keeps a copy until the
+ * handle is closed.
  *
  * `completion` gets ZOK, ZAUTHFAILED when they were refused, which ends the session, or why the connection broke. It is
  * called once, for the first answer.
