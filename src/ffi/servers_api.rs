@@ -39,6 +39,11 @@ pub unsafe extern "C" fn zoo_set_servers(zh: *mut zhandle_t, hosts: *const c_cha
                 errno = Some(libc::EINVAL);
                 Code::BadArguments
             })?;
+            if list.hosts.is_empty() {
+                log::error!("server list [{hosts}]: no servers");
+                errno = Some(libc::EINVAL);
+                return Err(Code::BadArguments);
+            }
             warn_of_omitted(&hosts, &list);
             let addresses = resolver::resolve(&list.hosts).map_err(|failure| {
                 log::error!("no host of [{hosts}] can be resolved: {}", failure.text);
