@@ -206,7 +206,7 @@ pub(super) fn client_path<'a>(chroot: &[u8], path: &'a [u8]) -> &'a [u8] {
 
 fn decoded<T>(what: &str, result: Result<T, Malformed>) -> Result<T, Code> {
     result.map_err(|Malformed| {
-        log::error!("the server's reply to {what} cannot be read");
+        log::error!(target: "deserialize_response", "the server's reply to {what} cannot be read");
         Code::MarshallingError
     })
 }

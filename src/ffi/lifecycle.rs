@@ -133,24 +133,24 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     );
     // divergence: A host string of nothing but commas is refused with errno EINVAL; stock returns null and leaves errno alone.
     let list = parse(hosts).map_err(|error| {
-        log::error!("host string [{shown}]: {error}");
+        log::error!(target: "resolve_hosts", "{error} (host string [{shown}])");
         libc::EINVAL
     })?;
     for skipped in &list.skipped {
-        log::error!("host string [{shown}]: {skipped} is left out, its port is not valid");
+        log::error!(target: "resolve_hosts", "invalid port in {skipped}, which is left out (host string [{shown}])");
     }
     super::servers_api::warn_of_omitted(&shown, &list);
     let addresses = if list.hosts.is_empty() && list.skipped.is_empty() {
         Vec::new()
     } else {
         resolver::resolve(&list.hosts).map_err(|failure| {
-            log::error!("no host of [{shown}] can be resolved: {}", failure.text);
+            log::error!(target: "zookeeper_init_internal", "no host of [{shown}] can be resolved: {}", failure.text);
             failure.errno
         })?
     };
     let (backoff, warnings) = backoff::Config::from_lookup(env::var);
     for warning in warnings {
-        log::warn!("{warning}");
+        log::warn!(target: "zookeeper_init_internal", "{warning}");
     }
     let now = Instant::now();
     let memory = if backoff.memory { handle::recall(&list.hosts, now) } else { None };
@@ -189,7 +189,7 @@ fn unsigned(byte: c_char) -> u8 {
 /// step.
 fn fresh_seed() -> u64 {
     SysRng.try_next_u64().unwrap_or_else(|error| {
-        log::warn!("no random numbers from the system: {error}");
+        log::warn!(target: "zookeeper_init_internal", "no random numbers from the system: {error}");
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::from(since.subsec_nanos()))
             ^ u64::from(std::process::id()) << 32
     })

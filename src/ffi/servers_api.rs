@@ -31,22 +31,23 @@ pub unsafe extern "C" fn zoo_set_servers(zh: *mut zhandle_t, hosts: *const c_cha
     // SAFETY: the contract of `super`.
     let rc = unsafe {
         call(zh, |handle| {
-            let bytes = super::convert::text(hosts).ok_or(Code::BadArguments)?;
+            // Null is an empty list.
+            let bytes = super::convert::text(hosts).unwrap_or_default();
             let hosts = String::from_utf8_lossy(bytes).into_owned();
             // divergence: zoo_set_servers refuses an empty list, and keeps the old list whatever it refuses; on stock the handle is unusable afterwards.
             let list = parse_servers(bytes).map_err(|error| {
-                log::error!("server list [{hosts}]: {error}");
+                log::error!(target: "resolve_hosts", "{error} (server list [{hosts}])");
                 errno = Some(libc::EINVAL);
                 Code::BadArguments
             })?;
             if list.hosts.is_empty() {
-                log::error!("server list [{hosts}]: no servers");
+                log::error!(target: "zoo_set_servers", "New server list cannot be empty");
                 errno = Some(libc::EINVAL);
                 return Err(Code::BadArguments);
             }
             warn_of_omitted(&hosts, &list);
             let addresses = resolver::resolve(&list.hosts).map_err(|failure| {
-                log::error!("no host of [{hosts}] can be resolved: {}", failure.text);
+                log::error!(target: "zoo_set_servers", "no host of [{hosts}] can be resolved: {}", failure.text);
                 errno = Some(failure.errno);
                 Code::SystemError
             })?;
@@ -63,7 +64,7 @@ pub unsafe extern "C" fn zoo_set_servers(zh: *mut zhandle_t, hosts: *const c_cha
 /// Says that a list is longer than this library uses.
 pub(super) fn warn_of_omitted(hosts: &str, list: &HostString) {
     if list.omitted > 0 {
-        log::warn!("host string [{hosts}]: the last {} servers are left out, there are too many", list.omitted);
+        log::warn!(target: "resolve_hosts", "host string [{hosts}]: the last {} servers are left out, there are too many", list.omitted);
     }
 }
 

@@ -88,7 +88,7 @@ fn exchange(handle: &Zk, request: &Request<'_, Watch>) -> Result<Result<Frame, C
 
 fn read<T>(result: Result<T, Malformed>) -> Result<T, Code> {
     result.map_err(|Malformed| {
-        log::error!("the server's reply cannot be read");
+        log::error!(target: "process_sync_completion", "the server's reply cannot be read");
         Code::MarshallingError
     })
 }
