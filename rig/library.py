@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import re
+import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -87,7 +89,7 @@ def _mapped(pid):
     return found
 
 
-def loaded_library(pid, timeout=10.0):
+def loaded_library(pid, timeout=60.0):
     """The path of the ZooKeeper library that process `pid` has mapped; waits until there is one.
 
     Raises LibraryMissing if there is none after `timeout` seconds, or more than one.
@@ -104,7 +106,7 @@ def loaded_library(pid, timeout=10.0):
         time.sleep(0.01)
 
 
-def assert_loaded(pid, which, timeout=10.0):
+def assert_loaded(pid, which, timeout=60.0):
     """Fail unless the process runs on that very file (compared by inode, so a link or a copy cannot deceive)."""
     path = loaded_library(pid, timeout)
     wanted = library(which)
@@ -112,3 +114,12 @@ def assert_loaded(pid, which, timeout=10.0):
     if inode != wanted.stat().st_ino:
         raise AssertionError(f"process {pid} runs on {path}, not on {wanted} ({which})")
     return path
+
+
+def assert_would_load(program, which):
+    """The same for a program that may have ended before anybody can look: asks the loader what it loads for it."""
+    environment = library_env(which, LD_TRACE_LOADED_OBJECTS=1)
+    listed = subprocess.run([program], env=environment, capture_output=True, text=True, check=True).stdout
+    found = re.findall(r"libzookeeper_mt\S* => (\S+)", listed)
+    if [os.path.realpath(path) for path in found] != [str(library(which))]:
+        raise AssertionError(f"{program} would run on {found}, not on {library(which)} ({which})")

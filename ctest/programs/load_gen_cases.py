@@ -18,11 +18,14 @@ AFTERMATH = {"-101", "-110", "-111"}
 
 
 class LoadGen(rig.Program):
-    """load_gen on one of the libraries, which is proved as soon as it runs."""
+    """load_gen on one of the libraries, which is proved as soon as it runs; beforehand if it `ends` by itself."""
 
-    def __init__(self, which, hosts, *arguments):
+    def __init__(self, which, hosts, *arguments, ends=False):
+        if ends:
+            rig.assert_would_load(LOAD_GEN, which)
         super().__init__([LOAD_GEN, hosts, *arguments], env=rig.library_env(which), merge=True)
-        rig.assert_loaded(self.pid, which)
+        if not ends:
+            rig.assert_loaded(self.pid, which)
 
     def log(self):
         """[(level, function, message)]."""
@@ -73,7 +76,7 @@ def clean(which):
     with rig.Ensemble() as ensemble:
         for command in ("create /load", *(f"create /load/{name}" for name in "abc"), "create /load/a/b"):
             batch("stock", ensemble.hosts, command)
-        with LoadGen(which, ensemble.hosts, "/load", "clean") as program:
+        with LoadGen(which, ensemble.hosts, "/load", "clean", ends=True) as program:
             status = program.wait()
         assert node_names(batch("stock", ensemble.hosts, "ls /")[1]) == ["zookeeper"]
         lines = [message for _, function, message in program.log() if function in ("main", "recursiveDelete")]
