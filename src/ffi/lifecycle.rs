@@ -118,8 +118,8 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
         log_environment();
     }
     let client_id = given.map(|given| ClientId { id: given.client_id, password: given.passwd.map(unsigned) });
+    let shown = hosts.map_or("(null)".into(), String::from_utf8_lossy).into_owned();
     let hosts = hosts.unwrap_or_default();
-    let shown = String::from_utf8_lossy(hosts).into_owned();
     log::info!(
         target: "zookeeper_init_internal",
         "Initiating client connection, host={shown} sessionTimeout={} watcher={} sessionId={} \
