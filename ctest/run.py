@@ -5,7 +5,7 @@ cases/*.c   must exit 0 under both and print the same.
 bugs/*.c    show a fault of Debian's library: they must fail there and pass on ours. A fault that does not show itself
             on Debian's library is an error too, for then the test proves nothing.
 
-Usage: run.py [--lib stock|ours|both] [--only PATTERN ...] [--list] [--jobs N] [--repeat N] [--table FILE]
+Usage: run.py [--lib stock|ours|both] [--only PATTERN ...] [--instrumented] [--list] [--jobs N] [--repeat N] [--table FILE]
 With --lib stock or ours a case only has to exit 0; nothing is compared.
 """
 
@@ -172,9 +172,14 @@ def report(program, verdict, seconds):
         print(verdict.detail, flush=True)
 
 
-def chosen(patterns):
+# These count memory and stack. Under a sanitizer or valgrind that would be the tool's.
+COUNT_MEMORY = ("burst_memory", "small_stacks")
+
+
+def chosen(patterns, instrumented):
     """The programs whose name (cases/x, bugs/x) holds or matches one of the patterns."""
-    programs = [Program(source) for kind in ("cases", "bugs") for source in sorted((HERE / kind).glob("*.c"))]
+    programs = [Program(source) for kind in ("cases", "bugs") for source in sorted((HERE / kind).glob("*.c"))
+                if not (instrumented and source.stem in COUNT_MEMORY)]
     if patterns:
         programs = [p for p in programs if any(w in p.name or fnmatch.fnmatch(p.name, w) for w in patterns)]
     return programs
@@ -184,13 +189,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--lib", choices=("stock", "ours", "both"), default="both")
     parser.add_argument("--only", action="append", metavar="PATTERN", help="part of a name, or a shell pattern")
+    parser.add_argument("--instrumented", action="store_true",
+                        help="the library is under a sanitizer or valgrind: without the programs that count memory")
     parser.add_argument("--list", action="store_true", help="name the programs and what they need")
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--repeat", type=int, default=1, help="run everything so many times")
     parser.add_argument("--table", type=pathlib.Path, metavar="FILE",
                         help="write what each bug did on each library there: lines of name, library, result or nothing")
     options = parser.parse_args()
-    programs = chosen(options.only)
+    programs = chosen(options.only, options.instrumented)
     if options.list:
         for program in programs:
             print(program.name, program.needs, *program.arguments)

@@ -74,7 +74,7 @@ def main():
         "ASAN_OPTIONS": "exitcode=99",
         "LSAN_OPTIONS": f"suppressions={suppressions}:print_suppressions=0",
     }
-    script = [sys.executable, ROOT / "ctest/run.py", "--lib", "ours", *sys.argv[1:]]
+    script = [sys.executable, ROOT / "ctest/run.py", "--lib", "ours", "--instrumented", *sys.argv[1:]]
     sys.exit(subprocess.run(script, cwd=ROOT, env=environment).returncode)
 
 

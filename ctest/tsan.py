@@ -120,7 +120,7 @@ def main():
         "TSAN_OPTIONS": f"{options}:log_path={folder / 'report'}",
     }
     patterns = arguments.only or ([] if arguments.long else ["cases/"])
-    runs = [["ctest/run.py", "--lib", "ours", *(word for pattern in patterns for word in ("--only", pattern))]]
+    runs = [["ctest/run.py", "--lib", "ours", "--instrumented", *(word for pattern in patterns for word in ("--only", pattern))]]
     if not arguments.only:
         parts = [part for part in LIFETIMES if arguments.long or part != "block"]
         runs.append(["ctest/lifetimes.py", *(word for part in parts for word in ("--only", part))])

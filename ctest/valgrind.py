@@ -92,7 +92,7 @@ def main():
     prove(folder)
     wrapper = [*OPTIONS, f"--log-file={folder}/said/%p"]
     patterns = arguments.only or (every() if arguments.long else [f"*/{name}*" for name in SELECTION])
-    command = [sys.executable, ROOT / "ctest/run.py", "--lib", "ours",
+    command = [sys.executable, ROOT / "ctest/run.py", "--lib", "ours", "--instrumented",
                *(word for pattern in patterns for word in ("--only", pattern))]
     failed = subprocess.run(command, cwd=ROOT, env=os.environ | {"CTEST_WRAPPER": " ".join(wrapper)}).returncode
     runs = 0
