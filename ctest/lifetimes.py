@@ -3,7 +3,8 @@
 process.
 
 Usage: lifetimes.py [--long] [--only PART ...] [--lib ours|stock]
---long closes 10,000 handles and repeats the pending calls 1,000 times; the default takes some hundreds and 20.
+--long closes 10,000 handles, cancels 10,000 threads and repeats the pending calls 1,000 times; the default takes some
+hundreds, and 20.
 With --lib stock nothing is decided: it shows what Debian's library does.
 """
 
@@ -47,7 +48,9 @@ PARTS = (
     ("privileged", 1, 1, 300),
     ("stacks", 1, 1, 300),
     ("forked-stats", 40, 400, 900),
+    ("cancel", 500, 10000, 1800),
 )
+INTERRUPTIONS = ("cancel",)
 
 
 def build():
@@ -61,7 +64,7 @@ def build():
     subprocess.run(["gcc", *FLAGS, "-fno-builtin-malloc", *common, "-o", target / "lifetimes", HERE / "lifetimes.c", *link],
                    check=True)
     subprocess.run(["gcc", *FLAGS, *common, "-o", target / "dlopen", HERE / "dlopen.c", "-ldl"], check=True)
-    for name in ("lookups", "stacks", "forked_stats"):
+    for name in ("lookups", "stacks", "forked_stats", "interruptions"):
         subprocess.run(["gcc", *FLAGS, *common, "-o", target / name, HERE / f"{name}.c", *link], check=True)
     subprocess.run(["g++", "-std=gnu++17", "-g", "-O1", "-Wall", "-Wextra", *common, "-o", target / "throws",
                     HERE / "throws.cpp", *link], check=True)
@@ -195,6 +198,8 @@ def run_part(target, which, part, count, seconds, hosts):
         return run(which, [target / "stacks", hosts], seconds)
     if part == "privileged":
         return run_privileged(which, seconds)
+    if part in INTERRUPTIONS:
+        return run(which, [target / "interruptions", part, hosts, count], seconds)
     further = others(part)
     entered = [one.__enter__() if hasattr(one, "__enter__") else one for one in further]
     try:

@@ -1,0 +1,445 @@
+/* Threads that are interrupted or cancelled at random moments while they are in the library. lifetimes.py runs
+ * each part in a process of its own:
+ *
+ *   interruptions PART HOSTS COUNT
+ *
+ * A part prints what it found out and ends with 0, or says what is wrong and ends with 1. No part asserts how fast anything
+ * is: what hangs is ended by the watchdog after PATIENCE_S seconds without progress. */
+#ifndef THREADED
+#define THREADED
+#endif
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <zookeeper/zookeeper.h>
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+#define TIMEOUT_MS 30000
+#define PATIENCE_S 60
+
+#define die(...) (fprintf(stderr, "lifetimes: " __VA_ARGS__), fputc('\n', stderr), _exit(1))
+
+static const char *hosts;
+static int count;
+static atomic_long progress; /* grows with each step that has ended */
+static const char *volatile step = "starting";
+
+static void nap_us(long us)
+{
+    struct timespec span = {us / 1000000, (us % 1000000) * 1000};
+    while (nanosleep(&span, &span) != 0)
+        ;
+}
+
+/* Different in each run: the moments are meant to be random, and a failure names its step. */
+static unsigned long random_below(unsigned long limit)
+{
+    static unsigned long state;
+    if (state == 0) {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        state = (unsigned long)now.tv_nsec | 1;
+    }
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state % limit;
+}
+
+static void *watch_progress(void *nothing)
+{
+    sigset_t all;
+    long seen = -1;
+    int idle;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    for (idle = 0; idle < PATIENCE_S * 15; idle++) { /* after those who wait for a child */
+        nap_us(100000);
+        if (progress != seen) {
+            seen = progress;
+            idle = 0;
+        }
+    }
+    die("hangs: %s, after %ld steps", step, seen);
+    return nothing;
+}
+
+static void start_watchdog(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, watch_progress, NULL) != 0 || pthread_detach(thread) != 0)
+        die("no watchdog");
+}
+
+static void on_nothing(zhandle_t *zh, int type, int state, const char *path, void *context)
+{
+    (void)zh, (void)type, (void)state, (void)path, (void)context;
+}
+
+static zhandle_t *connected(void)
+{
+    zhandle_t *zh = zookeeper_init(hosts, on_nothing, TIMEOUT_MS, NULL, NULL, ZOO_NO_LOG_CLIENTENV);
+    int ms;
+    if (zh == NULL)
+        die("zookeeper_init: %s", strerror(errno));
+    for (ms = 0; zoo_state(zh) != ZOO_CONNECTED_STATE; ms++) {
+        if (ms > 30000)
+            die("no session");
+        nap_us(1000);
+    }
+    return zh;
+}
+
+static int entries(const char *path)
+{
+    int n = -2;
+    DIR *directory = opendir(path);
+    while (directory != NULL && readdir(directory) != NULL)
+        n++;
+    if (directory != NULL)
+        closedir(directory);
+    return n;
+}
+
+/* What a process may not lose to handles that are gone. */
+static void check_leftovers(int descriptors, int threads)
+{
+    int ms;
+    for (ms = 0; ms < 20000; ms += 10) {
+        if (entries("/proc/self/fd") <= descriptors && entries("/proc/self/task") <= threads)
+            return;
+        nap_us(10000);
+    }
+    die("%d descriptors and %d threads, before %d and %d", entries("/proc/self/fd"), entries("/proc/self/task"),
+        descriptors, threads);
+}
+
+static void expect_usable(zhandle_t *zh)
+{
+    struct Stat stat;
+    int rc = zoo_exists(zh, "/", 0, &stat);
+    if (rc != ZOK)
+        die("%s: the handle is not usable afterwards: %d", step, rc);
+}
+
+/* -- pthread_cancel of a thread that is in a call */
+
+enum call { GET, EXISTS, CHILDREN, INIT, CALLS };
+static const char *const CALL_NAMES[CALLS] = {"zoo_get", "zoo_exists", "zoo_get_children", "zookeeper_init"};
+
+static zhandle_t *shared;
+static atomic_int in_calls;
+
+static void give_back(void *strings)
+{
+    deallocate_String_vector(strings);
+}
+
+static void close_own(void *own)
+{
+    zhandle_t **zh = own;
+    zhandle_t *open = *zh;
+    *zh = NULL;
+    if (open != NULL)
+        zookeeper_close(open);
+}
+
+static void call_for_ever(enum call call)
+{
+    for (;; in_calls = 1) {
+        struct Stat stat;
+        char buffer[64];
+        int length = sizeof buffer;
+        struct String_vector strings = {0, NULL};
+        zhandle_t *own = NULL;
+        if (call == GET) {
+            zoo_get(shared, "/", 0, buffer, &length, &stat);
+        } else if (call == EXISTS) {
+            zoo_exists(shared, "/", 0, &stat);
+        } else if (call == CHILDREN) {
+            pthread_cleanup_push(give_back, &strings);
+            zoo_get_children(shared, "/", 0, &strings);
+            pthread_cleanup_pop(1);
+        } else {
+            pthread_cleanup_push(close_own, &own);
+            own = zookeeper_init(hosts, on_nothing, TIMEOUT_MS, NULL, NULL, ZOO_NO_LOG_CLIENTENV);
+            if (random_below(2) == 0)
+                zoo_exists(own, "/", 0, &stat);
+            pthread_cleanup_pop(1);
+        }
+        /* A call that is no cancellation point is as good: the thread then ends here. */
+        pthread_testcancel();
+    }
+}
+
+static void *call_until_cancelled(void *call)
+{
+    call_for_ever(*(enum call *)call);
+    return NULL;
+}
+
+static void part_cancel(void)
+{
+    int descriptors;
+    int threads;
+    int i;
+    zookeeper_close(connected());
+    descriptors = entries("/proc/self/fd");
+    threads = entries("/proc/self/task");
+    for (i = 0; i < count; i++) {
+        enum call call = (enum call)(i % CALLS);
+        pthread_t thread;
+        void *result;
+        step = CALL_NAMES[call];
+        if (i % 100 == 0)
+            shared = connected();
+        in_calls = 0;
+        if (pthread_create(&thread, NULL, call_until_cancelled, &call) != 0)
+            die("no thread");
+        if (random_below(4) != 0) /* otherwise within its first call */
+            while (!in_calls)
+                nap_us(50);
+        nap_us((long)random_below(1000));
+        pthread_cancel(thread);
+        if (pthread_join(thread, &result) != 0 || result != PTHREAD_CANCELED)
+            die("%s: the thread did not end by its cancellation", step);
+        expect_usable(shared);
+        if (i % 100 == 99 || i == count - 1)
+            zookeeper_close(shared);
+        progress++;
+    }
+    check_leftovers(descriptors, threads);
+    printf("%d threads cancelled in %d kinds of calls; the handle stays usable\n", count, CALLS);
+}
+
+/* -- signal handlers that call back, whatever they interrupt */
+
+static atomic_int in_handler, handled, over;
+static pthread_t victim;
+static int handler_call;
+
+static void on_stat_ignored(int rc, const struct Stat *stat, const void *data)
+{
+    (void)rc, (void)stat, (void)data;
+}
+
+enum { HANDLER_CALLS = 12 };
+static void call_from_handler(int which)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    struct Stat stat;
+    char buffer[64];
+    int size = sizeof buffer;
+    switch (which) {
+    case 0: zoo_state(shared); break;
+    case 1: zoo_client_id(shared); break;
+    case 2: zoo_recv_timeout(shared); break;
+    case 3: zoo_get_context(shared); break;
+    case 4: zoo_get_current_server(shared); break;
+    case 5: zookeeper_get_connected_host(shared, (struct sockaddr *)&address, &length); break;
+    case 6: is_unrecoverable(shared); break;
+    case 7: zoo_set_watcher(shared, on_nothing); break;
+    case 8: zoo_exists(shared, "/", 0, &stat); break;
+    case 9: zoo_aexists(shared, "/", 0, on_stat_ignored, NULL); break;
+    case 10: zoo_get(shared, "/", 0, buffer, &size, &stat); break;
+    default: zoo_set(shared, "/none", "", 0, -1); break;
+    }
+}
+
+static void on_interrupt(int number)
+{
+    int saved = errno;
+    (void)number;
+    in_handler = 1;
+    call_from_handler(handler_call);
+    in_handler = 0;
+    handled++;
+    errno = saved;
+}
+
+/* One round of what a thread may be doing when the signal comes. */
+static void one_of_all_calls(int which)
+{
+    struct Stat stat;
+    struct String_vector strings = {0, NULL};
+    char buffer[64];
+    int length = sizeof buffer;
+    int rc = ZOK;
+    zoo_op_t check;
+    zoo_op_result_t result;
+    zoo_check_op_init(&check, "/", -1);
+    switch (which % 10) {
+    case 0: rc = zoo_get(shared, "/", 0, buffer, &length, &stat); break;
+    case 1: rc = zoo_exists(shared, "/", 0, &stat); break;
+    case 2:
+        rc = zoo_get_children(shared, "/", 0, &strings);
+        deallocate_String_vector(&strings);
+        break;
+    case 3: rc = zoo_multi(shared, 1, &check, &result); break;
+    case 4: rc = zoo_aexists(shared, "/", 0, on_stat_ignored, NULL); break;
+    case 5: rc = zoo_wexists(shared, "/interrupted", on_nothing, NULL, &stat); break;
+    case 6: zoo_state(shared); break;
+    case 7: zoo_get_current_server(shared); break;
+    case 8: rc = zoo_set_servers(shared, hosts); break;
+    default: rc = zoo_delete(shared, "/none", -1); break;
+    }
+    if (rc != ZOK && rc != ZNONODE)
+        die("%s: the interrupted call %d got %d", step, which % 10, rc);
+}
+
+static void *be_interrupted(void *nothing)
+{
+    unsigned turn;
+    for (turn = 0; !over; turn++)
+        one_of_all_calls((int)turn);
+    return nothing;
+}
+
+static void catch(void (*handler)(int))
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handler; /* without SA_RESTART */
+    sigaction(SIGUSR1, &action, NULL);
+}
+
+static void part_handlers(void)
+{
+    int i;
+    step = "calls in a signal handler";
+    catch(on_interrupt);
+    shared = connected();
+    if (pthread_create(&victim, NULL, be_interrupted, NULL) != 0)
+        die("no thread");
+    for (i = 0; i < count; i++) {
+        int before = handled;
+        handler_call = i % HANDLER_CALLS;
+        nap_us((long)random_below(1000));
+        pthread_kill(victim, SIGUSR1);
+        while (handled == before)
+            nap_us(50);
+        progress++;
+    }
+    over = 1;
+    pthread_join(victim, NULL);
+    expect_usable(shared);
+    zookeeper_close(shared);
+    printf("%d signal handlers called %d functions, whatever they interrupted\n", count, HANDLER_CALLS);
+}
+
+/* -- close in a signal handler, on the thread whose call it interrupts: the way many programs end */
+
+static void close_and_end(int number)
+{
+    (void)number;
+    _exit(zookeeper_close(shared) == ZOK ? 0 : 3);
+}
+
+static void delete_close_and_end(int number)
+{
+    (void)number;
+    zoo_delete(shared, "/none", -1);
+    close_and_end(number);
+}
+
+static void close_and_return(int number)
+{
+    int saved = errno;
+    (void)number;
+    if (zookeeper_close(shared) != ZOK)
+        _exit(3);
+    in_handler = 1;
+    errno = saved;
+}
+
+/* The child calls in a loop until it has closed its handle in its handler. */
+static void be_closed(int way)
+{
+    struct Stat stat;
+    unsigned turn;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    shared = connected();
+    catch(way == 0 ? close_and_end : way == 1 ? delete_close_and_end : close_and_return);
+    kill(getppid(), SIGUSR2);
+    if (way == 2) {
+        /* The call that was interrupted is the last one with this handle; any code will do, but it has to end. */
+        int rc = ZOK;
+        while (!in_handler && rc == ZOK)
+            rc = zoo_exists(shared, "/", 0, &stat);
+        _exit(in_handler ? 0 : 4);
+    }
+    for (turn = 0;; turn++)
+        one_of_all_calls((int)turn);
+}
+
+static void part_handler_close(void)
+{
+    static const char *const WAYS[] = {"close in a handler", "delete and close in a handler", "close in a handler that returns"};
+    sigset_t ready;
+    int i;
+    sigemptyset(&ready);
+    sigaddset(&ready, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, &ready, NULL);
+    for (i = 0; i < count; i++) {
+        struct timespec patience = {PATIENCE_S, 0};
+        int status;
+        int ms;
+        pid_t child;
+        step = WAYS[i % COUNT(WAYS)];
+        child = fork();
+        if (child == 0)
+            be_closed(i % COUNT(WAYS));
+        if (child < 0 || sigtimedwait(&ready, NULL, &patience) != SIGUSR2)
+            die("%s: no child", step);
+        nap_us((long)random_below(3000));
+        kill(child, SIGUSR1);
+        for (ms = 0; waitpid(child, &status, WNOHANG) == 0; ms++) {
+            if (ms > PATIENCE_S * 1000) {
+                kill(child, SIGKILL);
+                waitpid(child, &status, 0);
+                die("%s: hangs", step);
+            }
+            nap_us(1000);
+        }
+        if (status != 0)
+            die("%s: the child ended with %#x", step, status);
+        progress++;
+    }
+    printf("%d processes closed in a signal handler, in %d ways\n", count, COUNT(WAYS));
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } PARTS[] = {{"cancel", part_cancel},
+                 {"handlers", part_handlers},
+                 {"handler-close", part_handler_close}};
+    int i;
+    if (argc < 4)
+        return 2;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
+    hosts = argv[2];
+    count = atoi(argv[3]);
+    for (i = 0; i < COUNT(PARTS); i++)
+        if (strcmp(PARTS[i].name, argv[1]) == 0) {
+            start_watchdog();
+            PARTS[i].run();
+            return 0;
+        }
+    return 2;
+}
