@@ -88,6 +88,8 @@ pub enum Failure {
     Closed,
     /// The peer accepted, and confirmed no session within [`Plan::attempt_timeout`].
     HandshakeTimeout,
+    /// TLS cannot be had with the peer until an operator changes something.
+    Tls,
 }
 
 /// The next attempt: when it may start (absolute, nothing shortens it) and how long it may take.
@@ -238,7 +240,9 @@ impl Backoff {
     pub fn failure_tick(&self) -> Duration {
         match self.last_failure {
             Some(Failure::ConnectTimeout | Failure::HandshakeTimeout) => self.requested * 2 / 3,
-            Some(Failure::Refused | Failure::Local | Failure::Closed) => self.failed_in.min(self.requested / 60),
+            Some(Failure::Refused | Failure::Local | Failure::Closed | Failure::Tls) => {
+                self.failed_in.min(self.requested / 60)
+            }
             None => self.requested / 60,
         }
     }
@@ -292,7 +296,7 @@ impl Backoff {
         // A majority that does not serve means that no quorum does: there is no use in asking the rest.
         let enough = match failure {
             Failure::Refused | Failure::Local | Failure::Closed => servers / 2 + 1,
-            Failure::ConnectTimeout | Failure::HandshakeTimeout => servers,
+            Failure::ConnectTimeout | Failure::HandshakeTimeout | Failure::Tls => servers,
         };
         let pass_ended = self.tried >= enough;
         let hop = self.timeout / 100;
@@ -313,7 +317,7 @@ impl Backoff {
                 let window = self.congestion_window();
                 draw(window / 2, window, rng)
             }
-            Failure::Closed if !pass_ended && first => draw(Duration::ZERO, hop * 2, rng),
+            Failure::Closed | Failure::Tls if !pass_ended && first => draw(Duration::ZERO, hop * 2, rng),
             Failure::Refused | Failure::Local if !pass_ended => draw(Duration::ZERO, hop, rng),
             Failure::ConnectTimeout if !pass_ended && first => draw(Duration::ZERO, hop, rng),
             // Never at once, or a fleet that was lost at one moment would stay in step.
@@ -326,7 +330,9 @@ impl Backoff {
 
     /// A pass over the list has ended without an answer: one availability level up, and a pause.
     fn step(&mut self, failure: Failure, servers: u32, rng: &mut impl Rng) -> Duration {
-        self.level.availability = (self.level.availability + 1).min(MOST_AVAILABILITY);
+        // Only an operator can mend TLS: the longest pause at once.
+        let next = if failure == Failure::Tls { MOST_AVAILABILITY } else { self.level.availability + 1 };
+        self.level.availability = next.min(MOST_AVAILABILITY);
         // A refusal costs nobody anything, so the next step may ask a majority again; of the dearer kinds of failure
         // there is one per step from here on.
         self.tried = if matches!(failure, Failure::Refused | Failure::Local) { 0 } else { servers };

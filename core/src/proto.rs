@@ -28,6 +28,7 @@ pub mod op {
     pub const CLOSE: i32 = -11;
     pub const SET_AUTH: i32 = 100;
     pub const SET_WATCHES: i32 = 101;
+    pub const SASL: i32 = 102;
     /// Type of a failed part in a multi response.
     pub const ERROR: i32 = -1;
 }

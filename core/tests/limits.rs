@@ -19,6 +19,8 @@ fn session(timeout: i32, policy: Policy) -> (Session<u32, u8>, Instant) {
         read_only: false,
         chroot: Vec::new(),
         hosts: Hosts::default(),
+        tls: false,
+        sasl: false,
         resolution_interval: None,
         shuffle: false,
         backoff: backoff::Config { policy, ..backoff::Config::default() },

@@ -58,6 +58,8 @@ impl Client {
             read_only: false,
             chroot: Vec::new(),
             hosts: Hosts::new("127.0.0.1:1", vec![HostPort { host: "127.0.0.1".to_owned(), port: 1 }]),
+            tls: false,
+            sasl: false,
             resolution_interval: None,
             shuffle: false,
             backoff: backoff::Config::default(),

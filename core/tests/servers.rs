@@ -30,6 +30,8 @@ impl Client {
             read_only: false,
             chroot: Vec::new(),
             hosts: hosts(host),
+            tls: false,
+            sasl: false,
             resolution_interval: Some(Duration::from_secs(1)),
             shuffle: false,
             backoff: backoff::Config::default(),

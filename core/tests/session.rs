@@ -36,6 +36,8 @@ impl Client {
             read_only: false,
             chroot: b"/c".to_vec(),
             hosts: hosts("127.0.0.1"),
+            tls: false,
+            sasl: false,
             resolution_interval: None,
             shuffle: false,
             backoff: backoff::Config::default(),

@@ -61,6 +61,8 @@ impl World {
             read_only: flags & 1 != 0,
             chroot: if flags & 2 != 0 { b"/root".to_vec() } else { Vec::new() },
             hosts: hosts(if flags & 4 != 0 { "name" } else { "127.0.0.1" }),
+            tls: false,
+            sasl: false,
             resolution_interval: (flags & 8 != 0).then_some(Duration::from_secs(5)),
             shuffle: flags & 16 != 0,
             backoff: backoff::Config::default(),

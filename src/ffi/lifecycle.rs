@@ -161,6 +161,8 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
         read_only: args.flags & READ_ONLY != 0,
         chroot: list.chroot,
         hosts: Hosts::new(shown, list.hosts),
+        tls: false,
+        sasl: false,
         resolution_interval: Some(super::servers_api::RESOLUTION_INTERVAL),
         shuffle: !KEEP_ORDER.load(Ordering::Relaxed),
         memory,

@@ -66,7 +66,9 @@ impl Source for Zk {
                 State::Connected => Phase::Connected,
                 State::ReadOnly => Phase::ReadOnly,
                 State::NotConnected | State::Paused if pause > Duration::ZERO => Phase::Pausing,
-                State::NotConnected | State::Paused | State::Connecting | State::Associating => Phase::Connecting,
+                State::NotConnected | State::Paused | State::Connecting | State::Securing | State::Associating => {
+                    Phase::Connecting
+                }
                 State::Expired => Phase::Expired,
                 State::AuthFailed => Phase::AuthFailed,
                 State::Closed => Phase::Closed,

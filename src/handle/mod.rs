@@ -325,6 +325,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                 Output::Resolve(lookup) => inner.commands.push_back(Command::Resolve(lookup)),
                 Output::Connect(addr) => inner.commands.push_back(Command::Connect(addr)),
                 Output::Probe(addr) => inner.commands.push_back(Command::Probe(addr)),
+                // Only sessions with `Config::sasl` ask for it.
+                Output::SaslStart(..) | Output::SaslChallenge(..) => {}
                 Output::Disconnect { reset } => {
                     // What a caller still reads from it is nobody's business.
                     inner.transport = None;

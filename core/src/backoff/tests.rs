@@ -45,7 +45,7 @@ impl Story {
     fn fail(&mut self, failure: Failure) -> Duration {
         let plan = self.backoff.plan(self.now);
         self.now += match failure {
-            Failure::Refused | Failure::Local | Failure::Closed => MS,
+            Failure::Refused | Failure::Local | Failure::Closed | Failure::Tls => MS,
             Failure::ConnectTimeout => plan.connect_timeout,
             Failure::HandshakeTimeout => plan.attempt_timeout,
         };

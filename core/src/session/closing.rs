@@ -44,8 +44,7 @@ impl<C, W: Watcher> Session<C, W> {
 
     pub(super) fn finish_close(&mut self) {
         if self.link.address().is_some() {
-            let reset = self.backoff.rst() && matches!(self.link, Link::Handshaking { .. });
-            self.outputs.push_back(Output::Disconnect { reset });
+            self.outputs.push_back(Output::Disconnect { reset: self.wants_reset() });
         }
         self.outgoing = Vec::new();
         self.link = Link::Closed;

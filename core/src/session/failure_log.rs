@@ -39,6 +39,7 @@ fn words(failure: Failure, error: &io::Error) -> &'static str {
         }
         Failure::Local => "connect() call failed",
         Failure::Closed | Failure::ConnectTimeout | Failure::HandshakeTimeout => RECEIVE_FAILED,
+        Failure::Tls => "error in ssl connect",
     }
 }
 
@@ -59,12 +60,16 @@ pub(super) enum Place {
 /// [`FailureLogLimiter::EVERY`].
 #[derive(Debug, Default)]
 pub(super) struct FailureLogLimiter {
+    /// Connections in a row that ended before the server had sent anything.
+    pub(super) silent: u32,
     /// Attempts since the session was lost, or since the start.
     pub(super) attempts: u32,
     failures: u32,
 }
 
 impl FailureLogLimiter {
+    /// So many connections that end without a byte are worth a hint.
+    const SILENT: u32 = 3;
     const FIRST: u32 = 20;
     const EVERY: u32 = 10;
 
@@ -130,6 +135,7 @@ impl<C, W: Watcher> Session<C, W> {
             Failure::ConnectTimeout => "connect timeout",
             Failure::Closed => "closed early",
             Failure::HandshakeTimeout => "handshake timeout",
+            Failure::Tls => "TLS",
         };
         let (level, attempt) = (self.backoff.level(), self.failure_log.attempts);
         let pause = self.plan.not_before.saturating_duration_since(now).as_millis();
@@ -139,19 +145,29 @@ impl<C, W: Watcher> Session<C, W> {
             level.availability, level.congestion,
         );
         let what = words(failure, error);
+        let hint = self.hint(failure, error);
         match failure {
             Failure::ConnectTimeout | Failure::HandshakeTimeout => {
                 let late = self.late_by(now).as_millis();
                 let what = format_args!("connection to {addr} timed out (exceeded timeout by {late}ms); {details}");
                 log_socket_error(Place::Interest, addr, code, error, what);
             }
+            Failure::Local if error.kind() == io::ErrorKind::InvalidData => {
+                log_socket_error(Place::CheckEvents, addr, code, error, format_args!("{error}; {details}"));
+            }
             Failure::Local => log_socket_error(Place::Interest, addr, code, error, format_args!("{what}; {details}")),
+            // Stock names no reason, only that there was an error.
+            Failure::Tls => log::error!(
+                target: "check_events",
+                "Socket {addr} zk retcode={}, errno=0(Success): {what}: {error}; {details}",
+                code.to_i32()
+            ),
             // The server's answer was there and could not be used: the error says why.
             Failure::Closed if error.kind() == io::ErrorKind::InvalidData => {
                 log_socket_error(Place::CheckEvents, addr, code, error, format_args!("{error}; {details}"));
             }
             Failure::Refused | Failure::Closed => {
-                log_socket_error(Place::CheckEvents, addr, code, error, format_args!("{what}; {details}"));
+                log_socket_error(Place::CheckEvents, addr, code, error, format_args!("{what}; {details}{hint}"));
             }
         }
         if self.servers.is_sweep_end() {
@@ -160,6 +176,19 @@ impl<C, W: Watcher> Session<C, W> {
                 "Delaying connection after exhaustively trying all servers [{}]",
                 self.servers.hosts().text()
             );
+        }
+    }
+
+    /// What an operator who has just set up TLS on one side only should look at. A server that is overloaded closes
+    /// connections in the same way, so it takes a few in a row.
+    fn hint(&self, failure: Failure, error: &io::Error) -> &'static str {
+        let is_end = failure == Failure::Closed && error.kind() == io::ErrorKind::UnexpectedEof;
+        match self.config.tls {
+            true if is_end => " (does this port speak TLS? see secureClientPort)",
+            false if is_end && self.failure_log.silent >= FailureLogLimiter::SILENT => {
+                " (a secure port? this client does not use TLS: see ZOO_TLS)"
+            }
+            _ => "",
         }
     }
 

@@ -1,6 +1,7 @@
 //! The connection's life up to the session: attempts and the handshake. When the next attempt may start comes from the
 //! policy alone.
 use super::failure_log::{ETIMEDOUT, FailureLogLimiter};
+use super::secure::Exchange;
 use super::timer_table::Timer;
 use super::{ClientId, Output, Session, State, Watcher, timers};
 use crate::backoff::{Event, Failure};
@@ -26,9 +27,14 @@ pub(super) enum Link {
         is_fresh: bool,
     },
     /// TCP is being established.
-    Connecting { addr: SocketAddr },
+    Connecting { addr: SocketAddr, is_secured: bool },
+    /// TCP is there and TLS is being established. Not under the limit of the TCP phase: what is lost there is no SYN.
+    Securing { addr: SocketAddr },
     /// The server has not confirmed the session yet.
     Handshaking { addr: SocketAddr },
+    /// The server has confirmed the session, and SASL is under way. `exchange` tells its messages from those of an earlier
+    /// connection.
+    Authenticating { addr: SocketAddr, is_read_only: bool, exchange: Exchange },
     /// The session is there.
     Established { addr: SocketAddr, is_read_only: bool },
     /// The close request is sent, or being sent.
@@ -50,8 +56,10 @@ impl Link {
     /// The server of the connection or the attempt.
     pub(super) fn address(self) -> Option<SocketAddr> {
         match self {
-            Link::Connecting { addr }
+            Link::Connecting { addr, .. }
+            | Link::Securing { addr }
             | Link::Handshaking { addr }
+            | Link::Authenticating { addr, .. }
             | Link::Established { addr, .. }
             | Link::Closing { addr, .. } => Some(addr),
             Link::Idle { .. } | Link::Dead(_) | Link::Closed => None,
@@ -61,7 +69,10 @@ impl Link {
     /// The same as the server list needs it.
     pub(super) fn in_use(self) -> InUse {
         match self {
-            Link::Connecting { addr } | Link::Handshaking { addr } => InUse::Attempt(addr),
+            Link::Connecting { addr, .. }
+            | Link::Securing { addr }
+            | Link::Handshaking { addr }
+            | Link::Authenticating { addr, .. } => InUse::Attempt(addr),
             Link::Established { addr, .. } => InUse::Session(addr),
             Link::Idle { .. } | Link::Closing { .. } | Link::Dead(_) | Link::Closed => InUse::Nothing,
         }
@@ -72,8 +83,9 @@ impl Link {
         match self {
             Link::Idle { is_fresh: true } => State::NotConnected,
             Link::Idle { is_fresh: false } => State::Paused,
-            Link::Connecting { .. } => State::Connecting,
-            Link::Handshaking { .. } => State::Associating,
+            Link::Connecting { is_secured: false, .. } => State::Connecting,
+            Link::Connecting { is_secured: true, .. } | Link::Securing { .. } => State::Securing,
+            Link::Handshaking { .. } | Link::Authenticating { .. } => State::Associating,
             Link::Established { is_read_only: false, .. } | Link::Closing { is_read_only: false, .. } => {
                 State::Connected
             }
@@ -93,7 +105,7 @@ impl<C, W: Watcher> Session<C, W> {
         let limit = now + self.plan.attempt_timeout;
         self.timers.set(Timer::Handshake, limit);
         self.timers.set(Timer::Connect, limit.min(now + self.plan.connect_timeout));
-        self.link = Link::Connecting { addr };
+        self.link = Link::Connecting { addr, is_secured: self.config.tls };
         self.stats.attempts += 1;
         self.failure_log.attempts = self.failure_log.attempts.saturating_add(1);
         self.outputs.push_back(Output::Connect(addr));
@@ -101,7 +113,7 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     pub(super) fn on_connected(&mut self, now: Instant) {
-        let Link::Connecting { addr } = self.link else { return };
+        let (Link::Connecting { addr, .. } | Link::Securing { addr }) = self.link else { return };
         self.link = Link::Handshaking { addr };
         self.timers.stop(Timer::Connect);
         self.note_received(now);
@@ -131,18 +143,23 @@ impl<C, W: Watcher> Session<C, W> {
             let error = io::Error::new(io::ErrorKind::InvalidData, "the server granted no session");
             return self.fail_attempt(now, Failure::Closed, Code::ConnectionLoss, &error);
         }
-        self.establish(now, addr, &response);
-    }
-
-    fn establish(&mut self, now: Instant, addr: SocketAddr, response: &ConnectResponse) {
         self.id = ClientId { id: response.session_id, password: response.password };
         self.seen_read_write |= !response.read_only;
         self.timeout = response.timeout;
         self.backoff.set_session_timeout(timers::millis(self.timeout));
+        if self.config.sasl {
+            self.start_sasl(now, addr, response.read_only);
+        } else {
+            self.establish(now, addr, response.read_only);
+        }
+    }
+
+    /// The session is confirmed, and authenticated where that is wanted.
+    pub(super) fn establish(&mut self, now: Instant, addr: SocketAddr, is_read_only: bool) {
         self.plan = self.backoff.on(Event::Established, self.servers.len(), now, &mut self.rng);
         self.servers.confirm(addr);
-        self.link = Link::Established { addr, is_read_only: response.read_only };
-        self.start_session_timers(now, response.read_only);
+        self.link = Link::Established { addr, is_read_only };
+        self.start_session_timers(now, is_read_only);
         self.failure_log = FailureLogLimiter::default();
         self.stats.established += 1;
         log::info!(
@@ -150,7 +167,7 @@ impl<C, W: Watcher> Session<C, W> {
             "session establishment complete on server {addr}, sessionId={:#x}, negotiated timeout={} {}",
             self.id.id,
             self.timeout,
-            if response.read_only { "(READ-ONLY mode)" } else { "" }
+            if is_read_only { "(READ-ONLY mode)" } else { "" }
         );
         self.remember(now);
         limits::drain(&mut self.outgoing);
@@ -160,10 +177,16 @@ impl<C, W: Watcher> Session<C, W> {
         self.notify_session(self.state());
     }
 
+    /// Whether the connection is dropped by RST: only where the server may not have read what was sent, TLS messages or the
+    /// connect request. A confirmed session is never reset.
+    pub(super) fn wants_reset(&self) -> bool {
+        self.backoff.rst() && matches!(self.link, Link::Securing { .. } | Link::Handshaking { .. })
+    }
+
     pub(super) fn on_attempt_timeout(&mut self, now: Instant) {
         let failure = match self.link {
             Link::Connecting { .. } => Failure::ConnectTimeout,
-            Link::Handshaking { .. } => Failure::HandshakeTimeout,
+            Link::Securing { .. } | Link::Handshaking { .. } | Link::Authenticating { .. } => Failure::HandshakeTimeout,
             _ => return,
         };
         let error = io::Error::from_raw_os_error(ETIMEDOUT);
@@ -173,15 +196,14 @@ impl<C, W: Watcher> Session<C, W> {
     /// An attempt ended without a session.
     pub(super) fn fail_attempt(&mut self, now: Instant, failure: Failure, code: Code, error: &io::Error) {
         let Some(addr) = self.link.address() else { return };
-        // Only a request that the server may not have read yet is worth a reset; an established session never is.
-        let reset = self.backoff.rst() && matches!(self.link, Link::Handshaking { .. });
-        self.outputs.push_back(Output::Disconnect { reset });
+        self.outputs.push_back(Output::Disconnect { reset: self.wants_reset() });
         match failure {
             Failure::Refused => self.stats.refused += 1,
             Failure::Local => self.stats.local_failures += 1,
             Failure::ConnectTimeout => self.stats.connect_timeouts += 1,
             Failure::Closed => self.stats.closed_early += 1,
             Failure::HandshakeTimeout => self.stats.handshake_timeouts += 1,
+            Failure::Tls => self.stats.tls_failures += 1,
         }
         let timed_out = matches!(failure, Failure::ConnectTimeout | Failure::HandshakeTimeout);
         self.drop_link(now, false);
@@ -189,6 +211,9 @@ impl<C, W: Watcher> Session<C, W> {
         if timed_out {
             self.last_failure = Code::OperationTimeout;
             self.servers.avoid(addr, now + self.plan.attempt_timeout * AVOIDED);
+        }
+        if failure == Failure::Closed && error.kind() == io::ErrorKind::UnexpectedEof {
+            self.failure_log.silent = self.failure_log.silent.saturating_add(1);
         }
         self.log_failure(now, addr, failure, code, error);
         self.fail_credentials(code);

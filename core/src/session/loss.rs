@@ -34,7 +34,9 @@ impl<C, W: Watcher> Session<C, W> {
                 };
                 self.fail_attempt(now, failure, Code::ConnectionLoss, error);
             }
-            Link::Handshaking { .. } => self.fail_attempt(now, Failure::Closed, Code::ConnectionLoss, error),
+            Link::Securing { .. } | Link::Handshaking { .. } | Link::Authenticating { .. } => {
+                self.fail_attempt(now, Failure::Closed, Code::ConnectionLoss, error);
+            }
             Link::Established { .. } => {
                 let loss = Loss { code: Code::ConnectionLoss, is_silence: false, place: Place::CheckEvents };
                 self.lose(now, loss, error, format_args!("{RECEIVE_FAILED}"));
@@ -72,7 +74,10 @@ impl<C, W: Watcher> Session<C, W> {
         let what = format!("frame of {len} bytes announced, which is not acceptable{hint}");
         match self.link {
             Link::Established { .. } => self.on_misbehaviour(now, Code::MarshallingError, &what),
-            Link::Connecting { .. } | Link::Handshaking { .. } => {
+            Link::Connecting { .. }
+            | Link::Securing { .. }
+            | Link::Handshaking { .. }
+            | Link::Authenticating { .. } => {
                 let error = io::Error::new(io::ErrorKind::InvalidData, what);
                 self.fail_attempt(now, Failure::Closed, Code::MarshallingError, &error);
             }

@@ -11,6 +11,7 @@ mod link;
 mod loss;
 mod replies;
 mod requests;
+mod secure;
 mod server_changes;
 mod stats;
 mod timer_table;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use replies::Event;
+pub use secure::{Exchange, SaslFailure};
 pub use stats::{Counter, Stats};
 
 /// A watcher: whatever the shell calls one, equal when it would be the same call.
@@ -51,7 +53,9 @@ pub enum State {
     Paused,
     /// A TCP connection is being made.
     Connecting,
-    /// The handshake is under way.
+    /// The same where TLS follows, and TLS itself.
+    Securing,
+    /// The handshake is under way, or SASL.
     Associating,
     /// Established.
     Connected,
@@ -73,6 +77,7 @@ impl State {
             State::Paused | State::Closed => 0,
             State::Connecting => 1,
             State::Associating => 2,
+            State::Securing => 7,
             State::Connected => 3,
             State::ReadOnly => 5,
             State::Expired => -112,
@@ -103,6 +108,10 @@ pub struct Config {
     pub chroot: Vec<u8>,
     /// The servers as the application named them.
     pub hosts: Hosts,
+    /// Whether connections are secured by TLS: [`Input::TcpConnected`] comes before [`Input::Connected`].
+    pub tls: bool,
+    /// Whether each connection is authenticated by SASL before the session is used.
+    pub sasl: bool,
     /// Least time between two name resolutions while connected; `None` for never.
     pub resolution_interval: Option<Duration>,
     /// Whether the order of the servers is random.
@@ -141,8 +150,19 @@ pub enum Input<'a> {
         /// Their addresses.
         addresses: Vec<SocketAddr>,
     },
-    /// The TCP connection (and TLS, where there is one) asked for is there.
+    /// The TCP connection asked for is there, and TLS begins.
+    TcpConnected,
+    /// Bytes may flow: the TCP connection asked for is there, and TLS on it where that is wanted.
     Connected,
+    /// TLS cannot be had with this server, for a reason that only an operator can mend: a certificate, a setting, a server
+    /// that speaks no TLS.
+    TlsFailed(io::Error),
+    /// The mechanism has this to send.
+    SaslToken(Exchange, Vec<u8>),
+    /// The mechanism is content: the session may be used.
+    SaslDone(Exchange),
+    /// The mechanism cannot go on.
+    SaslFailed(Exchange, SaslFailure),
     /// The connection failed or ended: connecting or reading said so.
     Disconnected(io::Error),
     /// The connection failed: writing said so.
@@ -173,6 +193,10 @@ pub enum Output<C, W> {
     Resolve(Lookup),
     /// Connect to this server.
     Connect(SocketAddr),
+    /// Begin SASL with this server; answered by `SaslToken`, `SaslDone` or `SaslFailed`.
+    SaslStart(Exchange, SocketAddr),
+    /// Hand the server's answer to the mechanism; `None` where it sent no token.
+    SaslChallenge(Exchange, Option<Vec<u8>>),
     /// Ask this server whether it takes writes, on a connection of its own.
     Probe(SocketAddr),
     /// Drop the connection; `reset` asks for RST instead of FIN, so that the server need not read what it holds.
@@ -276,7 +300,12 @@ impl<C, W: Watcher> Session<C, W> {
         match input {
             Input::Received(frames) => self.on_received(now, frames),
             Input::BadFrame(BadLength(len)) => self.on_bad_frame(now, len),
+            Input::TcpConnected => self.on_tcp_connected(now),
             Input::Connected => self.on_connected(now),
+            Input::TlsFailed(error) => self.on_tls_failure(now, &error),
+            Input::SaslToken(exchange, token) => self.on_sasl_token(exchange, &token),
+            Input::SaslDone(exchange) => self.on_sasl_done(now, exchange),
+            Input::SaslFailed(exchange, failure) => self.on_sasl_failure(now, exchange, &failure),
             Input::Disconnected(error) => self.on_disconnected(now, &error),
             Input::SendFailed(error) => self.on_send_failure(now, &error),
             Input::Flushed => self.on_flushed(now),

@@ -31,6 +31,7 @@ impl<C, W: Watcher> Session<C, W> {
             self.stats.received_bytes += frame.len() as u64;
             match self.link {
                 Link::Handshaking { addr } => self.on_handshake_answer(now, addr, frame.bytes()),
+                Link::Authenticating { exchange, .. } => self.on_sasl_answer(now, exchange, frame.bytes()),
                 Link::Established { .. } => self.on_reply(now, frame),
                 Link::Closing { xid, .. } => {
                     if ReplyHeader::read(&mut Reader::new(frame.bytes())).is_ok_and(|header| header.xid == xid) {
@@ -38,7 +39,9 @@ impl<C, W: Watcher> Session<C, W> {
                     }
                 }
                 // The connection was dropped because of an earlier frame.
-                Link::Idle { .. } | Link::Connecting { .. } | Link::Dead(_) | Link::Closed => return,
+                Link::Idle { .. } | Link::Connecting { .. } | Link::Securing { .. } | Link::Dead(_) | Link::Closed => {
+                    return;
+                }
             }
         }
     }

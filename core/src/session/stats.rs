@@ -66,6 +66,7 @@ counters! {
     connect_timeouts: u64 = "failed_attempts_total" "connect_timeout" "Attempts without a TCP connection in time.",
     closed_early: u64 = "failed_attempts_total" "closed_early" "Attempts accepted and then closed without a session.",
     handshake_timeouts: u64 = "failed_attempts_total" "handshake_timeout" "Attempts without a handshake in time.",
+    tls_failures: u64 = "failed_attempts_total" "tls" "Attempts without TLS, for a reason that only an operator can mend.",
     established: u64 = "sessions_established_total" "" "Sessions established or resumed.",
     lost: u64 = "connections_lost_total" "" "Established connections lost.",
     expired: u64 = "sessions_expired_total" "" "Sessions that servers declared expired.",

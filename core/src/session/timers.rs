@@ -166,7 +166,11 @@ impl<C, W: Watcher> Session<C, W> {
                     let interval = self.config.resolution_interval;
                     interval.map(|interval| self.timers.last_resolved + interval.max(RESOLVE_FLOOR))
                 }
-                Link::Idle { .. } | Link::Connecting { .. } | Link::Handshaking { .. } => {
+                Link::Idle { .. }
+                | Link::Connecting { .. }
+                | Link::Securing { .. }
+                | Link::Handshaking { .. }
+                | Link::Authenticating { .. } => {
                     // A fleet that was lost at one moment must not ask at one moment.
                     let jitter = self.rng.random_range(0.0..=0.25);
                     let floor = self.timers.last_resolved + RESOLVE_FLOOR;
@@ -196,9 +200,11 @@ impl<C, W: Watcher> Session<C, W> {
     /// failed attempt, one sixtieth of the timeout later.
     fn give_up_at(&self) -> Option<Instant> {
         match self.link {
-            Link::Idle { .. } | Link::Connecting { .. } | Link::Handshaking { .. } => {
-                Some(self.pending.front()?.submitted + self.patience())
-            }
+            Link::Idle { .. }
+            | Link::Connecting { .. }
+            | Link::Securing { .. }
+            | Link::Handshaking { .. }
+            | Link::Authenticating { .. } => Some(self.pending.front()?.submitted + self.patience()),
             Link::Established { .. } | Link::Closing { .. } | Link::Dead(_) | Link::Closed => None,
         }
     }

@@ -160,6 +160,8 @@ impl World {
                     client.memory = Some(memory);
                     continue;
                 }
+                // Only sessions with `Config::sasl` ask for it.
+                Output::SaslStart(..) | Output::SaslChallenge(..) => continue,
                 Output::Last => Heard::Last,
                 Output::Closed => Heard::Closed,
             };

@@ -32,6 +32,8 @@ pub fn config(seed: u64) -> Config {
         read_only: false,
         chroot: Vec::new(),
         hosts: hosts("10.0.0.1"),
+        tls: false,
+        sasl: false,
         resolution_interval: None,
         shuffle: false,
         backoff: backoff::Config::default(),
