@@ -103,6 +103,21 @@ impl Inbox {
         }
     }
 
+    /// Whether [`Inbox::trim`] would give a large buffer back.
+    pub fn is_oversized(&self) -> bool {
+        self.large.is_some() || self.chunk.len() > LARGE
+    }
+
+    /// Gives back the memory that only a large frame needs, unless one is arriving.
+    pub fn trim(&mut self) {
+        self.large = None;
+        if self.chunk.len() > LARGE && self.start == self.filled {
+            self.chunk = Arc::default();
+            self.start = 0;
+            self.filled = 0;
+        }
+    }
+
     /// Where the next bytes go; never empty.
     pub fn space(&mut self) -> &mut [u8] {
         if self.start > 0 {
@@ -314,6 +329,31 @@ mod tests {
             feed(&mut inbox, &small, 50_000).unwrap();
         }
         assert!(inbox.large.is_none());
+    }
+
+    #[test]
+    fn a_trimmed_inbox_keeps_no_large_buffer_and_goes_on() {
+        let mut inbox = Inbox::new(1 << 20);
+        let (big, small) = (framed(&vec![7; 500_000]), framed(&[8; 10]));
+        assert_eq!(feed(&mut inbox, &big, 50_000).unwrap().len(), 1);
+        assert!(inbox.is_oversized());
+        inbox.trim();
+        assert!(!inbox.is_oversized());
+        assert_eq!(feed(&mut inbox, &small, 50_000).unwrap(), [vec![8; 10]]);
+        // Half of a frame is not lost.
+        let mut frames = Vec::new();
+        for half in big.chunks(250_002) {
+            let mut half = half;
+            while !half.is_empty() {
+                let space = inbox.space();
+                let n = half.len().min(space.len());
+                space[..n].copy_from_slice(&half[..n]);
+                half = &half[n..];
+                inbox.received(n, &mut frames).unwrap();
+            }
+            inbox.trim();
+        }
+        assert_eq!(frames[0].bytes(), vec![7; 500_000]);
     }
 
     #[test]

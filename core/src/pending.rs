@@ -58,6 +58,11 @@ impl<C, W> Pending<C, W> {
         if self.entries.front()?.submitted <= limit { self.pop() } else { None }
     }
 
+    /// Gives back memory that is not in use, down to `limit` bytes.
+    pub(crate) fn shrink_to(&mut self, limit: usize) {
+        self.entries.shrink_to(limit / size_of::<Entry<C, W>>());
+    }
+
     /// Number of requests.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()

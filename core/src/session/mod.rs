@@ -352,6 +352,19 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
+    /// Bytes of memory in the buffers that requests on their way out use.
+    pub fn buffer_capacity(&self) -> usize {
+        self.outgoing.capacity().max(self.queued.capacity())
+    }
+
+    /// Gives back memory of these buffers and of the lists of requests that is not in use, down to `limit` bytes each.
+    pub fn trim(&mut self, limit: usize) {
+        self.outgoing.shrink_to(limit);
+        self.queued.shrink_to(limit);
+        self.pending.shrink_to(limit);
+        self.outputs.shrink_to(limit / size_of::<Output<C, W>>());
+    }
+
     /// The state seen by the application.
     pub fn state(&self) -> State {
         self.link.state()
