@@ -1,50 +1,44 @@
 //! The completion thread: replies, watches and session events in one queue, called back one by one in order. Owns the
 //! queue; knows neither the session nor what a callback is.
-use crate::sys::sync::{Condvar, Mutex, MutexGuard};
+use crate::sys::lock::{Condvar, Mutex, MutexGuard};
+use crate::sys::thread_end::{EndGuard, ThreadEnd};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::sync::PoisonError;
 use zk_core::session::Output;
 
 /// The queue between those who produce items and the one thread that calls back.
 pub(crate) struct Queue<C, W> {
     state: Mutex<State<C, W>>,
     ready: Condvar,
-    over: Condvar,
+    end: ThreadEnd,
 }
 
 struct State<C, W> {
     items: VecDeque<Output<C, W>>,
     waiting: bool,
-    stage: Stage,
 }
 
-/// How far the thread is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Runs,
-    Ended,
-    Abandoned,
-}
+/// Items of a batch for which room is kept: about 300 KiB.
+const KEPT_MAX: usize = 4096;
 
 impl<C, W> Default for Queue<C, W> {
     fn default() -> Self {
         Queue {
-            state: Mutex::new(State { items: VecDeque::new(), waiting: false, stage: Stage::Runs }),
+            state: Mutex::new(State { items: VecDeque::new(), waiting: false }),
             ready: Condvar::new(),
-            over: Condvar::new(),
+            end: ThreadEnd::new(),
         }
     }
 }
 
 /// Items on their way into the queue: one lock for all of them, none for no item.
-pub(crate) struct Adding<'a, C, W> {
+pub(crate) struct QueueGuard<'a, C, W> {
     queue: &'a Queue<C, W>,
     state: Option<MutexGuard<'a, State<C, W>>>,
     sleeper: bool,
 }
 
-impl<C, W> Adding<'_, C, W> {
+impl<C, W> QueueGuard<'_, C, W> {
     /// Adds an item.
     pub(crate) fn push(&mut self, item: Output<C, W>) {
         self.state().items.push_back(item);
@@ -77,12 +71,12 @@ impl<C, W> Adding<'_, C, W> {
 
 impl<C, W> Queue<C, W> {
     fn lock(&self) -> MutexGuard<'_, State<C, W>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Begins to add items.
-    pub(crate) fn adding(&self) -> Adding<'_, C, W> {
-        Adding { queue: self, state: None, sleeper: false }
+    pub(crate) fn adding(&self) -> QueueGuard<'_, C, W> {
+        QueueGuard { queue: self, state: None, sleeper: false }
     }
 
     /// Wakes the thread.
@@ -97,22 +91,17 @@ impl<C, W> Queue<C, W> {
 
     /// Calls `call` with each item in order until it says that nothing follows. Takes all that has gathered at once, so
     /// that a busy queue costs one lock a batch. `guard` runs what it is given, which calls for as many items as it can;
-    /// when that panics the next items have their turn all the same.
+    /// after a panic it continues with the next item.
     pub(crate) fn run(&self, mut call: impl FnMut(Output<C, W>) -> ControlFlow<()>, guard: impl Fn(&mut dyn FnMut())) {
-        struct End<'a, C, W>(&'a Queue<C, W>);
-        impl<C, W> Drop for End<'_, C, W> {
-            fn drop(&mut self) {
-                self.0.leave(Stage::Ended);
-            }
-        }
-        let _end = End(self);
+        let _end = EndGuard(&self.end);
         let mut batch = VecDeque::new();
         let mut open = true;
         while open {
+            batch.shrink_to(KEPT_MAX);
             let mut state = self.lock();
             while state.items.is_empty() {
                 state.waiting = true;
-                state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self.ready.wait(state);
             }
             state.waiting = false;
             std::mem::swap(&mut state.items, &mut batch);
@@ -132,21 +121,12 @@ impl<C, W> Queue<C, W> {
 
     /// The thread does not return from a call: a callback has ended it.
     pub(crate) fn abandon(&self) {
-        self.leave(Stage::Abandoned);
-    }
-
-    fn leave(&self, stage: Stage) {
-        self.lock().stage = stage;
-        self.over.notify_all();
+        self.end.set_lost();
     }
 
     /// Waits until [`Queue::run`] has returned, `true`, or never will, `false`.
     pub(crate) fn wait_for_end(&self) -> bool {
-        let mut state = self.lock();
-        while state.stage == Stage::Runs {
-            state = self.over.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.stage == Stage::Ended
+        self.end.wait()
     }
 }
 

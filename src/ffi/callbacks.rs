@@ -9,11 +9,11 @@ use super::types::{
     strings_completion_t, strings_stat_completion_t, void_completion_t, watcher_fn, zhandle_t,
 };
 use crate::handle::Completion;
-use crate::sys::sync::Mutex;
-use crate::sys::sync::thread::{self, Thread};
+use crate::sys::latch::Latch;
 use libc::{c_char, c_int, c_void};
+use std::cell::UnsafeCell;
 use std::ptr::{null, null_mut};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use zk_core::code::Code;
 use zk_core::frames::Frame;
 use zk_core::jute::Malformed;
@@ -72,72 +72,72 @@ pub(super) fn notify(zh: *mut zhandle_t, event: &Event<Watch>) {
 
 /// Where a sync caller waits for its result.
 #[derive(Debug)]
-pub(super) struct Slot {
-    result: Mutex<Option<Result<Frame, Code>>>,
-    caller: Thread,
+pub(super) struct SyncWaiter {
+    /// Written by [`ResultSender`] before the latch is set, taken by the caller afterwards.
+    result: UnsafeCell<Option<Result<Frame, Code>>>,
+    is_filled: Latch,
 }
+
+// SAFETY: the sender has the result to itself until it sets the latch, the caller from then on. There is one of each.
+unsafe impl Sync for SyncWaiter {}
+// SAFETY: nothing in it belongs to a thread.
+unsafe impl Send for SyncWaiter {}
 
 crate::sys::sync::thread_local! {
-    /// A slot to be used again by this thread's next sync call.
-    static SPARE: std::cell::Cell<Option<Arc<Slot>>> = const { std::cell::Cell::new(None) };
+    /// A waiter to be used again by this thread's next sync call.
+    static SPARE: std::cell::Cell<Option<Arc<SyncWaiter>>> = const { std::cell::Cell::new(None) };
 }
 
-impl Slot {
-    /// A slot for a call by this thread, and the end of it that gets the result.
-    pub(super) fn new() -> (Arc<Slot>, SlotEnd) {
-        let slot = SPARE
-            .try_with(std::cell::Cell::take)
-            .ok()
-            .flatten()
-            .unwrap_or_else(|| Arc::new(Slot { result: Mutex::new(None), caller: thread::current() }));
-        let end = SlotEnd(Some(Arc::clone(&slot)));
-        (slot, end)
+impl SyncWaiter {
+    /// A waiter for a call by this thread, and the end of it that sends the result.
+    pub(super) fn new() -> (Arc<SyncWaiter>, ResultSender) {
+        let spare = SPARE.try_with(std::cell::Cell::take).ok().flatten();
+        let waiter =
+            spare.unwrap_or_else(|| Arc::new(SyncWaiter { result: UnsafeCell::new(None), is_filled: Latch::new() }));
+        let sender = ResultSender(Some(Arc::clone(&waiter)));
+        (waiter, sender)
     }
 
     /// Whether the result is there.
     pub(super) fn is_filled(&self) -> bool {
-        self.result.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.is_filled.is_set()
     }
 
-    /// Waits for the result.
-    pub(super) fn wait(self: Arc<Slot>) -> Result<Frame, Code> {
-        loop {
-            let result = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(result) = result {
-                // The other end may still be about to let go of its reference; then the slot is not used again.
-                if Arc::strong_count(&self) == 1 {
-                    let _ = SPARE.try_with(|spare| spare.set(Some(self)));
-                }
-                return result;
-            }
-            thread::park();
+    /// Waits for the result. A signal handler may run meanwhile and make calls of its own.
+    pub(super) fn wait(mut self: Arc<SyncWaiter>) -> Result<Frame, Code> {
+        self.is_filled.wait();
+        // SAFETY: the latch is set, so the result is this thread's.
+        let result = unsafe { (*self.result.get()).take() };
+        // The sender may still be about to drop its reference; then the waiter is not used again.
+        if let Some(waiter) = Arc::get_mut(&mut self) {
+            waiter.is_filled.reset();
+            let _ = SPARE.try_with(|spare| spare.set(Some(self)));
         }
+        result.unwrap_or(Err(Code::SystemError))
     }
 }
 
-/// Hands the result to a waiting caller. Dropped without one, it tells the caller that the library failed.
+/// Sends the result to a waiting caller. Dropped without one, it sends that the library failed.
 #[derive(Debug)]
-pub(super) struct SlotEnd(Option<Arc<Slot>>);
+pub(super) struct ResultSender(Option<Arc<SyncWaiter>>);
 
-impl SlotEnd {
+impl ResultSender {
     fn finish(mut self, result: Result<Frame, Code>) {
-        self.give(result);
+        self.send(result);
     }
 
-    /// The request was refused: the caller does not wait.
-    fn give(&mut self, result: Result<Frame, Code>) {
-        if let Some(slot) = self.0.take() {
-            let caller = slot.caller.clone();
-            *slot.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-            drop(slot);
-            caller.unpark();
+    fn send(&mut self, result: Result<Frame, Code>) {
+        if let Some(waiter) = self.0.take() {
+            // SAFETY: the latch is not set, so the result is this thread's.
+            unsafe { *waiter.result.get() = Some(result) };
+            waiter.is_filled.set();
         }
     }
 }
 
-impl Drop for SlotEnd {
+impl Drop for ResultSender {
     fn drop(&mut self) {
-        self.give(Err(Code::SystemError));
+        self.send(Err(Code::SystemError));
     }
 }
 
@@ -145,7 +145,7 @@ impl Drop for SlotEnd {
 // divergence: A null completion discards the answer of every asynchronous call; stock crashes when the answer comes.
 #[derive(Debug)]
 pub(super) enum Done {
-    Sync(SlotEnd),
+    Sync(ResultSender),
     Void(void_completion_t, Data),
     Stat(stat_completion_t, Data),
     Data(data_completion_t, Data),

@@ -75,6 +75,8 @@ unsafe extern "C" {
 thread_local! {
     /// The handle whose completion thread this is, or null.
     static SERVED: Cell<*const Zk> = const { Cell::new(null()) };
+    /// The handle whose I/O thread this is, or null.
+    static DRIVEN: Cell<*const Zk> = const { Cell::new(null()) };
 }
 
 /// Runs `body` as the completion thread of `handle`.
@@ -84,13 +86,28 @@ pub(super) fn serve(handle: &Arc<Zk>, body: impl FnOnce()) {
     SERVED.set(null());
 }
 
+/// Runs `body` as the I/O thread of `handle`.
+pub(super) fn drive(handle: &Arc<Zk>, body: impl FnOnce()) {
+    DRIVEN.set(Arc::as_ptr(handle));
+    body();
+    DRIVEN.set(null());
+}
+
+/// Whether this is the I/O thread of `handle`, in a log callback.
+pub(super) fn is_io_thread(handle: &Zk) -> bool {
+    std::ptr::eq(DRIVEN.get(), handle)
+}
+
 /// A callback has ended this thread, which is about to stay in `callout.c` for good. Must not log: a log callback could be
 /// what ended it. Not exported: that file declares it hidden.
 #[unsafe(no_mangle)]
 extern "C" fn calmkeeper_thread_is_lost() {
-    let handle = SERVED.get();
-    // SAFETY: set by `serve`, whose caller's reference stays on this stack.
-    if let Some(handle) = unsafe { handle.as_ref() } {
+    // SAFETY: set by `serve` or `drive`, whose caller's reference stays on this stack.
+    let (served, driven) = unsafe { (SERVED.get().as_ref(), DRIVEN.get().as_ref()) };
+    if let Some(handle) = served {
         handle.queue.abandon();
+    }
+    if let Some(handle) = driven {
+        handle.lose_io_thread();
     }
 }

@@ -3,7 +3,7 @@ use super::callbacks::{Done, Watch};
 use super::types::zhandle_t;
 use crate::handle::Handle;
 use crate::observe::logging::with_sink;
-use crate::sys::{cancel, process};
+use crate::sys::{cancel, lock, process};
 use libc::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -74,7 +74,7 @@ pub(super) fn guard<R>(failed: R, body: impl FnOnce() -> R) -> R {
 /// Runs `body` with the handle.
 ///
 /// Errors: `BadArguments` for null; `InvalidState` in a child of the process that made the handle, whose threads the
-/// child does not have.
+/// child does not have; `SystemError` in a signal handler that has interrupted this thread while it held a lock.
 ///
 /// # Safety
 /// The contract of [`super`].
@@ -91,8 +91,24 @@ pub(super) unsafe fn with_handle<R>(
         // The copy of the reference count is the child's alone; the lock may be held by a thread that is not there.
         return Err(Code::InvalidState);
     }
+    if lock::is_held() {
+        // divergence: A call in a signal handler that has interrupted the library under one of its locks returns ZSYSTEMERROR; stock hangs. Those locks are held for microseconds, and never while a call waits.
+        return Err(Code::SystemError);
+    }
     let sink = &handle.sink;
     guard(Err(Code::SystemError), || with_sink(sink, || body(&handle)))
+}
+
+/// Runs `body` with the handle for a function that takes no lock and logs nothing: it works in every signal handler.
+///
+/// Errors: as [`with_handle`].
+///
+/// # Safety
+/// The contract of [`super`].
+pub(super) unsafe fn with_unlocked<R>(zh: *const zhandle_t, body: impl FnOnce(&Zk) -> R) -> Result<R, Code> {
+    // SAFETY: the caller's promise.
+    let handle = unsafe { zh.cast::<Zk>().as_ref() }.ok_or(Code::BadArguments)?;
+    if process::is_other(handle.generation) { Err(Code::InvalidState) } else { Ok(body(handle)) }
 }
 
 /// The same for calls that return a code and nothing else.

@@ -10,11 +10,10 @@ use crate::io::driver::{Driver, WAKE};
 use crate::io::resolver;
 use crate::observe::logging::{Sink, with_sink};
 use crate::observe::stats::{self, Source};
-use crate::sys::env;
 use crate::sys::environment::log_environment;
 use crate::sys::net::{Poll, Waker};
 use crate::sys::sync::thread;
-use crate::sys::{own_thread, process};
+use crate::sys::{env, lock, own_thread, process};
 use libc::{c_char, c_int, c_void};
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -235,10 +234,12 @@ fn start(session: Session<Done, Watch>, sink: Arc<Sink>) -> Result<Arc<Zk>, Errn
     let driver = Driver::new(Arc::clone(&handle), poll);
     let body = move || {
         with_sink(&driven.sink, || {
-            if catch_unwind(AssertUnwindSafe(|| driver.run())).is_err() {
-                log::error!("internal error: the I/O thread panicked; the handle cannot be used any more");
-                driven.with(|session, _| session.abort());
-            }
+            callout::drive(&driven, || {
+                if catch_unwind(AssertUnwindSafe(|| driver.run())).is_err() {
+                    log::error!("internal error: the I/O thread panicked; the handle cannot be used any more");
+                    driven.with(|session, _| session.abort());
+                }
+            });
         });
     };
     match spawn("zk-io", Box::new(body)) {
@@ -281,6 +282,17 @@ pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
     if process::is_other(handle.generation) {
         // divergence: zookeeper_close in a forked child sends nothing and touches nothing of the parent's session.
         std::mem::forget(handle);
+        return Code::Ok.to_i32();
+    }
+    // divergence: A second zookeeper_close on a handle that is being closed returns ZBADARGUMENTS; on stock it frees what is in use.
+    if !handle.begin_close() {
+        return Code::BadArguments.to_i32();
+    }
+    if lock::is_held() {
+        // divergence: zookeeper_close in a signal handler returns at once when the handler has interrupted a call that holds a lock; the session is closed when that call goes on. Stock hangs.
+        handle.close_later();
+        // SAFETY: the reference that C held; the application gives it up with this call. The I/O thread has one.
+        drop(unsafe { Arc::from_raw(zh.cast_const().cast::<Zk>()) });
         return Code::Ok.to_i32();
     }
     let sink = Arc::clone(&handle.sink);

@@ -15,8 +15,8 @@ use super::servers_api::zoo_set_servers;
 use super::sync::{ReplyTo, wait};
 use super::types::zhandle_t;
 use crate::dispatch::Queue;
-use crate::sys::net::lose_wakes;
 use crate::sys::net::server::{self, Server};
+use crate::sys::net::{Stop, lose_wakes, resume, stop_reader};
 use crate::sys::sync::{Mutex, thread};
 use libc::{c_int, c_void};
 use shuttle::rand::{Rng, thread_rng};
@@ -24,6 +24,7 @@ use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, ReplaySche
 use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
 use std::ptr::{null, null_mut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once, PoisonError, Weak};
 use zk_core::code::Code;
 use zk_core::session::Output;
@@ -44,6 +45,8 @@ struct Plan {
     ending: Ending,
     /// Whether the I/O thread cannot be woken.
     deaf: bool,
+    /// Where a caller that reads in the place of the I/O thread is stopped, until everything else is done.
+    stop: Stop,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,7 +127,7 @@ fn mover(zh: Pointer, plan: Plan) {
     }
 }
 
-fn caller(zh: Pointer, plan: Plan) {
+fn caller(zh: Pointer, plan: Plan, finished: &Mutex<usize>) {
     let mut stat = MaybeUninit::<Stat>::uninit();
     for number in 0..plan.sync {
         // SAFETY: the handle is open, the strings are C's.
@@ -139,6 +142,7 @@ fn caller(zh: Pointer, plan: Plan) {
         };
         assert!(rc == OK || plan.loses() && is_loss(rc), "a sync call: {rc}");
     }
+    *finished.lock().unwrap_or_else(PoisonError::into_inner) += 1;
 }
 
 /// Submits the async calls; returns how many were taken.
@@ -192,10 +196,24 @@ fn execute(plan: Plan) {
     let calls: Vec<Call> = (0..plan.asynchronous)
         .map(|number| Call { number, closes: (closer == Some(number)).then_some(zh), log: Arc::clone(&log) })
         .collect();
-    let callers: Vec<_> = (0..plan.callers).map(|_| thread::spawn(move || caller(zh, plan))).collect();
+    stop_reader(plan.stop);
+    let finished = Arc::new(Mutex::new(0));
+    let callers: Vec<_> = (0..plan.callers)
+        .map(|_| {
+            let finished = Arc::clone(&finished);
+            thread::spawn(move || caller(zh, plan, &finished))
+        })
+        .collect();
     let (before, last) = calls.split_at(closer.unwrap_or(calls.len()));
     let mut submitted = submit(zh, before);
     let mover = thread::spawn(move || mover(zh, plan));
+    if plan.stop != Stop::Never {
+        until("the calls of others", || *finished.lock().unwrap() + 1 >= plan.callers);
+        until("completions beside a stopped caller", || log.lock().unwrap().len() == submitted);
+        if resume() {
+            STOPPED.fetch_add(1, Ordering::Relaxed);
+        }
+    }
     for caller in callers {
         caller.join().expect("a caller ends");
     }
@@ -254,7 +272,38 @@ fn explore(plan: Plan) {
     run(PctScheduler::new_from_seed(seed(), 3, executions()), body);
 }
 
-const PLAN: Plan = Plan { callers: 2, sync: 3, asynchronous: 4, cuts: 0, moves: 0, ending: Ending::Quiet, deaf: false };
+const PLAN: Plan = Plan {
+    callers: 2,
+    sync: 3,
+    asynchronous: 4,
+    cuts: 0,
+    moves: 0,
+    ending: Ending::Quiet,
+    deaf: false,
+    stop: Stop::Never,
+};
+
+/// Executions in which a caller was stopped, in this process.
+static STOPPED: AtomicUsize = AtomicUsize::new(0);
+
+/// A caller that has been lent the receiving side does not run again until all others have what they want.
+fn explore_with_a_stopped_reader(stop: Stop) {
+    let before = STOPPED.load(Ordering::Relaxed);
+    explore(Plan { callers: 3, sync: 4, asynchronous: 2, stop, ..PLAN });
+    let stopped = STOPPED.load(Ordering::Relaxed) - before;
+    println!("a reader was stopped in {stopped} executions");
+    assert!(stopped > 0, "no caller was ever lent the receiving side");
+}
+
+#[test]
+fn a_reader_is_stopped_before_it_waits() {
+    explore_with_a_stopped_reader(Stop::BeforeWaiting);
+}
+
+#[test]
+fn a_reader_is_stopped_when_its_reply_is_there() {
+    explore_with_a_stopped_reader(Stop::AfterWaiting);
+}
 
 #[test]
 fn sync_and_async_calls() {

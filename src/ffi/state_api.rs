@@ -2,7 +2,7 @@
 #![allow(non_snake_case, reason = "the names are the C interface's")]
 use super::callbacks::{Data, Done, Watch, ignore_event};
 use super::convert::{text, value};
-use super::entry::{call, code_of, from_c, with_handle};
+use super::entry::{call, code_of, from_c, with_handle, with_unlocked};
 use super::types::{clientid_t, log_callback_fn, void_completion_t, watcher_fn, zhandle_t};
 use libc::{c_char, c_int, c_void};
 use std::ptr::null;
@@ -12,19 +12,15 @@ use zk_core::code::Code;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_state(zh: *mut zhandle_t) -> c_int {
     // SAFETY: the contract of `super`.
-    unsafe { with_handle(zh, |handle| Ok(handle.peek(|session| session.state().to_i32()))) }.unwrap_or(0)
+    unsafe { with_unlocked(zh, |handle| handle.published.state()) }.unwrap_or(0)
 }
 
 /// `ZINVALIDSTATE` when the session has expired or authentication failed, else `ZOK`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn is_unrecoverable(zh: *mut zhandle_t) -> c_int {
     // SAFETY: the contract of `super`.
-    unsafe {
-        call(zh, |handle| {
-            let over = handle.peek(zk_core::session::Session::is_unrecoverable);
-            if over { Err(Code::InvalidState) } else { Ok(()) }
-        })
-    }
+    let over = unsafe { with_unlocked(zh, |handle| handle.published.is_unrecoverable()) };
+    code_of(over.and_then(|over| if over { Err(Code::InvalidState) } else { Ok(()) }))
 }
 
 /// The session's identity, all zero before the first session unless one was given. The pointer stays valid, and what it
@@ -32,14 +28,14 @@ pub unsafe extern "C" fn is_unrecoverable(zh: *mut zhandle_t) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_client_id(zh: *mut zhandle_t) -> *const clientid_t {
     // SAFETY: the contract of `super`.
-    unsafe { with_handle(zh, |handle| Ok((&raw const handle.client_id).cast())) }.unwrap_or(null())
+    unsafe { with_unlocked(zh, |handle| (&raw const handle.client_id).cast()) }.unwrap_or(null())
 }
 
 /// The session timeout in milliseconds: negotiated, or asked for before there was a session. 0 for a null handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_recv_timeout(zh: *mut zhandle_t) -> c_int {
     // SAFETY: the contract of `super`.
-    unsafe { with_handle(zh, |handle| Ok(handle.peek(zk_core::session::Session::timeout))) }.unwrap_or(0)
+    unsafe { with_unlocked(zh, |handle| handle.published.timeout()) }.unwrap_or(0)
 }
 
 /// The context of the handle's watcher.

@@ -1,6 +1,7 @@
 //! Synchronous calls: the asynchronous path with a caller that waits. Owns the step from a reply to the caller's memory.
 //! The exported functions are in the package `mt`: the single-threaded library has none of them.
-use super::callbacks::{Done, Exact, Slot, Watch, acl_list, client_path};
+use super::callbacks::{Done, Exact, SyncWaiter, Watch, acl_list, client_path};
+use super::callout;
 use super::convert::{put_stat, put_text};
 use super::entry::{Zk, call};
 use super::memory;
@@ -13,6 +14,7 @@ use zk_core::frames::Frame;
 use zk_core::jute::Malformed;
 use zk_core::reply;
 use zk_core::request::Request;
+use zk_core::session::Session;
 
 /// Where a caller wants the reply, and what kind of reply it is. On an error the caller's memory is as it was.
 #[derive(Clone, Copy, Debug)]
@@ -77,13 +79,14 @@ pub unsafe fn wait_multi(
 
 /// Sends a request and waits for its reply. The outer error means that it was refused.
 fn exchange(handle: &Zk, request: &Request<'_, Watch>) -> Result<Result<Frame, Code>, Code> {
-    let (slot, end) = Slot::new();
-    let (submitted, lent) = handle.with_waiting(|session, now| session.submit(now, request, Done::Sync(end)));
-    if let Some(transport) = lent {
-        handle.receive_until(&transport, || slot.is_filled());
+    // divergence: A sync call in a log callback on the library's I/O thread returns ZSYSTEMERROR; on stock it hangs.
+    if callout::is_io_thread(handle) {
+        return Err(Code::SystemError);
     }
-    submitted?;
-    Ok(slot.wait())
+    let (waiter, sender) = SyncWaiter::new();
+    let submit = |session: &mut Session<Done, Watch>, now| session.submit(now, request, Done::Sync(sender));
+    handle.submit_and_receive(submit, || waiter.is_filled())?;
+    Ok(waiter.wait())
 }
 
 fn read<T>(result: Result<T, Malformed>) -> Result<T, Code> {

@@ -1,31 +1,47 @@
-//! One handle: the session behind one lock, and everything that must agree on it. Owns the lock and what happens when
-//! it is let go; knows no C pointer, and of the connection only how to send and receive.
+//! One handle: the session behind one lock, and everything that must agree on it. Owns the lock and its API; knows no C
+//! pointer, and of the connection only how to send and receive.
 //!
-//! As a rule the I/O thread does both. A caller may do it in its place, which saves waking threads: one that waits for its
-//! reply anyway sends when the I/O thread sleeps with nothing to send, and receives when its request is the only one in
-//! flight; one that goes on sends when its request is the only one. Whoever holds `inner` sends, whoever holds `receiver`
-//! receives.
+//! | thread | sends | receives |
+//! |---|---|---|
+//! | I/O thread | whenever there is something | whenever no lease is out |
+//! | caller that waits for its reply | when the I/O thread sleeps with nothing to send | with a [`lease`], when its request is the only one |
+//! | caller of an asynchronous function | when its request is the only one | never |
+//!
+//! The thread that holds `sending` sends, the thread that holds `receiver` receives. Locks are taken in the order `sending` or
+//! `receiver`, `inner`, the completion queue; a thread that holds `inner` only tries `sending`. None is held while a thread
+//! waits or while a callback runs.
 mod client_id;
-mod closing;
+mod close;
 mod history;
+mod lease;
+mod outputs;
+mod published;
+mod send;
+mod wake;
 
 use crate::dispatch::Queue;
-use crate::io::receiver::{Got, Receiver};
+use crate::io::receiver::{ReadOutcome, Receiver};
 use crate::io::transport::Transport;
 use crate::observe::logging::{self, Sink};
+use crate::sys::lock::{Mutex, MutexGuard};
 use crate::sys::net::Waker;
+use crate::sys::priority::Rank;
+use crate::sys::signals::BlockedSignals;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
-use crate::sys::sync::{Mutex, MutexGuard};
+use crate::sys::thread_end::ThreadEnd;
 use client_id::SharedClientId;
 pub(crate) use history::recall;
+use lease::Leases;
+use published::Published;
+use send::SendQueue;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
-use std::sync::atomic::AtomicI32;
-use std::sync::{Arc, PoisonError};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::{Duration, Instant};
+use wake::Sleep;
 use zk_core::code::Code;
 use zk_core::frames::Frame;
-use zk_core::servers::Lookup;
 use zk_core::session::{Input, Output, Session, Watcher};
 
 /// What waits for a reply.
@@ -36,38 +52,30 @@ pub(crate) trait Completion: Send + Sized + 'static {
     fn finish(self, result: Result<Frame, Code>);
 }
 
-/// A command from the session to the I/O thread.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Resolve(Lookup),
-    Connect(SocketAddr),
-    Probe(SocketAddr),
-    Disconnect { reset: bool },
-}
-
 pub(crate) struct Threads {
     pub(crate) driver: JoinHandle<()>,
     pub(crate) dispatcher: JoinHandle<()>,
 }
 
-/// How long a caller receives in the place of the I/O thread. Bounds how late it notices what only that thread can tell
-/// it; after a longer wait two threads woken do not matter.
-const RECEIVE: Duration = Duration::from_millis(20);
+/// How long buffers that a burst has enlarged stay so.
+const TRIM_INTERVAL: Duration = Duration::from_secs(1);
 
 struct Inner<C, W> {
     session: Session<C, W>,
     /// The connection, once there is an attempt at one.
     transport: Option<Arc<Transport>>,
-    /// Whether the I/O thread holds bytes that the socket did not take.
-    backlog: bool,
-    /// What a caller could not send; goes before all else.
-    unsent: Vec<u8>,
-    /// An empty buffer for callers to send from.
-    spare: Vec<u8>,
-    commands: VecDeque<Command>,
-    /// Whether the I/O thread sleeps, and until when.
-    asleep: bool,
-    wake_at: Option<Instant>,
+    /// The session's outputs for the I/O thread.
+    io_outputs: VecDeque<Output<C, W>>,
+    leases: Leases,
+    /// Whether the I/O thread must read the socket without being told by the poll.
+    must_read: bool,
+    /// Whether a caller left bytes in `sending`.
+    has_unsent: bool,
+    sleep: Sleep,
+    /// The I/O thread's rank, once it runs.
+    rank: Option<Rank>,
+    /// When buffers are to be trimmed.
+    trim_at: Option<Instant>,
     threads: Option<Threads>,
     dispatcher: Option<ThreadId>,
     stage: Stage,
@@ -77,7 +85,7 @@ struct Inner<C, W> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Open,
-    /// A caller that closes sees to the connection, and the I/O thread ends.
+    /// A caller that closes takes over the connection, and the I/O thread ends.
     HandedOver,
     Closed,
 }
@@ -85,26 +93,42 @@ pub(crate) enum Stage {
 /// A handle. `C` is the completion, `W` the watcher.
 pub(crate) struct Handle<C, W> {
     inner: Mutex<Inner<C, W>>,
+    sending: Mutex<SendQueue>,
     receiver: Mutex<Receiver>,
     waker: Waker,
+    /// Set by a close that could take no lock; the I/O thread closes the session.
+    close_requested: AtomicBool,
+    /// Whether the application has called close.
+    is_closed: AtomicBool,
+    /// How the I/O thread has ended.
+    io_end: ThreadEnd,
     pub(crate) queue: Queue<C, W>,
+    pub(crate) published: Published,
     /// Where this handle's log lines go.
     pub(crate) sink: Arc<Sink>,
     pub(crate) client_id: SharedClientId,
     pub(crate) chroot: Vec<u8>,
     /// The socket of the current connection, -1 for none; for information only.
     pub(crate) socket: AtomicI32,
-    /// Counts forks at the time of creation, see `ffi::process`.
+    /// Counts forks at the time of creation, see `sys::process`.
     pub(crate) generation: u32,
 }
 
-/// What one turn of the I/O thread has to do.
-pub(crate) struct Turn {
-    pub(crate) commands: VecDeque<Command>,
-    /// Whether nothing is left but to sleep, until then.
-    pub(crate) idle: bool,
+/// What one step of the I/O thread has to do.
+#[allow(clippy::struct_excessive_bools, reason = "they are independent")]
+pub(crate) struct IoStep<C, W> {
+    /// Outputs of the session for it, in order.
+    pub(crate) outputs: VecDeque<Output<C, W>>,
+    /// Whether nothing is left but to sleep, until `deadline`.
+    pub(crate) is_idle: bool,
     pub(crate) deadline: Option<Instant>,
-    pub(crate) closing: bool,
+    /// Whether the socket must be read.
+    pub(crate) reads: bool,
+    /// Whether a lease has been revoked.
+    pub(crate) revoked: bool,
+    /// Whether callers want leases on the connection.
+    pub(crate) shares: bool,
+    pub(crate) is_closing: bool,
     pub(crate) stage: Stage,
 }
 
@@ -120,21 +144,27 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         client_id.store(session.client_id());
         Handle {
             chroot: session.chroot().to_vec(),
+            published: Published::new(&session),
             inner: Mutex::new(Inner {
                 session,
                 transport: None,
-                backlog: false,
-                unsent: Vec::new(),
-                spare: Vec::new(),
-                commands: VecDeque::new(),
-                asleep: false,
-                wake_at: None,
+                io_outputs: VecDeque::new(),
+                leases: Leases::default(),
+                must_read: false,
+                has_unsent: false,
+                sleep: Sleep::default(),
+                rank: None,
+                trim_at: None,
                 threads: None,
                 dispatcher: None,
                 stage: Stage::Open,
             }),
+            sending: Mutex::new(SendQueue::default()),
             receiver: Mutex::new(Receiver::new(max_frame)),
             waker,
+            close_requested: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+            io_end: ThreadEnd::new(),
             queue: Queue::default(),
             sink,
             client_id,
@@ -143,11 +173,12 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         }
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, Inner<C, W>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 
-    /// Runs `body` on the session and sees to what follows from it. Log lines are written after the lock is let go, as
+    /// Runs `body` on the session and hands over what follows from it. Log lines are written after the lock is released, as
     /// an application's log callback may call back.
     pub(crate) fn with<R>(&self, body: impl FnOnce(&mut Session<C, W>, Instant) -> R) -> R {
         self.with_inner(|inner, now| body(&mut inner.session, now))
@@ -157,24 +188,15 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     /// caller little more than waking the I/O thread would; with more in flight that thread does better, as one write
     /// takes all that has gathered.
     pub(crate) fn with_request<R>(&self, body: impl FnOnce(&mut Session<C, W>, Instant) -> R) -> R {
+        // A signal that arrives during the write is delivered when the lock is released.
+        let mut blocked = None;
         self.with_inner(|inner, now| {
             let result = body(&mut inner.session, now);
-            if inner.session.pending_len() == 1 {
-                inner.send(now);
+            if inner.session.pending_len() == 1 && inner.sendable().is_some() && !inner.is_outranked(now) {
+                blocked = Some(BlockedSignals::new());
+                self.send(inner, now);
             }
             result
-        })
-    }
-
-    /// The same for a caller that will wait for the reply: it sends the request itself if it can. When it gets the
-    /// connection back it has to receive the reply itself too, see [`Handle::receive_until`].
-    pub(crate) fn with_waiting<R>(
-        &self,
-        body: impl FnOnce(&mut Session<C, W>, Instant) -> R,
-    ) -> (R, Option<Arc<Transport>>) {
-        self.with_inner(|inner, now| {
-            let result = body(&mut inner.session, now);
-            (result, inner.send_and_lend(now))
         })
     }
 
@@ -182,13 +204,10 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         logging::deferred(|| {
             let mut inner = self.lock();
             let result = body(&mut inner, Instant::now());
-            let after = self.settle(&mut inner);
-            let wake = inner.asleep && inner.has_work();
-            if wake {
-                inner.asleep = false;
-            }
+            let post = self.drain_outputs(&mut inner);
+            let wake = inner.take_wake();
             drop(inner);
-            self.finish(after, wake);
+            self.apply(post, wake);
             result
         })
     }
@@ -198,7 +217,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         body(&self.lock().session)
     }
 
-    /// Tells the session what happened.
+    /// Gives the session an input.
     pub(crate) fn feed(&self, input: Input<'_>) {
         self.with(|session, now| session.handle(now, input));
     }
@@ -206,7 +225,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     /// The same from the I/O thread, which is awake and need not be woken.
     pub(crate) fn feed_awake(&self, input: Input<'_>) {
         self.with_inner(|inner, now| {
-            inner.asleep = false;
+            inner.sleep.end();
             inner.session.handle(now, input);
         });
     }
@@ -221,151 +240,114 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         });
     }
 
-    /// One turn of the I/O thread: what is to be done, and the bytes to send if `out` is empty.
-    pub(crate) fn turn(&self, out: &mut Vec<u8>, blocked: bool) -> Turn {
+    /// The I/O thread begins.
+    pub(crate) fn begin_io(&self) {
+        self.lock().rank = Some(Rank::current(Instant::now()));
+    }
+
+    /// How the I/O thread ends.
+    pub(crate) fn io_end(&self) -> &ThreadEnd {
+        &self.io_end
+    }
+
+    /// The next step of the I/O thread. `is_blocked`: the connection takes no bytes at present.
+    pub(crate) fn next_step(&self, is_blocked: bool) -> IoStep<C, W> {
         logging::deferred(|| {
+            let mut sending = self.sending.lock();
             let mut inner = self.lock();
-            let mut after = None;
             let now = Instant::now();
-            let mut deadline = inner.session.deadline();
-            if deadline.is_some_and(|deadline| deadline <= now) {
+            if self.close_requested.swap(false, Ordering::Acquire) {
+                inner.session.handle(now, Input::Close);
+                // As after a close in a callback, the threads end by themselves.
+                inner.threads = None;
+            }
+            if inner.session.deadline().is_some_and(|deadline| deadline <= now) {
                 inner.session.handle(now, Input::Timeout);
-                after = self.settle(&mut inner);
-                deadline = inner.session.deadline();
             }
-            let commands = std::mem::take(&mut inner.commands);
-            if out.is_empty() {
-                if inner.unsent.is_empty() {
-                    inner.session.take_outgoing(now, out);
-                } else {
-                    std::mem::swap(&mut inner.unsent, out);
-                }
+            let post = self.drain_outputs(&mut inner);
+            sending.refill(&mut inner.session, now);
+            inner.has_unsent = false;
+            let trims = inner.plan_trim(&mut sending, now);
+            let outputs = std::mem::take(&mut inner.io_outputs);
+            let revoked = inner.leases.revoke_expired(now);
+            let reads = std::mem::take(&mut inner.must_read) || revoked;
+            let session_deadline = inner.session.deadline();
+            let lease_deadline = inner.leases.deadline(now);
+            let deadline = [session_deadline, lease_deadline, inner.trim_at].into_iter().flatten().min();
+            let is_idle = outputs.is_empty() && (sending.is_empty() || is_blocked) && !reads;
+            if is_idle && inner.stage == Stage::Open {
+                inner.sleep.begin(deadline);
+            } else {
+                inner.sleep.end();
             }
-            inner.backlog = !out.is_empty();
-            let idle = commands.is_empty() && (out.is_empty() || blocked);
-            inner.asleep = idle && inner.stage == Stage::Open;
-            // What is sent now puts it off only, and is followed by another turn.
-            inner.wake_at = deadline;
-            let turn = Turn { commands, idle, deadline, closing: inner.session.is_closing(), stage: inner.stage };
+            let step = IoStep {
+                outputs,
+                is_idle,
+                deadline,
+                reads,
+                revoked,
+                shares: inner.leases.are_wanted(now),
+                is_closing: inner.session.is_closing(),
+                stage: inner.stage,
+            };
             drop(inner);
-            self.finish(after, false);
-            turn
+            drop(sending);
+            self.apply(post, false);
+            if trims {
+                self.receiver.lock().trim();
+            }
+            step
         })
     }
 
-    /// The I/O thread has a connection, or an attempt at one, or none any more. Returns when no caller receives from the
-    /// one before.
+    /// Sends on the I/O thread what [`Handle::next_step`] took. Returns whether that has emptied the queue.
+    pub(crate) fn send_taken(&self, transport: &Transport) -> io::Result<bool> {
+        self.sending.lock().write(transport)
+    }
+
+    /// The I/O thread has a connection, or an attempt at one, or none any more.
     pub(crate) fn attach(&self, transport: Option<&Arc<Transport>>) {
         {
+            let mut sending = self.sending.lock();
             let mut inner = self.lock();
             inner.transport = transport.cloned();
-            inner.backlog = false;
-            inner.unsent.clear();
+            inner.leases.reset();
+            inner.must_read = false;
+            sending.clear();
         }
-        self.receiver().attach(transport.cloned());
+        self.receiver.lock().attach(transport.cloned());
     }
 
-    fn receiver(&self) -> MutexGuard<'_, Receiver> {
-        self.receiver.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Reads once, on the I/O thread.
-    pub(crate) fn receive(&self) -> Got {
-        logging::deferred(|| self.receiver().read(|input| self.feed_awake(input)))
-    }
-
-    /// Receives on the thread of a caller that the connection was lent to, until `done`, or something is the I/O thread's
-    /// business, or it takes long; and gives it back.
-    pub(crate) fn receive_until(&self, transport: &Arc<Transport>, done: impl Fn() -> bool) {
-        // Deferred, as a log callback may call the library and wait for a reply that nobody would receive.
-        logging::deferred(|| {
-            let mut receiver = self.receiver();
-            while !done() {
-                let got = receiver.wait_and_read(transport, |input| self.feed_from(transport, input));
-                if matches!(got, Got::Nothing | Got::End) {
-                    break;
-                }
-            }
-            // The I/O thread must find it free when it wakes.
-            drop(receiver);
-            if let Err(error) = transport.give_back() {
-                log::error!("cannot wait for the socket: {error}");
-            }
-        });
-    }
-
-    /// Carries out what the session wants, as far as that does not take the I/O thread. The queue is filled under the
-    /// lock, which is what keeps the order.
-    #[inline]
-    fn settle(&self, inner: &mut Inner<C, W>) -> Option<After<C>> {
-        // Most calls only ask for something, and nothing follows yet.
-        if inner.session.outputs().is_empty() { None } else { Some(self.carry_out(inner)) }
-    }
-
-    #[inline(never)]
-    fn carry_out(&self, inner: &mut Inner<C, W>) -> After<C> {
-        let mut after = After { direct: None, more: Vec::new(), notify: false };
-        let mut queue = self.queue.adding();
-        // A batch of replies goes over as it is; one by one they cost 120 instructions more each.
-        let queued =
-            |output: &Output<C, W>| matches!(output, Output::Deliver(completion, _) if !completion.is_direct());
-        if inner.session.outputs().iter().all(queued) {
-            queue.append(inner.session.outputs());
+    /// Reads once, on the I/O thread; `None` when a borrower does.
+    pub(crate) fn receive(&self, transport: &Transport) -> Option<ReadOutcome> {
+        if transport.is_shared() && self.lock().leases.skip() {
+            return None;
         }
-        while let Some(output) = inner.session.poll() {
-            match output {
-                Output::Deliver(completion, result) if completion.is_direct() => {
-                    after.finish_directly(completion, result);
-                }
-                Output::Deliver(..) | Output::Last => queue.push(output),
-                Output::Notify(_) => {
-                    self.client_id.store(inner.session.client_id());
-                    queue.push(output);
-                }
-                Output::Resolve(lookup) => inner.commands.push_back(Command::Resolve(lookup)),
-                Output::Connect(addr) => inner.commands.push_back(Command::Connect(addr)),
-                Output::Probe(addr) => inner.commands.push_back(Command::Probe(addr)),
-                // Only sessions with `Config::sasl` ask for it.
-                Output::SaslStart(..) | Output::SaslChallenge(..) => {}
-                Output::Disconnect { reset } => {
-                    // What a caller still reads from it is nobody's business.
-                    inner.transport = None;
-                    inner.unsent.clear();
-                    inner.commands.push_back(Command::Disconnect { reset });
-                }
-                Output::Remember(servers, memory) => history::remember(&servers, memory),
-                Output::Closed => inner.stage = Stage::Closed,
-            }
-        }
-        after.notify = queue.end();
-        after
+        Some(logging::deferred(|| {
+            let mut receiver = self.receiver.lock();
+            let outcome = receiver.read(|input| self.feed_awake(input));
+            self.plan_receiver_trim(&receiver);
+            outcome
+        }))
     }
 
-    #[inline]
-    fn finish(&self, after: Option<After<C>>, wake: bool) {
-        if let Some(after) = after {
-            self.hand_over(after);
-        }
-        if wake {
-            self.wake();
+    fn plan_receiver_trim(&self, receiver: &Receiver) {
+        if receiver.is_oversized() {
+            self.lock().trim_at.get_or_insert_with(|| Instant::now() + TRIM_INTERVAL);
         }
     }
 
-    #[inline(never)]
-    fn wake(&self) {
-        if let Err(error) = self.waker.wake() {
-            log::error!("cannot wake the I/O thread: {error}");
+    /// Sends on the thread of a caller, if that may.
+    fn send(&self, inner: &mut Inner<C, W>, now: Instant) {
+        let Some(transport) = inner.sendable().cloned() else { return };
+        let Some(mut sending) = self.sending.try_lock() else { return };
+        if !sending.is_empty() {
+            return;
         }
-    }
-
-    #[inline(never)]
-    fn hand_over(&self, after: After<C>) {
-        if after.notify {
-            self.queue.notify();
-        }
-        for (completion, result) in after.direct.into_iter().chain(after.more) {
-            completion.finish(result);
-        }
+        sending.refill(&mut inner.session, now);
+        // An error is found again by the I/O thread, which knows what to do.
+        let is_sent = sending.write(&transport).unwrap_or(false);
+        inner.has_unsent |= !is_sent;
     }
 
     pub(crate) fn set_threads(&self, threads: Threads) {
@@ -378,70 +360,32 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
 impl<C, W: Watcher> Inner<C, W> {
     /// The connection, if what there is to send may go out on the thread of a caller.
     fn sendable(&self) -> Option<&Arc<Transport>> {
-        if !self.session.has_outgoing() || !self.asleep || self.backlog || !self.unsent.is_empty() {
+        if !self.session.has_outgoing() || !self.sleep.is_asleep() || !self.io_outputs.is_empty() {
             return None;
         }
-        if !self.commands.is_empty() || !(self.session.is_established() || self.session.is_closing()) {
+        if !(self.session.is_established() || self.session.is_closing()) {
             return None;
         }
         self.transport.as_ref()
     }
 
-    /// Sends on the thread of a caller, unless that is the I/O thread's business.
-    fn send(&mut self, now: Instant) {
-        let Some(transport) = self.sendable().cloned() else { return };
-        let mut bytes = std::mem::take(&mut self.spare);
-        self.session.take_outgoing(now, &mut bytes);
-        // An error is found again by the I/O thread, which knows what to do.
-        let sent = transport.write(&bytes).unwrap_or(0);
-        if sent == bytes.len() {
-            bytes.clear();
-            self.spare = bytes;
-        } else {
-            bytes.drain(..sent);
-            self.unsent = bytes;
+    /// Gives back the memory of a burst, [`TRIM_INTERVAL`] after it was seen. Returns whether the receiver is to do so too.
+    fn plan_trim(&mut self, sending: &mut SendQueue, now: Instant) -> bool {
+        let is_due = self.trim_at.is_some_and(|at| at <= now);
+        if is_due {
+            self.trim_at = None;
+            sending.trim();
+            self.session.trim(send::KEPT_MAX);
         }
+        if self.trim_at.is_none() && (sending.is_oversized() || self.session.buffer_capacity() > send::KEPT_MAX) {
+            self.trim_at = Some(now + TRIM_INTERVAL);
+        }
+        is_due
     }
 
-    /// The same for a caller that waits. Lends it the connection when nothing else is in flight: before it sends, or the
-    /// reply might wake the I/O thread.
-    fn send_and_lend(&mut self, now: Instant) -> Option<Arc<Transport>> {
-        let alone = self.session.pending_len() <= 1;
-        let lent = self.sendable().filter(|transport| alone && transport.lend(RECEIVE)).cloned();
-        self.send(now);
-        lent
-    }
-
-    fn has_work(&self) -> bool {
-        if self.session.has_outgoing()
-            || !self.unsent.is_empty()
-            || !self.commands.is_empty()
-            || self.stage != Stage::Open
-        {
-            return true;
-        }
-        match (self.session.deadline(), self.wake_at) {
-            (Some(deadline), Some(wake_at)) => deadline < wake_at,
-            (deadline, None) => deadline.is_some(),
-            (None, Some(_)) => false,
-        }
-    }
-}
-
-/// What is left to do when the lock has been let go.
-struct After<C> {
-    /// Results for those who wait, the first one without a list, as there is seldom more than one.
-    direct: Option<(C, Result<Frame, Code>)>,
-    more: Vec<(C, Result<Frame, Code>)>,
-    notify: bool,
-}
-
-impl<C> After<C> {
-    fn finish_directly(&mut self, completion: C, result: Result<Frame, Code>) {
-        if self.direct.is_none() {
-            self.direct = Some((completion, result));
-        } else {
-            self.more.push((completion, result));
-        }
+    /// Whether the calling thread ranks below the I/O thread. It may not run for long once its write has woken another
+    /// thread, and must not hold a lock then: it neither sends nor receives.
+    fn is_outranked(&self, now: Instant) -> bool {
+        self.rank.is_some_and(|rank| Rank::current(now) < rank)
     }
 }

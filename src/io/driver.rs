@@ -1,82 +1,137 @@
-//! The I/O thread: executes what the session wants and tells it what happened. Owns the connection and the poll loop;
-//! decides nothing. Callers that wait for a reply may send and receive in its place, see `Handle`.
-use crate::handle::{Command, Completion, Handle, Stage, Turn};
+//! The I/O thread: executes the session's outputs and gives it its inputs. Owns the poll loop and this side of the connection;
+//! decides nothing. Callers that wait for a reply may send and receive in its place, see `handle::lease`.
+//!
+//! [`Driver::step`] does what can be done without waiting and says what to wait for; [`Driver::run`] is the loop around it.
+use crate::handle::{Completion, Handle, IoStep, Stage};
 use crate::io::probe::Probe;
-use crate::io::receiver::Got;
+use crate::io::receiver::ReadOutcome;
 use crate::io::resolver;
 use crate::io::transport::Transport;
 use crate::sys::net::{Events, Poll, Token};
+use crate::sys::signals;
+use crate::sys::thread_end::EndGuard;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use zk_core::session::{Input, Watcher};
+use zk_core::session::{Input, Output, Watcher};
 
 pub(crate) const WAKE: Token = Token(0);
 const SOCKET: Token = Token(1);
 const PROBE: Token = Token(2);
+/// The end of the peer's side of a shared socket.
+const PEER: Token = Token(3);
 
-/// Reads in a row before the session sees to its timers.
-const READS: usize = 16;
-/// Sends in a row before the socket is looked at for what has arrived.
-const PASSES: u32 = 4;
+/// Reads in a row before the session's timers are looked at.
+const READS_MAX: usize = 16;
+/// Steps in a row before the socket is looked at for what has arrived.
+const STEPS_MAX: u32 = 4;
 
 pub(crate) struct Driver<C, W> {
     handle: Arc<Handle<C, W>>,
     poll: Poll,
     transport: Option<Arc<Transport>>,
     probe: Option<Probe>,
-    /// Bytes taken from the session; those before `sent` are with the kernel.
-    out: Vec<u8>,
-    sent: usize,
     /// Whether the socket may hold more than was read.
     readable: bool,
     /// Whether the peer has ended its side.
     ended: bool,
+    /// Whether this connection cannot be shared with callers.
+    unshareable: bool,
+}
+
+/// What follows a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// There may be more to do already.
+    Step,
+    /// Wait for readiness, until then if it says so.
+    Wait(Option<Instant>),
+    /// The session is closed.
+    End,
+}
+
+/// What has become ready.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Readiness {
+    readable: bool,
+    writable: bool,
+    probe: bool,
 }
 
 impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     pub(crate) fn new(handle: Arc<Handle<C, W>>, poll: Poll) -> Self {
-        Driver { handle, poll, transport: None, probe: None, out: Vec::new(), sent: 0, readable: false, ended: false }
+        Driver { handle, poll, transport: None, probe: None, readable: false, ended: false, unshareable: false }
     }
 
     /// Runs until the session is closed.
     pub(crate) fn run(mut self) {
+        // A handler of the application must not run here: this thread is what its calls wait for.
+        signals::block_on_this_thread();
+        let handle = Arc::clone(&self.handle);
+        let _end = EndGuard(handle.io_end());
+        handle.begin_io();
         let mut events = Events::with_capacity(8);
-        let mut passes = 0;
+        let mut steps = 0;
         loop {
-            let blocked = !self.transport.as_ref().is_some_and(|transport| transport.is_writable());
-            let turn = self.handle.turn(&mut self.out, blocked);
-            match turn.stage {
-                Stage::HandedOver => return self.leave(),
-                Stage::Closed if turn.commands.is_empty() => break,
-                _ => {}
-            }
-            let idle = turn.idle && !self.readable;
-            let deadline = turn.deadline;
-            self.carry_out(turn);
-            if !idle && !self.readable && passes < PASSES {
-                // There may be more to send already.
-                passes += 1;
-                continue;
-            }
-            passes = 0;
-            self.wait(&mut events, if idle { deadline } else { Some(Instant::now()) });
+            let deadline = match self.step() {
+                Next::End => return,
+                Next::Step if steps < STEPS_MAX => {
+                    steps += 1;
+                    continue;
+                }
+                Next::Step => Some(Instant::now()),
+                Next::Wait(deadline) => deadline,
+            };
+            steps = 0;
+            let ready = self.wait(&mut events, deadline);
+            self.apply(ready);
         }
-        self.drop_transport(false);
     }
 
-    fn carry_out(&mut self, turn: Turn) {
-        for command in turn.commands {
-            match command {
-                Command::Connect(addr) => self.connect(addr),
-                Command::Disconnect { reset } => self.drop_transport(reset),
-                Command::Resolve(lookup) => resolver::resolve_again(&self.handle, lookup),
-                Command::Probe(addr) => self.probe = Probe::start(addr, self.poll.registry(), PROBE),
+    /// Executes what the session wants and sends.
+    pub(crate) fn step(&mut self) -> Next {
+        let is_blocked = !self.transport.as_ref().is_some_and(|transport| transport.is_writable());
+        let step = self.handle.next_step(is_blocked);
+        match step.stage {
+            Stage::HandedOver => {
+                self.handle.socket.store(-1, Ordering::Relaxed);
+                return Next::End;
             }
+            Stage::Closed if step.outputs.is_empty() => {
+                self.drop_transport(false);
+                return Next::End;
+            }
+            Stage::Closed | Stage::Open => {}
         }
-        self.send(turn.closing);
+        self.readable |= step.reads;
+        let is_watched = self.adjust_sharing(&step);
+        let (is_idle, deadline, is_closing) = (step.is_idle, step.deadline, step.is_closing);
+        for output in step.outputs {
+            self.execute(output);
+        }
+        self.send(is_closing);
+        if self.readable {
+            Next::Wait(Some(Instant::now()))
+        } else if is_idle && is_watched {
+            Next::Wait(deadline)
+        } else {
+            Next::Step
+        }
+    }
+
+    fn execute(&mut self, output: Output<C, W>) {
+        match output {
+            Output::Connect(addr) => self.connect(addr),
+            Output::Disconnect { reset } => self.drop_transport(reset),
+            Output::Resolve(lookup) => resolver::resolve_again(&self.handle, lookup),
+            Output::Probe(addr) => self.probe = Probe::start(addr, self.poll.registry(), PROBE),
+            // Only sessions with `Config::sasl` ask for it.
+            Output::SaslStart(..) | Output::SaslChallenge(..) => {}
+            // The handle has given these to others.
+            Output::Deliver(..) | Output::Notify(_) | Output::Remember(..) | Output::Last | Output::Closed => {}
+        }
     }
 
     fn connect(&mut self, addr: SocketAddr) {
@@ -95,38 +150,41 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     fn drop_transport(&mut self, reset: bool) {
         self.handle.socket.store(-1, Ordering::Relaxed);
         if let Some(transport) = self.transport.take() {
-            transport.disconnect(self.poll.registry(), reset);
+            transport.disconnect(reset);
         }
         self.handle.attach(None);
-        self.out.clear();
-        self.sent = 0;
         self.readable = false;
         self.ended = false;
+        self.unshareable = false;
     }
 
-    /// The end, with a connection that another thread goes on with.
-    fn leave(self) {
-        self.handle.socket.store(-1, Ordering::Relaxed);
-        if let Some(transport) = self.transport {
-            transport.leave();
+    /// Lets callers read this connection, or takes it back from one that has had it for too long. Returns `false` when that
+    /// has ended the connection.
+    fn adjust_sharing(&mut self, step: &IoStep<C, W>) -> bool {
+        let Some(transport) = self.transport.as_ref().filter(|transport| transport.is_connected()) else { return true };
+        let result = if step.revoked {
+            transport.unshare()
+        } else if step.shares && !self.unshareable && !transport.is_shared() {
+            transport.share(PEER).map(|is_shared| self.unshareable = !is_shared)
+        } else {
+            Ok(())
+        };
+        match result {
+            Ok(()) => true,
+            // Nothing reports the socket any more.
+            Err(error) => {
+                self.fail(error);
+                false
+            }
         }
     }
 
-    fn send(&mut self, closing: bool) {
+    fn send(&mut self, is_closing: bool) {
         let Some(transport) = self.transport.as_ref().filter(|transport| transport.is_connected()) else { return };
-        while transport.is_writable() && self.sent < self.out.len() {
-            match transport.write(self.out.get(self.sent..).unwrap_or_default()) {
-                Ok(n) => self.sent += n,
-                Err(error) => return self.handle.feed_awake(Input::SendFailed(error)),
-            }
-        }
-        if self.sent == self.out.len() {
-            let sent = self.sent > 0;
-            self.out.clear();
-            self.sent = 0;
-            if closing && sent {
-                self.handle.feed_awake(Input::Flushed);
-            }
+        match self.handle.send_taken(transport) {
+            Ok(true) if is_closing => self.handle.feed_awake(Input::Flushed),
+            Ok(_) => {}
+            Err(error) => self.handle.feed_awake(Input::SendFailed(error)),
         }
     }
 
@@ -134,12 +192,11 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         self.handle.feed_awake(Input::Disconnected(error));
     }
 
-    /// Sleeps until something happens or `deadline`, and sees to what happened.
-    fn wait(&mut self, events: &mut Events, deadline: Option<Instant>) {
+    /// Sleeps until something happens or `deadline`.
+    fn wait(&mut self, events: &mut Events, deadline: Option<Instant>) -> Readiness {
         let probe = self.probe.as_ref().map(Probe::deadline);
         let timeout =
             [deadline, probe].into_iter().flatten().min().map(|at| at.saturating_duration_since(Instant::now()));
-        let timeout = if self.readable { Some(Duration::ZERO) } else { timeout };
         if let Err(error) = self.poll.poll(events, timeout)
             && error.kind() != io::ErrorKind::Interrupted
         {
@@ -147,22 +204,32 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
             // Nothing here can be mended; do not spin.
             std::thread::sleep(Duration::from_millis(100));
         }
-        let mut ready = self.readable;
+        let mut ready = Readiness::default();
         for event in events.iter() {
             match event.token() {
-                SOCKET => {
-                    ready |= event.is_readable() || event.is_error();
-                    self.ended |= event.is_read_closed() || event.is_error();
-                    if event.is_writable() || event.is_error() {
-                        self.socket_writable();
-                    }
+                SOCKET | PEER => {
+                    let is_closed = event.is_read_closed() || event.is_error();
+                    ready.readable |= event.is_readable() || is_closed;
+                    ready.writable |= event.token() == SOCKET && (event.is_writable() || event.is_error());
+                    self.ended |= is_closed;
                 }
-                PROBE => self.probe_ready(),
+                PROBE => ready.probe = true,
                 _ => {}
             }
         }
+        ready
+    }
+
+    /// Does what readiness asks for.
+    pub(crate) fn apply(&mut self, ready: Readiness) {
+        if ready.writable {
+            self.socket_writable();
+        }
+        if ready.probe {
+            self.probe_ready();
+        }
         self.probe_expired();
-        if ready {
+        if ready.readable || self.readable {
             self.receive();
         }
     }
@@ -180,15 +247,13 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     /// Reads what has come. A socket whose peer has ended is not empty before the end itself was read.
     fn receive(&mut self) {
         self.readable = false;
-        for _ in 0..READS {
-            if self.transport.as_ref().is_none_or(|transport| transport.is_lent()) {
-                // What the caller leaves wakes this thread again.
-                return;
-            }
-            match self.handle.receive() {
-                Got::Some => {}
-                Got::All if self.ended => {}
-                Got::All | Got::Nothing | Got::End => return,
+        for _ in 0..READS_MAX {
+            let Some(transport) = self.transport.as_ref() else { return };
+            match self.handle.receive(transport) {
+                Some(ReadOutcome::More) => {}
+                Some(ReadOutcome::Drained) if self.ended => {}
+                // What a borrower leaves wakes this thread again.
+                Some(ReadOutcome::Drained | ReadOutcome::Empty | ReadOutcome::Closed) | None => return,
             }
         }
         self.readable = true;
@@ -209,7 +274,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
 
     fn end_probe(&mut self, read_write: bool) {
         if let Some(probe) = self.probe.take() {
-            let addr = probe.end(self.poll.registry());
+            let addr = probe.end();
             self.handle.feed_awake(Input::Probed { addr, read_write });
         }
     }

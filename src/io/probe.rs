@@ -1,5 +1,5 @@
 //! Asks one server whether it takes writes, on a connection of its own. Owns that connection and the limit on it.
-use crate::io::transport::Transport;
+use crate::io::transport::{Read, Transport};
 use crate::sys::net::{Registry, Token};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -44,10 +44,12 @@ impl Probe {
         }
         let mut bytes = [0; 16];
         loop {
-            match self.transport.read(&mut bytes) {
-                Ok(Some(n)) => self.answer.extend_from_slice(bytes.get(..n).unwrap_or_default()),
-                Ok(None) if self.answer.len() < 2 => return None,
-                Ok(None) | Err(_) => return Some(self.answer.starts_with(b"rw")),
+            match self.transport.read_into(&mut bytes) {
+                Ok(Read::More(n) | Read::Drained(n)) => {
+                    self.answer.extend_from_slice(bytes.get(..n).unwrap_or_default());
+                }
+                Ok(Read::Empty) if self.answer.len() < 2 => return None,
+                Ok(Read::Empty) | Err(_) => return Some(self.answer.starts_with(b"rw")),
             }
             if self.answer.len() >= 2 {
                 return Some(self.answer.starts_with(b"rw"));
@@ -56,8 +58,8 @@ impl Probe {
     }
 
     /// Ends the connection and says whom it was with.
-    pub(crate) fn end(self, registry: &Registry) -> SocketAddr {
-        self.transport.disconnect(registry, false);
+    pub(crate) fn end(self) -> SocketAddr {
+        self.transport.disconnect(false);
         self.addr
     }
 }

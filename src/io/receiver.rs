@@ -1,7 +1,6 @@
-//! The receiving side of a connection: the one place that reads the socket. Owns the receive buffers; whoever holds it
-//! reads, the I/O thread as a rule, or a caller that waits for its reply.
-use crate::io::transport::Transport;
-use std::io;
+//! The receiving side of a connection: the receive buffers and the only code that reads the socket. Owns the buffers; the
+//! thread that holds the handle's lock on it reads. A read does not block, so the lock is never held for long.
+use crate::io::transport::{Read, Transport};
 use std::sync::Arc;
 use zk_core::frames::{Frame, Inbox};
 use zk_core::session::Input;
@@ -14,15 +13,15 @@ pub(crate) struct Receiver {
 
 /// What came of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Got {
-    /// Nothing was there.
-    Nothing,
+pub(crate) enum ReadOutcome {
+    /// As much as there was room for; there may be more.
+    More,
     /// Everything that was there.
-    All,
-    /// As much as there was room for; perhaps there is more.
-    Some,
+    Drained,
+    /// Nothing was there.
+    Empty,
     /// The connection is not to be read any more.
-    End,
+    Closed,
 }
 
 impl Receiver {
@@ -36,51 +35,54 @@ impl Receiver {
         self.inbox.clear();
     }
 
-    /// Reads once and tells `feed` what came.
-    pub(crate) fn read(&mut self, feed: impl FnMut(Input<'_>)) -> Got {
-        self.read_by(Transport::read, feed)
+    /// Whether [`Receiver::trim`] would give much memory back.
+    pub(crate) fn is_oversized(&self) -> bool {
+        self.inbox.is_oversized()
     }
 
-    /// The same on the connection that was lent to a caller, but waits for something to come; see
-    /// [`Transport::wait_and_read`]. By the time the caller gets here there may be another connection already: what arrives
-    /// on that is not the caller's, and would be lost with it.
-    pub(crate) fn wait_and_read(&mut self, lent: &Arc<Transport>, feed: impl FnMut(Input<'_>)) -> Got {
-        if !self.transport.as_ref().is_some_and(|current| Arc::ptr_eq(current, lent)) {
-            return Got::End;
-        }
-        self.read_by(Transport::wait_and_read, feed)
+    /// Gives back the memory of large frames.
+    pub(crate) fn trim(&mut self) {
+        self.inbox.trim();
+        self.frames.shrink_to(FRAMES_KEPT);
     }
 
-    fn read_by(
-        &mut self,
-        read: impl FnOnce(&Transport, &mut [u8]) -> io::Result<Option<usize>>,
-        mut feed: impl FnMut(Input<'_>),
-    ) -> Got {
+    /// Reads once and gives `feed` what came.
+    pub(crate) fn read(&mut self, mut feed: impl FnMut(Input<'_>)) -> ReadOutcome {
         let Some(transport) = self.transport.as_ref().filter(|transport| transport.is_connected()) else {
-            return Got::End;
+            return ReadOutcome::Closed;
         };
-        let space = self.inbox.space();
-        let room = space.len();
-        match read(transport, space) {
-            Ok(Some(n)) => {
-                let result = self.inbox.received(n, &mut self.frames);
-                feed(Input::Received(&mut self.frames));
-                self.frames.clear();
-                if let Err(bad) = result {
-                    feed(Input::BadFrame(bad));
-                    return Got::End;
-                }
-                // A read that does not fill its buffer has emptied the socket.
-                if n < room { Got::All } else { Got::Some }
-            }
-            Ok(None) => Got::Nothing,
+        let (count, outcome) = match transport.read_into(self.inbox.space()) {
+            Ok(Read::More(n)) => (n, ReadOutcome::More),
+            Ok(Read::Drained(n)) => (n, ReadOutcome::Drained),
+            Ok(Read::Empty) => return ReadOutcome::Empty,
             Err(error) => {
                 feed(Input::Disconnected(error));
-                Got::End
+                return ReadOutcome::Closed;
             }
+        };
+        let result = self.inbox.received(count, &mut self.frames);
+        feed(Input::Received(&mut self.frames));
+        self.frames.clear();
+        if let Err(bad) = result {
+            feed(Input::BadFrame(bad));
+            return ReadOutcome::Closed;
+        }
+        outcome
+    }
+
+    /// The same for a caller that was lent this connection. By the time it reads there may be another one already: what arrives
+    /// on that is not the caller's.
+    pub(crate) fn read_from(&mut self, lent: &Arc<Transport>, feed: impl FnMut(Input<'_>)) -> ReadOutcome {
+        if self.transport.as_ref().is_some_and(|current| Arc::ptr_eq(current, lent)) {
+            self.read(feed)
+        } else {
+            ReadOutcome::Closed
         }
     }
 }
+
+/// Frames of one read for which room is kept.
+const FRAMES_KEPT: usize = 1024;
 
 #[cfg(all(test, not(calmkeeper_shuttle)))]
 mod tests {
@@ -110,18 +112,17 @@ mod tests {
         let (second, mut far) = connection(&poll, 2);
         let mut receiver = Receiver::new(1 << 16);
         receiver.attach(Some(Arc::clone(&first)));
-        assert!(first.lend(Duration::from_millis(20)));
         // Before the caller comes to read, its connection is lost and another one made, on which something arrives.
-        receiver.attach(Some(second));
+        receiver.attach(Some(Arc::clone(&second)));
         far.write_all(&[0, 0, 0, 1, 7]).unwrap();
-        std::thread::sleep(Duration::from_millis(20));
-        assert_eq!(receiver.wait_and_read(&first, |input| panic!("the caller got {input:?}")), Got::End);
+        second.wait_for_readable(Duration::from_secs(20));
+        assert_eq!(receiver.read_from(&first, |input| panic!("the caller got {input:?}")), ReadOutcome::Closed);
         let mut frames = Vec::new();
-        let got = receiver.read(|input| {
+        let outcome = receiver.read(|input| {
             if let Input::Received(new) = input {
                 frames.append(new);
             }
         });
-        assert_eq!((got, frames.len()), (Got::All, 1));
+        assert_eq!((outcome, frames.len()), (ReadOutcome::Drained, 1));
     }
 }

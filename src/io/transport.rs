@@ -1,14 +1,17 @@
-//! One connection to a server. The only place that knows it is TCP: TLS and SASL, when they come, live behind this type.
+//! One connection to a server: the only reader and writer of its socket, and the only place that knows it is TCP. TLS, when
+//! it comes, lives behind this type.
 //!
-//! It is shared by the I/O thread and by callers that wait for a reply: those may send and receive for themselves, so
-//! everything here works on a shared reference. One sends at a time and one receives at a time; the handle sees to that.
-use crate::sys::net::{Interest, Registry, SockRef, SourceFd, TcpStream, Token, socket};
+//! The I/O thread and blocking callers share it, so everything here works on a shared reference. One thread sends at a time
+//! and one receives at a time: the handle's locks ensure it. Nothing here blocks but [`Transport::wait_as_reader`] and
+//! [`Transport::wait_for_readable`].
+use crate::sys::net::{Registry, SockRef, TcpStream, Token, Waited, socket};
+use crate::sys::signals::BlockedSignals;
 use crate::sys::sync::atomic::{AtomicBool, Ordering};
-use crate::sys::sync::{Mutex, MutexGuard};
+use socket::ReaderPoll;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::PoisonError;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// A connection, or the attempt at one.
@@ -20,35 +23,44 @@ pub(crate) struct Transport {
     connected: AtomicBool,
     /// Whether a write may succeed; cleared when the socket is full, set by the next readiness event.
     writable: AtomicBool,
-    /// Whether the socket is set up for reads that wait.
-    waits: AtomicBool,
-    wakes: Mutex<Wakes>,
+    /// How callers wait for the socket beside the I/O thread, once one has wanted to.
+    reader: OnceLock<Reader>,
+    /// Whether what arrives wakes a waiting caller alone.
+    shared: AtomicBool,
 }
 
-/// What wakes the I/O thread.
 #[derive(Debug)]
-struct Wakes {
-    /// Something to read; not while a caller reads.
-    readable: bool,
-    /// Room to write; not once the connection is there and the socket has room.
-    writable: bool,
-    /// Whether the connection has ended: nothing wakes anyone any more.
-    ended: bool,
+struct Reader {
+    poll: ReaderPoll,
+    /// For the end of the peer's side, which the I/O thread's poll does not report of a shared socket.
+    peer: socket::Duplicate,
+}
+
+/// What a read gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// So many bytes that there may be more.
+    More(usize),
+    /// All that was there. The end of the peer's side may follow.
+    Drained(usize),
+    /// Nothing was there.
+    Empty,
 }
 
 impl Transport {
     /// Starts to connect. The socket is non-blocking and not inherited by programs the application executes.
     pub(crate) fn connect(addr: SocketAddr, registry: &Registry, token: Token) -> io::Result<Transport> {
         let stream = TcpStream::connect(addr)?;
-        registry.register(&mut SourceFd(&stream.as_raw_fd()), token, Interest::READABLE | Interest::WRITABLE)?;
+        let epoll = registry.as_raw_fd();
+        socket::register_alone(epoll, stream.as_raw_fd(), token.0)?;
         Ok(Transport {
             stream,
-            epoll: registry.as_raw_fd(),
+            epoll,
             token,
             connected: AtomicBool::new(false),
             writable: AtomicBool::new(false),
-            waits: AtomicBool::new(false),
-            wakes: Mutex::new(Wakes { readable: true, writable: true, ended: false }),
+            reader: OnceLock::new(),
+            shared: AtomicBool::new(false),
         })
     }
 
@@ -87,112 +99,115 @@ impl Transport {
         self.writable.store(true, Ordering::Relaxed);
     }
 
-    /// Reads what has come, at most `space`. `Ok(None)` when nothing has.
-    pub(crate) fn read(&self, space: &mut [u8]) -> io::Result<Option<usize>> {
-        found(socket::receive(self.fd(), space, false))
+    /// Reads what has come, at most `space`, which is not empty.
+    pub(crate) fn read_into(&self, space: &mut [u8]) -> io::Result<Read> {
+        match socket::receive(self.fd(), space) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            // TCP gives all it has, so a read that does not fill its buffer has emptied the socket.
+            Ok(n) if n < space.len() => Ok(Read::Drained(n)),
+            Ok(n) => Ok(Read::More(n)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                Ok(Read::Empty)
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    /// The same between [`Transport::lend`] and [`Transport::give_back`], but waits for something to come, for the time
-    /// given to `lend`. It stops waiting when the connection ends.
-    pub(crate) fn wait_and_read(&self, space: &mut [u8]) -> io::Result<Option<usize>> {
-        found(socket::receive(self.fd(), space, true))
-    }
-
-    /// Waits until [`Transport::read`] has something, or for `limit`; perhaps shorter.
-    pub(crate) fn wait_for_readable(&self, limit: Duration) {
-        socket::wait_for_readable(self.fd(), limit);
-    }
-
-    /// Writes what the socket takes. Never blocks, never raises SIGPIPE.
+    /// Writes what the socket takes. Never blocks, never raises SIGPIPE. When it takes nothing, the next readiness event says
+    /// that it does again.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         match socket::send(self.fd(), bytes) {
             Ok(n) => Ok(n),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.writable.store(false, Ordering::Relaxed);
-                self.wake_for(|wakes| wakes.writable = true)?;
-                Ok(0)
-            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.write_again(bytes),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
             Err(error) => Err(error),
         }
     }
 
-    /// Lends the receiving side to a caller: from now on what arrives wakes the thread in [`Transport::wait_and_read`],
-    /// which waits for at most `limit` (that of the first time), and not the I/O thread. `false` when it is lent already,
-    /// or cannot be.
-    pub(crate) fn lend(&self, limit: Duration) -> bool {
-        let lend = |wakes: &mut Wakes| {
-            wakes.readable = false;
-            // While the socket has room it would say so at each change.
-            wakes.writable = !self.is_writable();
-        };
-        !self.is_lent() && self.prepare(limit).and_then(|()| self.wake_for(lend)).is_ok()
+    /// After a write that found no room. The I/O thread may have seen an event for room since then, so it is tried again once
+    /// the socket counts as full: the event after a second failure cannot be missed.
+    fn write_again(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.writable.store(false, Ordering::SeqCst);
+        match socket::send(self.fd(), bytes) {
+            Ok(n) => {
+                self.set_writable();
+                Ok(n)
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
+            Err(error) => Err(error),
+        }
     }
 
-    /// The end of [`Transport::lend`]. What has arrived since wakes the I/O thread.
-    pub(crate) fn give_back(&self) -> io::Result<()> {
-        self.wake_for(|wakes| wakes.readable = true)
+    /// Waits until [`Transport::read_into`] has something, or for `limit`; a signal ends it sooner.
+    pub(crate) fn wait_for_readable(&self, limit: Duration) {
+        socket::wait_for_readable(self.fd(), limit);
     }
 
-    /// Whether a caller receives.
-    pub(crate) fn is_lent(&self) -> bool {
-        !self.wakes().readable
+    /// Lets callers wait for the socket beside the I/O thread, see [`Transport::wait_as_reader`]. On the I/O thread. `false`
+    /// when that cannot be; on an error the I/O thread's poll does not watch the socket any more.
+    pub(crate) fn share(&self, peer: Token) -> io::Result<bool> {
+        if self.reader.get().is_none() {
+            let Ok(reader) = self.new_reader(peer) else { return Ok(false) };
+            let _ = self.reader.set(reader);
+        }
+        socket::deregister(self.epoll, self.fd())?;
+        if socket::register_shared(self.epoll, self.fd(), self.token.0).is_ok() {
+            self.shared.store(true, Ordering::Relaxed);
+            return Ok(true);
+        }
+        socket::register_alone(self.epoll, self.fd(), self.token.0)?;
+        Ok(false)
     }
 
-    fn prepare(&self, limit: Duration) -> io::Result<()> {
-        if !self.waits.load(Ordering::Relaxed) {
-            let socket = SockRef::from(&self.stream);
-            socket.set_read_timeout(Some(limit))?;
-            // Only a read that asks for it waits: everything else here says for itself that it does not.
-            socket.set_nonblocking(false)?;
-            self.waits.store(true, Ordering::Relaxed);
+    fn new_reader(&self, peer: Token) -> io::Result<Reader> {
+        let poll = ReaderPoll::new(self.fd())?;
+        let copy = socket::duplicate(self.fd())?;
+        socket::register_peer(self.epoll, &copy, peer.0)?;
+        Ok(Reader { poll, peer: copy })
+    }
+
+    /// From now on what arrives wakes the I/O thread, whoever still waits as a reader. On the I/O thread; on an error its poll
+    /// does not watch the socket any more.
+    pub(crate) fn unshare(&self) -> io::Result<()> {
+        if self.shared.swap(false, Ordering::Relaxed) {
+            socket::deregister(self.epoll, self.fd())?;
+            socket::register_alone(self.epoll, self.fd(), self.token.0)?;
         }
         Ok(())
     }
 
-    fn wakes(&self) -> MutexGuard<'_, Wakes> {
-        self.wakes.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether a caller may wait as a reader.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
     }
 
-    fn wake_for(&self, change: impl FnOnce(&mut Wakes)) -> io::Result<()> {
-        let mut wakes = self.wakes();
-        change(&mut wakes);
-        if wakes.ended {
-            // The poll loop may be gone too.
-            return Ok(());
+    /// Waits for something to read; while a caller does, what arrives wakes it and not the I/O thread. It ends when the
+    /// connection ends, after `limit`, and when a signal handler has run, which has the thread's mask from before `blocked`.
+    pub(crate) fn wait_as_reader(&self, limit: Duration, blocked: &BlockedSignals) -> Waited {
+        self.reader.get().map_or(Waited::TimedOut, |reader| reader.poll.wait(limit, blocked))
+    }
+
+    /// Ends the connection, by RST when `reset` is set, so that the server need not read what was sent. A caller that waits
+    /// for something to read stops waiting; the descriptor goes with the last reference. On the I/O thread.
+    pub(crate) fn disconnect(&self, reset: bool) {
+        let _ = socket::deregister(self.epoll, self.fd());
+        if let Some(reader) = self.reader.get() {
+            let _ = socket::deregister(self.epoll, reader.peer.as_raw_fd());
         }
-        socket::set_interest(self.epoll, self.fd(), self.token.0, wakes.readable, wakes.writable)
-    }
-
-    /// The poll loop ends, and the connection goes on without one.
-    pub(crate) fn leave(&self) {
-        self.wakes().ended = true;
-    }
-
-    /// Ends the connection, by RST when `reset` is set, so that the server need not read what was sent. A caller that
-    /// waits for something to read stops waiting; the descriptor goes with the last reference.
-    pub(crate) fn disconnect(&self, registry: &Registry, reset: bool) {
-        let mut wakes = self.wakes();
-        wakes.ended = true;
-        let _ = registry.deregister(&mut SourceFd(&self.fd()));
         if reset {
             let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         }
-        if !wakes.readable {
-            let _ = self.stream.shutdown(Shutdown::Both);
+        if self.is_shared() {
+            self.shut_down();
         }
+    }
+
+    /// Ends both directions; whoever waits for the socket stops waiting.
+    pub(crate) fn shut_down(&self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     pub(crate) fn fd(&self) -> RawFd {
         self.stream.as_raw_fd()
-    }
-}
-
-fn found(read: io::Result<usize>) -> io::Result<Option<usize>> {
-    match read {
-        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-        Ok(n) => Ok(Some(n)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
-        Err(error) => Err(error),
     }
 }

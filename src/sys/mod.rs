@@ -5,14 +5,19 @@ pub(crate) mod cancel;
 pub(crate) mod env;
 pub(crate) mod environment;
 pub(crate) mod file;
+pub(crate) mod latch;
+pub(crate) mod lock;
 pub(crate) mod log_sink;
 pub(crate) mod names;
 pub(crate) mod net;
 pub(crate) mod own_thread;
+pub(crate) mod priority;
 pub(crate) mod process;
+pub(crate) mod signals;
 #[cfg(not(calmkeeper_shuttle))]
 pub(crate) mod socket;
 pub(crate) mod stamp;
 pub(crate) mod sync;
+pub(crate) mod thread_end;
 #[cfg(calmkeeper_tsan)]
 pub(crate) mod tsan;

@@ -5,12 +5,13 @@ mod memory;
 
 #[cfg(not(calmkeeper_shuttle))]
 pub(crate) use {
-    crate::sys::socket,
-    mio::{Events, Interest, Poll, Registry, Token, Waker, net::TcpStream, unix::SourceFd},
+    crate::sys::socket::{self, Waited},
+    mio::{Events, Poll, Registry, Token, Waker, net::TcpStream},
     socket2::SockRef,
 };
 
 #[cfg(calmkeeper_shuttle)]
 pub(crate) use memory::{
-    Events, Interest, Poll, Registry, SockRef, SourceFd, TcpStream, Token, Waker, lose_wakes, server, socket,
+    Events, Poll, Registry, SockRef, Stop, TcpStream, Token, Waited, Waker, lose_wakes, resume, server, socket,
+    stop_reader,
 };

@@ -9,10 +9,10 @@ pub(crate) mod socket;
 
 use crate::sys::sync::{Condvar, Mutex, MutexGuard};
 use poll::Polled;
-pub(crate) use poll::{Events, Interest, Poll, Registry, SourceFd, Token, Waker};
+pub(crate) use poll::{Events, Poll, Registry, Token, Waker};
 use shuttle::rand::{Rng, thread_rng};
 use socket::{Change, Socket};
-pub(crate) use socket::{SockRef, TcpStream};
+pub(crate) use socket::{SockRef, TcpStream, Waited};
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
 use std::sync::PoisonError;
@@ -41,6 +41,47 @@ struct State {
     over: bool,
     /// Whether wakers do nothing, to see that this is found.
     deaf: bool,
+    /// What becomes of the next thread that waits as a reader.
+    stop: Stop,
+}
+
+/// A thread that does not run for a long time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// None is stopped.
+    #[default]
+    Never,
+    /// The next reader, when it begins to wait.
+    BeforeWaiting,
+    /// The next reader, when its wait has ended.
+    AfterWaiting,
+    /// One is stopped.
+    Stopped,
+}
+
+impl Stop {
+    /// Stops the calling thread here, if it is the one.
+    fn here(self) {
+        let mut state = lock();
+        if state.stop == self {
+            state.stop = Stop::Stopped;
+            while state.stop == Stop::Stopped {
+                state = NETWORK.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+}
+
+/// Stops the next thread that waits as a reader, at this point, until [`resume`].
+pub(crate) fn stop_reader(at: Stop) {
+    lock().stop = at;
+}
+
+/// Lets a stopped thread go on; returns whether there was one.
+pub(crate) fn resume() -> bool {
+    let was = std::mem::take(&mut lock().stop);
+    NETWORK.changed.notify_all();
+    was == Stop::Stopped
 }
 
 impl State {
@@ -52,8 +93,9 @@ impl State {
 
     /// Something about a socket has become so: whoever is interested is told.
     fn touch(&mut self, fd: RawFd, change: Change) {
+        let taken = self.polls.values_mut().any(|poll| poll.takes_alone(fd, change));
         for poll in self.polls.values_mut() {
-            poll.touch(fd, change);
+            poll.touch(fd, change, taken);
         }
         NETWORK.changed.notify_all();
     }

@@ -4,40 +4,26 @@ use super::socket::Change;
 use super::{NETWORK, Next, State, lock, wait};
 use std::collections::BTreeMap;
 use std::io;
-use std::ops::BitOr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token(pub(crate) usize);
 
-/// See `mio::Interest`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Interest(Interests);
-
-impl Interest {
-    pub(crate) const READABLE: Interest = Interest(Interests { readable: true, writable: false });
-    pub(crate) const WRITABLE: Interest = Interest(Interests { readable: false, writable: true });
-}
-
-impl BitOr for Interest {
-    type Output = Interest;
-
-    fn bitor(self, other: Interest) -> Interest {
-        Interest(Interests {
-            readable: self.0.readable || other.0.readable,
-            writable: self.0.writable || other.0.writable,
-        })
-    }
-}
-
+/// What a registration is interested in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Interests {
     pub(super) readable: bool,
     pub(super) writable: bool,
+    /// The end of the peer's side, `EPOLLRDHUP`.
+    pub(super) closed: bool,
+    /// `EPOLLEXCLUSIVE`: what arrives does not count while a reader waits for it.
+    pub(super) exclusive: bool,
 }
 
 struct Registered {
+    /// The socket, of which the descriptor may be a duplicate.
+    socket: RawFd,
     token: Token,
     interests: Interests,
     queued: bool,
@@ -48,18 +34,37 @@ struct Registered {
 pub(super) struct Polled {
     registered: BTreeMap<RawFd, Registered>,
     woken: Option<Token>,
+    /// Whether this is a poll for readers, which come first.
+    pub(super) is_for_readers: bool,
+    /// Threads that wait and have not been woken.
+    pub(super) waiting: usize,
 }
 
 impl Polled {
-    pub(super) fn touch(&mut self, fd: RawFd, change: Change) {
-        if let Some(registered) = self.registered.get_mut(&fd) {
-            let Interests { readable, writable } = registered.interests;
-            registered.queued |= change.readable && readable || change.writable && writable || change.error;
+    /// Whether a thread that waits here is woken by what arrives on a socket, and nobody else. Woken once, it does not count
+    /// any more.
+    pub(super) fn takes_alone(&mut self, fd: RawFd, change: Change) -> bool {
+        let arrives = change.readable && !change.writable && !change.closed && !change.error;
+        let takes = self.is_for_readers && arrives && self.waiting > 0 && self.registered.contains_key(&fd);
+        if takes {
+            self.waiting -= 1;
+        }
+        takes
+    }
+
+    pub(super) fn touch(&mut self, fd: RawFd, change: Change, taken: bool) {
+        for registered in self.registered.values_mut().filter(|registered| registered.socket == fd) {
+            let Interests { readable, writable, closed, exclusive } = registered.interests;
+            if taken && exclusive && !self.is_for_readers {
+                continue;
+            }
+            let ends = change.closed && closed || change.error;
+            registered.queued |= change.readable && readable || change.writable && writable || ends;
         }
     }
 
     pub(super) fn forget(&mut self, fd: RawFd) {
-        self.registered.remove(&fd);
+        self.registered.retain(|_, registered| registered.socket != fd);
     }
 }
 
@@ -110,43 +115,31 @@ pub(crate) struct Registry {
     poll: RawFd,
 }
 
-/// See `mio::unix::SourceFd`.
-pub(crate) struct SourceFd<'a>(pub(crate) &'a RawFd);
-
-impl Registry {
-    pub(crate) fn register(&self, source: &mut SourceFd<'_>, token: Token, interest: Interest) -> io::Result<()> {
-        let mut state = lock();
-        let poll = state.polls.get_mut(&self.poll).ok_or(io::ErrorKind::NotFound)?;
-        poll.registered.insert(*source.0, Registered { token, interests: interest.0, queued: false });
-        drop(state);
-        // What is so already counts.
-        set_interest(self.poll, *source.0, token.0, interest.0)
-    }
-
-    pub(crate) fn deregister(&self, source: &mut SourceFd<'_>) -> io::Result<()> {
-        let mut state = lock();
-        state.polls.get_mut(&self.poll).ok_or(io::ErrorKind::NotFound)?.forget(*source.0);
-        Ok(())
-    }
-}
-
 impl AsRawFd for Registry {
     fn as_raw_fd(&self) -> RawFd {
         self.poll
     }
 }
 
-/// `ffi::socket::set_interest`.
-pub(super) fn set_interest(poll: RawFd, fd: RawFd, token: usize, interests: Interests) -> io::Result<()> {
+/// Registers a descriptor, which may be a duplicate of `socket`. What is so already counts as new.
+pub(super) fn register(poll: RawFd, fd: RawFd, socket: RawFd, token: Token, interests: Interests) -> io::Result<()> {
     let mut state = lock();
-    let is = state.sockets.get(&fd).ok_or(io::ErrorKind::NotFound)?.is();
-    let registered = state.polls.get_mut(&poll).and_then(|poll| poll.registered.get_mut(&fd));
-    let registered = registered.ok_or(io::ErrorKind::NotFound)?;
-    registered.token = Token(token);
-    registered.interests = interests;
-    registered.queued |= is.readable && interests.readable || is.writable && interests.writable || is.error;
+    let is = state.sockets.get(&socket).ok_or(io::ErrorKind::NotFound)?.is();
+    let polled = state.polls.get_mut(&poll).ok_or(io::ErrorKind::NotFound)?;
+    let ends = is.closed && interests.closed || is.error;
+    let queued = is.readable && interests.readable || is.writable && interests.writable || ends;
+    if polled.registered.insert(fd, Registered { socket, token, interests, queued }).is_some() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
     NETWORK.changed.notify_all();
     Ok(())
+}
+
+/// Ends a registration.
+pub(super) fn deregister(poll: RawFd, fd: RawFd) -> io::Result<()> {
+    let mut state = lock();
+    let polled = state.polls.get_mut(&poll).ok_or(io::ErrorKind::NotFound)?;
+    polled.registered.remove(&fd).map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// See `mio::Poll`.
@@ -179,24 +172,24 @@ impl Poll {
     }
 }
 
-fn ready(state: &mut State, poll: RawFd) -> Vec<Event> {
+pub(super) fn ready(state: &mut State, poll: RawFd) -> Vec<Event> {
     let State { polls, sockets, .. } = state;
     let Some(polled) = polls.get_mut(&poll) else { return Vec::new() };
     let mut found = Vec::new();
     if let Some(token) = polled.woken.take() {
         found.push(Event { token, is: Change { readable: true, ..Change::default() } });
     }
-    for (fd, registered) in &mut polled.registered {
+    for registered in polled.registered.values_mut() {
         if !std::mem::take(&mut registered.queued) {
             continue;
         }
-        let Some(socket) = sockets.get(fd) else { continue };
-        let Interests { readable, writable } = registered.interests;
+        let Some(socket) = sockets.get(&registered.socket) else { continue };
+        let Interests { readable, writable, closed, .. } = registered.interests;
         let mut is = socket.is();
         is.readable &= readable;
-        is.closed &= readable;
+        is.closed &= closed;
         is.writable &= writable;
-        if is.readable || is.writable || is.error {
+        if is.readable || is.writable || is.closed || is.error {
             found.push(Event { token: registered.token, is });
         }
     }

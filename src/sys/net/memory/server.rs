@@ -115,7 +115,7 @@ impl Server {
                 return false;
             }
             socket.ended = true;
-            state.touch(fd, Change { readable: true, writable: true, ..Change::default() });
+            state.touch(fd, Change { readable: true, writable: true, closed: true, ..Change::default() });
             return true;
         }
         if self.cuts > 0 && thread_rng().gen_ratio(1, 8) {

@@ -1,6 +1,7 @@
 //! The client's end of a connection.
-use super::poll::{self, Interests};
-use super::{NETWORK, Next, lock, wait};
+use super::poll::{self, Interests, Token};
+use super::{NETWORK, Next, Stop, lock, wait};
+use crate::sys::signals::BlockedSignals;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
@@ -30,8 +31,6 @@ pub(super) struct Socket {
     pub(super) shut: bool,
     /// The client is gone.
     pub(super) closed: bool,
-    timeout: Option<Duration>,
-    nonblocking: bool,
     /// Whether its end is an RST, by which the server loses what it has not read.
     resets: bool,
 }
@@ -78,8 +77,6 @@ impl TcpStream {
             ended: false,
             shut: false,
             closed: false,
-            timeout: None,
-            nonblocking: true,
             resets: false,
         };
         state.sockets.insert(fd, socket);
@@ -109,7 +106,7 @@ impl TcpStream {
     pub(crate) fn shutdown(&self, _: Shutdown) -> io::Result<()> {
         let mut state = lock();
         state.sockets.get_mut(&self.fd).ok_or(io::ErrorKind::NotFound)?.shut = true;
-        state.touch(self.fd, Change { readable: true, writable: true, ..Change::default() });
+        state.touch(self.fd, Change { readable: true, writable: true, closed: true, ..Change::default() });
         Ok(())
     }
 }
@@ -146,20 +143,6 @@ impl<'a> From<&'a TcpStream> for SockRef<'a> {
 }
 
 impl SockRef<'_> {
-    pub(crate) fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.0.with(|socket| {
-            socket.timeout = timeout;
-            Ok(())
-        })
-    }
-
-    pub(crate) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.0.with(|socket| {
-            socket.nonblocking = nonblocking;
-            Ok(())
-        })
-    }
-
     pub(crate) fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
         self.0.with(|socket| {
             socket.resets = linger == Some(Duration::ZERO);
@@ -168,36 +151,121 @@ impl SockRef<'_> {
     }
 }
 
-/// See `ffi::socket`.
-pub(crate) fn set_interest(poll: RawFd, fd: RawFd, token: usize, readable: bool, writable: bool) -> io::Result<()> {
-    poll::set_interest(poll, fd, token, Interests { readable, writable })
+/// See `sys::socket`.
+pub(crate) fn receive(fd: RawFd, space: &mut [u8]) -> io::Result<usize> {
+    let mut state = lock();
+    let socket = state.sockets.get_mut(&fd).ok_or(io::ErrorKind::NotFound)?;
+    if socket.stage == Stage::Reset {
+        return Err(io::ErrorKind::ConnectionReset.into());
+    }
+    if socket.inbound.is_empty() {
+        return if socket.ended || socket.shut { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) };
+    }
+    let len = space.len().min(socket.inbound.len());
+    for (place, byte) in space.iter_mut().zip(socket.inbound.drain(..len)) {
+        *place = byte;
+    }
+    Ok(len)
 }
 
-/// See `ffi::socket`.
-pub(crate) fn receive(fd: RawFd, space: &mut [u8], waits: bool) -> io::Result<usize> {
-    let timeout = {
-        let state = lock();
-        let socket = state.sockets.get(&fd).ok_or(io::ErrorKind::NotFound)?;
-        if waits && !socket.nonblocking { socket.timeout } else { Some(Duration::ZERO) }
-    };
-    let received = wait(timeout, |state| {
-        let Some(socket) = state.sockets.get_mut(&fd) else { return Next::Done(Err(io::ErrorKind::NotFound.into())) };
-        if socket.stage == Stage::Reset {
-            return Next::Done(Err(io::ErrorKind::ConnectionReset.into()));
-        }
-        if socket.inbound.is_empty() {
-            return if socket.ended || socket.shut { Next::Done(Ok(0)) } else { Next::Wait };
-        }
-        let len = space.len().min(socket.inbound.len());
-        for (place, byte) in space.iter_mut().zip(socket.inbound.drain(..len)) {
-            *place = byte;
-        }
-        Next::Done(Ok(len))
-    });
-    received.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
+/// See `sys::socket`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waited {
+    Ready,
+    Interrupted,
+    TimedOut,
 }
 
-/// See `ffi::socket`.
+/// See `sys::socket`.
+#[derive(Debug)]
+pub(crate) struct ReaderPoll {
+    poll: RawFd,
+}
+
+const READS: Interests = Interests { readable: true, writable: false, closed: false, exclusive: true };
+
+impl ReaderPoll {
+    pub(crate) fn new(fd: RawFd) -> io::Result<ReaderPoll> {
+        let poll = {
+            let mut state = lock();
+            let poll = state.next_descriptor();
+            state.polls.entry(poll).or_default().is_for_readers = true;
+            poll
+        };
+        let reader = ReaderPoll { poll };
+        poll::register(poll, fd, fd, Token(0), READS)?;
+        Ok(reader)
+    }
+
+    pub(crate) fn wait(&self, limit: Duration, _: &BlockedSignals) -> Waited {
+        Stop::BeforeWaiting.here();
+        if let Some(poll) = lock().polls.get_mut(&self.poll) {
+            poll.waiting = 1;
+        }
+        let waited =
+            wait(
+                Some(limit),
+                |state| {
+                    if poll::ready(state, self.poll).is_empty() { Next::Wait } else { Next::Done(()) }
+                },
+            );
+        if let Some(poll) = lock().polls.get_mut(&self.poll) {
+            poll.waiting = 0;
+        }
+        Stop::AfterWaiting.here();
+        if waited.is_some() { Waited::Ready } else { Waited::TimedOut }
+    }
+}
+
+impl Drop for ReaderPoll {
+    fn drop(&mut self) {
+        lock().polls.remove(&self.poll);
+    }
+}
+
+/// See `sys::socket`.
+#[derive(Debug)]
+pub(crate) struct Duplicate {
+    fd: RawFd,
+    socket: RawFd,
+}
+
+impl AsRawFd for Duplicate {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd
+    }
+}
+
+/// See `sys::socket`.
+#[allow(clippy::unnecessary_wraps, reason = "it is the kernel's")]
+pub(crate) fn duplicate(fd: RawFd) -> io::Result<Duplicate> {
+    Ok(Duplicate { fd: lock().next_descriptor(), socket: fd })
+}
+
+/// See `sys::socket`.
+pub(crate) fn register_alone(epoll: RawFd, fd: RawFd, token: usize) -> io::Result<()> {
+    let interests = Interests { readable: true, writable: true, closed: true, exclusive: false };
+    poll::register(epoll, fd, fd, Token(token), interests)
+}
+
+/// See `sys::socket`.
+pub(crate) fn register_shared(epoll: RawFd, fd: RawFd, token: usize) -> io::Result<()> {
+    let interests = Interests { readable: true, writable: true, closed: false, exclusive: true };
+    poll::register(epoll, fd, fd, Token(token), interests)
+}
+
+/// See `sys::socket`.
+pub(crate) fn register_peer(epoll: RawFd, copy: &Duplicate, token: usize) -> io::Result<()> {
+    let interests = Interests { readable: false, writable: false, closed: true, exclusive: false };
+    poll::register(epoll, copy.fd, copy.socket, Token(token), interests)
+}
+
+/// See `sys::socket`.
+pub(crate) fn deregister(epoll: RawFd, fd: RawFd) -> io::Result<()> {
+    poll::deregister(epoll, fd)
+}
+
+/// See `sys::socket`.
 pub(crate) fn wait_for_readable(fd: RawFd, limit: Duration) {
     wait(Some(limit), |state| match state.sockets.get(&fd) {
         Some(socket) if !socket.is().readable => Next::Wait,
@@ -205,7 +273,7 @@ pub(crate) fn wait_for_readable(fd: RawFd, limit: Duration) {
     });
 }
 
-/// See `ffi::socket`.
+/// See `sys::socket`.
 pub(crate) fn send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     let mut state = lock();
     let socket = state.sockets.get_mut(&fd).ok_or(io::ErrorKind::NotFound)?;

@@ -1,0 +1,113 @@
+//! The end of a handle: the close request to the server, and the end of both threads.
+//!
+//! The request takes a round trip, and threads that wake up only to end. So the caller that closes takes over the connection
+//! from the I/O thread where it can, and the threads end while the answer is under way.
+//!
+//! They are waited for, although half of the time goes there: a program that has closed its last handle may rely on
+//! having no thread besides its own (fork, unshare).
+use super::{Completion, Handle, Inner, Stage, Threads};
+use crate::io::receiver::ReadOutcome;
+use crate::io::transport::Transport;
+use crate::observe::logging;
+use crate::sys::sync::thread::{self, JoinHandle};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use zk_core::session::{Input, Watcher};
+
+impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
+    /// Whether this is the first call to close; a later one must not touch the handle.
+    pub(crate) fn begin_close(&self) -> bool {
+        !self.is_closed.swap(true, Ordering::AcqRel)
+    }
+
+    /// Closes the session. Returns when the threads have ended and every callback has returned; from a callback of this
+    /// handle it returns at once, and the rest happens when that callback returns.
+    pub(crate) fn close(&self) {
+        let current = thread::current().id();
+        let (threads, transport) = self.with_inner(|inner, now| {
+            inner.session.handle(now, Input::Close);
+            // The I/O thread calls the application too: its log callback.
+            let own = |threads: &Threads| inner.dispatcher == Some(current) || threads.driver.thread().id() == current;
+            let threads = inner.threads.take().filter(|threads| !own(threads));
+            let transport = threads.as_ref().and_then(|_| self.take_over(inner, now));
+            (threads, transport)
+        });
+        let Some(threads) = threads else { return };
+        if let Some(transport) = transport {
+            self.await_close_reply(&transport);
+        }
+        if self.io_end.wait() {
+            join(threads.driver);
+        } else {
+            log::error!("a log callback has ended the I/O thread of this handle");
+        }
+        if self.queue.wait_for_end() {
+            join(threads.dispatcher);
+        } else {
+            log::error!("a callback of this handle has ended its thread; what was to be called after it never was");
+        }
+    }
+
+    /// Closes the session on the I/O thread, and does not wait: for a signal handler that interrupts a thread while it holds
+    /// a lock. It happens when that thread has released the lock.
+    pub(crate) fn close_later(&self) {
+        self.close_requested.store(true, Ordering::Release);
+        // Writes to a descriptor and nothing else, unless that fails.
+        let _ = self.waker.wake();
+    }
+
+    /// The I/O thread never returns: a log callback has ended it. Must not log, because a log callback could be what ended it.
+    pub(crate) fn lose_io_thread(&self) {
+        let transport = self.lock().transport.clone();
+        self.with(|session, _| session.abort());
+        if let Some(transport) = transport {
+            transport.shut_down();
+        }
+        self.io_end.set_lost();
+    }
+
+    /// Does what the I/O thread would do until the session is closed: reads the answer, and watches the time limit.
+    fn await_close_reply(&self, transport: &Arc<Transport>) {
+        while let Some(left) = self.time_to_close() {
+            // Another reader may consume the reply; the state is visible once the lock is ours.
+            transport.wait_for_readable(left);
+            logging::deferred(|| {
+                let outcome = self.receiver.lock().read(|input| self.feed_from(transport, input));
+                if outcome == ReadOutcome::Closed {
+                    // Whatever it was, nothing more comes.
+                    self.with(|session, _| session.abort());
+                }
+            });
+        }
+        self.receiver.lock().attach(None);
+    }
+
+    /// How long the close may still take; `None` when the session is closed.
+    fn time_to_close(&self) -> Option<Duration> {
+        self.with_inner(|inner, now| {
+            if inner.session.deadline().is_some_and(|deadline| deadline <= now) {
+                inner.session.handle(now, Input::Timeout);
+            }
+            inner.session.deadline().map(|deadline| deadline.saturating_duration_since(now))
+        })
+    }
+
+    /// Sends the close request and takes the connection from the I/O thread, if that sleeps and all could be sent at once.
+    fn take_over(&self, inner: &mut Inner<C, W>, now: Instant) -> Option<Arc<Transport>> {
+        let transport = inner.sendable().cloned()?;
+        self.send(inner, now);
+        if inner.has_unsent || inner.session.has_outgoing() {
+            return None;
+        }
+        inner.session.handle(now, Input::Flushed);
+        inner.stage = Stage::HandedOver;
+        Some(transport)
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        log::error!("a thread of this handle ended by a panic");
+    }
+}

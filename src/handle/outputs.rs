@@ -1,0 +1,94 @@
+//! The session's outputs, given to those who execute them: the completion thread, waiting callers, the I/O thread. Owns who
+//! gets what.
+use super::{Completion, Handle, Inner, Stage, history};
+use zk_core::code::Code;
+use zk_core::frames::Frame;
+use zk_core::session::{Output, Watcher};
+
+/// What is left to do when the lock has been released.
+pub(super) struct PostUnlock<C> {
+    /// Results for those who wait, the first one without a list, as there is seldom more than one.
+    direct: Option<(C, Result<Frame, Code>)>,
+    more: Vec<(C, Result<Frame, Code>)>,
+    notify: bool,
+}
+
+impl<C> PostUnlock<C> {
+    fn push(&mut self, completion: C, result: Result<Frame, Code>) {
+        if self.direct.is_none() {
+            self.direct = Some((completion, result));
+        } else {
+            self.more.push((completion, result));
+        }
+    }
+}
+
+impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
+    /// Hands over what the session wants done. The completion thread's queue is filled under the handle's lock, which keeps
+    /// the order.
+    #[inline]
+    pub(super) fn drain_outputs(&self, inner: &mut Inner<C, W>) -> Option<PostUnlock<C>> {
+        // Most calls only ask for something, and nothing follows yet.
+        let post = if inner.session.outputs().is_empty() { None } else { Some(self.drain_some(inner)) };
+        // Last: who sees the state sees the identity that belongs to it.
+        self.published.store(&inner.session);
+        post
+    }
+
+    #[inline(never)]
+    fn drain_some(&self, inner: &mut Inner<C, W>) -> PostUnlock<C> {
+        let mut post = PostUnlock { direct: None, more: Vec::new(), notify: false };
+        let mut queue = self.queue.adding();
+        // A batch of replies goes over as it is; one by one they cost 120 instructions more each.
+        let queued =
+            |output: &Output<C, W>| matches!(output, Output::Deliver(completion, _) if !completion.is_direct());
+        if inner.session.outputs().iter().all(queued) {
+            queue.append(inner.session.outputs());
+        }
+        while let Some(output) = inner.session.poll() {
+            match output {
+                Output::Deliver(completion, result) if completion.is_direct() => post.push(completion, result),
+                Output::Deliver(..) | Output::Last => queue.push(output),
+                Output::Notify(_) => {
+                    self.client_id.store(inner.session.client_id());
+                    queue.push(output);
+                }
+                Output::Disconnect { .. } => {
+                    // Data still read from this connection is discarded.
+                    inner.transport = None;
+                    inner.io_outputs.push_back(output);
+                }
+                Output::Resolve(_)
+                | Output::Connect(_)
+                | Output::Probe(_)
+                | Output::SaslStart(..)
+                | Output::SaslChallenge(..) => inner.io_outputs.push_back(output),
+                Output::Remember(servers, memory) => history::remember(&servers, memory),
+                Output::Closed => inner.stage = Stage::Closed,
+            }
+        }
+        post.notify = queue.end();
+        post
+    }
+
+    /// What follows when the lock has been released.
+    #[inline]
+    pub(super) fn apply(&self, post: Option<PostUnlock<C>>, wake: bool) {
+        if let Some(post) = post {
+            self.deliver(post);
+        }
+        if wake {
+            self.wake();
+        }
+    }
+
+    #[inline(never)]
+    fn deliver(&self, post: PostUnlock<C>) {
+        if post.notify {
+            self.queue.notify();
+        }
+        for (completion, result) in post.direct.into_iter().chain(post.more) {
+            completion.finish(result);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The bytes on their way to the server. Owns them from the session to the socket; a thread that holds the handle's lock on
+//! the queue sends, and a write does not block.
+//!
+//! The I/O thread locks the queue before the session. A caller that holds the session only tries to lock the queue: if the
+//! I/O thread has it, that thread sends.
+use crate::io::transport::Transport;
+use std::io;
+use std::time::Instant;
+use zk_core::session::{Session, Watcher};
+
+/// Memory that an empty queue keeps when [`SendQueue::trim`] is called, in bytes.
+pub(crate) const KEPT_MAX: usize = 256 * 1024;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct SendQueue {
+    /// Those before `sent` are with the kernel.
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl SendQueue {
+    /// Whether everything taken from the session is with the kernel.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Takes what the session has to send, once the queue is empty.
+    pub(super) fn refill<C, W: Watcher>(&mut self, session: &mut Session<C, W>, now: Instant) {
+        if self.is_empty() {
+            session.take_outgoing(now, &mut self.bytes);
+        }
+    }
+
+    /// Writes what the socket takes. Returns whether this emptied the queue.
+    pub(crate) fn write(&mut self, transport: &Transport) -> io::Result<bool> {
+        if self.is_empty() {
+            return Ok(false);
+        }
+        while transport.is_writable() {
+            self.sent += transport.write(self.bytes.get(self.sent..).unwrap_or_default())?;
+            if self.sent >= self.bytes.len() {
+                self.clear();
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Discards the bytes of a connection that is gone.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.sent = 0;
+    }
+
+    /// Whether [`SendQueue::trim`] would give memory back.
+    pub(super) fn is_oversized(&self) -> bool {
+        self.bytes.capacity() > KEPT_MAX
+    }
+
+    /// Gives back the memory of a large burst, unless it is in use.
+    pub(super) fn trim(&mut self) {
+        if self.is_empty() {
+            self.bytes.shrink_to(KEPT_MAX);
+        }
+    }
+}

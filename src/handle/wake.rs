@@ -1,0 +1,63 @@
+//! When the I/O thread sleeps, and what it is woken for.
+use super::{Completion, Handle, Inner, Stage};
+use std::time::Instant;
+use zk_core::session::Watcher;
+
+/// The I/O thread's sleep. Part of what the handle's lock protects.
+#[derive(Debug, Default)]
+pub(super) struct Sleep {
+    is_asleep: bool,
+    until: Option<Instant>,
+}
+
+impl Sleep {
+    pub(super) fn begin(&mut self, until: Option<Instant>) {
+        *self = Sleep { is_asleep: true, until };
+    }
+
+    pub(super) fn end(&mut self) {
+        self.is_asleep = false;
+    }
+
+    pub(super) fn is_asleep(&self) -> bool {
+        self.is_asleep
+    }
+
+    /// When it wakes up by itself.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.until.filter(|_| self.is_asleep)
+    }
+}
+
+impl<C, W: Watcher> Inner<C, W> {
+    /// Whether the I/O thread must be woken; it counts as awake from then on.
+    pub(super) fn take_wake(&mut self) -> bool {
+        let wakes = self.sleep.is_asleep && self.has_work();
+        if wakes {
+            self.sleep.end();
+        }
+        wakes
+    }
+
+    fn has_work(&self) -> bool {
+        let outgoing = self.session.has_outgoing() || self.has_unsent;
+        if outgoing || !self.io_outputs.is_empty() || self.must_read || self.stage != Stage::Open {
+            return true;
+        }
+        let deadline = [self.session.deadline(), self.trim_at].into_iter().flatten().min();
+        match (deadline, self.sleep.until) {
+            (Some(deadline), Some(until)) => deadline < until,
+            (deadline, None) => deadline.is_some(),
+            (None, Some(_)) => false,
+        }
+    }
+}
+
+impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
+    #[inline(never)]
+    pub(super) fn wake(&self) {
+        if let Err(error) = self.waker.wake() {
+            log::error!("cannot wake the I/O thread: {error}");
+        }
+    }
+}

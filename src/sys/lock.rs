@@ -1,0 +1,150 @@
+//! The library's locks: those of `sync`, with a mark on the thread that holds one. Owns the mark; knows nothing of what is
+//! locked. A panic under a lock does not poison it: every section leaves its data usable.
+//!
+//! A signal handler may call the library while its thread is inside it. If that thread holds a lock, taking another one
+//! could wait for ever. The entries ask [`is_held`] and answer without a lock then.
+use crate::sys::sync;
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
+use std::ptr::from_ref;
+use std::sync::atomic::{Ordering, compiler_fence};
+use std::sync::{PoisonError, TryLockError};
+
+crate::sys::sync::thread_local! {
+    /// Locks that this thread holds or is about to take.
+    static HELD: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether this thread holds a lock of the library, which only a signal handler can see.
+pub(crate) fn is_held() -> bool {
+    HELD.with(Cell::get) > 0
+}
+
+/// Marks this thread for as long as it lives. Set before the lock is taken and cleared after it is released, so that a
+/// signal handler never finds a lock held and no mark.
+struct HeldGuard(*const Cell<u32>);
+
+impl HeldGuard {
+    #[inline]
+    fn new() -> HeldGuard {
+        // The address is kept, as each look-up costs a call.
+        let held = HELD.with(|held| {
+            held.set(held.get() + 1);
+            from_ref(held)
+        });
+        compiler_fence(Ordering::SeqCst);
+        HeldGuard(held)
+    }
+}
+
+impl Drop for HeldGuard {
+    #[inline]
+    fn drop(&mut self) {
+        compiler_fence(Ordering::SeqCst);
+        // SAFETY: a guard stays on its thread, whose storage outlives the thread's frames.
+        let held = unsafe { &*self.0 };
+        held.set(held.get() - 1);
+    }
+}
+
+/// A lock.
+#[derive(Debug)]
+pub(crate) struct Mutex<T>(sync::Mutex<T>);
+
+/// A lock that is held. The fields are dropped in this order.
+pub(crate) struct MutexGuard<'a, T> {
+    guard: sync::MutexGuard<'a, T>,
+    held: HeldGuard,
+}
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Mutex<T> {
+        Mutex(sync::Mutex::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        let held = HeldGuard::new();
+        MutexGuard { guard: self.0.lock().unwrap_or_else(PoisonError::into_inner), held }
+    }
+
+    /// `None` if another thread holds it.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        let held = HeldGuard::new();
+        let guard = match self.0.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(MutexGuard { guard, held })
+    }
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
+    }
+}
+
+/// A condition variable for a [`Mutex`].
+#[derive(Debug)]
+pub(crate) struct Condvar(sync::Condvar);
+
+impl Condvar {
+    pub(crate) fn new() -> Condvar {
+        Condvar(sync::Condvar::new())
+    }
+
+    /// Releases the lock while it waits. The thread keeps its mark, because the lock is taken again before this returns.
+    pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        let MutexGuard { guard, held } = guard;
+        MutexGuard { guard: self.0.wait(guard).unwrap_or_else(PoisonError::into_inner), held }
+    }
+
+    pub(crate) fn notify_one(&self) {
+        self.0.notify_one();
+    }
+
+    pub(crate) fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}
+
+#[cfg(all(test, not(calmkeeper_shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_marked_while_it_holds_a_lock() {
+        let (first, second) = (Mutex::new(1), Mutex::new(2));
+        assert!(!is_held());
+        let outer = first.lock();
+        let inner = second.try_lock();
+        assert!(inner.is_some() && is_held());
+        assert!(!std::thread::spawn(is_held).join().unwrap());
+        drop(inner);
+        assert!(is_held());
+        drop(outer);
+        assert!(!is_held());
+    }
+
+    #[test]
+    fn a_failed_try_leaves_no_mark() {
+        let lock = Mutex::new(());
+        let _guard = lock.lock();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                assert!(lock.try_lock().is_none());
+                assert!(!is_held());
+            });
+        });
+    }
+}

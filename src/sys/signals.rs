@@ -1,0 +1,101 @@
+//! Signals that are kept from a thread for a short time, so that no handler of the application runs while the thread holds
+//! a lock. Owns the mask; installs no handler.
+/// A signal mask as the kernel has it: bit `n - 1` for signal `n`.
+type Mask = u64;
+
+/// All signals but those that a fault raises, whose handler must run at once, and the two that glibc uses itself.
+const ASYNCHRONOUS: Mask = !(bit(libc::SIGSEGV)
+    | bit(libc::SIGBUS)
+    | bit(libc::SIGFPE)
+    | bit(libc::SIGILL)
+    | bit(libc::SIGTRAP)
+    | bit(libc::SIGSYS)
+    | bit(libc::SIGABRT)
+    | bit(32)
+    | bit(33));
+
+const fn bit(signal: i32) -> Mask {
+    1 << (signal - 1)
+}
+
+/// Asynchronous signals are blocked on this thread while it lives. A signal that arrives meanwhile is delivered afterwards,
+/// or during a wait that is given [`BlockedSignals::mask_before`].
+pub(crate) struct BlockedSignals {
+    before: Mask,
+}
+
+impl BlockedSignals {
+    #[inline]
+    pub(crate) fn new() -> BlockedSignals {
+        BlockedSignals { before: change(libc::SIG_BLOCK, ASYNCHRONOUS) }
+    }
+
+    /// The thread's own mask.
+    pub(crate) fn mask_before(&self) -> &Mask {
+        &self.before
+    }
+}
+
+impl Drop for BlockedSignals {
+    #[inline]
+    fn drop(&mut self) {
+        change(libc::SIG_SETMASK, self.before);
+    }
+}
+
+/// Blocks asynchronous signals on this thread for good: one of the library's threads must not run the application's handlers.
+pub(crate) fn block_on_this_thread() {
+    change(libc::SIG_BLOCK, ASYNCHRONOUS);
+}
+
+#[cfg(not(calmkeeper_shuttle))]
+fn change(how: i32, mask: Mask) -> Mask {
+    let mut before: Mask = 0;
+    // The kernel's call, because glibc's copies both sets once more.
+    // SAFETY: both masks live through the call and have the size that it is told.
+    unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, how, &raw const mask, &raw mut before, size_of::<Mask>());
+    }
+    before
+}
+
+/// Under the scheduler there are no signals.
+#[cfg(calmkeeper_shuttle)]
+fn change(_: i32, _: Mask) -> Mask {
+    0
+}
+
+#[cfg(all(test, not(calmkeeper_shuttle)))]
+mod tests {
+    use super::*;
+    use std::ptr::null_mut;
+
+    fn current() -> Mask {
+        let mut mask: Mask = 0;
+        // SAFETY: as above; without a new mask.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigprocmask,
+                libc::SIG_BLOCK,
+                null_mut::<Mask>(),
+                &raw mut mask,
+                size_of::<Mask>(),
+            );
+        }
+        mask
+    }
+
+    #[test]
+    fn signals_are_blocked_but_for_faults_and_the_mask_comes_back() {
+        let before = current();
+        {
+            let blocked = BlockedSignals::new();
+            assert_eq!(*blocked.mask_before(), before);
+            let nested = BlockedSignals::new();
+            assert_eq!(*nested.mask_before(), current());
+            assert_ne!(current() & bit(libc::SIGTERM), 0);
+            assert_eq!(current() & (bit(libc::SIGSEGV) | bit(32) | bit(33)), before & (bit(libc::SIGSEGV) | bit(32)));
+        }
+        assert_eq!(current(), before);
+    }
+}

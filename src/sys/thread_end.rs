@@ -1,0 +1,56 @@
+//! How one of the library's threads has ended, for a thread that waits for it. A callback may end its thread without
+//! returning; such a thread stays in `ffi/callout.c` and cannot be joined.
+use crate::sys::lock::{Condvar, Mutex};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct ThreadEnd {
+    stage: Mutex<Stage>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Running,
+    Ended,
+    Lost,
+}
+
+impl ThreadEnd {
+    pub(crate) fn new() -> ThreadEnd {
+        ThreadEnd { stage: Mutex::new(Stage::Running), changed: Condvar::new() }
+    }
+
+    /// The thread is about to return.
+    pub(crate) fn set_ended(&self) {
+        self.set(Stage::Ended);
+    }
+
+    /// The thread never returns.
+    pub(crate) fn set_lost(&self) {
+        self.set(Stage::Lost);
+    }
+
+    fn set(&self, stage: Stage) {
+        *self.stage.lock() = stage;
+        self.changed.notify_all();
+    }
+
+    /// Waits for either; `true` if the thread returns.
+    pub(crate) fn wait(&self) -> bool {
+        let mut stage = self.stage.lock();
+        while *stage == Stage::Running {
+            stage = self.changed.wait(stage);
+        }
+        *stage == Stage::Ended
+    }
+}
+
+/// Says that the thread is about to return when it is dropped, after a panic too.
+pub(crate) struct EndGuard<'a>(pub(crate) &'a ThreadEnd);
+
+impl Drop for EndGuard<'_> {
+    fn drop(&mut self) {
+        self.0.set_ended();
+    }
+}
