@@ -162,11 +162,11 @@ def _deaf(link):
 
 
 attack("1 GiB announced, then trickled", _gigabyte, (*BAD, *LOST), "get", drops=True, log=UNACCEPTABLE)
-attack("60 MiB announced, then trickled", _promise, LOST, "get", drops=True, log="no answer from the server in time")
-attack("reply at one byte a second", _byte_a_second, LOST, drops=True, log="no answer from the server in time")
-attack("handshake at one byte a second", _slow_handshake, LOST, drops=True, log="no session in time")
-attack("handshake never answered", _silent_handshake, LOST, drops=True, log="no session in time")
-attack("connection accepted, nothing read", _deaf, LOST, drops=True, log="no session in time")
+attack("60 MiB announced, then trickled", _promise, LOST, "get", drops=True, log=r"connection to \S+ timed out")
+attack("reply at one byte a second", _byte_a_second, LOST, drops=True, log=r"connection to \S+ timed out")
+attack("handshake at one byte a second", _slow_handshake, LOST, drops=True, log="handshake timeout")
+attack("handshake never answered", _silent_handshake, LOST, drops=True, log="handshake timeout")
+attack("connection accepted, nothing read", _deaf, LOST, drops=True, log="handshake timeout")
 
 # -- handshakes
 

@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import subprocess
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -54,7 +55,7 @@ def link_directory(which):
         if link.is_symlink() and os.readlink(link) == str(file):
             continue
         # Tests run in parallel: replace in one step, never leave a moment without the link.
-        fresh = directory / f".{name}.{os.getpid()}"
+        fresh = directory / f".{name}.{os.getpid()}.{threading.get_ident()}"
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(file)
         fresh.replace(link)
