@@ -127,10 +127,14 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
             Output::Disconnect { reset } => self.drop_transport(reset),
             Output::Resolve(lookup) => resolver::resolve_again(&self.handle, lookup),
             Output::Probe(addr) => self.probe = Probe::start(addr, self.poll.registry(), PROBE),
-            // Only sessions with `Config::sasl` ask for it.
-            Output::SaslStart(..) | Output::SaslChallenge(..) => {}
-            // The handle has given these to others.
-            Output::Deliver(..) | Output::Notify(_) | Output::Remember(..) | Output::Last | Output::Closed => {}
+            // Only sessions with `Config::sasl` ask for the first two; the handle has given the rest to others.
+            Output::SaslStart(..)
+            | Output::SaslChallenge(..)
+            | Output::Deliver(..)
+            | Output::Notify(_)
+            | Output::Remember(..)
+            | Output::Last
+            | Output::Closed => {}
         }
     }
 
