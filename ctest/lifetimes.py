@@ -49,8 +49,10 @@ PARTS = (
     ("stacks", 1, 1, 300),
     ("forked-stats", 40, 400, 900),
     ("cancel", 500, 10000, 1800),
+    ("handlers", 500, 10000, 1800),
+    ("handler-close", 60, 1000, 1800),
 )
-INTERRUPTIONS = ("cancel",)
+INTERRUPTIONS = ("cancel", "handlers", "handler-close")
 
 
 def build():

@@ -1,0 +1,53 @@
+"""Holds the reply to a request for /held until the next request, or for half a second when told nothing about it."""
+
+import threading
+import time
+
+_lock = threading.Condition()
+
+
+class _State:
+    held = 0
+    pings = 0
+    links = []
+
+
+def script(link):
+    state = link.server.__dict__.setdefault("state", _State())
+    with _lock:
+        state.links.append(link)
+    link.accept_session()
+    waiting = []
+    while True:
+        request = link.request(pings=False)
+        for earlier in waiting:
+            link.answer(earlier)
+        waiting.clear()
+        if request.path == "/held":
+            waiting.append(request)
+        else:
+            link.reply(request) if request.name == "ping" else link.answer(request)
+        with _lock:
+            state.held += request.path == "/held"
+            state.pings += request.name == "ping"
+            _lock.notify_all()
+        if request.name == "close":
+            return
+
+
+def tell(trial, what, count=None):
+    state = trial.fake.__dict__.setdefault("state", _State())
+    with _lock:
+        if what == "held":
+            seen = getattr(state, "seen", 0)
+            _lock.wait_for(lambda: state.held > seen, 20)
+            state.seen = state.held
+        elif what == "pings":
+            target = state.pings + int(count)
+            if not _lock.wait_for(lambda: state.pings >= target, 60):
+                raise TimeoutError(f"no {count} pings")
+        elif what == "event":
+            state.links[-1].event(3, "/watched")
+        elif what == "connections":
+            return str(len(state.links))
+    return None
