@@ -2,13 +2,14 @@
  *
  * A callback may end its thread: Python, while it shuts down, does that by pthread_exit to each thread that asks for the
  * interpreter. glibc then unwinds the stack, and when that reaches Rust the process is aborted. Here it reaches C first,
- * and the thread stays here for good. (What is unwound by then is the application's part of the stack, as it wants.) */
+ * and the thread ends here. (What is unwound by then is the application's part of the stack, as it wants.) */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define HIDDEN __attribute__((visibility("hidden")))
@@ -38,15 +39,17 @@ static void end_if_thrown(void)
 /* callout.rs: this thread calls back no more. */
 HIDDEN void calmkeeper_thread_is_lost(void);
 
-// divergence: A callback that ends its thread (pthread_exit) parks it in the library; on stock the thread is gone. Either way
-// the handle calls back no more, and everything else goes on.
-static void stay(void *unused)
+// divergence: When a callback ends its thread (pthread_exit), the thread's stack and the handle are never freed, and what thread-local
+// destructors the application has for it are not called. As on stock the thread is gone, the handle calls back no more, and
+// everything else goes on.
+static void end(void *unused)
 {
     (void)unused;
     end_if_thrown();
     calmkeeper_thread_is_lost();
+    /* To the kernel, past glibc, which would go on unwinding into Rust. */
     for (;;) {
-        (void)pause();
+        (void)syscall(SYS_exit, 0);
     }
 }
 
@@ -55,7 +58,7 @@ static void stay(void *unused)
     HIDDEN void calmkeeper_call_##name(void(*function) types, __VA_ARGS__);                                            \
     void calmkeeper_call_##name(void(*function) types, __VA_ARGS__)                                                    \
     {                                                                                                                  \
-        pthread_cleanup_push(stay, NULL);                                                                              \
+        pthread_cleanup_push(end, NULL);                                                                              \
         function arguments;                                                                                            \
         pthread_cleanup_pop(0);                                                                                        \
     }

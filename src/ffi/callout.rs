@@ -1,4 +1,4 @@
-//! The calls into the application, all by way of `callout.c`, where a thread stays that a callback has ended. Owns what
+//! The calls into the application, all by way of `callout.c`, where a thread ends whose callback ends it. Owns what
 //! happens to the handle then; knows nothing of what the calls are about.
 use super::entry::Zk;
 use super::types::{
@@ -98,7 +98,7 @@ pub(super) fn is_io_thread(handle: &Zk) -> bool {
     std::ptr::eq(DRIVEN.get(), handle)
 }
 
-/// A callback has ended this thread, which is about to stay in `callout.c` for good. Must not log: a log callback could be
+/// A callback has ended this thread, which is about to end in `callout.c`. Must not log: a log callback could be
 /// what ended it. Not exported: that file declares it hidden.
 #[unsafe(no_mangle)]
 extern "C" fn calmkeeper_thread_is_lost() {

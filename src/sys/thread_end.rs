@@ -1,5 +1,5 @@
 //! How one of the library's threads has ended, for a thread that waits for it. A callback may end its thread without
-//! returning; such a thread stays in `ffi/callout.c` and cannot be joined.
+//! returning; such a thread ends in `ffi/callout.c`, past what joins it.
 use crate::sys::lock::{Condvar, Mutex};
 
 /// See the module.
