@@ -11,7 +11,7 @@ ARGS    ?=
 MINUTES ?= 3
 
 # The stages of `make test`, in order. What everything needs comes first, then the quick ones.
-STAGES = setup-test build lint docs abi headers dist unit ctest hostile-ours lifetimes sanitize tsan schedules valgrind secure-servers programs chaos-short python-compat gates demo
+STAGES = setup-test build lint docs abi headers dist unit ctest hostile-ours lifetimes sanitize tsan schedules valgrind secure-servers secure programs chaos-short python-compat gates demo
 
 export PYTHONDONTWRITEBYTECODE = 1
 
@@ -106,7 +106,10 @@ schedules: ## the library's threads under a scheduler that tries SCHEDULES= inte
 	RUSTFLAGS='--cfg calmkeeper_shuttle' CARGO_TARGET_DIR=target/schedules SCHEDULES=$(SCHEDULES) SEED=$(SEED) \
 		$(CARGO) test --profile soak -p calmkeeper --lib -- $(ARGS) schedules::
 
-.PHONY: secure-servers
+.PHONY: secure-servers secure
+secure: build ## TLS: a client and Debian's unmodified cli_mt, on real servers with a secure port and on scripted ones
+	$(PYTHON3) ctest/secure/run.py $(ARGS)
+
 secure-servers: ## the rig's servers with TLS, SASL and Kerberos, proved by Python's ssl and bare bytes
 	$(PYTHON3) rig/check_secure.py $(ARGS)
 

@@ -68,6 +68,11 @@ class Link:
         """A length-prefixed packet."""
         self.raw(struct.pack(">i", len(payload)) + payload)
 
+    def secure(self, context):
+        """TLS from here on, as the server; what one raw() sends is one record, up to 16 KiB."""
+        self._sock.settimeout(60)
+        self._sock = context.wrap_socket(self._sock, server_side=True)
+
     def close(self):
         """FIN, or RST if something is unread."""
         self._sock.close()

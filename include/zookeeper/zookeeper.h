@@ -364,11 +364,18 @@ ZOOAPI zhandle_t *zookeeper_init2(const char *host, watcher_fn fn, int recv_time
 
 #ifdef HAVE_OPENSSL_H
 /**
- * zookeeper_init() over TLS; `cert` is "ca,cert,key,password", three files and an optional password. Declared for
- * programs that know it; like Debian's build of Apache's library, this version does not export it.
+ * zookeeper_init() over TLS. `cert` is "ca[,cert[,key[,password]]]", files in PEM: the CA's certificates, the client's
+ * certificate with its chain, its key, and the key's password. Two fields: the second file holds certificate and key.
+ * A file that changes is read again when a connection is made. The ZOO_TLS_* variables are described in
+ * docs/OPERATORS.md.
+ *
+ * The server's certificate must come from the CA; with ZOO_TLS_VERIFY=full it must be for the server's name as well.
+ *
+ * Returns null, with errno set, also when the files cannot be used: EINVAL, or why one cannot be read. The log says
+ * which. Exported whatever OpenSSL's headers are, and without that library.
  */
 ZOOAPI zhandle_t *zookeeper_init_ssl(const char *host, const char *cert, watcher_fn fn, int recv_timeout,
-                                     const clientid_t *clientid, void *context, int flags);
+        const clientid_t *clientid, void *context, int flags);
 #endif
 
 /** Frees what a zsock_t holds. Declared for programs that know it; neither this library nor Apache's exports it. */

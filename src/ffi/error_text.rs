@@ -18,6 +18,8 @@ const TEXTS: &[(c_int, &CStr)] = &[
         c"no quorum of new config is connected and up-to-date with the leader of last committed config - try invoking reconfiguration after new servers are connected and synced",
     ),
     (-14, c"Another reconfiguration is in progress -- concurrent reconfigs not supported (yet)"),
+    // divergence: zerror(-15) has a text; stock says "unknown error".
+    (-15, c"TLS connection error"),
     (-100, c"api error"),
     (-101, c"no node"),
     (-102, c"not authenticated"),

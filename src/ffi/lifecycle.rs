@@ -7,7 +7,8 @@ use super::entry::{EntryGuard, Zk, code_of, from_c, guard, set_errno, to_c};
 use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
 use crate::handle::{self, Handle, Threads};
 use crate::io::driver::{Driver, WAKE};
-use crate::io::resolver;
+use crate::io::resolver::{self, Resolved};
+use crate::io::security::Security;
 use crate::observe::logging::{Sink, with_sink};
 use crate::observe::stats::{self, Source};
 use crate::sys::environment::log_environment;
@@ -28,6 +29,7 @@ use zk_core::code::Code;
 use zk_core::limits;
 use zk_core::servers::{Hosts, parse};
 use zk_core::session::{ClientId, Config, Output, Session};
+use zk_secure::{SettingsError, tls};
 
 /// `ZOO_READONLY`: a read-only server will do.
 const READ_ONLY: c_int = 1;
@@ -58,6 +60,8 @@ struct InitArgs {
     context: *mut c_void,
     flags: c_int,
     log_callback: log_callback_fn,
+    /// The certificate string of `zookeeper_init_ssl`; `None` for the others, which use TLS if the environment says so.
+    cert: Option<*const c_char>,
 }
 
 /// Makes a handle and starts to connect. `host` is `host:port[,host:port...][/chroot]`, `recv_timeout` the session
@@ -73,7 +77,9 @@ pub unsafe extern "C" fn zookeeper_init(
     flags: c_int,
 ) -> *mut zhandle_t {
     // SAFETY: the contract of `super`.
-    unsafe { init(&InitArgs { host, watcher: r#fn, recv_timeout, clientid, context, flags, log_callback: None }) }
+    unsafe {
+        init(&InitArgs { host, watcher: r#fn, recv_timeout, clientid, context, flags, log_callback: None, cert: None })
+    }
 }
 
 /// The same with a receiver for the handle's log lines.
@@ -88,7 +94,28 @@ pub unsafe extern "C" fn zookeeper_init2(
     log_callback: log_callback_fn,
 ) -> *mut zhandle_t {
     // SAFETY: the contract of `super`.
-    unsafe { init(&InitArgs { host, watcher: r#fn, recv_timeout, clientid, context, flags, log_callback }) }
+    unsafe { init(&InitArgs { host, watcher: r#fn, recv_timeout, clientid, context, flags, log_callback, cert: None }) }
+}
+
+/// The same over TLS. `cert` names files, divided by commas: the CA's certificates, the client's certificate with its
+/// chain, its key, and at last the key's password. The CA alone suffices where servers ask for no certificate, and one
+/// file may hold both certificate and key. The chain of a server's certificate is verified, and with `ZOO_TLS_VERIFY=full`
+/// its name too. Returns null with errno `EINVAL`, or that of the file, when the files cannot be used; a file that
+/// changes is read again when a connection is made.
+// divergence: zookeeper_init_ssl, which Debian's build lacks, returns null for files that cannot be used, never hangs in a handshake, sends the server's name, and warns of a certificate for another; stock 3.9 makes a handle that spins.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zookeeper_init_ssl(
+    host: *const c_char,
+    cert: *const c_char,
+    r#fn: watcher_fn,
+    recv_timeout: c_int,
+    clientid: *const clientid_t,
+    context: *mut c_void,
+    flags: c_int,
+) -> *mut zhandle_t {
+    let cert = Some(cert);
+    // SAFETY: the contract of `super`.
+    unsafe { init(&InitArgs { host, watcher: r#fn, recv_timeout, clientid, context, flags, log_callback: None, cert }) }
 }
 
 unsafe fn init(args: &InitArgs) -> *mut zhandle_t {
@@ -139,8 +166,10 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
         log::error!(target: "resolve_hosts", "invalid port in {skipped}, which is left out (host string [{shown}])");
     }
     super::servers_api::warn_of_omitted(&shown, &list);
-    let addresses = if list.hosts.is_empty() && list.skipped.is_empty() {
-        Vec::new()
+    // SAFETY: the contract of `super`.
+    let security = unsafe { security(args.cert)? };
+    let resolved = if list.hosts.is_empty() && list.skipped.is_empty() {
+        Resolved::default()
     } else {
         resolver::resolve(&list.hosts).map_err(|failure| {
             log::error!(target: "zookeeper_init_internal", "no host of [{shown}] can be resolved: {}", failure.text);
@@ -160,7 +189,7 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
         read_only: args.flags & READ_ONLY != 0,
         chroot: list.chroot,
         hosts: Hosts::new(shown, list.hosts),
-        tls: false,
+        tls: security.as_ref().is_some_and(|security| security.has_tls()),
         sasl: false,
         resolution_interval: Some(super::servers_api::RESOLUTION_INTERVAL),
         shuffle: !KEEP_ORDER.load(Ordering::Relaxed),
@@ -172,7 +201,30 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
         backoff,
     };
     let default = Watch::new(args.watcher.or(Some(ignore_event)), args.context).ok_or(libc::EINVAL)?;
-    start(Session::new(config, &addresses, default, now), sink)
+    if let Some(security) = &security {
+        security.learn(&resolved);
+    }
+    start(Session::new(config, &resolved.addresses(), default, now), sink, security)
+}
+
+/// What secured connections need; `None` where neither the certificate string nor the environment asks for TLS.
+///
+/// # Safety
+/// The contract of [`super`].
+unsafe fn security(cert: Option<*const c_char>) -> Result<Option<Box<Security>>, Errno> {
+    let settings = match cert {
+        // SAFETY: the contract of `super`.
+        Some(cert) => tls::Settings::from_cert_string(unsafe { text(cert) }, &env::var_os).map(Some),
+        None => tls::Settings::from_environment(&env::var_os),
+    };
+    let refused = |error: SettingsError| {
+        log::error!("{error}");
+        error.errno()
+    };
+    let Some(settings) = settings.map_err(refused)? else { return Ok(None) };
+    let security = Security::new(Some(tls::Context::new(settings).map_err(refused)?));
+    security.log_notices();
+    Ok(Some(Box::new(security)))
 }
 
 /// A number as C's `%#llx` prints it.
@@ -211,14 +263,14 @@ fn max_frame() -> usize {
 }
 
 /// Starts the two threads.
-fn start(session: Session<Done, Watch>, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
+fn start(session: Session<Done, Watch>, sink: Arc<Sink>, security: Option<Box<Security>>) -> Result<Arc<Zk>, Errno> {
     let errno = |what: &str, error: &std::io::Error| {
         log::error!("cannot make {what}: {error}");
         error.raw_os_error().unwrap_or(libc::EAGAIN)
     };
     let poll = Poll::new().map_err(|error| errno("a poll descriptor", &error))?;
     let waker = Waker::new(poll.registry(), WAKE).map_err(|error| errno("a wake descriptor", &error))?;
-    let handle = Arc::new(Handle::new(session, waker, max_frame(), sink, process::generation()));
+    let handle = Arc::new(Handle::new(session, waker, max_frame(), sink, process::generation(), security));
     let stack = process::stack_size();
     let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
         let main = move || {

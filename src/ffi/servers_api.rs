@@ -46,11 +46,13 @@ pub unsafe extern "C" fn zoo_set_servers(zh: *mut zhandle_t, hosts: *const c_cha
                 return Err(Code::BadArguments);
             }
             warn_of_omitted(&hosts, &list);
-            let addresses = resolver::resolve(&list.hosts).map_err(|failure| {
+            let resolved = resolver::resolve(&list.hosts).map_err(|failure| {
                 log::error!(target: "zoo_set_servers", "no host of [{hosts}] can be resolved: {}", failure.text);
                 errno = Some(failure.errno);
                 Code::SystemError
             })?;
+            handle.learn(&resolved);
+            let addresses = resolved.addresses();
             handle.feed(Input::SetServers { hosts: Hosts::new(hosts, list.hosts), addresses });
             Ok(())
         })
@@ -161,7 +163,7 @@ pub unsafe extern "C" fn zookeeper_interest(
                 return Err(Code::BadArguments);
             }
             let (unrecoverable, deadline, writing, timeout) = handle.peek(|session| {
-                let writing = session.has_outgoing() || session.state() == State::Connecting;
+                let writing = session.has_outgoing() || matches!(session.state(), State::Connecting | State::Securing);
                 (session.is_unrecoverable(), session.deadline(), writing, session.timeout())
             });
             if unrecoverable {

@@ -80,6 +80,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                 }
             });
         }
+        transport.end_tls();
         self.receiver.lock().attach(None);
     }
 

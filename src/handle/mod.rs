@@ -21,6 +21,8 @@ mod wake;
 
 use crate::dispatch::Queue;
 use crate::io::receiver::{ReadOutcome, Receiver};
+use crate::io::resolver::Resolved;
+use crate::io::security::Security;
 use crate::io::transport::Transport;
 use crate::observe::logging::{self, Sink};
 use crate::sys::lock::{Mutex, MutexGuard};
@@ -36,6 +38,7 @@ use published::Published;
 use send::SendQueue;
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::{Duration, Instant};
@@ -43,6 +46,7 @@ use wake::Sleep;
 use zk_core::code::Code;
 use zk_core::frames::Frame;
 use zk_core::session::{Input, Output, Session, Watcher};
+use zk_secure::tls::{Connection, Failure};
 
 /// What waits for a reply.
 pub(crate) trait Completion: Send + Sized + 'static {
@@ -108,6 +112,8 @@ pub(crate) struct Handle<C, W> {
     pub(crate) sink: Arc<Sink>,
     pub(crate) client_id: SharedClientId,
     pub(crate) chroot: Vec<u8>,
+    /// What secured connections need; `None` for a handle without TLS and SASL.
+    pub(crate) security: Option<Box<Security>>,
     /// The socket of the current connection, -1 for none; for information only.
     pub(crate) socket: AtomicI32,
     /// Counts forks at the time of creation, see `sys::process`.
@@ -139,6 +145,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         max_frame: usize,
         sink: Arc<Sink>,
         generation: u32,
+        security: Option<Box<Security>>,
     ) -> Self {
         let client_id = SharedClientId::default();
         client_id.store(session.client_id());
@@ -168,6 +175,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             queue: Queue::default(),
             sink,
             client_id,
+            security,
             socket: AtomicI32::new(-1),
             generation,
         }
@@ -238,6 +246,20 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                 inner.session.handle(now, input);
             }
         });
+    }
+
+    /// Keeps which host has which addresses, if that matters.
+    pub(crate) fn learn(&self, resolved: &Resolved) {
+        if let Some(security) = &self.security {
+            security.learn(resolved);
+        }
+    }
+
+    /// TLS for a new connection to this server; `None` for a plain one.
+    pub(crate) fn tls_to(&self, addr: SocketAddr) -> Result<Option<Connection>, Failure> {
+        let Some(security) = &self.security else { return Ok(None) };
+        let names = self.peek(|session| Arc::clone(session.hosts().names()));
+        security.connect(addr, &names)
     }
 
     /// The I/O thread begins.

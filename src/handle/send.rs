@@ -39,7 +39,7 @@ impl SendQueue {
         }
         while transport.is_writable() {
             self.sent += transport.write(self.bytes.get(self.sent..).unwrap_or_default())?;
-            if self.sent >= self.bytes.len() {
+            if self.sent >= self.bytes.len() && !transport.has_unsent() {
                 self.clear();
                 return Ok(true);
             }

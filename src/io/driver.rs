@@ -6,7 +6,8 @@ use crate::handle::{Completion, Handle, IoStep, Stage};
 use crate::io::probe::Probe;
 use crate::io::receiver::ReadOutcome;
 use crate::io::resolver;
-use crate::io::transport::Transport;
+use crate::io::tls;
+use crate::io::transport::{Progress, Transport};
 use crate::sys::net::{Events, Poll, Token};
 use crate::sys::signals;
 use crate::sys::thread_end::EndGuard;
@@ -126,7 +127,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
             Output::Connect(addr) => self.connect(addr),
             Output::Disconnect { reset } => self.drop_transport(reset),
             Output::Resolve(lookup) => resolver::resolve_again(&self.handle, lookup),
-            Output::Probe(addr) => self.probe = Probe::start(addr, self.poll.registry(), PROBE),
+            Output::Probe(addr) => self.start_probe(addr),
             // Only sessions with `Config::sasl` ask for the first two; the handle has given the rest to others.
             Output::SaslStart(..)
             | Output::SaslChallenge(..)
@@ -140,7 +141,11 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
 
     fn connect(&mut self, addr: SocketAddr) {
         self.drop_transport(false);
-        match Transport::connect(addr, self.poll.registry(), SOCKET) {
+        let tls = match self.handle.tls_to(addr) {
+            Ok(tls) => tls,
+            Err(failure) => return self.fail(tls::error_of(failure)),
+        };
+        match Transport::connect(addr, self.poll.registry(), SOCKET, tls) {
             Ok(transport) => {
                 let transport = Arc::new(transport);
                 self.handle.socket.store(transport.fd(), Ordering::Relaxed);
@@ -193,7 +198,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     }
 
     fn fail(&mut self, error: io::Error) {
-        self.handle.feed_awake(Input::Disconnected(error));
+        self.handle.feed_awake(tls::input_of(error));
     }
 
     /// Sleeps until something happens or `deadline`.
@@ -226,8 +231,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
 
     /// Does what readiness asks for.
     pub(crate) fn apply(&mut self, ready: Readiness) {
-        if ready.writable {
-            self.socket_writable();
+        if ready.writable || ready.readable {
+            self.advance(ready.writable);
         }
         if ready.probe {
             self.probe_ready();
@@ -238,14 +243,41 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         }
     }
 
-    fn socket_writable(&mut self) {
-        let Some(transport) = self.transport.as_ref() else { return };
-        match transport.finish_connect() {
-            Ok(true) => self.handle.feed_awake(Input::Connected),
-            Ok(false) if transport.is_connected() => transport.set_writable(),
-            Ok(false) => {}
-            Err(error) => self.fail(error),
+    /// Goes on with a connection that is being made; one that is there may be written to again if it `is_writable`.
+    fn advance(&mut self, is_writable: bool) {
+        while let Some(transport) = self.transport.as_ref() {
+            let result = if !transport.is_connected() {
+                transport.advance()
+            } else if is_writable {
+                transport.resume().map(|()| Progress::Pending)
+            } else {
+                return;
+            };
+            match result {
+                Ok(Progress::Pending) => return,
+                Ok(Progress::Tcp) => self.handle.feed_awake(Input::TcpConnected),
+                Ok(Progress::Connected) => {
+                    self.readable |= transport.is_undrained();
+                    self.handle.feed_awake(Input::Connected);
+                    return self.log_notices();
+                }
+                Err(error) => {
+                    self.fail(error);
+                    return self.log_notices();
+                }
+            }
         }
+    }
+
+    fn log_notices(&self) {
+        if let Some(security) = &self.handle.security {
+            security.log_notices();
+        }
+    }
+
+    fn start_probe(&mut self, addr: SocketAddr) {
+        // Whatever goes wrong means no, see there.
+        self.probe = self.handle.tls_to(addr).ok().and_then(|tls| Probe::start(addr, tls, self.poll.registry(), PROBE));
     }
 
     /// Reads what has come. A socket whose peer has ended is not empty before the end itself was read.

@@ -4,4 +4,6 @@ pub(crate) mod driver;
 pub(crate) mod probe;
 pub(crate) mod receiver;
 pub(crate) mod resolver;
+pub(crate) mod security;
+pub(crate) mod tls;
 pub(crate) mod transport;

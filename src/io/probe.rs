@@ -1,8 +1,9 @@
 //! Asks one server whether it takes writes, on a connection of its own. Owns that connection and the limit on it.
-use crate::io::transport::{Read, Transport};
+use crate::io::transport::{Progress, Read, Transport};
 use crate::sys::net::{Registry, Token};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+use zk_secure::tls::Connection;
 
 /// Limit of one question.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -20,8 +21,8 @@ impl Probe {
     // divergence: The search for a read-write server is non-blocking and of each handle; stock blocks its I/O thread for up
     // to a second, leaks the descriptor, and shares the result among handles.
     /// Starts to connect; `None` if even that fails.
-    pub(crate) fn start(addr: SocketAddr, registry: &Registry, token: Token) -> Option<Probe> {
-        let transport = Transport::connect(addr, registry, token).ok()?;
+    pub(crate) fn start(addr: SocketAddr, tls: Option<Connection>, registry: &Registry, token: Token) -> Option<Probe> {
+        let transport = Transport::connect(addr, registry, token, tls).ok()?;
         Some(Probe { addr, transport, deadline: Instant::now() + LIMIT, answer: Vec::new() })
     }
 
@@ -31,13 +32,16 @@ impl Probe {
 
     /// After a readiness event: the answer, once there is one. Whatever goes wrong means no.
     pub(crate) fn ready(&mut self) -> Option<bool> {
-        match self.transport.finish_connect() {
-            Ok(true) => match self.transport.write(QUESTION) {
-                Ok(n) if n == QUESTION.len() => {}
-                _ => return Some(false),
-            },
-            Ok(false) => {}
-            Err(_) => return Some(false),
+        loop {
+            match self.transport.advance() {
+                Ok(Progress::Tcp) => {}
+                Ok(Progress::Connected) => match self.transport.write(QUESTION) {
+                    Ok(n) if n == QUESTION.len() => break,
+                    _ => return Some(false),
+                },
+                Ok(Progress::Pending) => break,
+                Err(_) => return Some(false),
+            }
         }
         if !self.transport.is_connected() {
             return None;

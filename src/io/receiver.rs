@@ -1,5 +1,6 @@
 //! The receiving side of a connection: the receive buffers and the only code that reads the socket. Owns the buffers; the
 //! thread that holds the handle's lock on it reads. A read does not block, so the lock is never held for long.
+use crate::io::tls;
 use crate::io::transport::{Read, Transport};
 use std::sync::Arc;
 use zk_core::frames::{Frame, Inbox};
@@ -56,7 +57,7 @@ impl Receiver {
             Ok(Read::Drained(n)) => (n, ReadOutcome::Drained),
             Ok(Read::Empty) => return ReadOutcome::Empty,
             Err(error) => {
-                feed(Input::Disconnected(error));
+                feed(tls::input_of(error));
                 return ReadOutcome::Closed;
             }
         };
@@ -88,6 +89,7 @@ const FRAMES_KEPT: usize = 1024;
 mod tests {
     #![allow(clippy::unwrap_used)] // tests
     use super::*;
+    use crate::io::transport::Progress;
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
     use std::time::{Duration, Instant};
@@ -95,10 +97,11 @@ mod tests {
     /// A connection and its far end.
     fn connection(poll: &mio::Poll, token: usize) -> (Arc<Transport>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let near = Transport::connect(listener.local_addr().unwrap(), poll.registry(), mio::Token(token)).unwrap();
+        let near =
+            Transport::connect(listener.local_addr().unwrap(), poll.registry(), mio::Token(token), None).unwrap();
         let (far, _) = listener.accept().unwrap();
         let end = Instant::now() + Duration::from_secs(20);
-        while !near.finish_connect().unwrap() {
+        while near.advance().unwrap() != Progress::Connected {
             assert!(Instant::now() < end);
             std::thread::sleep(Duration::from_millis(1));
         }

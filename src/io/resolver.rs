@@ -27,21 +27,37 @@ pub(crate) struct Failure {
     pub(crate) text: String,
 }
 
+/// The addresses of hosts, in the order of the list.
+#[derive(Debug, Default)]
+pub(crate) struct Resolved(Vec<(HostPort, Vec<SocketAddr>)>);
+
+impl Resolved {
+    /// Host by host.
+    pub(crate) fn hosts(&self) -> &[(HostPort, Vec<SocketAddr>)] {
+        &self.0
+    }
+
+    /// All of them.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.0.iter().flat_map(|(_, addresses)| addresses).copied().collect()
+    }
+}
+
 /// What the system said to a list of names.
 struct Answer {
-    addresses: Vec<SocketAddr>,
+    resolved: Resolved,
     /// The hosts that cannot be resolved.
     failures: Vec<(String, Failure)>,
 }
 
 impl Answer {
     /// Logs each failure. It fails only when no host can be resolved.
-    fn report(self) -> Result<Vec<SocketAddr>, Failure> {
+    fn report(self) -> Result<Resolved, Failure> {
         for (host, failure) in &self.failures {
             log::error!(target: "resolve_hosts", "getaddrinfo: {} (host {host})", failure.text);
         }
-        if !self.addresses.is_empty() {
-            return Ok(self.addresses);
+        if !self.resolved.0.is_empty() {
+            return Ok(self.resolved);
         }
         let none = Failure { errno: libc::EINVAL, text: "no host".to_owned() };
         Err(self.failures.into_iter().next_back().map_or(none, |(_, failure)| failure))
@@ -50,16 +66,17 @@ impl Answer {
 
 /// The addresses of all hosts, in order. Hosts that cannot be resolved are logged and skipped; it fails only when none
 /// can be. Blocks as long as the system's resolver does.
-pub(crate) fn resolve(servers: &[HostPort]) -> Result<Vec<SocketAddr>, Failure> {
+pub(crate) fn resolve(servers: &[HostPort]) -> Result<Resolved, Failure> {
     ask(servers).report()
 }
 
 /// Asks for each name. Logs nothing.
 fn ask(servers: &[HostPort]) -> Answer {
-    let mut answer = Answer { addresses: Vec::new(), failures: Vec::new() };
+    let mut answer = Answer { resolved: Resolved::default(), failures: Vec::new() };
     for server in servers {
         match lookup(server) {
-            Ok(found) => answer.addresses.extend(found),
+            Ok(found) if found.is_empty() => {}
+            Ok(found) => answer.resolved.0.push((server.clone(), found)),
             Err(failure) => answer.failures.push((server.host.clone(), failure)),
         }
     }
@@ -163,7 +180,10 @@ pub(crate) fn resolve_again<C: Completion, W: Watcher + Send + 'static>(handle: 
             let result = answer.report();
             if let Some(handle) = weak.upgrade() {
                 handle.feed(match result {
-                    Ok(addresses) => Input::Resolved { generation, addresses },
+                    Ok(resolved) => {
+                        handle.learn(&resolved);
+                        Input::Resolved { generation, addresses: resolved.addresses() }
+                    }
                     Err(failure) => Input::ResolutionFailed { generation, error: failure.text },
                 });
             }
@@ -212,7 +232,7 @@ mod tests {
 
     #[test]
     fn numeric_hosts_need_no_resolver() {
-        let found = resolve(&[host("127.0.0.1", 1), host("::1", 2)]).unwrap();
+        let found = resolve(&[host("127.0.0.1", 1), host("::1", 2)]).unwrap().addresses();
         assert_eq!(found, ["127.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap()]);
     }
 
@@ -221,6 +241,6 @@ mod tests {
         let unknown = host("no-such-host.invalid", 1);
         let failure = resolve(std::slice::from_ref(&unknown)).unwrap_err();
         assert!(!failure.text.contains("lookup"), "the system's words alone: {}", failure.text);
-        assert_eq!(resolve(&[unknown, host("127.0.0.1", 1)]).unwrap().len(), 1);
+        assert_eq!(resolve(&[unknown, host("127.0.0.1", 1)]).unwrap().addresses().len(), 1);
     }
 }

@@ -1,9 +1,10 @@
-//! One connection to a server: the only reader and writer of its socket, and the only place that knows it is TCP. TLS, when
-//! it comes, lives behind this type.
+//! One connection to a server: the only reader and writer of its socket, and the only place that knows whether it is plain
+//! TCP or [TLS](super::tls).
 //!
 //! The I/O thread and blocking callers share it, so everything here works on a shared reference. One thread sends at a time
 //! and one receives at a time: the handle's locks ensure it. Nothing here blocks but [`Transport::wait_as_reader`] and
 //! [`Transport::wait_for_readable`].
+use crate::io::tls::Tls;
 use crate::sys::net::{Registry, SockRef, TcpStream, Token, Waited, socket};
 use crate::sys::signals::BlockedSignals;
 use crate::sys::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::OnceLock;
 use std::time::Duration;
+use zk_secure::tls::Connection;
 
 /// A connection, or the attempt at one.
 #[derive(Debug)]
@@ -20,6 +22,10 @@ pub(crate) struct Transport {
     stream: TcpStream,
     epoll: RawFd,
     token: Token,
+    tls: Option<Box<Tls>>,
+    /// Whether there is a TCP connection.
+    established: AtomicBool,
+    /// Whether bytes may flow.
     connected: AtomicBool,
     /// Whether a write may succeed; cleared when the socket is full, set by the next readiness event.
     writable: AtomicBool,
@@ -47,9 +53,25 @@ pub(crate) enum Read {
     Empty,
 }
 
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// The next readiness event may tell.
+    Pending,
+    /// There is a TCP connection, and TLS begins.
+    Tcp,
+    /// Bytes may flow.
+    Connected,
+}
+
 impl Transport {
-    /// Starts to connect. The socket is non-blocking and not inherited by programs the application executes.
-    pub(crate) fn connect(addr: SocketAddr, registry: &Registry, token: Token) -> io::Result<Transport> {
+    /// Starts to connect, and to secure the connection if `tls` is there. The socket is non-blocking and not inherited by programs the application executes.
+    pub(crate) fn connect(
+        addr: SocketAddr,
+        registry: &Registry,
+        token: Token,
+        tls: Option<Connection>,
+    ) -> io::Result<Transport> {
         let stream = TcpStream::connect(addr)?;
         let epoll = registry.as_raw_fd();
         socket::register_alone(epoll, stream.as_raw_fd(), token.0)?;
@@ -57,6 +79,8 @@ impl Transport {
             stream,
             epoll,
             token,
+            tls: tls.map(|connection| Box::new(Tls::new(connection))),
+            established: AtomicBool::new(false),
             connected: AtomicBool::new(false),
             writable: AtomicBool::new(false),
             reader: OnceLock::new(),
@@ -64,10 +88,14 @@ impl Transport {
         })
     }
 
-    /// After a readiness event: `true` once the connection is there, for the first time.
-    pub(crate) fn finish_connect(&self) -> io::Result<bool> {
+    /// After a readiness event of a connection that is being made. Each step is told once, and not before all that follows
+    /// from `Pending`: it is to be called again until then.
+    pub(crate) fn advance(&self) -> io::Result<Progress> {
         if self.is_connected() {
-            return Ok(false);
+            return Ok(Progress::Pending);
+        }
+        if self.established.load(Ordering::Relaxed) {
+            return self.advance_tls();
         }
         if let Some(error) = self.stream.take_error()? {
             return Err(error);
@@ -76,13 +104,27 @@ impl Transport {
             Ok(_) => {
                 // Small requests must not wait for the acknowledgement of earlier ones. Failure costs speed only.
                 let _ = self.stream.set_nodelay(true);
-                self.connected.store(true, Ordering::Relaxed);
+                self.established.store(true, Ordering::Relaxed);
                 self.set_writable();
-                Ok(true)
+                if self.tls.is_some() {
+                    return Ok(Progress::Tcp);
+                }
+                self.connected.store(true, Ordering::Relaxed);
+                Ok(Progress::Connected)
             }
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTCONN | libc::EINPROGRESS)) => Ok(false),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTCONN | libc::EINPROGRESS)) => {
+                Ok(Progress::Pending)
+            }
             Err(error) => Err(error),
         }
+    }
+
+    fn advance_tls(&self) -> io::Result<Progress> {
+        let Some(tls) = &self.tls else { return Ok(Progress::Pending) };
+        let Some(summary) = tls.advance(self.fd(), &self.writable)? else { return Ok(Progress::Pending) };
+        self.connected.store(true, Ordering::Relaxed);
+        log::debug!(target: "init_ssl_for_socket", "{summary} with {}", self.stream.peer_addr()?);
+        Ok(Progress::Connected)
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -101,6 +143,9 @@ impl Transport {
 
     /// Reads what has come, at most `space`, which is not empty.
     pub(crate) fn read_into(&self, space: &mut [u8]) -> io::Result<Read> {
+        if let Some(tls) = &self.tls {
+            return tls.read_into(self.fd(), &self.writable, space);
+        }
         match socket::receive(self.fd(), space) {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             // TCP gives all it has, so a read that does not fill its buffer has emptied the socket.
@@ -116,6 +161,9 @@ impl Transport {
     /// Writes what the socket takes. Never blocks, never raises SIGPIPE. When it takes nothing, the next readiness event says
     /// that it does again.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(tls) = &self.tls {
+            return tls.write(self.fd(), &self.writable, bytes);
+        }
         match socket::send(self.fd(), bytes) {
             Ok(n) => Ok(n),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.write_again(bytes),
@@ -138,8 +186,35 @@ impl Transport {
         }
     }
 
+    /// The socket has room: what TLS could not write goes first.
+    pub(crate) fn resume(&self) -> io::Result<()> {
+        self.set_writable();
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.resume(self.fd(), &self.writable))
+    }
+
+    /// Whether something that was taken by [`Transport::write`] is not with the kernel yet. It is written by the next call of
+    /// that, be it without bytes, and when there is room again.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.has_unsent())
+    }
+
+    /// Whether there may be something to read that the socket does not show any more.
+    pub(crate) fn is_undrained(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_undrained())
+    }
+
+    /// Tells the server that nothing more comes, if this is TLS and that is possible at once.
+    pub(crate) fn end_tls(&self) {
+        if let Some(tls) = self.tls.as_ref().filter(|_| self.is_connected()) {
+            tls.end(self.fd());
+        }
+    }
+
     /// Waits until [`Transport::read_into`] has something, or for `limit`; a signal ends it sooner.
     pub(crate) fn wait_for_readable(&self, limit: Duration) {
+        if self.is_undrained() {
+            return;
+        }
         socket::wait_for_readable(self.fd(), limit);
     }
 
@@ -184,6 +259,9 @@ impl Transport {
     /// Waits for something to read; while a caller does, what arrives wakes it and not the I/O thread. It ends when the
     /// connection ends, after `limit`, and when a signal handler has run, which has the thread's mask from before `blocked`.
     pub(crate) fn wait_as_reader(&self, limit: Duration, blocked: &BlockedSignals) -> Waited {
+        if self.is_undrained() {
+            return Waited::Ready;
+        }
         self.reader.get().map_or(Waited::TimedOut, |reader| reader.poll.wait(limit, blocked))
     }
 
@@ -193,6 +271,9 @@ impl Transport {
         let _ = socket::deregister(self.epoll, self.fd());
         if let Some(reader) = self.reader.get() {
             let _ = socket::deregister(self.epoll, reader.peer.as_raw_fd());
+        }
+        if !reset {
+            self.end_tls();
         }
         if reset {
             let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));

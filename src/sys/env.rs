@@ -2,6 +2,7 @@
 //! with more rights than its caller (setuid, setgid, file capabilities) must not be steered by that caller, so there every
 //! variable counts as unset.
 use std::env;
+use std::ffi::OsString;
 
 /// Whether the kernel started this process with more rights than those of the process that started it (`AT_SECURE`).
 pub(crate) fn is_privileged() -> bool {
@@ -14,6 +15,11 @@ pub(crate) fn var(name: &str) -> Option<String> {
     // divergence: Apache's library reads no environment variable; ours reads those named ZOO_*, none of them in a privileged
     // process (setuid, setgid, file capabilities).
     if is_privileged() { None } else { env::var(name).ok() }
+}
+
+/// The same for a value that need not be UTF-8: the name of a file.
+pub(crate) fn var_os(name: &str) -> Option<OsString> {
+    if is_privileged() { None } else { env::var_os(name).or_else(|| var(name).map(OsString::from)) }
 }
 
 #[cfg(test)]

@@ -152,7 +152,8 @@ impl<C, W: Watcher> Session<C, W> {
                 let what = format_args!("connection to {addr} timed out (exceeded timeout by {late}ms); {details}");
                 log_socket_error(Place::Interest, addr, code, error, what);
             }
-            Failure::Local if error.kind() == io::ErrorKind::InvalidData => {
+            // What the server answered, or what SASL needs of this host, could not be used: the error says why.
+            Failure::Local | Failure::Closed if error.kind() == io::ErrorKind::InvalidData => {
                 log_socket_error(Place::CheckEvents, addr, code, error, format_args!("{error}; {details}"));
             }
             Failure::Local => log_socket_error(Place::Interest, addr, code, error, format_args!("{what}; {details}")),
@@ -162,10 +163,6 @@ impl<C, W: Watcher> Session<C, W> {
                 "Socket {addr} zk retcode={}, errno=0(Success): {what}: {error}; {details}",
                 code.to_i32()
             ),
-            // The server's answer was there and could not be used: the error says why.
-            Failure::Closed if error.kind() == io::ErrorKind::InvalidData => {
-                log_socket_error(Place::CheckEvents, addr, code, error, format_args!("{error}; {details}"));
-            }
             Failure::Refused | Failure::Closed => {
                 log_socket_error(Place::CheckEvents, addr, code, error, format_args!("{what}; {details}{hint}"));
             }

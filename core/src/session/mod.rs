@@ -97,6 +97,7 @@ pub struct ClientId {
 
 /// What a session starts with.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "they are independent")]
 pub struct Config {
     /// Session timeout asked for, in milliseconds.
     pub timeout: i32,

@@ -39,7 +39,8 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     pub(super) fn on_tls_failure(&mut self, now: Instant, error: &io::Error) {
-        if matches!(self.link, Link::Securing { .. }) {
+        // With TLS 1.3 a server judges the client's certificate when the client takes the handshake for complete.
+        if matches!(self.link, Link::Securing { .. } | Link::Handshaking { .. }) {
             self.fail_attempt(now, Failure::Tls, Code::SslConnectionError, error);
         } else {
             // An alert on a connection that was there: the connection is lost, and the next attempt learns why.

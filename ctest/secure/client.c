@@ -1,0 +1,118 @@
+/*
+ * A client that obeys: client HOSTS CERT TIMEOUT_MS. CERT is for zookeeper_init_ssl; "-" for zookeeper_init, "NULL" for a
+ * null string. CLIENT_FILES: so many descriptors are open before. Says "handle" or "no handle, errno N", and then what the commands on its input answer:
+ *
+ *   await            waits until the session is there: "state N"
+ *   create P | get P one call: "create RC", "get RC LENGTH"
+ *   two P Q          zoo_aget of both, sent together: "first RC", "second RC"
+ *   state            "state N"
+ *   auth             the event (session, state) that came last: "event N"
+ *   fork             closes the handle in a child: "child STATUS"
+ *   close            zookeeper_close: "closed RC"
+ */
+#define HAVE_OPENSSL_H /* declares zookeeper_init_ssl */
+#define THREADED
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zookeeper/zookeeper.h>
+
+static volatile int event;
+static volatile int results[2] = {1, 1};
+
+static void watcher(zhandle_t *zh, int type, int state, const char *path, void *context)
+{
+    (void)zh, (void)path, (void)context;
+    if (type == ZOO_SESSION_EVENT)
+        event = state;
+}
+
+static void on_data(int rc, const char *value, int length, const struct Stat *stat, const void *data)
+{
+    (void)value, (void)length, (void)stat;
+    results[(long)data] = rc;
+}
+
+/* Waits while `value` is `unwanted`, for up to a minute. */
+static int await_change(const volatile int *value, int unwanted)
+{
+    int i;
+    for (i = 0; i < 12000 && *value == unwanted; i++)
+        usleep(5000);
+    return *value;
+}
+
+static void open_files(int count)
+{
+    struct rlimit limit = {(rlim_t)count + 200, (rlim_t)count + 200};
+    setrlimit(RLIMIT_NOFILE, &limit);
+    while (count-- > 0)
+        if (open("/dev/null", O_RDONLY) < 0)
+            exit(3);
+}
+
+int main(int argc, char **argv)
+{
+    char line[4096], first[2048], second[2048];
+    zhandle_t *zh;
+    int i;
+    if (argc != 4)
+        return 2;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    zoo_set_debug_level(ZOO_LOG_LEVEL_DEBUG);
+    if (getenv("CLIENT_FILES") != NULL)
+        open_files(atoi(getenv("CLIENT_FILES")));
+    errno = 0;
+    if (strcmp(argv[2], "-") == 0)
+        zh = zookeeper_init(argv[1], watcher, atoi(argv[3]), NULL, NULL, ZOO_NO_LOG_CLIENTENV);
+    else
+        zh = zookeeper_init_ssl(argv[1], strcmp(argv[2], "NULL") == 0 ? NULL : argv[2], watcher, atoi(argv[3]), NULL, NULL,
+                                ZOO_NO_LOG_CLIENTENV);
+    if (zh == NULL) {
+        printf("no handle, errno %d\n", errno);
+        return 1;
+    }
+    printf("handle\n");
+    while (fgets(line, sizeof(line), stdin) != NULL) {
+        if (strcmp(line, "await\n") == 0) {
+            for (i = 0; i < 24000 && zoo_state(zh) != ZOO_CONNECTED_STATE; i++)
+                usleep(5000);
+            printf("state %d\n", zoo_state(zh));
+        } else if (strcmp(line, "state\n") == 0) {
+            printf("state %d\n", zoo_state(zh));
+        } else if (sscanf(line, "create %2047s", first) == 1) {
+            printf("create %d\n", zoo_create(zh, first, "value", 5, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0));
+        } else if (sscanf(line, "get %2047s", first) == 1) {
+            char value[100];
+            int length = sizeof(value), rc = zoo_get(zh, first, 0, value, &length, NULL);
+            printf("get %d %d\n", rc, length);
+        } else if (sscanf(line, "two %2047s %2047s", first, second) == 2) {
+            results[0] = results[1] = 1;
+            zoo_aget(zh, first, 0, on_data, (void *)0L);
+            zoo_aget(zh, second, 0, on_data, (void *)1L);
+            printf("first %d\n", await_change(&results[0], 1));
+            printf("second %d\n", await_change(&results[1], 1));
+        } else if (strcmp(line, "auth\n") == 0) {
+            printf("event %d\n", await_change(&event, 0));
+        } else if (strcmp(line, "fork\n") == 0) {
+            int status = -1;
+            pid_t child = fork();
+            if (child == 0)
+                _exit(zookeeper_close(zh));
+            waitpid(child, &status, 0);
+            printf("child %d\n", status);
+        } else if (strcmp(line, "close\n") == 0) {
+            printf("closed %d\n", zookeeper_close(zh));
+            return 0;
+        } else {
+            return 2;
+        }
+    }
+    return 2;
+}

@@ -1,0 +1,352 @@
+#!/usr/bin/python3
+"""TLS and SASL on our library: client.c and Debian's unmodified cli_mt, against real servers with a secure port and against
+scripted ones.
+
+usage: run.py [--only PATTERN ...] [--list]
+"""
+import argparse
+import contextlib
+import fnmatch
+import os
+import pathlib
+import re
+import shutil
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
+
+import rig  # noqa: E402
+from fake_server import FakeServer  # noqa: E402
+from wire import Response, buffer, stat  # noqa: E402
+
+WAIT = 120
+CLOSED = "closed 0"
+
+
+def build():
+    """Compile client.c; returns the program."""
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or rig.ROOT / "target") / "ctest"
+    target.mkdir(parents=True, exist_ok=True)
+    program = target / "secure-client"
+    # OpenSSL's headers need not be there: the types that ours names are declared on the command line.
+    include = target / "openssl-stand-in" / "openssl"
+    include.mkdir(parents=True, exist_ok=True)
+    (include / "ossl_typ.h").write_text("typedef struct ssl_st SSL;\ntypedef struct ssl_ctx_st SSL_CTX;\n")
+    # Stock's library lacks the function, so the program is linked with ours.
+    command = ["gcc", "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-I", include.parent, "-I", rig.ROOT / "include",
+               "-I", rig.ROOT / "include" / "zookeeper", "-o", program, HERE / "client.c", "-L", rig.link_directory("ours"),
+               "-l:libzookeeper_mt.so.2", "-lpthread"]
+    subprocess.run(command, check=True)
+    return program
+
+
+def file(name):
+    return rig.certificates() / name
+
+
+@contextlib.contextmanager
+def client(hosts, cert, timeout=10000, **environment):
+    """The program, with a handle; ends it whatever happens."""
+    command = [build.program, hosts, cert, str(timeout)]
+    with rig.Program(command, env=rig.library_env("ours", **environment), merge=False) as program:
+        yield program
+
+
+def ask(program, command, *answers, timeout=WAIT):
+    """Sends a command and waits for its answers, in order."""
+    program.send(command)
+    for answer in answers:
+        program.expect(f"^{answer}$", timeout)
+
+
+def opened(program):
+    program.expect("^handle$", WAIT)
+    ask(program, "await", "state 3")
+
+
+def ended(program):
+    """Closes the handle; the program must end well."""
+    ask(program, "close", CLOSED)
+    expect("status", program.wait(WAIT), 0)
+
+
+def expect(what, found, wanted):
+    if found != wanted:
+        raise AssertionError(f"{what}: {found!r} instead of {wanted!r}")
+
+
+def lines(program, pattern):
+    """The lines of the log that match."""
+    return [line for line in program.errors if re.search(pattern, line)]
+
+
+def server_context(certificate, trust=None):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file(f"{certificate}.crt"), file(f"{certificate}.key"))
+    if trust:
+        context.load_verify_locations(file(f"{trust}.crt"))
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def secured(context, then=lambda link: link.serve()):
+    """A script: TLS, a session, and `then`."""
+    def script(link):
+        try:
+            link.secure(context)
+        except OSError:
+            return  # the client has refused the certificate
+        link.accept_session()
+        then(link)
+    return script
+
+
+# -- real servers
+
+def real(_):
+    """One server of Debian's with a secure port: zookeeper_init_ssl, the environment, the unmodified cli_mt, both mistakes."""
+    with rig.Ensemble(tls=rig.Tls()) as ensemble:
+        hosts = ensemble.secure_hosts
+        with client(hosts, str(file("ca.crt"))) as program:
+            opened(program)
+            ask(program, "create /secure", "create 0")
+            ask(program, "get /secure", "get 0 5")
+            ask(program, "two /secure /none", "first 0", "second -101")
+            # A child that closes its copy says nothing on the parent's connection.
+            ask(program, "fork", "child 0")
+            ask(program, "get /secure", "get 0 5")
+            ended(program)
+            expect("summaries", len(lines(program, r"TLS 1\.2, TLS_\S+ with 127")), 1)
+        with client(hosts, "-", ZOO_TLS_CA=file("ca.crt")) as program:
+            opened(program)
+            ask(program, "get /secure", "get 0 5")
+            ended(program)
+        cli_mt = shutil.which("cli_mt", path=os.environ["PATH"] + ":/usr/share/zookeeper/bin:/usr/lib/zookeeper/bin")
+        if cli_mt is None:
+            raise AssertionError("no cli_mt: make setup")
+        done = subprocess.run([cli_mt, hosts, "cmd:get /secure"], env=rig.library_env("ours", ZOO_TLS="on", ZOO_TLS_CA=file("ca.crt")),
+                              capture_output=True, text=True, timeout=WAIT)
+        if "value" not in done.stdout + done.stderr:
+            raise AssertionError(f"cli_mt: {done.stdout}\n{done.stderr}")
+        # The first mistakes: TLS on one side only.
+        with client(hosts, "-", 2000) as program:
+            program.expect(r"a secure port\? this client does not use TLS: see ZOO_TLS", WAIT, stderr=True)
+            ask(program, "close", CLOSED)
+        with client(ensemble.hosts, str(file("ca.crt")), 2000) as program:
+            program.expect(r"secureClientPort", WAIT, stderr=True)
+            ask(program, "close", CLOSED)
+
+
+def quorum(_):
+    """Three servers that demand a client certificate; the one in use is killed, twice. Sessions and tickets live on."""
+    cert = f"{file('ca.crt')},{file('client.crt')},{file('client.key')}"
+    with rig.Ensemble(3, tls=rig.Tls(client_auth="need")) as ensemble:
+        with client(ensemble.secure_hosts, str(file("ca.crt")), 4000) as program:
+            program.expect(r"zk retcode=-15.*client certificate", WAIT, stderr=True)
+            ask(program, "close", CLOSED)
+        with client(ensemble.secure_hosts, cert, 20000) as program:
+            opened(program)
+            ask(program, "create /kept", "create 0")
+            for _ in range(3):
+                port = next(port for port, state in rig.connections(program.pid) if state == "ESTABLISHED")
+                member = next(one for one in ensemble.members if one.secure_port == port)
+                program.mark()
+                member.kill()
+                program.expect("session establishment complete on server", WAIT, stderr=True)
+                ask(program, "await", "state 3")
+                ask(program, "get /kept", "get 0 5")
+                member.restart(wait=WAIT)
+            ended(program)
+            sessions = {match[1] for line in program.errors if (match := re.search(r"complete.*sessionId=(\w+)", line))}
+            expect("sessions", len(sessions), 1)
+
+
+# -- scripted servers
+
+def certificates(_):
+    """Each fault of a certificate: the attempt fails with -15 and one line that names it; the pause is the longest at once."""
+    for certificate, trusted, reason in (("untrusted", "ca", "issue"), ("wrong_name", "ca", r"other\.example"),
+                                         ("expired", "ca", "expired"), ("version_1", "ca", "ZOO_TLS_COMPAT"),
+                                         ("common_name", "ca", "ZOO_TLS_COMPAT|name")):
+        with FakeServer(secured(server_context(certificate))) as server:
+            with client(server.hostport, "-", ZOO_TLS_CA=file(f"{trusted}.crt")) as program:
+                program.expect("^handle$", WAIT)
+                line = program.expect(r"zk retcode=-15, .*error in ssl connect: .*", WAIT, stderr=True).string
+                if not re.search(reason, line):
+                    raise AssertionError(f"{certificate}: {line}")
+                ask(program, "get /x", "get (-15|-4|-7) 100")
+                # An operator has to mend it: it is not tried again and again.
+                expect(f"lines for {certificate}", len(lines(program, "error in ssl connect")) <= 2, True)
+                expect("connections", server.accepted <= 3, True)
+                ask(program, "close", CLOSED)
+
+
+def stock_trust(_):
+    """zookeeper_init_ssl accepts a certificate for another name, and warns once; ZOO_TLS_VERIFY=full makes it strict."""
+    context = server_context("wrong_name")
+    with FakeServer(secured(context)) as server:
+        with client(server.hostport, str(file("ca.crt"))) as program:
+            opened(program)
+            ended(program)
+            expect("warnings", len(lines(program, r"WARN.*(name|for)")), 1)
+        with client(server.hostport, str(file("ca.crt")), ZOO_TLS_VERIFY="full") as program:
+            program.expect(r"zk retcode=-15.*other\.example", WAIT, stderr=True)
+            ask(program, "close", CLOSED)
+        with client(server.hostport, str(file("ca.crt")), ZOO_TLS_VERIFY="full", ZOO_TLS_SERVER_NAME="other.example") as program:
+            opened(program)
+            ended(program)
+
+
+def silent(_):
+    """A server that accepts and never answers TLS costs one attempt; calls fail in time, close does not wait for it."""
+    with FakeServer(lambda link: link.until_eof(WAIT)) as server:
+        with client(server.hostport, str(file("ca.crt")), 2000) as program:
+            program.expect("^handle$", WAIT)
+            program.expect("TLS begins", WAIT, stderr=True)
+            ask(program, "state", "state 7")
+            program.expect(r"timed out", WAIT, stderr=True)
+            ask(program, "get /x", "get (-4|-7) 100")
+            ended(program)
+
+
+def one_record(_):
+    """Two replies in one TLS record are two replies, and bytes that come one by one are a reply."""
+    def script(link):
+        first, second = link.request(), link.request()
+        reply = lambda request: Response.header(request.xid, 1, 0) + buffer(b"") + stat()
+        link.raw(b"".join(struct.pack(">i", len(body)) + body for body in map(reply, (first, second))))
+        request = link.request()
+        body = reply(request)
+        for byte in struct.pack(">i", len(body)) + body:
+            link.raw(bytes([byte]))
+        link.serve()
+    with FakeServer(secured(server_context("server"), script)) as server:
+        with client(server.hostport, str(file("ca.crt")), 40000) as program:
+            opened(program)
+            ask(program, "two /a /b", "first 0", "second 0")
+            ask(program, "get /c", "get 0 0")
+            ended(program)
+
+
+def many_files(_):
+    """A socket whose number is above 1,024, where stock's select() ends the process."""
+    with FakeServer(secured(server_context("server"))) as server:
+        with client(server.hostport, str(file("ca.crt")), CLIENT_FILES="1200") as program:
+            opened(program)
+            ask(program, "get /c", "get 0 0")
+            ended(program)
+
+
+def rotation(directory):
+    """CA and server certificate are replaced while the session lives: the next connection uses the new ones."""
+    trusted = directory / "ca.crt"
+    shutil.copy(file("ca.crt"), trusted)
+    contexts = {"now": server_context("server")}
+    go = threading.Event()
+
+    def script(link):
+        try:
+            link.secure(contexts["now"])
+        except OSError:
+            return
+        link.accept_session()
+        if link.number == 0:
+            link.answer(link.request())
+            go.wait(WAIT)
+        else:
+            link.serve()
+
+    with FakeServer(script) as server:
+        with client(server.hostport, str(trusted), 20000) as program:
+            opened(program)
+            ask(program, "get /x", "get 0 0")
+            shutil.copy(file("other_ca.crt"), directory / "new")
+            os.replace(directory / "new", trusted)
+            contexts["now"] = server_context("untrusted")
+            go.set()
+            program.expect("were read again", WAIT, stderr=True)
+            program.expect("session establishment complete", WAIT, stderr=True)
+            ask(program, "await", "state 3")
+            ask(program, "get /x", "get 0 0")
+            ended(program)
+
+
+def resumption(_):
+    """The second connection is resumed with the first one's ticket."""
+    def script(link):
+        link.answer(link.request())
+        if link.number:
+            link.serve()
+    with FakeServer(secured(server_context("server"), script)) as server:
+        with client(server.hostport, str(file("ca.crt")), 20000) as program:
+            opened(program)
+            ask(program, "get /x", "get 0 0")
+            program.expect(r"TLS 1\.3, \S+ with", WAIT, stderr=True)
+            program.expect(r"TLS 1\.3, \S+, resumed with", WAIT, stderr=True)
+            ask(program, "await", "state 3")
+            ended(program)
+
+
+def bad_settings(directory):
+    """What cannot be used: no handle, an errno, and one line that names it."""
+    ca, unreadable = str(file("ca.crt")), directory / "empty.crt"
+    unreadable.write_text("nothing\n")
+    for cert, errno, words, environment in (
+        ("NULL", 22, "NULL", {}),
+        ("/no/such/file", 2, "/no/such/file", {}),
+        (str(unreadable), 22, "empty.crt", {}),
+        (f"{ca},{file('client.crt')},{file('server.key')}", 22, "server.key|client.crt", {}),
+        (f"{ca},a,b,c,d", 22, "5 fields", {}),
+        ("-", 22, "ZOO_TLS", {"ZOO_TLS": "yes"}),
+        ("-", 22, "ZOO_TLS_CA", {"ZOO_TLS": "on"}),
+        ("-", 2, "/no/such/file", {"ZOO_TLS_CA": "/no/such/file"}),
+        (ca, 22, "ZOO_TLS_VERIFY", {"ZOO_TLS_VERIFY": "yes"}),
+    ):
+        with client("127.0.0.1:1", cert, **environment) as program:
+            program.expect(f"^no handle, errno {errno}$", WAIT)
+            program.wait(WAIT)
+            errors = lines(program, "ERROR")
+            if len(errors) != 1 or not re.search(words, errors[0]):
+                raise AssertionError(f"{cert}: {errors}")
+
+
+CASES = (real, quorum, certificates, stock_trust, silent, one_record, many_files, rotation, resumption, bad_settings)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", nargs="+", default=["*"])
+    parser.add_argument("--list", action="store_true")
+    arguments = parser.parse_args()
+    cases = [case for case in CASES if any(fnmatch.fnmatch(case.__name__, pattern) for pattern in arguments.only)]
+    if arguments.list:
+        print(*(case.__name__ for case in cases), sep="\n")
+        return 0
+    if not cases:
+        print("secure: no such case")
+        return 1
+    build.program = build()
+    failed = 0
+    for case in cases:
+        begun = time.monotonic()
+        with tempfile.TemporaryDirectory() as directory:
+            try:
+                case(pathlib.Path(directory))
+                verdict = "ok"
+            except Exception:  # noqa: BLE001 - shown, and counted
+                traceback.print_exc()
+                verdict, failed = "FAILED", failed + 1
+        print(f"secure: {case.__name__}: {verdict} ({time.monotonic() - begun:.1f} s)", flush=True)
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

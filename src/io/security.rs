@@ -1,0 +1,107 @@
+//! What a handle keeps for its secured connections: the TLS context with its certificates and tickets, and by which names
+//! the application calls each address, as a certificate is for a name.
+use crate::io::resolver::Resolved;
+use crate::sys::lock::Mutex;
+use std::net::SocketAddr;
+use zk_core::servers::HostPort;
+use zk_secure::tls::{Connection, Context, Failure, Severity};
+
+/// Hosts whose addresses are known at most; a list has no more.
+const HOSTS_MAX: usize = 4096;
+
+/// See the module. A handle without TLS and SASL has none.
+#[derive(Debug)]
+pub(crate) struct Security {
+    tls: Option<Context>,
+    names: Mutex<Names>,
+}
+
+/// What the resolver said, host by host.
+#[derive(Debug, Default)]
+struct Names(Vec<(HostPort, Vec<SocketAddr>)>);
+
+impl Names {
+    /// Takes a new answer about `host`.
+    fn set(&mut self, host: HostPort, addresses: Vec<SocketAddr>) {
+        self.0.retain(|(known, _)| *known != host);
+        // Those of lists that were replaced long ago.
+        if self.0.len() >= HOSTS_MAX {
+            self.0.remove(0);
+        }
+        self.0.push((host, addresses));
+    }
+
+    /// The names of an address, of those that the present list has.
+    fn of(&self, addr: SocketAddr, list: &[HostPort]) -> Vec<String> {
+        let of_list = self.0.iter().filter(|(host, addresses)| addresses.contains(&addr) && list.contains(host));
+        of_list.map(|(host, _)| host.host.clone()).collect()
+    }
+}
+
+impl Security {
+    pub(crate) fn new(tls: Option<Context>) -> Security {
+        Security { tls, names: Mutex::new(Names::default()) }
+    }
+
+    /// Whether connections are secured by TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Learns which addresses the hosts of a list have.
+    pub(crate) fn learn(&self, resolved: &Resolved) {
+        let mut names = self.names.lock();
+        for (host, addresses) in resolved.hosts() {
+            names.set(host.clone(), addresses.clone());
+        }
+    }
+
+    /// By which of the names in `list` the address is called.
+    pub(crate) fn names(&self, addr: SocketAddr, list: &[HostPort]) -> Vec<String> {
+        self.names.lock().of(addr, list)
+    }
+
+    /// TLS for a new connection; `None` for a plain one. Reads certificates that have changed.
+    pub(crate) fn connect(&self, addr: SocketAddr, list: &[HostPort]) -> Result<Option<Connection>, Failure> {
+        let Some(context) = &self.tls else { return Ok(None) };
+        context.refresh();
+        let connection = context.connect(addr, &self.names(addr, list));
+        self.log_notices();
+        connection.map(Some)
+    }
+
+    /// Logs what has come up since the last time.
+    pub(crate) fn log_notices(&self) {
+        for (severity, text) in self.tls.iter().flat_map(Context::take_notices) {
+            match severity {
+                Severity::Warn => log::warn!("{text}"),
+                Severity::Info => log::info!("{text}"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(name: &str) -> HostPort {
+        HostPort { host: name.to_owned(), port: 2281 }
+    }
+
+    #[test]
+    fn an_address_has_all_names_that_led_to_it_and_are_still_on_the_list() {
+        let (first, second) = ("10.0.0.1:2281".parse().unwrap(), "10.0.0.2:2281".parse().unwrap());
+        let security = Security::new(None);
+        security.names.lock().set(host("zk1"), vec![first]);
+        security.names.lock().set(host("zk"), vec![first, second]);
+        let list = [host("zk1"), host("zk")];
+        assert_eq!(security.names(first, &list), ["zk1", "zk"]);
+        assert_eq!(security.names(second, &list), ["zk"]);
+        // A newer answer replaces the one before.
+        security.names.lock().set(host("zk1"), vec![second]);
+        assert_eq!(security.names(first, &list), ["zk"]);
+        assert_eq!(security.names(second, &list[..1]), ["zk1"]);
+        assert!(security.names(first, &list[..1]).is_empty());
+    }
+}

@@ -1,0 +1,225 @@
+//! TLS on one socket: what stands between the plain bytes of a [`Transport`](super::transport::Transport) and its descriptor.
+//! Owns the ciphertext that was received and not taken in yet. Never waits.
+//!
+//! Sending and receiving share one state, so each call takes its lock, the last one in the order of locks, for as long as it
+//! takes to encrypt or decrypt a few records.
+use crate::io::transport::Read;
+use crate::sys::lock::Mutex;
+use crate::sys::net::socket;
+use crate::sys::sync::atomic::{AtomicBool, Ordering};
+use std::io;
+use std::os::fd::RawFd;
+use zk_core::session::Input;
+use zk_secure::tls::{Connection, Failure, ReadOutcome};
+
+/// Ciphertext that one read of the socket takes; a record has a little more than 16 KiB at most.
+const CHUNK: usize = 17 * 1024;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    state: Mutex<State>,
+    /// Whether bytes may be here that the socket does not show any more.
+    undrained: AtomicBool,
+    /// Whether ciphertext waits for the socket.
+    unsent: AtomicBool,
+}
+
+#[derive(Debug)]
+struct State {
+    connection: Connection,
+    /// What was received; `fed` of its `len` bytes were taken in.
+    chunk: Box<[u8]>,
+    fed: usize,
+    len: usize,
+    /// Why nothing more can be read, once what was decrypted before has been.
+    failure: Option<Failure>,
+}
+
+/// Where a write stands.
+enum Flushed {
+    /// The kernel has everything.
+    All,
+    /// The socket is full.
+    Full,
+}
+
+impl Tls {
+    pub(crate) fn new(connection: Connection) -> Tls {
+        let state = State { connection, chunk: vec![0; CHUNK].into_boxed_slice(), fed: 0, len: 0, failure: None };
+        Tls { state: Mutex::new(state), undrained: AtomicBool::new(false), unsent: AtomicBool::new(false) }
+    }
+
+    /// Goes on with the handshake. Returns a text on the connection when it is done.
+    pub(crate) fn advance(&self, fd: RawFd, writable: &AtomicBool) -> io::Result<Option<String>> {
+        let mut state = self.state.lock();
+        loop {
+            self.flush(&mut state, fd, writable)?;
+            if !state.connection.is_handshaking() {
+                // What came with its last message wakes nobody any more.
+                self.undrained.store(true, Ordering::Relaxed);
+                return Ok(Some(state.connection.summary()));
+            }
+            if !self.take_in(&mut state, fd, writable)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads what has come, at most `space`, which is not empty. What was decrypted before comes first: two replies in one
+    /// record are two replies.
+    // divergence: All replies of one TLS record are delivered; stock leaves the second one in OpenSSL's buffer until more comes.
+    pub(crate) fn read_into(&self, fd: RawFd, writable: &AtomicBool, space: &mut [u8]) -> io::Result<Read> {
+        let mut state = self.state.lock();
+        let mut filled = 0;
+        let outcome = loop {
+            let rest = space.get_mut(filled..).unwrap_or_default();
+            if rest.is_empty() {
+                break Ok(Read::More(filled));
+            }
+            match state.connection.read(rest) {
+                ReadOutcome::Bytes(n) => {
+                    filled += n;
+                    continue;
+                }
+                ReadOutcome::Closed if filled == 0 => break Err(io::ErrorKind::UnexpectedEof.into()),
+                // The end is for the next read.
+                ReadOutcome::Closed => break Ok(Read::More(filled)),
+                ReadOutcome::Drained => {}
+            }
+            match self.take_in(&mut state, fd, writable) {
+                Ok(true) => {}
+                Ok(false) if filled == 0 => break Ok(Read::Empty),
+                Ok(false) => break Ok(Read::Drained(filled)),
+                // Found again by the next read.
+                Err(_) if filled > 0 => break Ok(Read::More(filled)),
+                Err(error) => break Err(error),
+            }
+        };
+        self.undrained.store(!matches!(outcome, Ok(Read::Empty | Read::Drained(_))), Ordering::Relaxed);
+        outcome
+    }
+
+    /// Takes in ciphertext, from the socket where none is left here. `false` when there is none.
+    fn take_in(&self, state: &mut State, fd: RawFd, writable: &AtomicBool) -> io::Result<bool> {
+        if let Some(failure) = &state.failure {
+            return Err(error_of(failure.clone()));
+        }
+        if state.fed == state.len {
+            match socket::receive(fd, &mut state.chunk) {
+                Ok(0) => return Err(ended(&state.connection)),
+                Ok(n) => (state.fed, state.len) = (0, n),
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                    return Ok(false);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let result = state.connection.feed(state.chunk.get(state.fed..state.len).unwrap_or_default());
+        match result {
+            Ok(n) => state.fed += n,
+            Err(failure) => state.failure = Some(failure),
+        }
+        // An answer to the server's key update, or the alert that says why it is left.
+        let flushed = self.flush(state, fd, writable);
+        match &state.failure {
+            Some(failure) => Err(error_of(failure.clone())),
+            None => flushed.map(|()| true),
+        }
+    }
+
+    /// Encrypts and writes. Returns how much was taken, part of which may wait for the socket still, see
+    /// [`has_unsent`](Tls::has_unsent).
+    pub(crate) fn write(&self, fd: RawFd, writable: &AtomicBool, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.state.lock();
+        let taken = state.connection.write(bytes);
+        self.flush(&mut state, fd, writable)?;
+        Ok(taken)
+    }
+
+    /// Writes what waits, now that there is room.
+    pub(crate) fn resume(&self, fd: RawFd, writable: &AtomicBool) -> io::Result<()> {
+        self.flush(&mut self.state.lock(), fd, writable)
+    }
+
+    /// Whether ciphertext waits for the socket.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.unsent.load(Ordering::Relaxed)
+    }
+
+    /// Whether bytes may be here that the socket does not show any more. A reader that waits for the socket must not.
+    pub(crate) fn is_undrained(&self) -> bool {
+        self.undrained.load(Ordering::Relaxed)
+    }
+
+    /// Tells the server that nothing more comes, if that is possible at once.
+    pub(crate) fn end(&self, fd: RawFd) {
+        if let Some(mut state) = self.state.try_lock()
+            && !state.connection.is_handshaking()
+            && state.failure.is_none()
+        {
+            state.connection.close();
+            let _ = state.connection.write_to(&mut Socket(fd));
+        }
+    }
+
+    fn flush(&self, state: &mut State, fd: RawFd, writable: &AtomicBool) -> io::Result<()> {
+        let mut result = Flushed::All;
+        if state.connection.wants_write() {
+            result = write_out(&mut state.connection, fd)?;
+            if matches!(result, Flushed::Full) {
+                // As in `Transport::write`: there may have been an event for room since then.
+                writable.store(false, Ordering::SeqCst);
+                result = write_out(&mut state.connection, fd)?;
+                if matches!(result, Flushed::All) {
+                    writable.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+        self.unsent.store(matches!(result, Flushed::Full), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+fn write_out(connection: &mut Connection, fd: RawFd) -> io::Result<Flushed> {
+    loop {
+        match connection.write_to(&mut Socket(fd)) {
+            Ok(()) => return Ok(Flushed::All),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flushed::Full),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The descriptor as rustls writes to it: without blocking and without SIGPIPE.
+struct Socket(RawFd);
+
+impl io::Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        socket::send(self.0, bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The socket has ended. In the handshake that is a failure with a text; later it is the end of a connection like any other.
+fn ended(connection: &Connection) -> io::Error {
+    if connection.is_handshaking() {
+        return io::Error::new(io::ErrorKind::UnexpectedEof, connection.closed_by_peer());
+    }
+    io::ErrorKind::UnexpectedEof.into()
+}
+
+/// A failure as the reading and connecting sides report errors.
+pub(crate) fn error_of(failure: Failure) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, failure)
+}
+
+/// What the session is told of an error.
+pub(crate) fn input_of(error: io::Error) -> Input<'static> {
+    let failure = error.get_ref().and_then(|inner| inner.downcast_ref::<Failure>());
+    if failure.is_some_and(Failure::needs_operator) { Input::TlsFailed(error) } else { Input::Disconnected(error) }
+}
