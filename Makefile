@@ -107,7 +107,7 @@ schedules: ## the library's threads under a scheduler that tries SCHEDULES= inte
 		$(CARGO) test --profile soak -p calmkeeper --lib -- $(ARGS) schedules::
 
 .PHONY: secure-servers secure
-secure: build ## TLS: a client and Debian's unmodified cli_mt, on real servers with a secure port and on scripted ones
+secure: build ## TLS and SASL: a client and Debian's unmodified cli_mt, on real servers with a secure port and on scripted ones
 	$(PYTHON3) ctest/secure/run.py $(ARGS)
 
 secure-servers: ## the rig's servers with TLS, SASL and Kerberos, proved by Python's ssl and bare bytes

@@ -4,6 +4,7 @@
  *
  *   await            waits until the session is there: "state N"
  *   create P | get P one call: "create RC", "get RC LENGTH"
+ *   mine P           creates a node that only its creator may use: "mine RC"
  *   two P Q          zoo_aget of both, sent together: "first RC", "second RC"
  *   state            "state N"
  *   auth             the event (session, state) that came last: "event N"
@@ -88,6 +89,8 @@ int main(int argc, char **argv)
             printf("state %d\n", zoo_state(zh));
         } else if (sscanf(line, "create %2047s", first) == 1) {
             printf("create %d\n", zoo_create(zh, first, "value", 5, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0));
+        } else if (sscanf(line, "mine %2047s", first) == 1) {
+            printf("mine %d\n", zoo_create(zh, first, "value", 5, &ZOO_CREATOR_ALL_ACL, 0, NULL, 0));
         } else if (sscanf(line, "get %2047s", first) == 1) {
             char value[100];
             int length = sizeof(value), rc = zoo_get(zh, first, 0, value, &length, NULL);

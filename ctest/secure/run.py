@@ -318,7 +318,113 @@ def bad_settings(directory):
                 raise AssertionError(f"{cert}: {errors}")
 
 
-CASES = (real, quorum, certificates, stock_trust, silent, one_record, many_files, rotation, resumption, bad_settings)
+# -- SASL
+
+def password_file(directory, text):
+    path = directory / "password"
+    path.write_text(text + "\n")
+    return path
+
+
+def digest(directory):
+    """DIGEST-MD5 by environment, with and without TLS: who authenticates may read what only it may read. A wrong password ends
+    the session: event -113, ZAUTHFAILED, one line without the password."""
+    secret = "s3cr3t-w0rd"
+    sasl = {"ZOO_SASL_MECHANISM": "DIGEST-MD5", "ZOO_SASL_USER": "bob", "ZOO_SASL_PASSWORD_FILE": password_file(directory, secret)}
+    with rig.Ensemble(tls=rig.Tls(port_unification=True), sasl=rig.DigestMd5({"bob": secret})) as ensemble:
+        for cert in ("-", str(file("ca.crt"))):
+            with client(ensemble.hosts, cert, **sasl) as program:
+                opened(program)
+                program.expect("SASL authentication succeeded", WAIT, stderr=True)
+                path = "/of-bob" if cert == "-" else "/of-bob-by-tls"
+                ask(program, f"mine {path}", "mine 0")
+                ask(program, f"get {path}", "get 0 5")
+                ended(program)
+                expect("lines with the password", lines(program, secret), [])
+        # Whoever has not authenticated may not read it.
+        with client(ensemble.hosts, "-") as program:
+            opened(program)
+            ask(program, "get /of-bob", "get -102 100")
+            ended(program)
+        sasl["ZOO_SASL_PASSWORD_FILE"] = password_file(directory, "wr0ng-w0rd")
+        with client(ensemble.hosts, "-", **sasl) as program:
+            program.expect("^handle$", WAIT)
+            ask(program, "auth", "event -113")
+            ask(program, "get /x", "get (-115|-9|-112) 100")
+            ask(program, "close", CLOSED)
+            program.wait(WAIT)
+            expect("lines", len(lines(program, "SASL authentication failed: ")), 1)
+            expect("lines with the password", lines(program, "wr0ng-w0rd"), [])
+
+
+def digest_liar(directory):
+    """A server that cannot prove that it knows the password is no server; one without SASL is named."""
+    sasl = {"ZOO_SASL_MECHANISM": "DIGEST-MD5", "ZOO_SASL_USER": "bob", "ZOO_SASL_PASSWORD_FILE": password_file(directory, "secret")}
+    challenge = b'realm="zk-sasl-md5",nonce="abc",charset=utf-8,algorithm=md5-sess,qop="auth"'
+    for answers, words in (((challenge, b"rspauth=00000000000000000000000000000000"), "rspauth"), ((None,), "JAAS")):
+        def script(link, answers=answers):
+            link.accept_session()
+            for answer in answers:
+                request = link.request()
+                link.reply(request, buffer(answer) if answer is not None else struct.pack(">i", -1))
+            link.serve()
+        with FakeServer(script) as server:
+            with client(server.hostport, "-", **sasl) as program:
+                program.expect(f"SASL authentication failed: .*{words}", WAIT, stderr=True)
+                ask(program, "auth", "event -113")
+                ask(program, "close", CLOSED)
+    with client("127.0.0.1:1", "-", ZOO_SASL_MECHANISM="DIGEST-MD5") as program:
+        program.expect("^no handle, errno 22$", WAIT)
+
+
+def sasl_cut(directory):
+    """A connection that is lost in the middle of the exchange is a failed attempt: the next one authenticates."""
+    secret = "s3cr3t-w0rd"
+    sasl = {"ZOO_SASL_MECHANISM": "DIGEST-MD5", "ZOO_SASL_USER": "bob", "ZOO_SASL_PASSWORD_FILE": password_file(directory, secret)}
+    cuts = []
+
+    def script(link):
+        link.accept_session()
+        link.request()
+        cuts.append(link.number)
+    with FakeServer(script) as server:
+        with client(server.hostport, "-", 4000, **sasl) as program:
+            program.expect("^handle$", WAIT)
+            program.expect("attempt 2 failed", WAIT, stderr=True)
+            ask(program, "close", CLOSED)
+            program.wait(WAIT)
+            expect("end", lines(program, "SASL authentication failed"), [])
+    expect("cuts", len(cuts) >= 2, True)
+
+
+def kerberos(directory):
+    """GSSAPI by environment with an MIT KDC; without a ticket the attempt fails, and one that comes later lets it in."""
+    with rig.Kdc() as kdc:
+        with rig.Ensemble(sasl=rig.Kerberos(kdc)) as ensemble:
+            hosts = ensemble.hosts.replace("127.0.0.1", "localhost")
+            cache = directory / "cache"
+            environment = {"ZOO_SASL_MECHANISM": "GSSAPI", "KRB5_CONFIG": kdc.config, "KRB5CCNAME": f"FILE:{cache}"}
+            with client(hosts, "-", 4000, **environment) as program:
+                program.expect("^handle$", WAIT)
+                program.expect("GSSAPI: no security context", WAIT, stderr=True)
+                kdc.kinit("bob", cache=cache)
+                ask(program, "await", "state 3")
+                program.expect("SASL authentication succeeded", WAIT, stderr=True)
+                ask(program, "mine /of-kerberos", "mine 0")
+                ask(program, "get /of-kerberos", "get 0 5")
+                ended(program)
+            # A ticket for bob, but a KDC that is away gives none for the server: retried until it is back.
+            kdc.kinit("bob", cache=cache)
+            kdc.stop()
+            with client(hosts, "-", 4000, **environment) as program:
+                program.expect("^handle$", WAIT)
+                program.expect("GSSAPI: no security context", WAIT, stderr=True)
+                kdc.start()
+                ask(program, "await", "state 3")
+                ended(program)
+
+
+CASES = (digest, digest_liar, sasl_cut, kerberos, real, quorum, certificates, stock_trust, silent, one_record, many_files, rotation, resumption, bad_settings)
 
 
 def main():

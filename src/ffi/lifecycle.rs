@@ -7,6 +7,7 @@ use super::entry::{EntryGuard, Zk, code_of, from_c, guard, set_errno, to_c};
 use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
 use crate::handle::{self, Handle, Threads};
 use crate::io::driver::{Driver, WAKE};
+use crate::io::errand;
 use crate::io::resolver::{self, Resolved};
 use crate::io::security::Security;
 use crate::observe::logging::{Sink, with_sink};
@@ -29,7 +30,7 @@ use zk_core::code::Code;
 use zk_core::limits;
 use zk_core::servers::{Hosts, parse};
 use zk_core::session::{ClientId, Config, Output, Session};
-use zk_secure::{SettingsError, tls};
+use zk_secure::{SettingsError, sasl, tls};
 
 /// `ZOO_READONLY`: a read-only server will do.
 const READ_ONLY: c_int = 1;
@@ -190,7 +191,7 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
         chroot: list.chroot,
         hosts: Hosts::new(shown, list.hosts),
         tls: security.as_ref().is_some_and(|security| security.has_tls()),
-        sasl: false,
+        sasl: security.as_ref().is_some_and(|security| security.sasl().is_some()),
         resolution_interval: Some(super::servers_api::RESOLUTION_INTERVAL),
         shuffle: !KEEP_ORDER.load(Ordering::Relaxed),
         memory,
@@ -207,7 +208,7 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     start(Session::new(config, &resolved.addresses(), default, now), sink, security)
 }
 
-/// What secured connections need; `None` where neither the certificate string nor the environment asks for TLS.
+/// What secured connections need; `None` where neither the certificate string nor the environment asks for TLS or SASL.
 ///
 /// # Safety
 /// The contract of [`super`].
@@ -221,8 +222,13 @@ unsafe fn security(cert: Option<*const c_char>) -> Result<Option<Box<Security>>,
         log::error!("{error}");
         error.errno()
     };
-    let Some(settings) = settings.map_err(refused)? else { return Ok(None) };
-    let security = Security::new(Some(tls::Context::new(settings).map_err(refused)?));
+    let settings = settings.map_err(refused)?;
+    let sasl = sasl::Settings::from_environment(&env::var_os).map_err(refused)?;
+    if settings.is_none() && sasl.is_none() {
+        return Ok(None);
+    }
+    let context = settings.map(tls::Context::new).transpose().map_err(refused)?;
+    let security = Security::new(context, sasl);
     security.log_notices();
     Ok(Some(Box::new(security)))
 }
@@ -352,7 +358,7 @@ pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
         with_sink(&sink, || {
             let id = handle.peek(|session| session.client_id().id);
             handle.close();
-            resolver::wait_for_end(&handle);
+            errand::wait_for_end(&handle);
             stats::retire(&handle, &handle.sample());
             log::info!(target: "zookeeper_close", "Freeing zookeeper resources for sessionId={}\n", alternate_hex(id));
         });

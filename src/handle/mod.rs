@@ -262,6 +262,12 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         security.connect(addr, &names)
     }
 
+    /// What the present list calls the server at `addr`.
+    pub(crate) fn names_of(&self, addr: SocketAddr) -> Vec<String> {
+        let Some(security) = &self.security else { return Vec::new() };
+        security.names(addr, &self.peek(|session| Arc::clone(session.hosts().names())))
+    }
+
     /// The I/O thread begins.
     pub(crate) fn begin_io(&self) {
         self.lock().rank = Some(Rank::current(Instant::now()));

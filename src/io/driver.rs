@@ -6,6 +6,7 @@ use crate::handle::{Completion, Handle, IoStep, Stage};
 use crate::io::probe::Probe;
 use crate::io::receiver::ReadOutcome;
 use crate::io::resolver;
+use crate::io::sasl::Conversation;
 use crate::io::tls;
 use crate::io::transport::{Progress, Transport};
 use crate::sys::net::{Events, Poll, Token};
@@ -34,6 +35,7 @@ pub(crate) struct Driver<C, W> {
     poll: Poll,
     transport: Option<Arc<Transport>>,
     probe: Option<Probe>,
+    sasl: Option<Conversation>,
     /// Whether the socket may hold more than was read.
     readable: bool,
     /// Whether the peer has ended its side.
@@ -63,7 +65,16 @@ pub(crate) struct Readiness {
 
 impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     pub(crate) fn new(handle: Arc<Handle<C, W>>, poll: Poll) -> Self {
-        Driver { handle, poll, transport: None, probe: None, readable: false, ended: false, unshareable: false }
+        Driver {
+            handle,
+            poll,
+            transport: None,
+            probe: None,
+            sasl: None,
+            readable: false,
+            ended: false,
+            unshareable: false,
+        }
     }
 
     /// Runs until the session is closed.
@@ -128,14 +139,14 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
             Output::Disconnect { reset } => self.drop_transport(reset),
             Output::Resolve(lookup) => resolver::resolve_again(&self.handle, lookup),
             Output::Probe(addr) => self.start_probe(addr),
-            // Only sessions with `Config::sasl` ask for the first two; the handle has given the rest to others.
-            Output::SaslStart(..)
-            | Output::SaslChallenge(..)
-            | Output::Deliver(..)
-            | Output::Notify(_)
-            | Output::Remember(..)
-            | Output::Last
-            | Output::Closed => {}
+            Output::SaslStart(exchange, addr) => self.sasl = Conversation::start(&self.handle, exchange, addr),
+            Output::SaslChallenge(exchange, token) => {
+                if let Some(conversation) = &self.sasl {
+                    conversation.answer(exchange, token);
+                }
+            }
+            // The handle has given these to others.
+            Output::Deliver(..) | Output::Notify(_) | Output::Remember(..) | Output::Last | Output::Closed => {}
         }
     }
 
@@ -161,6 +172,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         if let Some(transport) = self.transport.take() {
             transport.disconnect(reset);
         }
+        self.sasl = None;
         self.handle.attach(None);
         self.readable = false;
         self.ended = false;

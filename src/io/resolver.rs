@@ -1,23 +1,13 @@
-//! Host names to addresses. Owns the calls that may block for long, so nothing here runs on an I/O thread, and the threads
-//! they run on; numeric addresses never reach the system's resolver.
+//! Host names to addresses. Owns the calls that may block for long, so nothing here runs on an I/O thread but on one of its
+//! own; numeric addresses never reach the system's resolver.
 use crate::handle::{Completion, Handle};
-use crate::observe::logging::with_sink;
+use crate::io::errand::{self, Errand};
 use crate::sys::names;
-use crate::sys::own_thread::{self, OwnThread};
-use crate::sys::process::PerProcess;
-use crate::sys::sync::global::Mutex;
 use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 use zk_core::servers::{HostPort, Lookup};
 use zk_core::session::{Input, Watcher};
-
-/// How long a close waits for a lookup that is under way. Longer than one try of the C library's resolver lasts unless
-/// resolv.conf says otherwise, which is 5 s.
-// divergence: zookeeper_close waits at most 6 s for a name lookup that is under way, and says so in a WARN line when the
-// lookup goes on; stock waits as long as the lookup takes.
-const LOOKUP_WAIT_MAX: Duration = Duration::from_secs(6);
 
 /// Why no address was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,70 +103,14 @@ fn lookup(server: &HostPort) -> Result<Vec<SocketAddr>, Failure> {
     Ok(addresses)
 }
 
-/// How far a lookup is. Decides whether its thread may still touch the handle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// In the system's resolver.
-    Asking,
-    /// Logging and handing over the answer.
-    Answering,
-    /// The handle is closed: the answer is discarded.
-    Abandoned,
-}
-
-/// A lookup whose thread has not been joined.
-struct Running {
-    /// The address of the handle, only ever compared.
-    owner: usize,
-    stage: Arc<Mutex<Stage>>,
-    thread: OwnThread,
-}
-
-impl Running {
-    /// Makes the thread discard the answer; `false` if it is handing it over already.
-    fn abandon(&self) -> bool {
-        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
-        if *stage == Stage::Answering {
-            return false;
-        }
-        *stage = Stage::Abandoned;
-        true
-    }
-}
-
-/// The lookups of this process.
-static RUNNING: PerProcess<Mutex<Vec<Running>>> = PerProcess::new();
-
-fn owner_of<C, W>(handle: &Arc<Handle<C, W>>) -> usize {
-    Arc::as_ptr(handle).addr()
-}
-
-/// Takes the lookups out that `wanted` picks.
-fn take_running(wanted: impl Fn(&Running) -> bool) -> Vec<Running> {
-    let mut running = RUNNING.get().lock().unwrap_or_else(PoisonError::into_inner);
-    running.extract_if(.., |lookup| wanted(lookup)).collect()
-}
-
-/// Resolves a handle's names on a thread of its own, which ends with the answer. [`wait_for_end`] has to follow when the
-/// handle is closed.
+/// Resolves a handle's names on a thread of its own, which ends with the answer. [`errand::wait_for_end`] has to follow when
+/// the handle is closed.
 pub(crate) fn resolve_again<C: Completion, W: Watcher + Send + 'static>(handle: &Arc<Handle<C, W>>, lookup: Lookup) {
-    for ended in take_running(|lookup| lookup.thread.has_ended()) {
-        ended.thread.join();
-    }
     let Lookup { generation, names } = lookup;
-    let (weak, sink) = (Arc::downgrade(handle), Arc::clone(&handle.sink));
-    let stage = Arc::new(Mutex::new(Stage::Asking));
-    let own = Arc::clone(&stage);
-    let body = move || {
+    let weak = Arc::downgrade(handle);
+    let started = errand::start(handle, Errand::Lookup, move |turn| {
         let answer = ask(&names);
-        {
-            let mut stage = own.lock().unwrap_or_else(PoisonError::into_inner);
-            if *stage == Stage::Abandoned {
-                return;
-            }
-            *stage = Stage::Answering;
-        }
-        with_sink(&sink, || {
+        turn.take(|| {
             let result = answer.report();
             if let Some(handle) = weak.upgrade() {
                 handle.feed(match result {
@@ -188,37 +122,9 @@ pub(crate) fn resolve_again<C: Completion, W: Watcher + Send + 'static>(handle: 
                 });
             }
         });
-    };
-    let mut running = RUNNING.get().lock().unwrap_or_else(PoisonError::into_inner);
-    match OwnThread::spawn("zk-resolver", body) {
-        Ok(thread) => running.push(Running { owner: owner_of(handle), stage, thread }),
-        Err(error) => {
-            drop(running);
-            handle.feed(Input::ResolutionFailed { generation, error: format!("no thread: {error}") });
-        }
-    }
-}
-
-/// Waits for the lookups of a handle that is being closed, so that no thread of them is left, nor a call to the handle's
-/// log callback, when it returns. A lookup that lasts longer than [`LOOKUP_WAIT_MAX`] goes on without the handle. On a
-/// thread of the library, where a close returns at once, nothing is waited for.
-pub(crate) fn wait_for_end<C, W>(handle: &Arc<Handle<C, W>>) {
-    let owner = owner_of(handle);
-    let mine = take_running(|lookup| lookup.owner == owner);
-    let deadline = Instant::now() + if own_thread::is_own() { Duration::ZERO } else { LOOKUP_WAIT_MAX };
-    for lookup in mine {
-        if !lookup.thread.wait_until(deadline) && lookup.abandon() {
-            if !own_thread::is_own() {
-                log::warn!(
-                    target: "zookeeper_close",
-                    "a name lookup is under way for more than {} s: its thread goes on without the handle",
-                    LOOKUP_WAIT_MAX.as_secs()
-                );
-            }
-        } else if !own_thread::is_own() {
-            // On a thread of the library this could be a log callback on the very thread.
-            lookup.thread.join();
-        }
+    });
+    if let Err(error) = started {
+        handle.feed(Input::ResolutionFailed { generation, error: format!("no thread: {error}") });
     }
 }
 

@@ -4,6 +4,7 @@ use crate::io::resolver::Resolved;
 use crate::sys::lock::Mutex;
 use std::net::SocketAddr;
 use zk_core::servers::HostPort;
+use zk_secure::sasl;
 use zk_secure::tls::{Connection, Context, Failure, Severity};
 
 /// Hosts whose addresses are known at most; a list has no more.
@@ -13,6 +14,7 @@ const HOSTS_MAX: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Security {
     tls: Option<Context>,
+    sasl: Option<sasl::Settings>,
     names: Mutex<Names>,
 }
 
@@ -39,13 +41,18 @@ impl Names {
 }
 
 impl Security {
-    pub(crate) fn new(tls: Option<Context>) -> Security {
-        Security { tls, names: Mutex::new(Names::default()) }
+    pub(crate) fn new(tls: Option<Context>, sasl: Option<sasl::Settings>) -> Security {
+        Security { tls, sasl, names: Mutex::new(Names::default()) }
     }
 
     /// Whether connections are secured by TLS.
     pub(crate) fn has_tls(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// How connections are authenticated; `None` if they are not.
+    pub(crate) fn sasl(&self) -> Option<&sasl::Settings> {
+        self.sasl.as_ref()
     }
 
     /// Learns which addresses the hosts of a list have.
@@ -92,7 +99,7 @@ mod tests {
     #[test]
     fn an_address_has_all_names_that_led_to_it_and_are_still_on_the_list() {
         let (first, second) = ("10.0.0.1:2281".parse().unwrap(), "10.0.0.2:2281".parse().unwrap());
-        let security = Security::new(None);
+        let security = Security::new(None, None);
         security.names.lock().set(host("zk1"), vec![first]);
         security.names.lock().set(host("zk"), vec![first, second]);
         let list = [host("zk1"), host("zk")];

@@ -5,6 +5,7 @@ pub(crate) mod cancel;
 pub(crate) mod env;
 pub(crate) mod environment;
 pub(crate) mod file;
+pub(crate) mod gssapi;
 pub(crate) mod latch;
 pub(crate) mod lock;
 pub(crate) mod log_sink;

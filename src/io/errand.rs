@@ -1,0 +1,156 @@
+//! Threads that do for a handle what may block for long: name lookups, SASL mechanisms. Owns the threads, and the agreement
+//! on when one may still touch the handle: a close waits for them, but not for ever.
+use crate::handle::Handle;
+use crate::observe::logging::with_sink;
+use crate::sys::own_thread::{self, OwnThread};
+use crate::sys::process::PerProcess;
+use crate::sys::sync::global::Mutex;
+use std::io;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a close waits for what is under way. Longer than one try of the C library's resolver lasts unless resolv.conf
+/// says otherwise, which is 5 s.
+// divergence: zookeeper_close waits at most 6 s for a name lookup that is under way, and says so in a WARN line when the
+// lookup goes on; stock waits as long as the lookup takes.
+const WAIT_MAX: Duration = Duration::from_secs(6);
+
+/// What a thread is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// A question to the system's resolver.
+    Lookup,
+    /// A SASL mechanism.
+    Sasl,
+}
+
+impl Errand {
+    fn thread_name(self) -> &'static str {
+        match self {
+            Errand::Lookup => "zk-resolver",
+            Errand::Sasl => "zk-sasl",
+        }
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Errand::Lookup => "name lookup",
+            Errand::Sasl => "SASL exchange",
+        }
+    }
+}
+
+/// How far a thread is. Decides whether it may still touch the handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// In what may block.
+    Away,
+    /// Logging and handing over a result.
+    Answering,
+    /// The handle is closed: results are discarded.
+    Abandoned,
+}
+
+/// The thread's side of the agreement.
+pub(crate) struct Turn(Arc<Mutex<Stage>>);
+
+impl Turn {
+    /// Runs `body`, which may log and use the handle; a close waits for it. `None` when the handle is closed and has not
+    /// waited.
+    pub(crate) fn take<R>(&self, body: impl FnOnce() -> R) -> Option<R> {
+        {
+            let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if *stage == Stage::Abandoned {
+                return None;
+            }
+            *stage = Stage::Answering;
+        }
+        let result = body();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Stage::Away;
+        Some(result)
+    }
+}
+
+/// A thread that has not been joined.
+struct Running {
+    /// The address of the handle, only ever compared.
+    owner: usize,
+    errand: Errand,
+    stage: Arc<Mutex<Stage>>,
+    thread: OwnThread,
+}
+
+impl Running {
+    /// Makes the thread discard its results; `false` if it is handing one over already.
+    fn abandon(&self) -> bool {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        if *stage == Stage::Answering {
+            return false;
+        }
+        *stage = Stage::Abandoned;
+        true
+    }
+}
+
+/// The threads of this process.
+static RUNNING: PerProcess<Mutex<Vec<Running>>> = PerProcess::new();
+
+fn owner_of<C, W>(handle: &Arc<Handle<C, W>>) -> usize {
+    Arc::as_ptr(handle).addr()
+}
+
+/// Takes those out that `wanted` picks.
+fn take_running(wanted: impl Fn(&Running) -> bool) -> Vec<Running> {
+    let mut running = RUNNING.get().lock().unwrap_or_else(PoisonError::into_inner);
+    running.extract_if(.., |one| wanted(one)).collect()
+}
+
+/// Whether such a thread of this handle is still at work.
+pub(crate) fn is_running<C, W>(handle: &Arc<Handle<C, W>>, errand: Errand) -> bool {
+    let owner = owner_of(handle);
+    let running = RUNNING.get().lock().unwrap_or_else(PoisonError::into_inner);
+    running.iter().any(|one| one.owner == owner && one.errand == errand && !one.thread.has_ended())
+}
+
+/// Starts a thread that runs `body`, with the handle's sink for its log lines. [`wait_for_end`] has to follow when the handle
+/// is closed; `body` holds no reference to the handle but within [`Turn::take`].
+pub(crate) fn start<C, W>(
+    handle: &Arc<Handle<C, W>>,
+    errand: Errand,
+    body: impl FnOnce(&Turn) + Send + 'static,
+) -> io::Result<()> {
+    for ended in take_running(|one| one.thread.has_ended()) {
+        ended.thread.join();
+    }
+    let sink = Arc::clone(&handle.sink);
+    let stage = Arc::new(Mutex::new(Stage::Away));
+    let turn = Turn(Arc::clone(&stage));
+    let mut running = RUNNING.get().lock().unwrap_or_else(PoisonError::into_inner);
+    let thread = OwnThread::spawn(errand.thread_name(), move || with_sink(&sink, || body(&turn)))?;
+    running.push(Running { owner: owner_of(handle), errand, stage, thread });
+    Ok(())
+}
+
+/// Waits for the threads of a handle that is being closed, so that none of them is left, nor a call to the handle's log
+/// callback, when it returns. One that takes longer than [`WAIT_MAX`] goes on without the handle. On a thread of the library,
+/// where a close returns at once, nothing is waited for.
+pub(crate) fn wait_for_end<C, W>(handle: &Arc<Handle<C, W>>) {
+    let owner = owner_of(handle);
+    let mine = take_running(|one| one.owner == owner);
+    let deadline = Instant::now() + if own_thread::is_own() { Duration::ZERO } else { WAIT_MAX };
+    for one in mine {
+        if !one.thread.wait_until(deadline) && one.abandon() {
+            if !own_thread::is_own() {
+                log::warn!(
+                    target: "zookeeper_close",
+                    "a {} is under way for more than {} s: its thread goes on without the handle",
+                    one.errand.description(),
+                    WAIT_MAX.as_secs()
+                );
+            }
+        } else if !own_thread::is_own() {
+            // On a thread of the library this could be a log callback on the very thread.
+            one.thread.join();
+        }
+    }
+}

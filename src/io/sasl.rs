@@ -1,0 +1,139 @@
+//! One SASL exchange: a mechanism on a thread that may block, fed with what the server says. Owns the thread's side; when it
+//! runs and what its end means is the session's.
+use crate::handle::{Completion, Handle};
+use crate::io::errand::{self, Errand, Turn};
+use crate::sys::gssapi::Gssapi;
+use rand::TryRng;
+use rand::rngs::SysRng;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use zk_core::session::{Exchange, Input, SaslFailure, Watcher};
+use zk_secure::sasl::{DigestMd5, Failure, Mechanism as Name, Settings, Step};
+
+/// A mechanism under way. May block for as long as its library does, so it never runs on the I/O thread.
+pub(crate) trait Mechanism {
+    /// What is sent first.
+    fn start(&mut self) -> Result<Step, Failure>;
+    /// The answer to the server's token; `None` where it sent none.
+    fn step(&mut self, token: Option<&[u8]>) -> Result<Step, Failure>;
+}
+
+/// The I/O thread's end of an exchange. Dropped, the exchange ends with the step it is at.
+pub(crate) struct Conversation {
+    exchange: Exchange,
+    tokens: Sender<Option<Vec<u8>>>,
+}
+
+impl Conversation {
+    /// Begins the exchange with the server at `addr`.
+    pub(crate) fn start<C: Completion, W: Watcher + Send + 'static>(
+        handle: &Arc<Handle<C, W>>,
+        exchange: Exchange,
+        addr: SocketAddr,
+    ) -> Option<Conversation> {
+        let refused = |text: String| {
+            handle.feed_awake(Input::SaslFailed(exchange, SaslFailure { text, is_final: false }));
+            None
+        };
+        let Some(settings) = handle.security.as_ref().and_then(|security| security.sasl().cloned()) else {
+            return refused("no mechanism".to_owned());
+        };
+        // One that hangs must not gather others.
+        if errand::is_running(handle, Errand::Sasl) {
+            return refused(format!("{}: the exchange before has not ended yet", settings.mechanism().name()));
+        }
+        let host = handle.names_of(addr).into_iter().next().unwrap_or_else(|| addr.ip().to_string());
+        let (tokens, received) = channel();
+        let weak = Arc::downgrade(handle);
+        let started = errand::start(handle, Errand::Sasl, move |turn| {
+            converse(&settings, &host, &received, turn, |step| {
+                if let Some(handle) = weak.upgrade() {
+                    handle.feed(match step {
+                        Ok(Step::Send(token)) => Input::SaslToken(exchange, token),
+                        Ok(Step::Done) => Input::SaslDone(exchange),
+                        Err(failure) => {
+                            let is_final = failure.is_final();
+                            Input::SaslFailed(exchange, SaslFailure { text: failure.to_string(), is_final })
+                        }
+                    });
+                }
+            });
+        });
+        match started {
+            Ok(()) => Some(Conversation { exchange, tokens }),
+            Err(error) => refused(format!("no thread: {error}")),
+        }
+    }
+
+    /// Gives the mechanism what the server has answered.
+    pub(crate) fn answer(&self, exchange: Exchange, token: Option<Vec<u8>>) {
+        if exchange == self.exchange {
+            // The thread is gone when it has said its last word.
+            let _ = self.tokens.send(token);
+        }
+    }
+}
+
+/// The thread: until the mechanism is done, has failed, or nobody is interested any more.
+fn converse(
+    settings: &Settings,
+    host: &str,
+    received: &Receiver<Option<Vec<u8>>>,
+    turn: &Turn,
+    tell: impl Fn(Result<Step, Failure>),
+) {
+    let mut mechanism = match mechanism(settings, host) {
+        Ok(mechanism) => mechanism,
+        Err(failure) => {
+            turn.take(|| tell(Err(failure)));
+            return;
+        }
+    };
+    let mut step = mechanism.start();
+    loop {
+        let goes_on = matches!(step, Ok(Step::Send(_)));
+        if turn.take(|| tell(step)).is_none() || !goes_on {
+            return;
+        }
+        let Ok(token) = received.recv() else { return };
+        step = mechanism.step(token.as_deref());
+    }
+}
+
+fn mechanism(settings: &Settings, server: &str) -> Result<Box<dyn Mechanism>, Failure> {
+    let (service, host) = (settings.service(), settings.host(server));
+    Ok(match settings.mechanism() {
+        Name::DigestMd5 => Box::new(DigestMd5::new(settings.user(), settings.password()?, None, service, host)),
+        Name::Gssapi => Box::new(Gssapi::new(service, host, settings.user())?),
+    })
+}
+
+impl Mechanism for DigestMd5 {
+    fn start(&mut self) -> Result<Step, Failure> {
+        Ok(Step::Send(self.initial().to_vec()))
+    }
+
+    fn step(&mut self, token: Option<&[u8]>) -> Result<Step, Failure> {
+        let mut nonce = [0; 16];
+        SysRng
+            .try_fill_bytes(&mut nonce)
+            .map_err(|error| Failure::temporary(format!("DIGEST-MD5: no random numbers from the system: {error}")))?;
+        DigestMd5::step(self, token, nonce)
+    }
+}
+
+impl Mechanism for Gssapi {
+    fn start(&mut self) -> Result<Step, Failure> {
+        self.advance(None)
+    }
+
+    fn step(&mut self, token: Option<&[u8]>) -> Result<Step, Failure> {
+        let token = token.ok_or_else(|| {
+            let text = "GSSAPI: the server does not offer SASL: it has no JAAS configuration for its `Server` section";
+            Failure::permanent(text)
+        });
+        // The last answer of the server has no token.
+        if self.is_complete() { Ok(Step::Done) } else { self.advance(Some(token?)) }
+    }
+}
