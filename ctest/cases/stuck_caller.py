@@ -1,19 +1,25 @@
-"""Holds the reply to a request for /held until the next request, or for half a second when told nothing about it."""
+"""Holds the reply to a request for /held until the next request."""
 
 import threading
-import time
 
 _lock = threading.Condition()
 
 
 class _State:
-    held = 0
-    pings = 0
-    links = []
+    """What one server has seen."""
+
+    def __init__(self):
+        self.held = self.seen = self.pings = 0
+        self.links = []
+
+
+def _state(server):
+    with _lock:
+        return server.__dict__.setdefault("state", _State())
 
 
 def script(link):
-    state = link.server.__dict__.setdefault("state", _State())
+    state = _state(link.server)
     with _lock:
         state.links.append(link)
     link.accept_session()
@@ -36,11 +42,10 @@ def script(link):
 
 
 def tell(trial, what, count=None):
-    state = trial.fake.__dict__.setdefault("state", _State())
+    state = _state(trial.fake)
     with _lock:
         if what == "held":
-            seen = getattr(state, "seen", 0)
-            _lock.wait_for(lambda: state.held > seen, 20)
+            _lock.wait_for(lambda: state.held > state.seen, 60)
             state.seen = state.held
         elif what == "pings":
             target = state.pings + int(count)
