@@ -86,10 +86,14 @@ codes! {
     EphemeralOnLocalSession = -120,
     /// No such watcher is registered.
     NoWatcher = -121,
+    /// No answer within the time limit of requests. Raised by the client alone.
+    RequestTimeout = -122,
     /// Dynamic reconfiguration is switched off.
     ReconfigDisabled = -123,
     /// The session lacks SASL authentication that the server demands.
     SessionClosedRequireSaslAuth = -124,
+    /// The write would exceed a quota that the server enforces.
+    QuotaExceeded = -125,
     /// The server throttled the operation.
     ThrottledOp = -127,
 }

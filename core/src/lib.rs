@@ -7,6 +7,7 @@ pub mod frames;
 pub mod jute;
 pub mod limits;
 pub mod multi;
+pub mod multi_read;
 pub mod path;
 mod pending;
 pub mod proto;

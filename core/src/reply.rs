@@ -44,7 +44,8 @@ impl<'a> Strings<'a> {
         (0..self.count).map(move |_| reader.string().unwrap_or_default())
     }
 
-    fn read(reader: &mut Reader<'a>) -> Result<Strings<'a>, Malformed> {
+    /// Reads one.
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Strings<'a>, Malformed> {
         let count = reader.count(4)?;
         let names = Strings { reader: reader.clone(), count };
         for _ in 0..count {
@@ -63,6 +64,32 @@ pub fn children(body: &[u8]) -> Result<Strings<'_>, Malformed> {
 pub fn children_stat(body: &[u8]) -> Result<(Strings<'_>, Stat), Malformed> {
     let mut reader = Reader::new(body);
     Ok((Strings::read(&mut reader)?, Stat::read(&mut reader)?))
+}
+
+/// The paths of the session's ephemeral nodes.
+pub fn ephemerals(body: &[u8]) -> Result<Strings<'_>, Malformed> {
+    Strings::read(&mut Reader::new(body))
+}
+
+/// How many nodes there are below a node.
+pub fn all_children_number(body: &[u8]) -> Result<i32, Malformed> {
+    Reader::new(body).i32()
+}
+
+/// One identity of a session, as the server sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientInfo<'a> {
+    /// How it was proved: `ip`, `digest`, `sasl`, `x509`.
+    pub scheme: &'a [u8],
+    /// The name; servers give none of a password.
+    pub user: &'a [u8],
+}
+
+/// The identities of a session.
+pub fn client_infos(body: &[u8]) -> Result<Vec<ClientInfo<'_>>, Malformed> {
+    let mut reader = Reader::new(body);
+    let count = reader.count(8)?;
+    (0..count).map(|_| Ok(ClientInfo { scheme: reader.string()?, user: reader.string()? })).collect()
 }
 
 /// A node's access control list and `Stat`.
@@ -90,6 +117,20 @@ mod tests {
         assert!(children_stat(&body).is_err());
         Stat::default().write(&mut body);
         assert_eq!(children_stat(&body).unwrap().0.count(), 2);
+    }
+
+    #[test]
+    fn identities_are_pairs() {
+        let mut body = Vec::new();
+        body.put_len(2);
+        for text in [&b"ip"[..], b"127.0.0.1", b"digest"] {
+            body.put_buffer(Some(text));
+        }
+        assert!(client_infos(&body).is_err());
+        body.put_buffer(Some(b"a"));
+        let infos = client_infos(&body).unwrap();
+        assert_eq!(infos[0], ClientInfo { scheme: b"ip", user: b"127.0.0.1" });
+        assert_eq!(infos[1], ClientInfo { scheme: b"digest", user: b"a" });
     }
 
     #[test]

@@ -2,6 +2,7 @@
 use crate::code::Code;
 use crate::jute::Put;
 use crate::multi::{self, MultiOp};
+use crate::multi_read::{self, ReadOp};
 use crate::path;
 use crate::proto::{Acl, CONFIG_NODE, op, put_acls};
 use crate::watches::{Removal, WatchKind};
@@ -68,18 +69,70 @@ impl Create<'_> {
 #[allow(missing_docs)] // the fields are those of the protocol's records
 pub enum Request<'a, W> {
     Create(Create<'a>),
-    Delete { path: &'a [u8], version: i32 },
-    Exists { path: &'a [u8], watcher: Option<W> },
-    GetData { path: &'a [u8], watcher: Option<W> },
-    SetData { path: &'a [u8], data: Option<&'a [u8]>, version: i32 },
-    GetAcl { path: &'a [u8] },
-    SetAcl { path: &'a [u8], acl: &'a [Acl<'a>], version: i32 },
-    GetChildren { path: &'a [u8], watcher: Option<W>, stat: bool },
-    Sync { path: &'a [u8] },
-    GetConfig { watcher: Option<W> },
-    Reconfig { joining: Option<&'a [u8]>, leaving: Option<&'a [u8]>, members: Option<&'a [u8]>, version: i64 },
+    Delete {
+        path: &'a [u8],
+        version: i32,
+    },
+    Exists {
+        path: &'a [u8],
+        watcher: Option<W>,
+    },
+    GetData {
+        path: &'a [u8],
+        watcher: Option<W>,
+    },
+    SetData {
+        path: &'a [u8],
+        data: Option<&'a [u8]>,
+        version: i32,
+    },
+    GetAcl {
+        path: &'a [u8],
+    },
+    SetAcl {
+        path: &'a [u8],
+        acl: &'a [Acl<'a>],
+        version: i32,
+    },
+    GetChildren {
+        path: &'a [u8],
+        watcher: Option<W>,
+        stat: bool,
+    },
+    Sync {
+        path: &'a [u8],
+    },
+    GetConfig {
+        watcher: Option<W>,
+    },
+    Reconfig {
+        joining: Option<&'a [u8]>,
+        leaving: Option<&'a [u8]>,
+        members: Option<&'a [u8]>,
+        version: i64,
+    },
     Multi(&'a [MultiOp<'a>]),
-    RemoveWatches { path: &'a [u8], kind: Removal, watcher: Option<W>, local: bool },
+    RemoveWatches {
+        path: &'a [u8],
+        kind: Removal,
+        watcher: Option<W>,
+        local: bool,
+    },
+    /// `kind` is one of the persistent kinds.
+    AddWatch {
+        path: &'a [u8],
+        kind: WatchKind,
+        watcher: W,
+    },
+    WhoAmI,
+    /// `prefix` is empty or starts with `/`; it need not end where a name ends.
+    GetEphemerals {
+        prefix: &'a [u8],
+    },
+    GetAllChildrenNumber {
+        path: &'a [u8],
+    },
+    MultiRead(&'a [ReadOp<'a>]),
 }
 
 /// What the reply changes in the watch registry.
@@ -118,14 +171,17 @@ impl<W: Clone> Request<'_, W> {
             | Request::SetAcl { path, .. }
             | Request::GetChildren { path, .. }
             | Request::Sync { path }
+            | Request::AddWatch { path, .. }
+            | Request::GetEphemerals { prefix: path }
+            | Request::GetAllChildrenNumber { path }
             | Request::RemoveWatches { path, .. } => path,
             Request::GetConfig { .. } => CONFIG_NODE,
-            Request::Reconfig { .. } | Request::Multi(_) => b"",
+            Request::Reconfig { .. } | Request::Multi(_) | Request::MultiRead(_) | Request::WhoAmI => b"",
         }
     }
 
     /// The function of stock's library that sends such a request, which its log lines name: sync calls and the short
-    /// forms end there too.
+    /// forms end there too. Where stock has none, our own.
     pub fn function_name(&self) -> &'static str {
         match self {
             Request::Create(Create { stat: false, .. }) => "zoo_acreate_ttl",
@@ -142,6 +198,11 @@ impl<W: Clone> Request<'_, W> {
             Request::Reconfig { .. } => "zoo_areconfig",
             Request::Multi(_) => "zoo_amulti",
             Request::RemoveWatches { .. } => "aremove_watches",
+            Request::AddWatch { .. } => "zoo_aadd_watch",
+            Request::WhoAmI => "zoo_awhoami",
+            Request::GetEphemerals { .. } => "zoo_aget_ephemerals",
+            Request::GetAllChildrenNumber { .. } => "zoo_aget_all_children_number",
+            Request::MultiRead(_) => "zoo_amulti_read",
         }
     }
 
@@ -153,6 +214,7 @@ impl<W: Clone> Request<'_, W> {
             Request::SetData { path, data, .. } => path.len() + len(*data),
             Request::Reconfig { joining, leaving, members, .. } => len(*joining) + len(*leaving) + len(*members),
             Request::Multi(ops) => ops.iter().map(MultiOp::payload_len).sum(),
+            Request::MultiRead(ops) => ops.iter().map(ReadOp::payload_len).sum(),
             other => other.path().len(),
         }
     }
@@ -176,6 +238,11 @@ impl<W: Clone> Request<'_, W> {
             // stock asks the server about one (17) and removes all locally.
             Request::RemoveWatches { watcher: Some(_), .. } => op::CHECK_WATCHES,
             Request::RemoveWatches { watcher: None, .. } => op::REMOVE_WATCHES,
+            Request::AddWatch { .. } => op::ADD_WATCH,
+            Request::WhoAmI => op::WHO_AM_I,
+            Request::GetEphemerals { .. } => op::GET_EPHEMERALS,
+            Request::GetAllChildrenNumber { .. } => op::GET_ALL_CHILDREN_NUMBER,
+            Request::MultiRead(_) => op::MULTI_READ,
         })
     }
 
@@ -200,7 +267,7 @@ impl<W: Clone> Request<'_, W> {
                 out.put_buffer(*data);
                 out.put_i32(*version);
             }
-            Request::GetAcl { path } | Request::Sync { path } => {
+            Request::GetAcl { path } | Request::Sync { path } | Request::GetAllChildrenNumber { path } => {
                 put_path(out, chroot, path, false)?;
             }
             Request::SetAcl { path, acl, version } => {
@@ -219,6 +286,16 @@ impl<W: Clone> Request<'_, W> {
                 out.put_i64(*version);
             }
             Request::Multi(ops) => multi::encode(ops, chroot, out)?,
+            Request::MultiRead(ops) => multi_read::encode(ops, chroot, out)?,
+            Request::WhoAmI => {}
+            Request::GetEphemerals { prefix } => put_prefix(out, chroot, prefix)?,
+            Request::AddWatch { path, kind, watcher } => {
+                let mode = kind.mode().ok_or(Code::BadArguments)?;
+                let path = put_path(out, chroot, path, false)?;
+                let effect = Effect::Arm(*kind, copy(out, path), watcher.clone());
+                out.put_i32(mode);
+                return Ok(Some(Box::new(effect)));
+            }
             Request::RemoveWatches { path, kind, watcher, .. } => {
                 let path = put_path(out, chroot, path, false)?;
                 let effect = Effect::Disarm(*kind, copy(out, path), watcher.clone());
@@ -279,6 +356,18 @@ pub fn put_path(
     } else {
         Err(Code::BadArguments)
     }
+}
+
+/// Appends the prefix of the paths asked for. It is compared byte by byte and the server knows of no chroot, so "all" under
+/// a chroot is the chroot with a slash: without one it would name the chroot's siblings too.
+fn put_prefix(out: &mut Vec<u8>, chroot: &[u8], prefix: &[u8]) -> Result<(), Code> {
+    match prefix {
+        b"" if chroot.is_empty() => out.put_buffer(Some(b"")),
+        b"" => out.put_joined(chroot, b"/"),
+        [b'/', ..] => out.put_joined(chroot, prefix),
+        _ => return Err(Code::BadArguments),
+    }
+    Ok(())
 }
 
 fn copy(out: &[u8], range: std::ops::Range<usize>) -> Box<[u8]> {
@@ -344,5 +433,31 @@ mod tests {
         assert_eq!(encode(&Request::Sync { path: b"a" }, b""), Err(Code::BadArguments));
         assert_eq!(encode(&Request::Delete { path: b"/a/", version: 0 }, b""), Err(Code::BadArguments));
         assert!(encode(&Request::Sync { path: b"x" }, b"/chroot").is_ok());
+    }
+
+    #[test]
+    fn a_persistent_watch_is_path_and_mode() {
+        let add = |kind| encode(&Request::AddWatch { path: b"/", kind, watcher: 1 }, b"/c");
+        assert_eq!(add(WatchKind::Persistent).unwrap(), b"\0\0\0\x12\0\0\0\x07\0\0\0\x6a\0\0\0\x02/c\0\0\0\0");
+        assert_eq!(add(WatchKind::Recursive).unwrap()[18..], [0, 0, 0, 1]);
+        assert_eq!(add(WatchKind::Data), Err(Code::BadArguments));
+    }
+
+    #[test]
+    fn a_prefix_of_ephemerals_stays_below_the_chroot() {
+        let sent = |prefix: &[u8], chroot: &[u8]| {
+            encode(&Request::GetEphemerals { prefix }, chroot).map(|bytes| bytes[16..].to_vec())
+        };
+        assert_eq!(sent(b"", b"").unwrap(), b"");
+        assert_eq!(sent(b"/", b"").unwrap(), b"/");
+        assert_eq!(sent(b"", b"/c").unwrap(), b"/c/");
+        assert_eq!(sent(b"/", b"/c").unwrap(), b"/c/");
+        assert_eq!(sent(b"/pre-", b"/c").unwrap(), b"/c/pre-");
+        assert_eq!(sent(b"pre", b"/c"), Err(Code::BadArguments));
+    }
+
+    #[test]
+    fn who_am_i_has_no_body() {
+        assert_eq!(encode(&Request::WhoAmI, b"/c").unwrap(), b"\0\0\0\x08\0\0\0\x07\0\0\0\x6b");
     }
 }

@@ -16,6 +16,30 @@ pub enum WatchKind {
     Exist,
     /// The list of children.
     Child,
+    /// Data and children of one node; stays after an event.
+    Persistent,
+    /// A node and everything below it; stays after an event.
+    Recursive,
+}
+
+impl WatchKind {
+    /// The kind that `AddWatch` leaves with this mode.
+    pub const fn from_mode(mode: i32) -> Option<WatchKind> {
+        match mode {
+            0 => Some(WatchKind::Persistent),
+            1 => Some(WatchKind::Recursive),
+            _ => None,
+        }
+    }
+
+    /// That mode; `None` for the one-shot kinds, which reads leave.
+    pub const fn mode(self) -> Option<i32> {
+        match self {
+            WatchKind::Data | WatchKind::Exist | WatchKind::Child => None,
+            WatchKind::Persistent => Some(0),
+            WatchKind::Recursive => Some(1),
+        }
+    }
 }
 
 /// Which watches a removal means; the numbers are the wire's.
@@ -25,8 +49,12 @@ pub enum Removal {
     Children,
     /// Data and exist watches.
     Data,
-    /// All of them.
+    /// All of them, persistent ones included.
     Any,
+    /// Persistent watches. Servers know this number and the next since 3.9.
+    Persistent,
+    /// Persistent recursive watches.
+    Recursive,
 }
 
 impl Removal {
@@ -36,6 +64,8 @@ impl Removal {
             Removal::Children => 1,
             Removal::Data => 2,
             Removal::Any => 3,
+            Removal::Persistent => 4,
+            Removal::Recursive => 5,
         }
     }
 
@@ -45,6 +75,8 @@ impl Removal {
             1 => Some(Removal::Children),
             2 => Some(Removal::Data),
             3 => Some(Removal::Any),
+            4 => Some(Removal::Persistent),
+            5 => Some(Removal::Recursive),
             _ => None,
         }
     }
@@ -53,19 +85,21 @@ impl Removal {
 /// Keyed by the session's seed and by nothing else, so that orders of iteration are a function of seed and history.
 type Table<W> = HashMap<Box<[u8]>, Vec<W>, FixedState>;
 
-/// All watches of a session. One-shot: what fires is gone.
+/// All watches of a session. Those of the first three tables are gone when they fire, the persistent ones stay.
 #[derive(Debug)]
 pub struct Watches<W> {
     data: Table<W>,
     exist: Table<W>,
     child: Table<W>,
+    persistent: Table<W>,
+    recursive: Table<W>,
 }
 
 impl<W: Clone + Eq + Hash> Watches<W> {
     /// No watches. `seed` keys the hash of the paths: whoever chooses paths must not know it.
     pub fn new(seed: u64) -> Watches<W> {
         let table = || HashMap::with_hasher(FixedState::with_seed(seed));
-        Watches { data: table(), exist: table(), child: table() }
+        Watches { data: table(), exist: table(), child: table(), persistent: table(), recursive: table() }
     }
 
     fn table(&mut self, kind: WatchKind) -> &mut Table<W> {
@@ -73,7 +107,14 @@ impl<W: Clone + Eq + Hash> Watches<W> {
             WatchKind::Data => &mut self.data,
             WatchKind::Exist => &mut self.exist,
             WatchKind::Child => &mut self.child,
+            WatchKind::Persistent => &mut self.persistent,
+            WatchKind::Recursive => &mut self.recursive,
         }
+    }
+
+    /// All tables, in the order in which `SetWatches2` lists them.
+    fn tables(&self) -> [&Table<W>; LISTS] {
+        [&self.data, &self.exist, &self.child, &self.persistent, &self.recursive]
     }
 
     /// Arms `watcher` at a server path; a second time is the same watch.
@@ -84,8 +125,9 @@ impl<W: Clone + Eq + Hash> Watches<W> {
         }
     }
 
-    /// Takes the watchers that an event at `path` fires, in the order in which they are called: those of one table as
-    /// they were armed, a table that is searched later before the earlier ones, each watcher once.
+    /// The watchers that an event at `path` fires, in the order in which they are called, each once. First the one-shot
+    /// ones, which are removed: those of one table as they were armed, a table that is searched later before the earlier
+    /// ones. Then the persistent ones of the path, then the recursive ones of the path and of each node above it.
     pub fn fire(&mut self, kind: i32, path: &[u8]) -> Vec<W> {
         let tables: &[WatchKind] = match kind {
             event::CREATED | event::CHANGED => &[WatchKind::Data, WatchKind::Exist],
@@ -100,31 +142,61 @@ impl<W: Clone + Eq + Hash> Watches<W> {
             watchers.append(&mut fired);
             fired = watchers;
         }
+        if !tables.is_empty() && self.has_persistent() {
+            self.fire_persistent(kind, path, &mut fired);
+        }
         fired
+    }
+
+    fn fire_persistent(&self, kind: i32, path: &[u8], fired: &mut Vec<W>) {
+        let mut add = |watchers: Option<&Vec<W>>| {
+            for watcher in watchers.into_iter().flatten() {
+                if !fired.contains(watcher) {
+                    fired.push(watcher.clone());
+                }
+            }
+        };
+        add(self.persistent.get(path));
+        // A recursive watch hears of each child itself, and servers send it no event about the list.
+        if kind == event::CHILD || self.recursive.is_empty() {
+            return;
+        }
+        for at in ancestors(path) {
+            add(self.recursive.get(at));
+        }
+    }
+
+    /// Whether a watch is armed that stays after an event.
+    pub fn has_persistent(&self) -> bool {
+        !self.persistent.is_empty() || !self.recursive.is_empty()
     }
 
     /// Every watcher once, for a session event.
     pub fn all(&self) -> Vec<W> {
-        let watchers = [&self.data, &self.exist, &self.child].into_iter().flat_map(HashMap::values).flatten();
+        let watchers = self.tables().into_iter().flat_map(HashMap::values).flatten();
         let mut seen = HashSet::with_capacity_and_hasher(watchers.clone().count(), self.data.hasher().clone());
         watchers.filter(|watcher| seen.insert(*watcher)).cloned().collect()
     }
 
     /// Number of (path, watcher) pairs.
     pub fn len(&self) -> usize {
-        [&self.data, &self.exist, &self.child].into_iter().flat_map(HashMap::values).map(Vec::len).sum()
+        self.tables().into_iter().flat_map(HashMap::values).map(Vec::len).sum()
     }
 
     /// Whether nothing is armed.
     pub fn is_empty(&self) -> bool {
-        self.data.is_empty() && self.exist.is_empty() && self.child.is_empty()
+        self.tables().into_iter().all(HashMap::is_empty)
     }
 
     fn tables_of(kind: Removal) -> &'static [WatchKind] {
         match kind {
             Removal::Children => &[WatchKind::Child],
             Removal::Data => &[WatchKind::Data, WatchKind::Exist],
-            Removal::Any => &[WatchKind::Data, WatchKind::Exist, WatchKind::Child],
+            Removal::Any => {
+                &[WatchKind::Data, WatchKind::Exist, WatchKind::Child, WatchKind::Persistent, WatchKind::Recursive]
+            }
+            Removal::Persistent => &[WatchKind::Persistent],
+            Removal::Recursive => &[WatchKind::Recursive],
         }
     }
 
@@ -151,17 +223,19 @@ impl<W: Clone + Eq + Hash> Watches<W> {
         }
     }
 
-    /// The bodies of the `SetWatches` requests which re-arm everything as of `zxid`, each within
-    /// [`limits::SET_WATCHES`] unless a single path is longer.
-    pub fn set_watches(&self, zxid: i64) -> Vec<Vec<u8>> {
+    /// The bodies of the requests which re-arm everything as of `zxid`, each within [`limits::SET_WATCHES`] unless a
+    /// single path is longer. `with_persistent`: of `SetWatches2`, with five lists; else of `SetWatches`, with three,
+    /// which leaves the persistent watches out.
+    pub fn set_watches(&self, zxid: i64, with_persistent: bool) -> Vec<Vec<u8>> {
         // divergence: All watches are re-armed in several SetWatches requests below 128 KiB each; stock sends one of any size, which the server refuses above jute.maxbuffer, for ever.
+        let count = if with_persistent { LISTS } else { ONE_SHOT_LISTS };
         let mut requests = Vec::new();
-        let mut lists: [Vec<&[u8]>; 3] = Default::default();
+        let mut lists: [Vec<&[u8]>; LISTS] = Default::default();
         let mut size = 0;
-        for (at, table) in [&self.data, &self.exist, &self.child].into_iter().enumerate() {
+        for (at, table) in self.tables().into_iter().enumerate().take(count) {
             for path in table.keys() {
                 if size > 0 && size + path.len() + 4 > limits::SET_WATCHES {
-                    requests.push(set_watches(zxid, &lists));
+                    requests.push(set_watches(zxid, lists.get(..count).unwrap_or_default()));
                     lists = Default::default();
                     size = 0;
                 }
@@ -172,14 +246,31 @@ impl<W: Clone + Eq + Hash> Watches<W> {
             }
         }
         if size > 0 {
-            requests.push(set_watches(zxid, &lists));
+            requests.push(set_watches(zxid, lists.get(..count).unwrap_or_default()));
         }
         requests
     }
 }
 
-fn set_watches(zxid: i64, lists: &[Vec<&[u8]>; 3]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(20 + lists.iter().flatten().map(|path| path.len() + 4).sum::<usize>());
+/// Lists of paths in `SetWatches2`.
+const LISTS: usize = 5;
+/// Lists of paths in `SetWatches`.
+const ONE_SHOT_LISTS: usize = 3;
+
+/// The path itself and every path above it, up to `/`.
+fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::successors(Some(path), |at| {
+        let slash = at.iter().rposition(|byte| *byte == b'/')?;
+        match slash {
+            0 if at.len() > 1 => Some(b"/".as_slice()),
+            0 => None,
+            _ => at.get(..slash),
+        }
+    })
+}
+
+fn set_watches(zxid: i64, lists: &[Vec<&[u8]>]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(28 + lists.iter().flatten().map(|path| path.len() + 4).sum::<usize>());
     out.put_i64(zxid);
     for list in lists {
         out.put_len(list.len());
@@ -249,7 +340,7 @@ mod tests {
             let kind = [WatchKind::Data, WatchKind::Exist, WatchKind::Child][i % 3];
             watches.arm(kind, at(&format!("/{i:0100}")), i);
         }
-        let requests = watches.set_watches(77);
+        let requests = watches.set_watches(77, false);
         assert!(requests.len() > 3);
         let mut counts = [0, 0, 0];
         for request in &requests {
@@ -268,7 +359,7 @@ mod tests {
 
     #[test]
     fn nothing_armed_sends_nothing() {
-        assert!(Watches::<u8>::new(1).set_watches(1).is_empty());
+        assert!(Watches::<u8>::new(1).set_watches(1, true).is_empty());
     }
 
     #[test]
@@ -281,9 +372,88 @@ mod tests {
                     watches.fire(event::CHANGED, format!("/{}", i / 2).as_bytes());
                 }
             }
-            (watches.set_watches(1), watches.all())
+            (watches.set_watches(1, false), watches.all())
         };
         assert_eq!(run(7), run(7));
         assert_ne!(run(7), run(8), "the seed keys the hash");
+    }
+
+    #[test]
+    fn persistent_watches_stay_and_hear_of_children() {
+        let mut watches = Watches::new(1);
+        watches.arm(WatchKind::Persistent, at("/a"), 1);
+        watches.arm(WatchKind::Data, at("/a"), 2);
+        assert_eq!(watches.fire(event::CHANGED, b"/a"), [2, 1]);
+        assert_eq!(watches.fire(event::CHANGED, b"/a"), [1]);
+        assert_eq!(watches.fire(event::CHILD, b"/a"), [1]);
+        assert_eq!(watches.fire(event::DELETED, b"/a/b"), []);
+        assert_eq!(watches.fire(event::NOT_WATCHING, b"/a"), []);
+        assert_eq!((watches.len(), watches.all()), (1, vec![1]));
+    }
+
+    #[test]
+    fn recursive_watches_hear_of_everything_below_but_not_of_lists() {
+        let mut watches = Watches::new(1);
+        watches.arm(WatchKind::Recursive, at("/"), 1);
+        watches.arm(WatchKind::Recursive, at("/a"), 2);
+        watches.arm(WatchKind::Recursive, at("/a/b"), 3);
+        watches.arm(WatchKind::Persistent, at("/a/b"), 3);
+        assert_eq!(watches.fire(event::CREATED, b"/a/b"), [3, 2, 1], "each once, the nearest first");
+        assert_eq!(watches.fire(event::DELETED, b"/a/b/c/d"), [3, 2, 1]);
+        assert_eq!(watches.fire(event::CHANGED, b"/ab"), [1]);
+        assert_eq!(watches.fire(event::CHANGED, b"/"), [1]);
+        assert_eq!(watches.fire(event::CHILD, b"/a"), []);
+        assert_eq!(watches.fire(event::CHILD, b"/a/b"), [3], "the persistent one");
+    }
+
+    #[test]
+    fn persistent_watches_are_removed_by_their_own_kinds_and_by_any() {
+        let mut watches = Watches::new(1);
+        watches.arm(WatchKind::Persistent, at("/a"), 1);
+        watches.arm(WatchKind::Recursive, at("/a"), 1);
+        assert!(!watches.has(Removal::Data, b"/a", None) && !watches.has(Removal::Children, b"/a", None));
+        watches.disarm(Removal::Persistent, b"/a", Some(&1));
+        assert!(!watches.has(Removal::Persistent, b"/a", None) && watches.has(Removal::Recursive, b"/a", Some(&1)));
+        watches.disarm(Removal::Any, b"/a", None);
+        assert!(watches.is_empty() && !watches.has_persistent());
+    }
+
+    #[test]
+    fn persistent_watches_are_re_armed_in_lists_of_their_own() {
+        let mut watches = Watches::new(1);
+        watches.arm(WatchKind::Child, at("/c"), 1);
+        watches.arm(WatchKind::Persistent, at("/p"), 1);
+        watches.arm(WatchKind::Recursive, at("/r"), 1);
+        let lists = |count, bytes: &[u8]| -> Vec<Vec<Vec<u8>>> {
+            let mut reader = Reader::new(bytes);
+            reader.i64().unwrap();
+            let lists = (0..count)
+                .map(|_| (0..reader.count(4).unwrap()).map(|_| reader.string().unwrap().to_vec()).collect())
+                .collect();
+            assert!(reader.rest().is_empty());
+            lists
+        };
+        let (with, without) = (watches.set_watches(7, true), watches.set_watches(7, false));
+        let path = |path: &str| vec![path.as_bytes().to_vec()];
+        assert_eq!(lists(5, &with[0]), [vec![], vec![], path("/c"), path("/p"), path("/r")]);
+        assert_eq!(lists(3, &without[0]), [vec![], vec![], path("/c")]);
+        for i in 0..5000 {
+            watches.arm(WatchKind::Recursive, at(&format!("/{i:0100}")), i);
+        }
+        let requests = watches.set_watches(7, true);
+        assert!(requests.len() > 3 && requests.iter().all(|request| request.len() <= limits::SET_WATCHES + 28));
+        assert_eq!(requests.iter().map(|request| lists(5, request)[4].len()).sum::<usize>(), 5001);
+    }
+
+    #[test]
+    fn a_recursive_watch_costs_the_same_however_many_nodes_report() {
+        let mut watches = Watches::new(1);
+        watches.arm(WatchKind::Recursive, at("/a"), 1);
+        let room = watches.recursive.capacity();
+        for i in 0..100_000 {
+            assert_eq!(watches.fire(event::CREATED, format!("/a/{}/{i}", i % 100).as_bytes()), [1]);
+        }
+        let kept = watches.tables().into_iter().map(HashMap::capacity).sum::<usize>();
+        assert_eq!((watches.len(), kept), (1, room), "no table grows by events");
     }
 }

@@ -172,7 +172,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.remember(now);
         limits::drain(&mut self.outgoing);
         self.put_credentials();
-        self.put_set_watches();
+        self.put_set_watches(addr);
         self.put_queued();
         self.notify_session(self.state());
     }

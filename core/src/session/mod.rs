@@ -233,6 +233,8 @@ pub struct Session<C, W> {
     rng: StdRng,
     pending: Pending<C, W>,
     watches: Watches<W>,
+    /// Servers that have refused `SetWatches2`; each is asked with `SetWatches` next time.
+    rearm_refused: Vec<SocketAddr>,
     credentials: Credentials<C>,
     default_watcher: W,
     /// Bytes for the current connection.
@@ -274,6 +276,7 @@ impl<C, W: Watcher> Session<C, W> {
             rng,
             pending: Pending::default(),
             watches: Watches::new(config.seed),
+            rearm_refused: Vec::new(),
             credentials: Credentials::default(),
             default_watcher,
             outgoing: Vec::new(),

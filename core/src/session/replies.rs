@@ -4,6 +4,7 @@ use super::{Output, Session, State, Watcher};
 use crate::code::Code;
 use crate::frames::Frame;
 use crate::jute::Reader;
+use crate::limits;
 use crate::path::strip_chroot;
 use crate::proto::{CONFIG_NODE, ReplyHeader, WatcherEvent, event, xid};
 use std::time::Instant;
@@ -57,11 +58,7 @@ impl<C, W: Watcher> Session<C, W> {
             xid::PING => {}
             xid::WATCHER_EVENT => self.on_watch_event(now, frame.skip(ReplyHeader::LEN).bytes()),
             xid::AUTH => self.on_auth_answer(now, err),
-            xid::SET_WATCHES => {
-                if err != Code::Ok {
-                    log::warn!("the server answered SetWatches with {}", header.err);
-                }
-            }
+            xid::SET_WATCHES => self.on_set_watches_answer(err),
             other => self.on_answer(now, other, err, frame),
         }
         // Only from a reply that made sense: servers turn a client away for ever that claims to have seen the future.
@@ -94,6 +91,18 @@ impl<C, W: Watcher> Session<C, W> {
         }
         let result = if err == Code::Ok { Ok(frame.skip(ReplyHeader::LEN)) } else { Err(err) };
         self.outputs.push_back(Output::Deliver(entry.completion, result));
+    }
+
+    fn on_set_watches_answer(&mut self, err: Code) {
+        if err == Code::Ok {
+            return;
+        }
+        log::warn!("the server answered SetWatches with {}", err.to_i32());
+        if let (Code::Unimplemented, Link::Established { addr, .. }) = (err, self.link)
+            && self.rearm_refused.len() < limits::SERVERS
+        {
+            self.rearm_refused.push(addr);
+        }
     }
 
     fn on_watch_event(&mut self, now: Instant, body: &[u8]) {

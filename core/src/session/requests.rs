@@ -7,6 +7,8 @@ use crate::limits;
 use crate::pending::Entry;
 use crate::proto::{op, xid};
 use crate::request::{Effect, Request, frame};
+use crate::watches::Removal;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 impl<C, W: Watcher> Session<C, W> {
@@ -27,7 +29,9 @@ impl<C, W: Watcher> Session<C, W> {
         let refusal = if self.is_unrecoverable() {
             Some(Code::InvalidState)
         } else if let Some(Effect::Disarm(kind, path, watcher)) = effect.as_deref() {
-            let found = watcher.is_none() || self.watches.has(*kind, path, watcher.as_ref());
+            // Servers before 3.9 do not know the persistent kinds: not worth an error of theirs when there is none.
+            let is_asked = watcher.is_none() && !matches!(kind, Removal::Persistent | Removal::Recursive);
+            let found = is_asked || self.watches.has(*kind, path, watcher.as_ref());
             (!found).then_some(Code::NoWatcher)
         } else {
             None
@@ -72,6 +76,11 @@ impl<C, W: Watcher> Session<C, W> {
                 "Sending multi request xid={xid:#x} with {} subrequests to {server}{waits}",
                 ops.len()
             ),
+            Request::MultiRead(ops) => log::debug!(
+                target: function,
+                "Sending multi read request xid={xid:#x} with {} subrequests to {server}{waits}",
+                ops.len()
+            ),
             _ => {
                 let path = String::from_utf8_lossy(request.path());
                 log::debug!(target: function, "Sending request xid={xid:#x} for path [{path}] to {server}{waits}");
@@ -96,15 +105,27 @@ impl<C, W: Watcher> Session<C, W> {
         xid
     }
 
-    pub(super) fn put_set_watches(&mut self) {
-        let requests = self.watches.set_watches(self.last_zxid);
+    /// Re-arms all watches at `addr`. `SetWatches2` only when there is a persistent watch, since servers before 3.6 answer
+    /// it by closing the connection; one that has just done so gets `SetWatches`.
+    pub(super) fn put_set_watches(&mut self, addr: SocketAddr) {
+        let refused = self.rearm_refused.iter().position(|known| *known == addr);
+        if let Some(at) = refused {
+            // Once: the server may be a newer one next time.
+            self.rearm_refused.swap_remove(at);
+            log::error!(
+                target: "send_set_watches",
+                "server {addr} knows no persistent watches (it is older than 3.6); they are not re-armed there"
+            );
+        }
+        let with_persistent = refused.is_none() && self.watches.has_persistent();
+        let requests = self.watches.set_watches(self.last_zxid, with_persistent);
         if !requests.is_empty() {
             log::debug!(target: "send_set_watches", "Sending set watches request to {}", self.shown_server());
         }
         for body in requests {
             frame(&mut self.outgoing, |out| {
                 out.put_i32(xid::SET_WATCHES);
-                out.put_i32(op::SET_WATCHES);
+                out.put_i32(if with_persistent { op::SET_WATCHES2 } else { op::SET_WATCHES });
                 out.extend_from_slice(&body);
             });
         }

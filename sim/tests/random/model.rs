@@ -244,6 +244,8 @@ impl Model {
             Removal::Children => &[Table::Child],
             Removal::Data => &[Table::Data, Table::Exist],
             Removal::Any => &[Table::Data, Table::Exist, Table::Child],
+            // No history arms any.
+            Removal::Persistent | Removal::Recursive => &[],
         };
         for table in tables {
             let key = (path.to_owned(), *table);
