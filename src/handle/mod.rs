@@ -314,7 +314,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                 deadline,
                 reads,
                 revoked,
-                shares: inner.leases.are_wanted(now),
+                shares: inner.session.is_established() && inner.leases.are_wanted(now),
                 is_closing: inner.session.is_closing(),
                 stage: inner.stage,
             };
