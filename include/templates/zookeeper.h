@@ -217,8 +217,14 @@ typedef struct {
  * flags         0, or ZOO_READONLY and ZOO_NO_LOG_CLIENTENV or-ed.
  *
  * `host` and `clientid` may be freed when the call returns. `fn` may be called, with `context`, before it returns, and
- * until zookeeper_close() has returned. The call blocks while names are resolved. The threads of the handle have the
- * caller's signal mask and end with zookeeper_close().
+ * until zookeeper_close() has returned. The call blocks while names are resolved. The threads of the handle end with
+ * zookeeper_close(). The one that calls completions and watchers has the caller's signal mask; the one that reads the
+ * socket blocks all signals but those of faults.
+ *
+ * A signal handler may call the library, also on a thread that is in a call. Where the call it has interrupted holds a
+ * lock, for some microseconds, zookeeper_close() returns at once and the session is closed when that call goes on;
+ * zoo_state(), is_unrecoverable(), zoo_client_id() and zoo_recv_timeout() work; all else returns ZSYSTEMERROR. A sync
+ * call waits with the thread's signal mask and blocks signals before and after, so a handler finds no lock there.
  *
  * Returns null, with errno set, when it cannot: EINVAL for a host list that cannot be parsed, or the reason why none
  * of its names could be resolved, ENOENT among them; EAGAIN or EMFILE when there are no threads or descriptors.

@@ -65,3 +65,20 @@ impl SendQueue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_a_burst_is_given_back_once_it_is_sent() {
+        let mut queue = SendQueue { bytes: vec![1; 8 << 20], sent: 0 };
+        assert!(queue.is_oversized());
+        queue.trim();
+        assert_eq!(queue.bytes.len(), 8 << 20, "what is not sent stays");
+        queue.clear();
+        assert!(queue.is_empty() && queue.is_oversized());
+        queue.trim();
+        assert!(!queue.is_oversized());
+    }
+}
