@@ -26,8 +26,15 @@ int main(void)
     char buffer[64];
     zoo_op_t op;
     zoo_op_result_t result;
+    char inner[64];
     int i;
+    /* One level further down, so that the names are made under the case's own node, whose numbers no other case raises. */
     zh = open_case();
+    make(zh, "/inner", "");
+    zookeeper_close(zh);
+    snprintf(inner, sizeof inner, "%s/inner", root());
+    zh = begin(inner, on_nothing, NULL, SESSION_MS, 0);
+    await_state(zh, ZOO_CONNECTED_STATE);
     for (i = 0; i < COUNT(NAMES); i++) {
         create(NAMES[i], 0);
         create(NAMES[i], ZOO_SEQUENCE);

@@ -37,7 +37,7 @@ static void *children(void *unused)
 
 static void *aget(void *unused)
 {
-    zoo_aget(zh, "/", 0, on_data, "aget");
+    zoo_aget(zh, "/zookeeper", 0, on_data, "aget"); /* no case changes that node */
     return unused;
 }
 
