@@ -1,48 +1,43 @@
 //! The reconnect policy: when to try next, and how long one attempt may take. A pure function of its inputs and of a
 //! passed-in generator; it must not know of sockets, the environment or the clock. docs/BACKOFF.md has the reasons and
 //! the evidence.
+mod brief;
 mod config;
+mod decision;
 mod memory;
+mod rank;
+mod stock;
 #[cfg(test)]
 mod tests;
+mod windows;
 
 pub use config::{Config, Policy};
+pub use decision::{Decision, Why};
 pub use memory::{History, Memory};
+pub use rank::Standing;
 
-use crate::limits::LEAST_WAIT;
+use brief::Briefs;
 use rand::{Rng, RngExt};
+use rank::{Knowledge, Tracker};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Availability levels beyond this change nothing: the window has long met its cap.
-const MOST_AVAILABILITY: u32 = 16;
+const AVAILABILITY_MAX: u32 = 16;
 /// Congestion levels beyond this change nothing but the time they take to decay.
-const MOST_CONGESTION: u32 = 12;
+const CONGESTION_MAX: u32 = 12;
 /// Factor on the attempt's time limit at most; the session timeout bounds it in any case.
-const MOST_PATIENCE: u32 = 2;
-/// After an unanswered SYN the next one may wait so many times longer: in 1.2 s only one retransmission fits, and a
-/// server that is back but slow to accept is reached by the second or third.
-const LONGER_CONNECT: u32 = 4;
-/// Up to this level of congestion the window is half the session timeout, so that a session may yet be saved: a server
-/// that was only stopped looks the same to its clients as one with too many of them.
-const CONGESTION_FLAT: u32 = 2;
-/// The congestion window ends at so many session timeouts.
-const CONGESTION_CAP_TIMEOUTS: u32 = 8;
+const PATIENCE_MAX: u32 = 2;
 /// From this availability level on, at least half of the window is waited.
 const FLAT_FROM: u32 = 3;
-/// Growth of the availability window from level to level.
-const GROWTH: f64 = 1.6;
-/// No congestion window is longer.
-const CONGESTION_CAP: Duration = Duration::from_secs(120);
-/// The least default limit of the TCP phase: one SYN retransmission (at 1 s) fits.
-const CONNECT_FLOOR: Duration = Duration::from_millis(1100);
 /// A handshake that takes longer than this part of the session timeout tells of a queue at the server, unless it is
 /// still quicker than a second: a long way, TLS and a busy client take their time too.
 const SLOW: u32 = 10;
 const SLOW_FLOOR: Duration = Duration::from_secs(1);
 /// A level of congestion decays, and a session counts as young, in so many session timeouts.
 const DECAY: u32 = 3;
-/// Sessions in a row that may be lost young before that counts against the servers.
-const BRIEF: u32 = 8;
+/// An address that timed out comes last in the sweeps of so many attempts' time.
+const AVOIDED: u32 = 3;
 /// The range in which the session timeout scales the policy.
 const TIMEOUT_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -59,6 +54,8 @@ pub enum Event {
         established: Instant,
         /// When the last byte came.
         last_received: Instant,
+        /// The address that the session was at.
+        server: Option<SocketAddr>,
     },
     /// An attempt failed before the session was confirmed.
     Failed(Failure),
@@ -135,7 +132,20 @@ pub struct Backoff {
     /// How long the attempt took that failed last.
     failed_in: Duration,
     /// Sessions lost one after the other, each before its first ping was due.
-    brief: u32,
+    briefs: Briefs,
+    /// The session's rank and what became of it.
+    tracker: Tracker,
+    /// When the client began to be without a session; `None` while it has one.
+    down: Option<Instant>,
+    /// Attempts that failed since then.
+    failures: u32,
+    /// The number of addresses, as of the latest event.
+    servers: u32,
+    /// Whether the address that the latest event is about should be tried after the others.
+    avoid: bool,
+    decision: Decision,
+    /// The pause from the latest event to the attempt.
+    pause: Duration,
     /// When a change of the server list last cut a pause short.
     list_changed: Option<Instant>,
     not_before: Option<Instant>,
@@ -150,17 +160,24 @@ impl Backoff {
             requested: session_timeout,
             timeout: scale(session_timeout),
             level: Level {
-                availability: memory.map_or(0, |m| m.availability.min(MOST_AVAILABILITY)),
-                congestion: memory.map_or(0, |m| m.congestion.min(MOST_CONGESTION)),
+                availability: memory.map_or(0, |m| m.availability.min(AVAILABILITY_MAX)),
+                congestion: memory.map_or(0, |m| m.congestion.min(CONGESTION_MAX)),
             },
             congested: memory.map(|m| m.congested),
-            patience: memory.map_or(1, |m| m.patience.clamp(1, MOST_PATIENCE)),
+            patience: memory.map_or(1, |m| m.patience.clamp(1, PATIENCE_MAX)),
             tried: 0,
             hot: false,
             last_contact: None,
             last_failure: None,
             failed_in: Duration::ZERO,
-            brief: 0,
+            briefs: Briefs::default(),
+            tracker: Tracker::new(memory.and_then(|m| m.standing)),
+            down: memory.and_then(|m| m.down),
+            failures: 0,
+            servers: 1,
+            avoid: false,
+            decision: Decision::default(),
+            pause: Duration::ZERO,
             list_changed: None,
             not_before: memory.and_then(|m| m.not_before),
         }
@@ -169,19 +186,28 @@ impl Backoff {
     /// Takes in what happened and says when and how to try next. `servers` is the number of addresses in the list.
     /// After [`Event::Established`] and [`Event::Expired`] the plan is of no use to this handle.
     pub fn on(&mut self, event: Event, servers: usize, now: Instant, rng: &mut impl Rng) -> Plan {
+        self.servers = u32::try_from(servers).unwrap_or(u32::MAX).max(1);
         if let Event::Failed(_) = event {
             self.failed_in = self.since_start(now);
         }
+        self.avoid = matches!(
+            event,
+            Event::Failed(Failure::ConnectTimeout | Failure::HandshakeTimeout) | Event::Lost { read_timeout: true, .. }
+        );
+        self.decision = Decision::default();
         if self.config.policy == Policy::Stock {
             return self.on_as_stock(event, servers, now);
         }
+        self.count(event, now);
         let not_before = match event {
             Event::Init => self.init(now, rng),
-            Event::Lost { read_timeout, established, last_received } => {
-                self.lost(read_timeout, established, last_received, now);
-                now + self.draw_reconnect(rng).max(self.draw_brief(rng))
+            Event::Lost { read_timeout, established, last_received, server } => {
+                let uptime = now.saturating_duration_since(established);
+                self.lost(uptime, server);
+                self.last_contact = Some(if read_timeout { last_received } else { now });
+                now + self.draw_reconnect(rng).max(self.draw_brief(uptime, rng))
             }
-            Event::Failed(failure) => now + self.failed(failure, servers, now, rng),
+            Event::Failed(failure) => now + self.failed(failure, now, rng),
             Event::Established => {
                 self.established(now);
                 now
@@ -191,7 +217,60 @@ impl Backoff {
             Event::Voluntary => self.at_least_as_late(now + draw(Duration::ZERO, self.first_jitter(), rng)),
         };
         self.not_before = Some(not_before);
-        self.plan_at(not_before)
+        self.pause = not_before.saturating_duration_since(now);
+        let plan = self.plan_at(not_before);
+        self.decision.parked = self.is_parked();
+        self.decision.standing = self.standing();
+        plan
+    }
+
+    /// Keeps the time without a session and the failed attempts in it.
+    fn count(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Failed(_) => self.failures = self.failures.saturating_add(1),
+            Event::Established => self.down = None,
+            Event::Init | Event::Lost { .. } | Event::ServersChanged { .. } | Event::Voluntary => {
+                if self.down.is_none() {
+                    self.down = Some(now);
+                    self.failures = 0;
+                }
+            }
+            Event::Expired => {}
+        }
+    }
+
+    /// A session was created (not resumed) by this handle and has this id. To be called before [`Event::Established`].
+    pub fn session_created(&mut self, id: i64) {
+        self.tracker.created(Standing::of_session(id));
+    }
+
+    /// A reply on the established connection carried this transaction id, whose upper half is the epoch of the servers.
+    pub fn saw_zxid(&mut self, zxid: i64) {
+        if let Ok(epoch) = u32::try_from(zxid >> 32)
+            && zxid > 0
+        {
+            self.tracker.saw_epoch(epoch);
+        }
+    }
+
+    /// Gives the session a standing, for a simulation that starts with sessions of some age.
+    pub fn set_standing(&mut self, standing: Option<Standing>) {
+        self.tracker.created(standing);
+    }
+
+    /// The standing of the session; `None` while nothing is known or ranks are turned off.
+    pub fn standing(&self) -> Option<Standing> {
+        self.tracker.standing().filter(|_| self.config.rank && self.config.policy == Policy::Adaptive)
+    }
+
+    /// How the latest plan came about, for log lines.
+    pub fn decision(&self) -> Decision {
+        self.decision
+    }
+
+    /// How long the address that the latest event is about should be tried after all others, if at all.
+    pub fn avoid_for(&self) -> Option<Duration> {
+        self.avoid.then(|| self.attempt_timeout().min(self.timeout) * AVOIDED)
     }
 
     /// The plan of the latest event; before the first one, an attempt at `now`.
@@ -247,16 +326,24 @@ impl Backoff {
         }
     }
 
-    /// What to leave to the next handle for these servers: to be stored when a session is established, when it
-    /// expires and when the handle is closed.
+    /// What to leave to the next handle for these servers when the session is over (expired, or closed): the pace and the
+    /// rank. A rank that this handle inherited and did not use goes back the same way.
+    pub fn legacy(&self, now: Instant) -> Memory {
+        Memory { standing: self.standing().filter(|_| self.config.memory), ..self.memory(now) }
+    }
+
+    /// What other handles for these servers should know while this session lives: the pace only.
     pub fn memory(&self, now: Instant) -> Memory {
         let stock = self.config.policy == Policy::Stock;
+        let not_before = self.not_before.filter(|end| *end > now && !stock);
         Memory {
             availability: self.level.availability,
             congestion: self.level.congestion,
             congested: self.congested.unwrap_or(now),
             patience: self.patience,
-            not_before: self.not_before.filter(|end| *end > now && !stock),
+            not_before,
+            down: not_before.and(self.down),
+            standing: None,
             written: now,
         }
     }
@@ -269,6 +356,7 @@ impl Backoff {
             self.congested = Some(congested + self.timeout * DECAY * levels);
         }
         if let Some(end) = self.not_before.filter(|end| *end > now) {
+            self.decision.why = Why::Inherited;
             return end;
         }
         self.level.availability = 0;
@@ -278,67 +366,93 @@ impl Backoff {
         }
     }
 
-    fn lost(&mut self, read_timeout: bool, established: Instant, last_received: Instant, now: Instant) {
-        let uptime = now.saturating_duration_since(established);
+    fn lost(&mut self, uptime: Duration, server: Option<SocketAddr>) {
         self.decay(uptime);
-        self.brief = if uptime < self.timeout / 3 { (self.brief + 1).min(MOST_AVAILABILITY) } else { 0 };
-        self.last_contact = Some(if read_timeout { last_received } else { now });
+        if uptime < self.timeout / 3 {
+            self.briefs.cut(server);
+            self.avoid = true;
+        } else {
+            self.briefs.clear();
+            self.tracker.lost();
+        }
         self.begin();
     }
 
-    fn failed(&mut self, failure: Failure, servers: usize, now: Instant, rng: &mut impl Rng) -> Duration {
+    fn failed(&mut self, failure: Failure, now: Instant, rng: &mut impl Rng) -> Duration {
         self.tried = self.tried.saturating_add(1);
         // An unanswered SYN has been waiting all along: the time it took counts as a part of the pause.
         let waited = self.connect_timeout();
         let previous = self.last_failure.replace(failure);
-        let servers = u32::try_from(servers).unwrap_or(u32::MAX).max(1);
         let first = self.level == Level::default();
         // A majority that does not serve means that no quorum does: there is no use in asking the rest.
         let enough = match failure {
-            Failure::Refused | Failure::Local | Failure::Closed => servers / 2 + 1,
-            Failure::ConnectTimeout | Failure::HandshakeTimeout | Failure::Tls => servers,
+            Failure::Refused | Failure::Local | Failure::Closed => self.servers / 2 + 1,
+            Failure::ConnectTimeout | Failure::HandshakeTimeout | Failure::Tls => self.servers,
         };
         let pass_ended = self.tried >= enough;
-        let hop = self.timeout / 100;
+        let hop = self.hop();
         match failure {
             Failure::HandshakeTimeout if first && !pass_ended && self.session_saveable(now) => {
-                draw(Duration::ZERO, hop, rng)
+                self.wait(Why::NextServer, Duration::ZERO, hop, rng)
             }
-            // Whoever was refused just before has met a server that was starting. A standalone server never answers what
+            // A refusal just before suggests that the server is still starting. A standalone server never answers what
             // connected before its database was there, but keeps the sessions: one more try while they live, and no
-            // sign of congestion. Spread over a quarter of the timeout, of which two thirds are gone.
+            // sign of congestion. What is left of the session timeout bounds the window.
             Failure::HandshakeTimeout if previous == Some(Failure::Refused) && self.level.congestion == 0 => {
-                draw(Duration::ZERO, self.timeout / 4, rng)
+                let window = if self.servers > 1 { self.timeout / 20 } else { self.timeout / 4 };
+                self.wait(Why::Starting, Duration::ZERO, window, rng)
             }
             Failure::HandshakeTimeout => {
                 self.congest(now);
-                self.patience = (self.patience * 2).min(MOST_PATIENCE);
+                self.patience = (self.patience * 2).min(PATIENCE_MAX);
                 self.tried = 0;
                 let window = self.congestion_window();
-                draw(window / 2, window, rng)
+                self.wait(Why::Congestion, window / 2, window, rng)
             }
-            Failure::Closed | Failure::Tls if !pass_ended && first => draw(Duration::ZERO, hop * 2, rng),
-            Failure::Refused | Failure::Local if !pass_ended => draw(Duration::ZERO, hop, rng),
-            Failure::ConnectTimeout if !pass_ended && first => draw(Duration::ZERO, hop, rng),
+            Failure::Closed | Failure::Tls if !pass_ended && first => {
+                self.wait(Why::NextServer, Duration::ZERO, hop * 2, rng)
+            }
+            Failure::Refused | Failure::Local if !pass_ended => self.wait(Why::NextServer, Duration::ZERO, hop, rng),
+            Failure::ConnectTimeout if !pass_ended && first => self.wait(Why::NextServer, Duration::ZERO, hop, rng),
             // Never at once, or a fleet that was lost at one moment would stay in step.
             Failure::ConnectTimeout => {
-                self.step(failure, servers, rng).saturating_sub(waited).max(draw(Duration::ZERO, hop, rng))
+                self.step(failure, now, rng).saturating_sub(waited).max(draw(Duration::ZERO, hop, rng))
             }
-            _ => self.step(failure, servers, rng),
+            Failure::Refused | Failure::Local | Failure::Closed | Failure::Tls => self.step(failure, now, rng),
         }
     }
 
     /// A pass over the list has ended without an answer: one availability level up, and a pause.
-    fn step(&mut self, failure: Failure, servers: u32, rng: &mut impl Rng) -> Duration {
+    fn step(&mut self, failure: Failure, now: Instant, rng: &mut impl Rng) -> Duration {
         // Only an operator can mend TLS: the longest pause at once.
-        let next = if failure == Failure::Tls { MOST_AVAILABILITY } else { self.level.availability + 1 };
-        self.level.availability = next.min(MOST_AVAILABILITY);
+        let next = if failure == Failure::Tls { AVAILABILITY_MAX } else { self.level.availability + 1 };
+        self.level.availability = next.min(AVAILABILITY_MAX);
         // A refusal costs nobody anything, so the next step may ask a majority again; of the dearer kinds of failure
         // there is one per step from here on.
-        self.tried = if matches!(failure, Failure::Refused | Failure::Local) { 0 } else { servers };
-        let window = self.availability_window().max(self.congestion_window());
-        let least = if self.level.availability >= FLAT_FROM { window / 2 } else { Duration::ZERO };
-        draw(least, window, rng)
+        self.tried = if matches!(failure, Failure::Refused | Failure::Local) { 0 } else { self.servers };
+        let mut window = self.availability_window();
+        let mut why = Why::Pass;
+        let mut flat = self.level.availability >= FLAT_FROM;
+        if let Some((shorter, reason)) = self.informed_window(failure, now).filter(|(shorter, _)| *shorter < window) {
+            window = shorter;
+            why = reason;
+            // Steps are frequent now: each asks one address, and keeps a distance from the one before.
+            self.tried = self.servers;
+            flat = true;
+        }
+        if self.congestion_window() > window {
+            window = self.congestion_window();
+            why = Why::Congestion;
+        }
+        let least = if flat { window / 2 } else { Duration::ZERO };
+        self.wait(why, least, window, rng)
+    }
+
+    /// Draws a pause and notes why it is what it is.
+    fn wait(&mut self, why: Why, least: Duration, most: Duration, rng: &mut impl Rng) -> Duration {
+        self.decision.window = most;
+        self.decision.why = why;
+        draw(least, most, rng)
     }
 
     fn established(&mut self, now: Instant) {
@@ -351,6 +465,7 @@ impl Backoff {
         }
         self.hot = took >= slow || self.level.congestion > 0;
         self.last_contact = Some(now);
+        self.tracker.established();
         self.begin();
     }
 
@@ -376,6 +491,7 @@ impl Backoff {
             return self.at_least_as_late(soon);
         }
         self.list_changed = Some(now);
+        self.briefs.clear();
         if !overlap {
             self.level.congestion = 0;
             self.patience = 1;
@@ -407,7 +523,7 @@ impl Backoff {
 
     fn congest(&mut self, now: Instant) {
         self.congested = Some(now);
-        self.level.congestion = (self.level.congestion + 1).min(MOST_CONGESTION);
+        self.level.congestion = (self.level.congestion + 1).min(CONGESTION_MAX);
     }
 
     fn session_saveable(&self, now: Instant) -> bool {
@@ -419,90 +535,27 @@ impl Backoff {
         self.not_before.map_or(Duration::ZERO, |start| now.saturating_duration_since(start))
     }
 
-    fn draw_reconnect(&self, rng: &mut impl Rng) -> Duration {
-        let window = match self.level.congestion {
-            0 => self.first_jitter(),
-            _ => self.congestion_window().min(self.timeout),
-        };
-        draw(Duration::ZERO, window, rng)
+    fn draw_reconnect(&mut self, rng: &mut impl Rng) -> Duration {
+        match self.level.congestion {
+            0 => self.wait(Why::Reconnect, Duration::ZERO, self.first_jitter(), rng),
+            _ => self.wait(Why::Congestion, Duration::ZERO, self.congestion_window().min(self.timeout), rng),
+        }
     }
 
-    /// A server that confirms sessions only to break them is not asked at the pace of a server that was healthy.
-    fn draw_brief(&self, rng: &mut impl Rng) -> Duration {
-        // divergence: From the ninth session in a row that is lost before its first ping was due, the reconnect pauses as
-        // after failed passes; stock connects again at once.
-        let window = self.window_after(self.brief.saturating_sub(BRIEF));
-        if window.is_zero() { window } else { draw(window / 2, window, rng) }
+    /// Servers that confirm sessions only to break them are not asked at the pace of servers that are healthy.
+    fn draw_brief(&mut self, uptime: Duration, rng: &mut impl Rng) -> Duration {
+        // divergence: From the ninth session in a row that is lost before its first ping was due, and if most of the
+        // addresses have cut one of them, the reconnect pauses as after failed passes; stock connects again at once.
+        let window = self.brief_window(self.briefs.passes(self.servers));
+        if window.is_zero() {
+            return window;
+        }
+        // The session's own time is a part of the pause: what matters is how often the servers are asked.
+        self.wait(Why::Brief, window / 2, window, rng).saturating_sub(uptime)
     }
 
     fn at_least_as_late(&self, instant: Instant) -> Instant {
         self.not_before.map_or(instant, |end| end.max(instant))
-    }
-
-    fn first_jitter(&self) -> Duration {
-        self.config.first_jitter.unwrap_or(self.timeout / 100)
-    }
-
-    /// The pause after `level.availability` passes, zero at level 0.
-    fn availability_window(&self) -> Duration {
-        self.window_after(self.level.availability)
-    }
-
-    fn window_after(&self, passes: u32) -> Duration {
-        let Some(exponent) = passes.checked_sub(1) else { return Duration::ZERO };
-        let cap = self.config.cap.unwrap_or(self.timeout * 2 / 5);
-        let exponent = i32::try_from(exponent).unwrap_or(i32::MAX);
-        let window = self.config.base.unwrap_or(self.timeout / 10).min(cap).mul_f64(GROWTH.powi(exponent)).min(cap);
-        window.max(LEAST_WAIT)
-    }
-
-    /// The window over which a fleet at `level.congestion` spreads, zero at level 0.
-    fn congestion_window(&self) -> Duration {
-        if self.level.congestion == 0 {
-            return Duration::ZERO;
-        }
-        let doublings = self.level.congestion.saturating_sub(CONGESTION_FLAT);
-        let cap = self.config.congestion_cap.unwrap_or((self.timeout * CONGESTION_CAP_TIMEOUTS).min(CONGESTION_CAP));
-        (self.timeout / 2).saturating_mul(1 << doublings.min(MOST_CONGESTION)).min(cap)
-    }
-
-    fn plan_at(&self, not_before: Instant) -> Plan {
-        if self.config.policy == Policy::Stock {
-            let limit = (self.requested * 2 / 3).max(LEAST_WAIT);
-            return Plan { not_before, connect_timeout: limit, attempt_timeout: limit };
-        }
-        Plan { not_before, connect_timeout: self.connect_timeout(), attempt_timeout: self.attempt_timeout() }
-    }
-
-    fn attempt_timeout(&self) -> Duration {
-        (self.timeout * 2 / 3 * self.patience).min(self.timeout)
-    }
-
-    fn connect_timeout(&self) -> Duration {
-        let default = || (self.timeout * 12 / 100).max(CONNECT_FLOOR).min(self.timeout / 3);
-        let first = self.config.tcp_timeout.unwrap_or_else(default);
-        let limit = if self.last_failure == Some(Failure::ConnectTimeout) { first * LONGER_CONNECT } else { first };
-        limit.min(self.attempt_timeout()).max(LEAST_WAIT)
-    }
-
-    // divergence: ZOO_RECONNECT_POLICY=stock keeps stock's pauses (T/60 after the last address of the list, here at least
-    // 5 ms), but takes one step in the list per failure, and no API call cuts the pause short.
-    fn on_as_stock(&mut self, event: Event, servers: usize, now: Instant) -> Plan {
-        let mut not_before = now;
-        match event {
-            Event::Failed(failure) => {
-                self.last_failure = Some(failure);
-                self.tried = self.tried.saturating_add(1);
-                if usize::try_from(self.tried).unwrap_or(usize::MAX) >= servers {
-                    self.tried = 0;
-                    not_before = now + (self.requested / 60).max(LEAST_WAIT);
-                }
-            }
-            Event::Voluntary => not_before = self.at_least_as_late(now),
-            _ => self.begin(),
-        }
-        self.not_before = Some(not_before);
-        self.plan_at(not_before)
     }
 }
 

@@ -7,6 +7,7 @@
 //! by a tracker, connection throttling.
 #![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)] // virtual times, counts
 #![allow(clippy::indexing_slicing)] // an experiment: a wrong index should end it
+mod acceptance;
 mod client;
 mod evidence;
 mod measured;
@@ -18,10 +19,11 @@ mod server;
 mod targets;
 mod world;
 
+pub use acceptance::{Trial, Tried, markdown as acceptance_markdown, run_trials, trials};
 pub use evidence::{Extent, Measurements, gather};
 pub use measured::{Measured, measure, measure_all, seconds};
 pub use outcome::{Group, Moment, Outcome, at_quantile, median, median_time};
 pub use rule::Policy;
-pub use scenario::{Incident, Scenario};
+pub use scenario::{Ids, Incident, Scenario};
 pub use targets::Verdict;
 pub use world::run;

@@ -1,12 +1,22 @@
 //! The reconnect memory of this process: what handles leave for later ones with the same servers. Owns the one place it
 //! is kept in; what is in it is `zk_core::backoff`'s.
+use std::process;
 use std::sync::{Mutex, TryLockError};
 use std::time::Instant;
 use zk_core::backoff::{History, Memory};
 use zk_core::servers::HostPort;
 
-/// The reconnect memory of this process.
-static HISTORY: Mutex<Option<History>> = Mutex::new(None);
+/// The reconnect memory, and the process that wrote it.
+static HISTORY: Mutex<Option<(u32, History)>> = Mutex::new(None);
+
+/// The memory, emptied if it is another process's: a forked child must not claim its parent's ranks and pauses, which
+/// the parent hands out as well.
+fn own(memory: &mut Option<(u32, History)>, process: u32) -> &mut History {
+    if memory.as_ref().is_some_and(|(owner, _)| *owner != process) {
+        *memory = None;
+    }
+    &mut memory.get_or_insert_with(|| (process, History::new())).1
+}
 
 /// Uses the memory. It is never waited for: in a forked child the lock may have been taken by a thread that is not there,
 /// and to forget costs little.
@@ -14,10 +24,8 @@ fn with_history<R>(body: impl FnOnce(&mut History) -> R) -> Option<R> {
     const TRIES: u32 = 100;
     for _ in 0..TRIES {
         match HISTORY.try_lock() {
-            Ok(mut history) => return Some(body(history.get_or_insert_with(History::new))),
-            Err(TryLockError::Poisoned(broken)) => {
-                return Some(body(broken.into_inner().get_or_insert_with(History::new)));
-            }
+            Ok(mut memory) => return Some(body(own(&mut memory, process::id()))),
+            Err(TryLockError::Poisoned(broken)) => return Some(body(own(&mut broken.into_inner(), process::id()))),
             Err(TryLockError::WouldBlock) => crate::sys::sync::thread::yield_now(),
         }
     }
@@ -32,4 +40,36 @@ pub(crate) fn recall(servers: &[HostPort], now: Instant) -> Option<Memory> {
 /// Keeps what a handle has learned about its servers.
 pub(super) fn remember(servers: &[HostPort], memory: Memory) {
     with_history(|history| history.put(servers, memory));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use zk_core::backoff::Standing;
+
+    #[test]
+    fn a_forked_child_claims_nothing_of_its_parents() {
+        let now = Instant::now();
+        let hosts = [HostPort { host: "zk".to_owned(), port: 2181 }];
+        let standing = Some(Standing { rank: 3, epochs: 0, resumed: 0 });
+        let pause = Some(now + Duration::from_secs(1));
+        let left = Memory {
+            availability: 2,
+            congestion: 1,
+            congested: now,
+            patience: 1,
+            not_before: pause,
+            down: None,
+            standing,
+            written: now,
+        };
+        let mut copied = None;
+        own(&mut copied, 100).put(&hosts, left);
+        assert_eq!(own(&mut copied, 101).get(&hosts, now), None, "in the child");
+        let mut memory = None;
+        own(&mut memory, 100).put(&hosts, left);
+        let got = own(&mut memory, 100).get(&hosts, now);
+        assert_eq!(got.map(|got| (got.standing, got.not_before)), Some((standing, pause)), "in the parent");
+    }
 }

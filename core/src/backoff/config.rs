@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Longest value a `_MS` knob may take: a day. Keeps every sum of instants and durations far from overflow.
 const LONGEST_MS: u64 = 86_400_000;
+/// The largest fleet that `ZOO_RECONNECT_FLEET` may name.
+const FLEET_MAX: u32 = 100_000_000;
 
 /// Which rule decides the pauses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub enum Policy {
     Stock,
 }
 
-/// The knobs as read once per handle. `None` means "scale with the session timeout", as docs/BACKOFF.md tells.
+/// The knobs as read once per handle. `None` means "scale with the session timeout", as docs/BACKOFF.md says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `ZOO_RECONNECT_POLICY`: `adaptive` (default) or `stock`.
@@ -34,6 +36,10 @@ pub struct Config {
     pub rst: bool,
     /// `ZOO_RECONNECT_MEMORY`: 1 (default) lets a new handle of this process inherit the pace of the one before.
     pub memory: bool,
+    /// `ZOO_RECONNECT_RANK`: 1 (default) lets the rank in the session id set the pace; 0 ignores it.
+    pub rank: bool,
+    /// `ZOO_RECONNECT_FLEET`: how many clients the servers have, if the operator knows; replaces the rank.
+    pub fleet: Option<u32>,
     /// `ZOO_RECONNECT_SEED`: seeds the handle's generator, for tests (default: from the operating system).
     pub seed: Option<u64>,
 }
@@ -49,6 +55,8 @@ impl Default for Config {
             tcp_timeout: None,
             rst: true,
             memory: true,
+            rank: true,
+            fleet: None,
             seed: None,
         }
     }
@@ -68,6 +76,8 @@ impl Config {
         reader.millis("ZOO_RECONNECT_TCP_TIMEOUT_MS", 1, &mut config.tcp_timeout);
         reader.flag("ZOO_RECONNECT_RST", &mut config.rst);
         reader.flag("ZOO_RECONNECT_MEMORY", &mut config.memory);
+        reader.flag("ZOO_RECONNECT_RANK", &mut config.rank);
+        reader.fleet(&mut config.fleet);
         reader.seed(&mut config.seed);
         (config, reader.warnings)
     }
@@ -114,6 +124,15 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
     }
 
+    fn fleet(&mut self, into: &mut Option<u32>) {
+        let name = "ZOO_RECONNECT_FLEET";
+        let Some(value) = self.value(name) else { return };
+        match value.parse() {
+            Ok(clients) if (1..=FLEET_MAX).contains(&clients) => *into = Some(clients),
+            _ => self.reject(name, &value, &format!("expected a number of clients from 1 to {FLEET_MAX}")),
+        }
+    }
+
     fn seed(&mut self, into: &mut Option<u64>) {
         let name = "ZOO_RECONNECT_SEED";
         let Some(value) = self.value(name) else { return };
@@ -149,6 +168,8 @@ mod tests {
             ("ZOO_RECONNECT_TCP_TIMEOUT_MS", "5"),
             ("ZOO_RECONNECT_RST", "0"),
             ("ZOO_RECONNECT_MEMORY", "0"),
+            ("ZOO_RECONNECT_RANK", "0"),
+            ("ZOO_RECONNECT_FLEET", "20"),
             ("ZOO_RECONNECT_SEED", "18446744073709551615"),
         ]);
         let ms = |n| Some(Duration::from_millis(n));
@@ -162,6 +183,8 @@ mod tests {
             tcp_timeout: ms(5),
             rst: false,
             memory: false,
+            rank: false,
+            fleet: Some(20),
             seed: Some(u64::MAX),
         };
         assert_eq!(config, expected);
@@ -178,6 +201,8 @@ mod tests {
             ("ZOO_RECONNECT_TCP_TIMEOUT_MS", "99999999999999999999999"),
             ("ZOO_RECONNECT_RST", "yes"),
             ("ZOO_RECONNECT_MEMORY", "2"),
+            ("ZOO_RECONNECT_RANK", "on"),
+            ("ZOO_RECONNECT_FLEET", "0"),
             ("ZOO_RECONNECT_SEED", "0x1"),
         ];
         let (config, warnings) = read(&bad);

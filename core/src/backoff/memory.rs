@@ -1,5 +1,6 @@
 //! What one handle of a process leaves to the next that talks to the same servers. Owns no lock: the shell shares one
 //! [`History`] behind a mutex.
+use super::Standing;
 use crate::servers::HostPort;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -7,9 +8,9 @@ use std::time::{Duration, Instant};
 /// Memory older than this says nothing about the servers any more.
 const STALE_AFTER: Duration = Duration::from_secs(600);
 /// Server sets remembered at once; the one that was written longest ago makes room.
-const MOST_SETS: usize = 64;
-/// Pauses remembered for one server set: as many handles can die and come back without sharing an instant.
-const MOST_PAUSES: usize = 4096;
+const SETS_MAX: usize = 64;
+/// Pauses, and ranks, remembered for one server set: as many handles can die and come back without sharing one.
+const CLAIMS_MAX: usize = 4096;
 
 /// The pace that a handle hands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,10 @@ pub struct Memory {
     /// The end of a pause that was running. The next handle keeps this very instant: a fresh draw at every close and
     /// init would starve an application that reopens often, and a shorter one would bring the herd back.
     pub not_before: Option<Instant>,
+    /// Since when there has been no session, if a pause was running: the outage is as old for the next handle.
+    pub down: Option<Instant>,
+    /// The standing of a session that is over.
+    pub standing: Option<Standing>,
     /// When this was written.
     pub written: Instant,
 }
@@ -37,7 +42,11 @@ impl Memory {
 
     /// Whether there is nothing to tell.
     pub fn is_clean(&self) -> bool {
-        self.availability == 0 && self.congestion == 0 && self.patience == 1 && self.not_before.is_none()
+        self.availability == 0
+            && self.congestion == 0
+            && self.patience == 1
+            && self.not_before.is_none()
+            && self.standing.is_none()
     }
 }
 
@@ -52,6 +61,8 @@ struct Record {
     latest: Memory,
     /// Ends of pauses left behind by handles and claimed by none yet.
     pauses: VecDeque<Instant>,
+    /// Standings of sessions that are over, with the time of their end, claimed by no handle yet.
+    standings: VecDeque<(Instant, Standing)>,
 }
 
 impl History {
@@ -60,8 +71,8 @@ impl History {
         History::default()
     }
 
-    /// The memory for these servers (in any order), if it is fresh. A pause is handed out once: of two handles that
-    /// died in a pause, each successor gets one of the two instants, and a third handle gets the levels only.
+    /// The memory for these servers (in any order), if it is fresh. A pause and a standing are handed out once: of two
+    /// handles that died in a pause, each successor gets one of the two instants, and a third handle gets the levels only.
     pub fn get(&mut self, servers: &[HostPort], now: Instant) -> Option<Memory> {
         let key = key(servers);
         let record = self.sets.get_mut(&key)?;
@@ -70,29 +81,41 @@ impl History {
             return None;
         }
         record.pauses.retain(|end| *end > now);
-        Some(Memory { not_before: record.pauses.pop_front(), ..record.latest })
+        record.standings.retain(|(end, _)| now.saturating_duration_since(*end) < STALE_AFTER);
+        let standing = record.standings.pop_front().map(|(_, standing)| standing);
+        let not_before = record.pauses.pop_front();
+        Some(Memory { not_before, down: not_before.and(record.latest.down), standing, ..record.latest })
     }
 
-    /// Leaves a memory for these servers. The levels replace what was there; a running pause is added.
+    /// Leaves a memory for these servers. The levels replace what was there; a running pause and a standing are added.
     pub fn put(&mut self, servers: &[HostPort], memory: Memory) {
         let key = key(servers);
         if memory.is_clean() {
             if let Some(record) = self.sets.get_mut(&key) {
                 record.latest = memory;
-                if record.pauses.is_empty() {
+                if record.pauses.is_empty() && record.standings.is_empty() {
                     self.sets.remove(&key);
                 }
             }
             return;
         }
-        if !self.sets.contains_key(&key) && self.sets.len() >= MOST_SETS {
+        if !self.sets.contains_key(&key) && self.sets.len() >= SETS_MAX {
             self.forget_oldest();
         }
-        let record = self.sets.entry(key).or_insert_with(|| Record { latest: memory, pauses: VecDeque::new() });
+        let record = self.sets.entry(key).or_insert_with(|| Record {
+            latest: memory,
+            pauses: VecDeque::new(),
+            standings: VecDeque::new(),
+        });
         record.latest = memory;
+        if let Some(standing) = memory.standing
+            && record.standings.len() < CLAIMS_MAX
+        {
+            record.standings.push_back((memory.written, standing));
+        }
         if let Some(end) = memory.not_before {
             record.pauses.retain(|other| *other > memory.written && *other != end);
-            if record.pauses.len() < MOST_PAUSES {
+            if record.pauses.len() < CLAIMS_MAX {
                 record.pauses.push_back(end);
             }
         }
@@ -132,7 +155,16 @@ mod tests {
     }
 
     fn congested(now: Instant) -> Memory {
-        Memory { availability: 0, congestion: 2, congested: now, patience: 2, not_before: None, written: now }
+        Memory {
+            availability: 0,
+            congestion: 2,
+            congested: now,
+            patience: 2,
+            not_before: None,
+            down: None,
+            standing: None,
+            written: now,
+        }
     }
 
     #[test]
@@ -166,6 +198,42 @@ mod tests {
         assert_eq!(history.get(&servers(&[1]), now).map(|memory| memory.congestion), Some(2));
     }
 
+    fn of_rank(rank: u16) -> Standing {
+        Standing { rank, epochs: 1, resumed: 0 }
+    }
+
+    #[test]
+    fn a_standing_is_claimed_once_the_oldest_first() {
+        let (mut history, now) = (History::new(), Instant::now());
+        let key = servers(&[1]);
+        for rank in [3, 5] {
+            history.put(&key, Memory { standing: Some(of_rank(rank)), ..congested(now) });
+        }
+        history.put(&key, congested(now));
+        let claim = |history: &mut History| history.get(&key, now).and_then(|memory| memory.standing);
+        assert_eq!(
+            [claim(&mut history), claim(&mut history), claim(&mut history)],
+            [Some(of_rank(3)), Some(of_rank(5)), None]
+        );
+    }
+
+    #[test]
+    fn a_standing_lasts_ten_minutes_however_often_the_levels_are_written() {
+        let (mut history, now) = (History::new(), Instant::now());
+        let key = servers(&[1]);
+        let clean = Memory { congestion: 0, patience: 1, ..congested(now) };
+        history.put(&key, Memory { standing: Some(of_rank(3)), ..clean });
+        let later = now + STALE_AFTER * 9 / 10;
+        history.put(&key, Memory { written: later, ..congested(later) });
+        history.put(&key, Memory { standing: Some(of_rank(5)), written: later, ..congested(later) });
+        let got = history.get(&key, now + STALE_AFTER).and_then(|memory| memory.standing);
+        assert_eq!(got, Some(of_rank(5)));
+        for _ in 0..CLAIMS_MAX * 2 {
+            history.put(&key, Memory { standing: Some(of_rank(1)), ..clean });
+        }
+        assert_eq!(history.sets[&key].standings.len(), CLAIMS_MAX);
+    }
+
     #[test]
     fn a_pause_that_is_over_is_not_handed_out() {
         let (mut history, now) = (History::new(), Instant::now());
@@ -192,13 +260,13 @@ mod tests {
         for n in 0..200_u16 {
             history.put(&servers(&[n]), congested(now + Duration::from_millis(n.into())));
         }
-        assert_eq!(history.len(), MOST_SETS);
+        assert_eq!(history.len(), SETS_MAX);
         assert!(history.get(&servers(&[199]), now).is_some());
         assert!(history.get(&servers(&[0]), now).is_none());
         for n in 0..10_000 {
             let end = Some(now + Duration::from_secs(1) + Duration::from_micros(n));
             history.put(&servers(&[199]), Memory { not_before: end, ..congested(now) });
         }
-        assert_eq!(history.sets[&servers(&[199])].pauses.len(), MOST_PAUSES);
+        assert_eq!(history.sets[&servers(&[199])].pauses.len(), CLAIMS_MAX);
     }
 }

@@ -30,7 +30,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.fail_pending(Code::Closing);
         self.outputs.push_back(Output::Last);
         if !matches!(self.link, Link::Dead(_)) {
-            self.remember(now);
+            self.bequeath(now);
         }
         if let Link::Established { addr, is_read_only } = self.link {
             let xid = self.put_close();

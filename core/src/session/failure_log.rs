@@ -141,8 +141,10 @@ impl<C, W: Watcher> Session<C, W> {
         let pause = self.plan.not_before.saturating_duration_since(now).as_millis();
         let details = format_args!(
             "attempt {attempt} failed ({kind}), availability level {}, congestion level {}, next attempt in \
-             {pause}ms{omitted}",
-            level.availability, level.congestion,
+             {pause}ms{omitted}; {}",
+            level.availability,
+            level.congestion,
+            self.backoff.decision(),
         );
         let what = words(failure, error);
         let hint = self.hint(failure, error);

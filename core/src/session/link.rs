@@ -15,9 +15,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-/// An address that timed out comes last in the sweeps of so many attempts' time.
-const AVOIDED: u32 = 3;
-
 /// Where the connection stands. What has a socket has its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
@@ -143,6 +140,9 @@ impl<C, W: Watcher> Session<C, W> {
             let error = io::Error::new(io::ErrorKind::InvalidData, "the server granted no session");
             return self.fail_attempt(now, Failure::Closed, Code::ConnectionLoss, &error);
         }
+        if !self.seen_read_write {
+            self.backoff.session_created(response.session_id);
+        }
         self.id = ClientId { id: response.session_id, password: response.password };
         self.seen_read_write |= !response.read_only;
         self.timeout = response.timeout;
@@ -205,12 +205,11 @@ impl<C, W: Watcher> Session<C, W> {
             Failure::HandshakeTimeout => self.stats.handshake_timeouts += 1,
             Failure::Tls => self.stats.tls_failures += 1,
         }
-        let timed_out = matches!(failure, Failure::ConnectTimeout | Failure::HandshakeTimeout);
         self.drop_link(now, false);
         self.next_plan(now, Event::Failed(failure));
-        if timed_out {
+        self.avoid_if_asked(now, addr);
+        if matches!(failure, Failure::ConnectTimeout | Failure::HandshakeTimeout) {
             self.last_failure = Code::OperationTimeout;
-            self.servers.avoid(addr, now + self.plan.attempt_timeout * AVOIDED);
         }
         if failure == Failure::Closed && error.kind() == io::ErrorKind::UnexpectedEof {
             self.failure_log.silent = self.failure_log.silent.saturating_add(1);

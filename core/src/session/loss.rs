@@ -94,7 +94,9 @@ impl<C, W: Watcher> Session<C, W> {
         self.stats.lost += 1;
         self.stats.last_loss = Some(now);
         self.drop_link(now, false);
-        self.next_plan(now, Event::Lost { read_timeout: loss.is_silence, established, last_received });
+        let read_timeout = loss.is_silence;
+        self.next_plan(now, Event::Lost { read_timeout, established, last_received, server: Some(addr) });
+        self.avoid_if_asked(now, addr);
         let pause = self.plan.not_before.saturating_duration_since(now).as_millis();
         let what = format_args!("{what}; connection lost, next attempt in {pause}ms");
         log_socket_error(loss.place, addr, loss.code, error, what);
@@ -133,16 +135,28 @@ impl<C, W: Watcher> Session<C, W> {
         self.arm_attempt();
     }
 
+    /// Puts an address last in the coming sweeps, if the policy says so after the latest event.
+    pub(super) fn avoid_if_asked(&mut self, now: Instant, addr: SocketAddr) {
+        if let Some(time) = self.backoff.avoid_for() {
+            self.servers.avoid(addr, now + time);
+        }
+    }
+
     /// The next attempt starts when the plan allows it.
     pub(super) fn arm_attempt(&mut self) {
         let waits = matches!(self.link, Link::Idle { .. }) && !self.servers.is_empty();
         self.timers.set(Timer::Attempt, waits.then_some(self.plan.not_before));
     }
 
-    /// Leaves the pace to the next handle. Only where this handle stops pausing itself: a pause that it still keeps is
-    /// not another handle's.
+    /// Leaves the pace to other handles. Not while this handle pauses: a pause that it still keeps is not another
+    /// handle's.
     pub(super) fn remember(&mut self, now: Instant) {
         self.outputs.push_back(Output::Remember(Arc::clone(self.servers.hosts().names()), self.backoff.memory(now)));
+    }
+
+    /// Leaves the pace and the rank to the next handle, because this one's session is over.
+    pub(super) fn bequeath(&mut self, now: Instant) {
+        self.outputs.push_back(Output::Remember(Arc::clone(self.servers.hosts().names()), self.backoff.legacy(now)));
     }
 
     pub(super) fn expire(&mut self, now: Instant, addr: SocketAddr) {
@@ -151,7 +165,7 @@ impl<C, W: Watcher> Session<C, W> {
         log_socket_error(Place::CheckEvents, addr, Code::SessionExpired, &error, what);
         self.stats.expired += 1;
         self.next_plan(now, Event::Expired);
-        self.remember(now);
+        self.bequeath(now);
         self.outputs.push_back(Output::Disconnect { reset: false });
         self.fail_credentials(Code::SessionExpired);
         self.die(now, Death::Expired, Code::SessionExpired);

@@ -468,6 +468,11 @@ impl<C, W: Watcher> Session<C, W> {
         self.backoff.level()
     }
 
+    /// How the policy's latest pause came about, for those who watch it.
+    pub fn decision(&self) -> backoff::Decision {
+        self.backoff.decision()
+    }
+
     /// When the next attempt may start.
     pub fn not_before(&self) -> Instant {
         self.plan.not_before

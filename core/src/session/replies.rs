@@ -64,6 +64,7 @@ impl<C, W: Watcher> Session<C, W> {
         // Only from a reply that made sense: servers turn a client away for ever that claims to have seen the future.
         if header.zxid > 0 && self.is_established() {
             self.last_zxid = header.zxid;
+            self.backoff.saw_zxid(header.zxid);
         }
     }
 

@@ -4,26 +4,36 @@ use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 use zk_core::backoff::Config;
-use zk_sim::herd::{Extent, Incident, Measured, Policy, Scenario, gather, measure_all, seconds};
+use zk_sim::herd::{
+    Extent, Ids, Incident, Measured, Policy, Scenario, acceptance_markdown, gather, measure_all, run_trials, seconds,
+    trials,
+};
 
 const USAGE: &str = "\
 usage: herd-sim table [OPTION=VALUE]...    all scenarios, as Markdown; exits 1 if a target is missed
          clients=5000    clients per scenario         fleets=all|5000    sizes in the section on scale
          seeds=3         runs per scenario            jobs=N             threads (default: half of the cores)
          write=FILE      put the tables between the herd-sim markers of FILE instead of printing them
+       herd-sim acceptance [OPTION=VALUE]...   the scenarios that a change of the policy must pass, with verdicts; exits 1
+                                           if one is missed
+         only=1,2,8      these items                  write=FILE         put the table between the acceptance markers
+         jobs=N          threads
        herd-sim run [OPTION=VALUE]...      one scenario, one line a policy
-         incident=election:10 | freeze:20 | outage:120 | kill | vanish | start
+         incident=election:10 | freeze:20 | outage:120 | halfdead:8 | freezeone:20 | freezepart:20 | kill | vanish | start
          policies=ours,c35,c33,java  mix=0 (1: one fleet of all of them)  clients=5000  servers=3
          addresses=1 (each)  timeout=10  load=16.7  seeds=3  horizon=600  backlog=50  descriptors=4
          rst=1 (0: RST spares nothing)  leader=0  pings_first=0  greeting=1  throttle=N (per second and server)
          creation_cost=1  expiry_cost=0  ping_cost=0.01  accept_ms=N (for one connection)
          stalls=60:8 (each server stops every 60 s on average, for 8 s)
+         ids=zookeeper|equal|random|counter (what session ids say)  lives=1 (of each server, before the run)
+         epochs=1 (share of these lives that ended with a new epoch)  handles=1 (per process)
+         tls_ms=0 (of the accept thread, for one connection)
          timeline=FILE (CSV of the first policy's first run)
        The ZOO_RECONNECT_* variables set our policy's knobs in `run`.
 ";
 
-const BEGIN: &str = "<!-- herd-sim:begin -->";
-const END: &str = "<!-- herd-sim:end -->";
+const TABLES: [&str; 2] = ["<!-- herd-sim:begin -->", "<!-- herd-sim:end -->"];
+const ACCEPTANCE: [&str; 2] = ["<!-- acceptance:begin -->", "<!-- acceptance:end -->"];
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -62,6 +72,7 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let result = match (arguments.next().as_deref(), Options::parse(arguments)) {
         (Some("table"), Ok(options)) => table(options),
+        (Some("acceptance"), Ok(options)) => acceptance(options),
         (Some("run"), Ok(options)) => single(options).map(|()| true),
         (_, Err(error)) => Err(error),
         _ => Err(USAGE.into()),
@@ -109,7 +120,7 @@ fn table(mut options: Options) -> Result<bool, Failure> {
     if file.is_empty() {
         print!("{text}");
     } else {
-        splice(&file, &text)?;
+        splice(&file, TABLES, &text)?;
     }
     let mut all = true;
     for verdict in measurements.verdicts() {
@@ -119,12 +130,28 @@ fn table(mut options: Options) -> Result<bool, Failure> {
     Ok(all)
 }
 
-/// Replaces what stands between the markers of a file.
-fn splice(file: &str, text: &str) -> Result<(), Failure> {
+/// Replaces what stands between two markers of a file.
+fn splice(file: &str, [begin, end]: [&str; 2], text: &str) -> Result<(), Failure> {
     let old = std::fs::read_to_string(file)?;
-    let (before, rest) = old.split_once(BEGIN).ok_or_else(|| format!("{file}: no {BEGIN}"))?;
-    let (_, after) = rest.split_once(END).ok_or_else(|| format!("{file}: no {END}"))?;
-    Ok(std::fs::write(file, format!("{before}{BEGIN}\n{text}{END}{after}"))?)
+    let (before, rest) = old.split_once(begin).ok_or_else(|| format!("{file}: no {begin}"))?;
+    let (_, after) = rest.split_once(end).ok_or_else(|| format!("{file}: no {end}"))?;
+    Ok(std::fs::write(file, format!("{before}{begin}\n{text}{end}{after}"))?)
+}
+
+fn acceptance(mut options: Options) -> Result<bool, Failure> {
+    let only: String = options.take("only", String::new())?;
+    let jobs = options.take("jobs", jobs())?;
+    let file: String = options.take("write", String::new())?;
+    options.finish()?;
+    let items = only.split(',').filter(|item| !item.is_empty()).map(str::parse).collect::<Result<Vec<u32>, _>>()?;
+    let wanted: Vec<_> = trials().into_iter().filter(|it| items.is_empty() || items.contains(&it.item)).collect();
+    let tried = run_trials(&wanted, jobs, |it| {
+        println!("{:6} {:2} {}: {}", if it.holds { "ok" } else { "MISSED" }, it.item, it.name, it.measured);
+    });
+    if !file.is_empty() {
+        splice(&file, ACCEPTANCE, &acceptance_markdown(&tried))?;
+    }
+    Ok(tried.iter().all(|it| it.holds))
 }
 
 fn incident(text: &str) -> Result<Incident, Failure> {
@@ -134,6 +161,9 @@ fn incident(text: &str) -> Result<Incident, Failure> {
         "election" => Ok(Incident::Election(time)),
         "freeze" => Ok(Incident::Freeze(time)),
         "outage" => Ok(Incident::Outage(time)),
+        "halfdead" => Ok(Incident::HalfDead(time)),
+        "freezeone" => Ok(Incident::FreezeOne(time)),
+        "freezepart" => Ok(Incident::FreezePart(time)),
         "kill" => Ok(Incident::Kill),
         "vanish" => Ok(Incident::Vanish),
         "start" => Ok(Incident::Start),
@@ -154,6 +184,16 @@ fn policy(name: &str) -> Result<Policy, Failure> {
         "c33" => Ok(Policy::C33),
         "java" => Ok(Policy::Java),
         _ => Err(format!("policies={name}: not a valid value").into()),
+    }
+}
+
+fn ids(text: &str) -> Result<Ids, Failure> {
+    match text {
+        "zookeeper" => Ok(Ids::ZooKeeper),
+        "equal" => Ok(Ids::Equal),
+        "random" => Ok(Ids::Random),
+        "counter" => Ok(Ids::Counter),
+        _ => Err(format!("ids={text}: not a valid value").into()),
     }
 }
 
@@ -185,6 +225,11 @@ fn scenario(options: &mut Options) -> Result<Scenario, Failure> {
             0.0 => None,
             ms => Some(time(ms / 1000.0)?),
         },
+        ids: ids(&options.take("ids", "zookeeper".to_owned())?)?,
+        lives: options.take("lives", base.lives)?,
+        epochs: options.take("epochs", base.epochs)?,
+        handles: options.take("handles", base.handles)?,
+        tls_time: time(options.take("tls_ms", 0.0)? / 1000.0)?,
         leader_bound: options.flag("leader", base.leader_bound)?,
         pings_first: options.flag("pings_first", base.pings_first)?,
         greeting: options.flag("greeting", base.greeting)?,

@@ -252,6 +252,28 @@ fn roll_out(clients: u32) -> Section {
     }
 }
 
+/// The fleets of the section on size that are small enough for every machine.
+const SMALL_FLEETS: [u32; 4] = [1, 20, 200, 2000];
+
+fn sizes(fleets: &[u32]) -> Section {
+    let incidents = [Incident::Outage(s(8.0)), Incident::Election(s(8.0)), Incident::Freeze(s(30.0))];
+    let row = |clients: &u32| {
+        // Servers that take 1,000 clients a second back, and larger ones for larger fleets.
+        let load = s((f64::from(*clients) / 1000.0).min(5.0));
+        let of = |incident| Scenario { clients: *clients, horizon: s(300.0), ..Scenario::new(incident, load) };
+        let cells = incidents.iter().flat_map(|incident| [of(*incident).with(Policy::C35), of(*incident)]).collect();
+        Row { name: format!("{clients} clients"), cells }
+    };
+    Section {
+        title: "Fleets of all sizes",
+        about: "Recovery as above, on servers that take 1,000 clients a second back, or the whole fleet in 5 s if it is \
+                larger; \"never\" is not within 300 s here.",
+        columns: vec!["all down 8 s: C 3.5+", "ours", "election 8 s: C 3.5+", "ours", "freeze 30 s: C 3.5+", "ours"],
+        cell: Cell::Recovery,
+        rows: SMALL_FLEETS.iter().chain(fleets).map(row).collect(),
+    }
+}
+
 fn scale(fleets: &[u32]) -> Section {
     let mut rows = vec![];
     for (incident, name) in [(Incident::Election(s(10.0)), "election 10 s"), (Incident::Freeze(s(20.0)), "freeze 20 s")]
@@ -281,6 +303,7 @@ pub fn gather(extent: Extent, progress: &(impl Fn(usize, usize) + Sync)) -> Meas
         black_hole(clients),
         variations(clients),
         roll_out(clients),
+        sizes(extent.fleets),
         scale(extent.fleets),
     ];
     let scenarios: Vec<Scenario> =

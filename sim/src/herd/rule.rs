@@ -5,8 +5,8 @@ use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use zk_core::backoff::{Backoff, Config, Event, Failure, Plan};
-use zk_core::servers::{InUse, ServerList};
+use zk_core::backoff::{Backoff, Config, Event, History, Plan, Standing};
+use zk_core::servers::{HostPort, InUse, ServerList};
 
 /// A reconnect policy under test.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +26,11 @@ impl Policy {
     pub fn name(&self) -> &'static str {
         match self {
             Policy::Ours(config) if *config == Config::default() => "ours",
-            Policy::Ours(config) => match (config.rst, config.memory) {
-                (false, _) => "ours without RST",
-                (_, false) => "ours without memory",
+            Policy::Ours(config) => match (config.rst, config.memory, config.rank, config.fleet) {
+                (false, ..) => "ours without RST",
+                (_, false, ..) => "ours without memory",
+                (_, _, false, None) => "ours without ranks",
+                (.., Some(_)) => "ours, fleet known",
                 _ => "ours, other knobs",
             },
             Policy::C35 => "C 3.5+",
@@ -51,6 +53,11 @@ pub(super) struct Ours {
     list: ServerList,
 }
 
+/// The name under which a process remembers the ensemble.
+fn ensemble() -> Vec<HostPort> {
+    vec![HostPort { host: "ensemble".to_owned(), port: 2181 }]
+}
+
 /// The address of index `index`, and back.
 fn address(index: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, index], 2181))
@@ -64,10 +71,10 @@ fn index(address: SocketAddr) -> u8 {
 }
 
 impl Rule {
-    /// A new handle; `before` is the rule of the handle that the application has just closed.
+    /// A new handle of a process that remembers this.
     pub(super) fn new(
         policy: &Policy,
-        before: Option<&Rule>,
+        history: &mut History,
         addresses: u8,
         timeout: Duration,
         now: Instant,
@@ -75,16 +82,45 @@ impl Rule {
     ) -> Rule {
         match policy {
             Policy::Ours(config) => {
-                let memory = match before {
-                    Some(Rule::Ours(ours)) => Some(ours.backoff.memory(now)).filter(|memory| !memory.is_clean()),
-                    _ => None,
-                };
+                let remembered = config.memory && !history.is_empty();
+                let memory = if remembered { history.get(&ensemble(), now) } else { None };
                 let mut list = ServerList::new();
                 let all: Vec<_> = (0..addresses).map(address).collect();
                 list.replace(&all, InUse::Nothing, rng, true);
                 Rule::Ours(Box::new(Ours { backoff: Backoff::new(config, timeout, memory), list }))
             }
             _ => Rule::Rival(Rival::new(policy, addresses, timeout, rng)),
+        }
+    }
+
+    /// Leaves what the handle knows to its process: all of it if its session is over, else the pace only.
+    pub(super) fn remember(&self, is_over: bool, history: &mut History, now: Instant) {
+        if let Rule::Ours(ours) = self {
+            let memory = if is_over { ours.backoff.legacy(now) } else { ours.backoff.memory(now) };
+            if !(memory.is_clean() && history.is_empty()) {
+                history.put(&ensemble(), memory);
+            }
+        }
+    }
+
+    /// The server has created a session with this id.
+    pub(super) fn created(&mut self, id: i64) {
+        if let Rule::Ours(ours) = self {
+            ours.backoff.session_created(id);
+        }
+    }
+
+    /// The session is older than the run.
+    pub(super) fn set_standing(&mut self, standing: Option<Standing>) {
+        if let Rule::Ours(ours) = self {
+            ours.backoff.set_standing(standing);
+        }
+    }
+
+    /// A reply came in this epoch.
+    pub(super) fn saw_epoch(&mut self, epoch: u32) {
+        if let Rule::Ours(ours) = self {
+            ours.backoff.saw_zxid(i64::from(epoch) << 32 | 1);
         }
     }
 
@@ -99,16 +135,20 @@ impl Rule {
         match self {
             Rule::Ours(ours) => {
                 // Nobody cycles here, so the cursor stands at the address in use.
-                let current = ours.list.current().unwrap_or(address(0));
-                match event {
-                    Event::Established => ours.list.confirm(current),
-                    Event::Failed(Failure::ConnectTimeout | Failure::HandshakeTimeout)
-                    | Event::Lost { read_timeout: true, .. } => {
-                        ours.list.avoid(current, now + ours.backoff.plan(now).attempt_timeout * 3);
+                let current = ours.list.current();
+                let event = match event {
+                    Event::Lost { read_timeout, established, last_received, .. } => {
+                        Event::Lost { read_timeout, established, last_received, server: current }
                     }
+                    other => other,
+                };
+                let plan = ours.backoff.on(event, ours.list.len(), now, rng);
+                match (current, ours.backoff.avoid_for()) {
+                    (Some(current), Some(time)) => ours.list.avoid(current, now + time),
+                    (Some(current), None) if event == Event::Established => ours.list.confirm(current),
                     _ => {}
                 }
-                ours.backoff.on(event, ours.list.len(), now, rng)
+                plan
             }
             Rule::Rival(rival) => rival.on(event, now, rng),
         }

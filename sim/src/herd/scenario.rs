@@ -15,12 +15,32 @@ pub enum Incident {
     Freeze(Duration),
     /// All servers are down and refuse for so long; then as after an election.
     Outage(Duration),
+    /// All are down; at the end the first comes back stopped, for good, and the others are well.
+    HalfDead(Duration),
+    /// The first server stops for so long, the others are well.
+    FreezeOne(Duration),
+    /// All stop; at the end the first stays so for good.
+    FreezePart(Duration),
     /// The first server's process dies for good.
     Kill,
     /// The first server's host vanishes for good, without a word.
     Vanish,
     /// The clients start, within a second, and the first server's host has vanished.
     Start,
+}
+
+/// What the low sixteen bits of session ids say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ids {
+    /// ZooKeeper's: a count from 0 in each server life.
+    #[default]
+    ZooKeeper,
+    /// ZooKeeper's layout, but all of rank 0: a signal that lies.
+    Equal,
+    /// ZooKeeper's layout with random low bits.
+    Random,
+    /// A counter from 1 for the whole ensemble, as of servers that are not Apache's.
+    Counter,
 }
 
 /// A run, all but its seed.
@@ -68,6 +88,16 @@ pub struct Scenario {
     pub expiry_cost: f64,
     /// Cost of creating a session instead of renewing one, in handshakes.
     pub creation_cost: f64,
+    /// The servers' session ids.
+    pub ids: Ids,
+    /// In how many lives of each server the fleet's sessions were created.
+    pub lives: u32,
+    /// Share of those lives that ended with a change of the epoch.
+    pub epochs: f64,
+    /// Handles per process; they share what is remembered of the servers.
+    pub handles: u32,
+    /// Time of the accept thread that each connection costs before its connect request is read, as by a TLS handshake.
+    pub tls_time: Duration,
     /// Whether to keep a timeline.
     pub timeline: bool,
     /// The run ends so long after the incident, recovered or not.
@@ -97,6 +127,11 @@ impl Scenario {
             ping_cost: 0.01,
             expiry_cost: 0.0,
             creation_cost: 1.0,
+            ids: Ids::ZooKeeper,
+            lives: 1,
+            epochs: 1.0,
+            handles: 1,
+            tls_time: Duration::ZERO,
             timeline: false,
             horizon: Duration::from_secs(600),
         }
@@ -122,7 +157,12 @@ impl Scenario {
     /// How long the incident lasts.
     pub fn duration(&self) -> Duration {
         match self.incident {
-            Incident::Election(time) | Incident::Freeze(time) | Incident::Outage(time) => time,
+            Incident::Election(time)
+            | Incident::Freeze(time)
+            | Incident::Outage(time)
+            | Incident::HalfDead(time)
+            | Incident::FreezeOne(time)
+            | Incident::FreezePart(time) => time,
             Incident::Kill | Incident::Vanish | Incident::Start => Duration::ZERO,
         }
     }

@@ -141,6 +141,8 @@ pub(super) struct Server {
     /// Established connections that clients closed while the server was stopped.
     pub(super) unnoticed: usize,
     pub(super) bucket: Option<Bucket>,
+    /// Sessions created in this life.
+    pub(super) created: u32,
 }
 
 impl Server {
@@ -155,6 +157,7 @@ impl Server {
             thaw: 0,
             unnoticed: 0,
             bucket,
+            created: 0,
         }
     }
 
@@ -175,6 +178,7 @@ impl Server {
     /// The process dies or restarts: all connections and queued work are gone.
     pub(super) fn clear(&mut self) {
         self.life += 1;
+        self.created = 0;
         self.backlog.clear();
         self.descriptors = 0;
         self.unnoticed = 0;

@@ -7,12 +7,12 @@ use super::client::{Client, Phase};
 use super::outcome::{Group, Moment, Outcome, SHARES};
 use super::queue::Queue;
 use super::rule::{Policy, Rule};
-use super::scenario::{Incident, Scenario};
+use super::scenario::{Ids, Incident, Scenario};
 use super::server::{Bucket, Pipeline, Server, State, Work};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::time::{Duration, Instant};
-use zk_core::backoff::Event;
+use zk_core::backoff::{Event, History, Standing};
 
 const SECOND: u64 = 1_000_000_000;
 /// A round trip in the machine room.
@@ -25,6 +25,11 @@ const CLOSE_BY_KERNEL: u64 = 10_000;
 const TRACKER: u64 = SECOND / 2;
 /// The timeline has a moment so often.
 const SAMPLE: u64 = SECOND / 10;
+
+/// The ensemble's first epoch.
+const FIRST_EPOCH: u32 = 1000;
+/// What the clocks of the servers showed when they started, in milliseconds.
+const SERVER_CLOCK: i64 = 1 << 36;
 
 /// In the place of a session's expiry: the client asks for a new one.
 const NONE: u64 = 0;
@@ -56,6 +61,12 @@ struct World<'a> {
     /// When each session expires, or [`NONE`], or [`GONE`].
     sessions: Vec<u64>,
     servers: Vec<Server>,
+    /// What each process remembers of the ensemble.
+    histories: Vec<History>,
+    /// The ensemble's epoch.
+    zxid_epoch: u32,
+    /// Sessions created by the whole ensemble.
+    created: u32,
     pipelines: Vec<Pipeline>,
     begin: u64,
     end: u64,
@@ -106,6 +117,9 @@ impl<'a> World<'a> {
             clients: Vec::with_capacity(scenario.clients as usize),
             sessions: vec![begin; scenario.clients as usize],
             servers,
+            histories: (0..scenario.clients.div_ceil(scenario.handles.max(1))).map(|_| History::new()).collect(),
+            zxid_epoch: FIRST_EPOCH,
+            created: 0,
             pipelines: (0..pipelines).map(|_| Pipeline::default()).collect(),
             begin,
             end: begin + nanos(scenario.duration()),
@@ -136,7 +150,7 @@ impl<'a> World<'a> {
         for client in 0..self.scenario.clients {
             let policy = dealt[client as usize % dealt.len()];
             self.groups[policy].clients += 1;
-            let rule = self.new_rule(policy, None);
+            let rule = self.new_rule(client, policy);
             if self.scenario.incident == Incident::Start {
                 self.add_new(client, rule, policy as u8);
             } else {
@@ -149,11 +163,40 @@ impl<'a> World<'a> {
     fn add_connected(&mut self, client: u32, mut rule: Rule, policy: u8) {
         let (address, plan) = rule.start_connected(self.epoch, &mut self.rng);
         let server = self.server_of(address);
+        let standing = self.standing_of_old_session(server);
+        rule.set_standing(standing);
         self.clients.push(Client::new(rule, policy, server, plan));
         self.servers[usize::from(server)].open();
         self.count_in(client);
         let first_ping = self.rng.random_range(1..=nanos(self.scenario.timeout) / 3);
         self.set_timer(client, first_ping);
+    }
+
+    /// The standing of a session that this server or one of its earlier lives has created before the run.
+    fn standing_of_old_session(&mut self, server: u8) -> Option<Standing> {
+        let lives = self.scenario.lives.max(1);
+        let count = self.servers[usize::from(server)].created;
+        let (ago, rank) = (count % lives, count / lives);
+        let id = self.next_id(server, rank);
+        let ended = |lives: u32| (f64::from(lives) * self.scenario.epochs).floor() as u32;
+        let epochs = ended(ago);
+        // A life that ended without a change of epoch has moved its clients to another server, once.
+        let resumed = u32::from(ago > 0 && ended(ago - 1) == epochs);
+        Standing::of_session(id).map(|standing| Standing { epochs, resumed, ..standing })
+    }
+
+    /// Counts a session that is created on this server, and says its id; its rank is `rank` if the servers have ranks.
+    fn next_id(&mut self, server: u8, rank: u32) -> i64 {
+        self.servers[usize::from(server)].created += 1;
+        self.created += 1;
+        let low = match self.scenario.ids {
+            Ids::ZooKeeper => rank & 0xffff,
+            Ids::Equal => 0,
+            Ids::Random => self.rng.random_range(0..=0xffff),
+            Ids::Counter => return i64::from(self.created),
+        };
+        let life = i64::from(self.servers[usize::from(server)].life);
+        (i64::from(server) + 1) << 56 | (SERVER_CLOCK + life) << 16 | i64::from(low)
     }
 
     /// A client that starts within a second after the begin.
@@ -168,10 +211,16 @@ impl<'a> World<'a> {
         self.set_timer(client, start);
     }
 
-    fn new_rule(&mut self, policy: usize, before: Option<&Rule>) -> Rule {
+    fn process_of(&self, client: u32) -> usize {
+        (client / self.scenario.handles.max(1)) as usize
+    }
+
+    fn new_rule(&mut self, client: u32, policy: usize) -> Rule {
+        let process = self.process_of(client);
         let addresses = self.scenario.servers * self.scenario.addresses_each;
         let now = self.instant(self.now);
-        Rule::new(self.policies[policy], before, addresses, self.scenario.timeout, now, &mut self.rng)
+        let history = &mut self.histories[process];
+        Rule::new(self.policies[policy], history, addresses, self.scenario.timeout, now, &mut self.rng)
     }
 
     fn happen(&mut self, happening: Happening) {
@@ -207,8 +256,9 @@ impl<'a> World<'a> {
     fn begin_incident(&mut self) {
         let (state, hit) = match self.scenario.incident {
             Incident::Election(_) => (State::NotServing, self.servers.len()),
-            Incident::Freeze(_) => (State::Frozen, self.servers.len()),
-            Incident::Outage(_) => (State::Dead, self.servers.len()),
+            Incident::Freeze(_) | Incident::FreezePart(_) => (State::Frozen, self.servers.len()),
+            Incident::FreezeOne(_) => (State::Frozen, 1),
+            Incident::Outage(_) | Incident::HalfDead(_) => (State::Dead, self.servers.len()),
             Incident::Kill => (State::Dead, 1),
             Incident::Vanish | Incident::Start => (State::Silent, 1),
         };
@@ -224,7 +274,7 @@ impl<'a> World<'a> {
 
     /// Whether the incident stops the whole ensemble, and ends.
     fn is_total(&self) -> bool {
-        matches!(self.scenario.incident, Incident::Election(_) | Incident::Freeze(_) | Incident::Outage(_))
+        !matches!(self.scenario.incident, Incident::FreezeOne(_) | Incident::Kill | Incident::Vanish | Incident::Start)
     }
 
     /// The first `hit` servers close their connections, `each` after the other.
@@ -247,17 +297,26 @@ impl<'a> World<'a> {
         for group in &mut self.groups {
             group.since = self.now;
         }
-        if matches!(self.scenario.incident, Incident::Election(_) | Incident::Outage(_)) {
+        if matches!(self.scenario.incident, Incident::Election(_) | Incident::Outage(_) | Incident::HalfDead(_)) {
+            self.zxid_epoch += 1;
             let full = self.now + nanos(self.scenario.timeout);
             for expiry in self.sessions.iter_mut().filter(|expiry| **expiry > GONE) {
                 *expiry = full;
             }
         }
         if self.is_total() {
-            for server in 0..self.servers.len() {
+            let one_stays = matches!(self.scenario.incident, Incident::HalfDead(_) | Incident::FreezePart(_));
+            if one_stays {
+                self.servers[0].state = State::Frozen;
+                self.servers[0].thaw = u64::MAX / 2;
+            }
+            for server in usize::from(one_stays)..self.servers.len() {
                 self.thaw(server as u8);
             }
             self.expire();
+        }
+        if matches!(self.scenario.incident, Incident::FreezeOne(_)) {
+            self.thaw(0);
         }
         for server in 0..self.servers.len() {
             self.plan_stall(server as u8);

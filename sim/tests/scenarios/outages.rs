@@ -53,8 +53,8 @@ fn sixty_seconds_without_any_server_cost_few_attempts_and_little_time() {
     let start = world.now();
     world.run_for(secs(60));
     let attempts = attempts_since(&world, client, start);
-    // Stock makes one each 25 ms or so. The policy: three hops, then windows that grow to 0.4 T.
-    assert!((10..=60).contains(&attempts.len()), "{}", attempts.len());
+    // Stock makes 18 a second. The policy of a client of low rank: a fifth of that, and the more the longer it lasts.
+    assert!((10..=216).contains(&attempts.len()), "{}", attempts.len());
     set_all(&mut world, Mode::Up, 0..3);
     assert!(wait_connected(&mut world, client, ms(T)), "back within the timeout, or sessions are lost");
     assert_eq!(world.client(client).session_events(), [3, 1, 3]);

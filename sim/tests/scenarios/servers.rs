@@ -188,5 +188,5 @@ fn names_that_change_with_every_answer_do_not_set_the_pace() {
         world.run_for(secs(1));
     }
     let attempts = world.client(client).attempts().iter().filter(|(at, _)| *at > start).count();
-    assert!(attempts <= 60, "{attempts} attempts in a minute");
+    assert!(attempts <= 72, "{attempts} attempts in a minute, of which stock makes 360");
 }

@@ -26,7 +26,7 @@ fn what_was_queued_while_the_session_expired_fails_with_that() {
     let (mut world, client) = connected(1);
     world.set_route(World::address(0), Route::Refused);
     world.cut(client);
-    world.run_for(ms(20));
+    assert!(world.run_until(secs(1), |world| !is_connected(world, client)));
     let id = world.client(client).session.client_id().id;
     world.servers(|servers, _| servers.expire(id));
     world.set_route(World::address(0), Route::Open);

@@ -75,6 +75,7 @@ impl World<'_> {
             read_timeout,
             established: self.instant(established),
             last_received: self.instant(last_received),
+            server: None,
         };
         self.decide(client, event);
     }
@@ -167,6 +168,9 @@ impl World<'_> {
         let now = self.instant(self.now);
         let it = &mut self.clients[client as usize];
         it.rule.on(Event::Established, now, &mut self.rng);
+        let process = self.process_of(client);
+        let it = &mut self.clients[client as usize];
+        it.rule.remember(false, &mut self.histories[process], now);
         it.phase = Phase::Established;
         it.established = self.now;
         it.received = self.now;
@@ -193,8 +197,9 @@ impl World<'_> {
         let policy = usize::from(self.clients[client as usize].policy);
         self.outcome.groups[policy].lost += 1;
         self.clients[client as usize].rule.on(Event::Expired, now, &mut self.rng);
-        let before = self.clients[client as usize].rule.clone();
-        let mut rule = self.new_rule(policy, Some(&before));
+        let process = self.process_of(client);
+        self.clients[client as usize].rule.remember(true, &mut self.histories[process], now);
+        let mut rule = self.new_rule(client, policy);
         let plan = rule.on(Event::Init, now, &mut self.rng);
         self.clients[client as usize].rule = rule;
         self.pause(client, plan);

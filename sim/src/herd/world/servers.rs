@@ -24,7 +24,8 @@ impl World<'_> {
 
     /// Time that the accept thread needs for one connection.
     pub(super) fn accept_time(&self) -> u64 {
-        self.scenario.accept_time.map_or((self.handshake_time() / 10).min(50_000), nanos)
+        let accept = self.scenario.accept_time.map_or((self.handshake_time() / 10).min(50_000), nanos);
+        accept + nanos(self.scenario.tls_time)
     }
 
     /// Time for reading a request and closing, or for noticing a reset.
@@ -148,6 +149,7 @@ impl World<'_> {
         if it.phase == Phase::Established && it.ping_pending && it.server == server {
             it.ping_pending = false;
             it.received = self.now;
+            it.rule.saw_epoch(self.zxid_epoch);
             self.wait_for_ping(client);
         }
     }
@@ -185,6 +187,9 @@ impl World<'_> {
                 self.expired(connection.client);
             }
             NONE => {
+                let rank = self.servers[usize::from(server)].created;
+                let id = self.next_id(server, rank);
+                self.clients[connection.client as usize].rule.created(id);
                 self.sessions[connection.client as usize] = self.now + nanos(self.scenario.timeout);
                 self.establish(connection.client);
             }
