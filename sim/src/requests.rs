@@ -53,11 +53,11 @@ impl Ensemble {
         let read_only = serving == Serving::Readers;
         let session = if request.session_id == 0 {
             Some(if read_only {
-                self.local_sessions.create(self.now, timeout, id)
+                self.local_sessions.create(member, self.now, timeout, id)
             } else {
                 self.catch_up(member);
                 self.zxid += 1;
-                self.sessions.create(self.now, timeout, id)
+                self.sessions.create(member, self.now, timeout, id)
             })
         } else {
             self.resume(id, &request, timeout)

@@ -70,7 +70,7 @@ impl Ensemble {
     /// A fresh ensemble, all members up.
     pub fn new(options: Options) -> Ensemble {
         let members = options.members.max(1);
-        Ensemble {
+        let mut ensemble = Ensemble {
             tree: Tree::new(&options.config, if members > 1 { -1 } else { 0 }),
             sessions: Sessions::new(options.seed, options.tick),
             local_sessions: Sessions::new(!options.seed, options.tick),
@@ -89,7 +89,11 @@ impl Ensemble {
             received: 0,
             sent: 0,
             options,
+        };
+        for member in 0..members {
+            ensemble.begin_life(member);
         }
+        ensemble
     }
 
     /// A client connects to a member from the address `peer`. `None` when it is refused.
@@ -280,7 +284,11 @@ impl Ensemble {
                 Mode::Frozen => host.serving,
             };
             let changed = std::mem::replace(&mut host.serving, serving) != serving;
-            if changed || host.mode == Mode::Down {
+            let is_down = host.mode == Mode::Down;
+            if changed && serving != Serving::Nobody {
+                self.begin_life(number);
+            }
+            if changed || is_down {
                 self.close_all(number);
             }
         }
@@ -290,6 +298,12 @@ impl Ensemble {
                 self.work(id);
             }
         }
+    }
+
+    fn begin_life(&mut self, member: usize) {
+        let clock = self.wall();
+        self.sessions.begin_life(member, clock);
+        self.local_sessions.begin_life(member, clock);
     }
 
     fn close_all(&mut self, member: usize) {

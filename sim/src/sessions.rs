@@ -17,7 +17,10 @@ pub struct Session {
 #[derive(Debug)]
 pub struct Sessions {
     alive: BTreeMap<i64, Session>,
-    next: i64,
+    /// The next id of each member.
+    next: BTreeMap<usize, i64>,
+    /// Added to the clock in ids.
+    skew: i64,
     secret: u64,
     /// Expiry happens at multiples of this many milliseconds.
     tick: u64,
@@ -28,21 +31,31 @@ pub struct Sessions {
 impl Sessions {
     /// None yet; ids and passwords follow from `seed`.
     pub fn new(seed: u64, tick: u64) -> Sessions {
-        // As on real servers: the server's number on top, then what the clock said when it started.
-        let next = 1 << 56 | i64::from(mix(seed).to_be_bytes().first().copied().unwrap_or(0)) << 40;
         Sessions {
             alive: BTreeMap::new(),
-            next,
+            next: BTreeMap::new(),
+            skew: i64::from(mix(seed).to_be_bytes().first().copied().unwrap_or(0)) << 24,
             secret: mix(seed ^ 0xb3b2_b1b0),
             tick: tick.max(1),
             earliest: u64::MAX,
         }
     }
 
-    /// Starts a session.
-    pub fn create(&mut self, now: u64, timeout: u64, owner: ConnId) -> i64 {
-        let id = self.next;
-        self.next += 1;
+    /// A member begins to serve, after its start or an election: its ids count up from 16 zero bits again, below its number
+    /// (from 1) and 40 bits of what its clock says. As real servers do.
+    pub fn begin_life(&mut self, member: usize, clock: i64) {
+        let number = i64::try_from(member).unwrap_or(0) + 1;
+        let first = number << 56 | (clock.wrapping_add(self.skew) & 0xff_ffff_ffff) << 16;
+        // Two lives within a millisecond have ids of their own all the same.
+        let unused = self.next.get(&member).map_or(0, |next| ((next - 1) | 0xffff) + 1);
+        self.next.insert(member, first.max(unused));
+    }
+
+    /// Starts a session at a member.
+    pub fn create(&mut self, member: usize, now: u64, timeout: u64, owner: ConnId) -> i64 {
+        let next = self.next.entry(member).or_insert(1 << 16);
+        let id = *next;
+        *next += 1;
         let expires = self.expiry(now, timeout);
         self.earliest = self.earliest.min(expires);
         self.alive.insert(id, Session { timeout, expires, owner: Some(owner) });
@@ -153,12 +166,31 @@ mod tests {
     #[test]
     fn a_session_expires_at_a_tick_after_its_timeout() {
         let mut sessions = Sessions::new(1, 2000);
-        let id = sessions.create(500, 4000, 7);
+        let id = sessions.create(0, 500, 4000, 7);
         assert_eq!(sessions.deadline(), Some(6000));
         assert!(sessions.touch(id, 3000));
         assert!(sessions.due(6000).is_empty());
         assert_eq!(sessions.deadline(), Some(8000));
         assert_eq!((sessions.due(7999).len(), sessions.due(8000).len()), (0, 1));
+    }
+
+    #[test]
+    fn ids_count_up_from_sixteen_zero_bits_in_each_life_of_a_member() {
+        let mut sessions = Sessions::new(1, 2000);
+        let mut ids = Vec::new();
+        for (member, clock) in
+            [(0, 1_700_000_000_000), (2, 1_700_000_000_000), (0, 1_700_000_009_000), (0, 1_700_000_009_000)]
+        {
+            sessions.begin_life(member, clock);
+            ids.push([(); 3].map(|()| sessions.create(member, 0, 4000, 7)));
+        }
+        for life in &ids {
+            assert_eq!(life.map(|id| id & 0xffff), [0, 1, 2]);
+            assert_eq!((life[0] >> 16, life[1] >> 16), (life[1] >> 16, life[2] >> 16));
+        }
+        assert_eq!([ids[0][0] >> 56, ids[1][0] >> 56], [1, 3]);
+        assert_eq!((ids[2][0] - ids[0][0]) >> 16, 9000, "milliseconds");
+        assert_ne!(ids[2], ids[3]);
     }
 
     #[test]
