@@ -592,6 +592,20 @@ struct zoo_reconnect_stats {
     int64_t resolutions;
     /** Attempts that failed on this host: no descriptor, port, memory or route. */
     int64_t local_failures;
+    /** Rank of the session: how many sessions its server had created before in the same life. -1 when unknown. */
+    int64_t rank;
+    /** The rank from 1, increased with each server life that the session has outlived; -1 when unknown. */
+    int64_t effective_rank;
+    /** The longest pause that could have been chosen the last time. */
+    int64_t window_ms;
+    /**
+     * What set that: 0 nothing, 1 the first attempt after a loss, 2 the step to the next server, 3 passes over the list
+     * without an answer, 4 the rank, 5 the fleet's size, 6 a refusal, 7 a server that starts, 8 servers that answer too
+     * slowly, 9 servers that cut sessions young, 10 the pause of the handle before.
+     */
+    int64_t window_reason;
+    /** 1 while the request of the current or next attempt stays at one server for long. */
+    int64_t parked;
 };
 
 /**

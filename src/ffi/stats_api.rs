@@ -5,6 +5,7 @@ use crate::observe::stats::{Phase, Sample, Source};
 use libc::{c_int, size_t};
 use std::time::{Duration, Instant};
 use zk_core::code::Code;
+use zk_core::session::Session;
 use zk_core::session::State;
 
 /// Counters of one handle since its start, and where its reconnect policy stands. Times in the unit that the name ends
@@ -54,6 +55,18 @@ pub struct zoo_reconnect_stats {
     pub resolutions: i64,
     /// Attempts that failed on this host: no descriptor, port, memory or route.
     pub local_failures: i64,
+    /// Rank of the session: how many sessions its server had created before in the same life. -1 when unknown.
+    pub rank: i64,
+    /// The rank from 1, increased with each server life that the session has outlived; -1 when unknown.
+    pub effective_rank: i64,
+    /// The longest pause that could have been chosen the last time.
+    pub window_ms: i64,
+    /// What set that: 0 nothing, 1 the first attempt after a loss, 2 the step to the next server, 3 passes over the list
+    /// without an answer, 4 the rank, 5 the fleet's size, 6 a refusal, 7 a server that starts, 8 servers that answer too
+    /// slowly, 9 servers that cut sessions young, 10 the pause of the handle before.
+    pub window_reason: i64,
+    /// 1 while the request of the current or next attempt stays at one server for long.
+    pub parked: i64,
 }
 
 impl Source for Zk {
@@ -98,6 +111,7 @@ fn fill(handle: &Zk) -> zoo_reconnect_stats {
     let whole = |value: u128| i64::try_from(value).unwrap_or(i64::MAX);
     let size = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
     let stats = &sample.stats;
+    let decision = handle.peek(Session::decision);
     zoo_reconnect_stats {
         attempts: count(stats.attempts),
         refused: count(stats.refused),
@@ -120,6 +134,11 @@ fn fill(handle: &Zk) -> zoo_reconnect_stats {
         watches: size(sample.watches),
         resolutions: count(stats.resolutions),
         local_failures: count(stats.local_failures),
+        rank: decision.standing.map_or(-1, |standing| standing.rank.into()),
+        effective_rank: decision.standing.map_or(-1, |standing| standing.effective().into()),
+        window_ms: whole(decision.window.as_millis()),
+        window_reason: decision.why.number(),
+        parked: decision.parked.into(),
     }
 }
 
