@@ -5,6 +5,7 @@
     run.py --quick       200 handles, all servers killed for 8 s; asserts counts only (for CI, a minute and a half)
     run.py --questions   the open questions: RST, process memory, half of the fleet on stock
     run.py small         the single-handle rows: dead, queued, failover, blackhole, sweep (also one by one)
+    run.py few           small fleets: 1, 20 and 200 clients, with stock, ours and 0.1.0
     run.py targets       the leader stopped, all stopped, the default outage and all small rows; all targets in one table
 
 herd/README.md explains the options and what is written to herd/out/.
@@ -21,6 +22,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+import few  # noqa: E402
 import fleet  # noqa: E402
 import measure  # noqa: E402
 import netns  # noqa: E402
@@ -37,7 +39,7 @@ DEFAULT_HANDLES = 2000
 DEFAULT_SHARE = 0.15
 # Servers that were stopped keep their sessions and their compiled code: they need more of a squeeze to be overrun.
 STOPPED_SHARE = 0.025
-MODES = ("outage", "small", "targets", *small.ROWS)
+MODES = ("outage", "small", "few", "targets", *small.ROWS)
 
 
 def arguments(words=None):
@@ -64,6 +66,8 @@ def arguments(words=None):
     add("--quick", action="store_true", help="the short form for CI")
     add("--questions", action="store_true", help="decide the open questions")
     add("--cases", nargs="+", default=[], help="only these cases of --questions")
+    add("--few-cases", nargs="+", default=[], choices=sorted(few.CASES), help="only these outages of `few`")
+    add("--few-clients", nargs="+", type=int, default=[], help="only these fleets of `few`")
     add("--readme", action="store_true", help="also copy the plot to docs/img/")
     add("--out", type=pathlib.Path, default=HERE / "out", help="directory of the results (herd/out)")
     return parser.parse_args(words)
@@ -213,6 +217,8 @@ def main():
         targets = [target for row in rows for target in small.run(row, binary, options.out, options.runs or 3)]
         print_targets(targets)
         return 0
+    if options.mode == "few":
+        return few.run(binary, options)
     check_size(options)
     if options.questions:
         return questions.run(options, plan_of(options), binary, where, compare)
