@@ -182,7 +182,6 @@ def run(binary, options):
                     found[variant.label].append(figures)
                     _write(options, results)
     print(table(results))
-    return 0
 
 
 def _write(options, results):

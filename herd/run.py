@@ -134,11 +134,11 @@ def compare(options, plan, cases, binary, where, name="herd"):
     return results
 
 
-def draw(options):
-    """herd.png and herd.svg, by a Python that has matplotlib."""
+def draw(options, name="herd", script="plot.py"):
+    """NAME.png and NAME.svg, by a Python that has matplotlib."""
     for python in dict.fromkeys((sys.executable, "/usr/bin/python3")):
         if subprocess.run([python, "-c", "import matplotlib"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
-            subprocess.run([python, HERE / "plot.py", options.out], check=True)
+            subprocess.run([python, HERE / script, options.out], check=True)
             break
     else:
         print("herd: no plot, matplotlib is missing (make setup)", file=sys.stderr)
@@ -147,7 +147,7 @@ def draw(options):
         images = HERE.parent / "docs" / "img"
         images.mkdir(parents=True, exist_ok=True)
         for kind in ("png", "svg"):
-            shutil.copyfile(options.out / f"herd.{kind}", images / f"herd.{kind}")
+            shutil.copyfile(options.out / f"{name}.{kind}", images / f"{name}.{kind}")
 
 
 def print_targets(targets):
@@ -218,7 +218,9 @@ def main():
         print_targets(targets)
         return 0
     if options.mode == "few":
-        return few.run(binary, options)
+        few.run(binary, options)
+        draw(options, "few", "plot_few.py")
+        return 0
     check_size(options)
     if options.questions:
         return questions.run(options, plan_of(options), binary, where, compare)
