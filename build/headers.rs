@@ -11,8 +11,16 @@ pub(crate) const HEADERS: [&str; 6] =
     ["zookeeper.h", "zookeeper.jute.h", "zookeeper_log.h", "zookeeper_version.h", "proto.h", "recordio.h"];
 
 /// Exported, but not for programs: what only Apache's own test programs use, and what a template spells out itself.
-const NOT_IN_TEMPLATES: [&str; 5] =
-    ["zoo_create2_op_init", "zoo_lock_auth", "zoo_unlock_auth", "log_message", "logLevel"];
+const NOT_IN_TEMPLATES: [&str; 8] = [
+    "zookeeper_init_sasl",
+    "zoo_sasl_make_basic_callbacks",
+    "zoo_sasl_make_password_callbacks",
+    "zoo_create2_op_init",
+    "zoo_lock_auth",
+    "zoo_unlock_auth",
+    "log_message",
+    "logLevel",
+];
 
 /// Lines of the headers are at most this long.
 const LINE_LENGTH: usize = 120;

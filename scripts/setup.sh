@@ -32,6 +32,9 @@ test=(
   krb5-kdc              # Kerberos for SASL: a realm of the tests' own, started by them
   krb5-admin-server
   krb5-user
+  libsasl2-dev      # Cyrus SASL, with its mechanisms
+  libsasl2-modules
+  libsasl2-modules-gssapi-mit
   python3-dev
   pkg-config
   strace

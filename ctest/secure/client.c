@@ -1,5 +1,6 @@
 /*
- * A client that obeys: client HOSTS CERT TIMEOUT_MS. CERT is for zookeeper_init_ssl; "-" for zookeeper_init, "NULL" for a
+ * A client that obeys: client HOSTS CERT TIMEOUT_MS. CERT is for zookeeper_init_ssl; "-" for zookeeper_init, "sasl:MECHANISMS"
+ * for zookeeper_init_sasl (with CLIENT_SASL_HOST, CLIENT_USER, CLIENT_PASSWORD_FILE, CLIENT_CALLBACK), "NULL" for a
  * null string. CLIENT_FILES: so many descriptors are open before. Says "handle" or "no handle, errno N", and then what the commands on its input answer:
  *
  *   await            waits until the session is there: "state N"
@@ -12,6 +13,7 @@
  *   close            zookeeper_close: "closed RC"
  */
 #define HAVE_OPENSSL_H /* declares zookeeper_init_ssl */
+#define HAVE_CYRUS_SASL_H
 #define THREADED
 #define _GNU_SOURCE
 #include <errno.h>
@@ -58,6 +60,29 @@ static void open_files(int count)
             exit(3);
 }
 
+/* The password is what follows the first character of the file. */
+static int make_password(const char *content, size_t length, void *context, char *buffer, size_t room, size_t *password_length)
+{
+    if (strcmp(context, "context") != 0 || length < 2 || length - 1 > room)
+        return SASL_FAIL;
+    memcpy(buffer, content + 1, length - 1);
+    *password_length = length - 1;
+    return SASL_OK;
+}
+
+static zhandle_t *init_sasl(const char *where, const char *mechanisms, int timeout)
+{
+    zoo_sasl_password_t password = {getenv("CLIENT_PASSWORD_FILE"), "context", make_password};
+    const char *user = getenv("CLIENT_USER");
+    zoo_sasl_params_t params = {"zookeeper", getenv("CLIENT_SASL_HOST"), mechanisms, NULL};
+    params.callbacks = getenv("CLIENT_CALLBACK") != NULL
+                           ? zoo_sasl_make_password_callbacks(user, NULL, &password)
+                           : zoo_sasl_make_basic_callbacks(user, NULL, getenv("CLIENT_PASSWORD_FILE"));
+    if (sasl_client_init(NULL) != SASL_OK)
+        exit(4);
+    return zookeeper_init_sasl(where, watcher, timeout, NULL, NULL, ZOO_NO_LOG_CLIENTENV, NULL, &params);
+}
+
 int main(int argc, char **argv)
 {
     char line[4096], first[2048], second[2048];
@@ -72,6 +97,8 @@ int main(int argc, char **argv)
     errno = 0;
     if (strcmp(argv[2], "-") == 0)
         zh = zookeeper_init(argv[1], watcher, atoi(argv[3]), NULL, NULL, ZOO_NO_LOG_CLIENTENV);
+    else if (strncmp(argv[2], "sasl:", 5) == 0)
+        zh = init_sasl(argv[1], argv[2] + 5, atoi(argv[3]));
     else
         zh = zookeeper_init_ssl(argv[1], strcmp(argv[2], "NULL") == 0 ? NULL : argv[2], watcher, atoi(argv[3]), NULL, NULL,
                                 ZOO_NO_LOG_CLIENTENV);

@@ -43,7 +43,7 @@ def build():
     # Stock's library lacks the function, so the program is linked with ours.
     command = ["gcc", "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-I", include.parent, "-I", rig.ROOT / "include",
                "-I", rig.ROOT / "include" / "zookeeper", "-o", program, HERE / "client.c", "-L", rig.link_directory("ours"),
-               "-l:libzookeeper_mt.so.2", "-lpthread"]
+               "-l:libzookeeper_mt.so.2", "-lsasl2", "-lpthread"]
     subprocess.run(command, check=True)
     return program
 
@@ -341,6 +341,24 @@ def digest(directory):
                 ask(program, f"get {path}", "get 0 5")
                 ended(program)
                 expect("lines with the password", lines(program, secret), [])
+        # zookeeper_init_sasl with Cyrus' library: the first line of a file, and a callback that makes the password of it.
+        by_call = {"CLIENT_USER": "bob", "CLIENT_SASL_HOST": "zk-sasl-md5"}
+        marked = directory / "marked"
+        marked.write_text(f"x{secret}")
+        for extra in ({"CLIENT_PASSWORD_FILE": password_file(directory, secret)},
+                      {"CLIENT_PASSWORD_FILE": marked, "CLIENT_CALLBACK": "1"}):
+            with client(ensemble.hosts, "sasl:DIGEST-MD5", **by_call, **extra) as program:
+                opened(program)
+                program.expect("SASL authentication succeeded", WAIT, stderr=True)
+                ask(program, "get /of-bob", "get 0 5")
+                ended(program)
+                expect("lines with the password", lines(program, secret), [])
+        with client(ensemble.hosts, "sasl:DIGEST-MD5", **by_call, CLIENT_PASSWORD_FILE=marked) as program:
+            program.expect("^handle$", WAIT)
+            ask(program, "auth", "event -113")
+            ask(program, "close", CLOSED)
+            program.wait(WAIT)
+            expect("lines", len(lines(program, "SASL authentication failed: ")), 1)
         # Whoever has not authenticated may not read it.
         with client(ensemble.hosts, "-") as program:
             opened(program)
@@ -411,6 +429,11 @@ def kerberos(directory):
                 ask(program, "await", "state 3")
                 program.expect("SASL authentication succeeded", WAIT, stderr=True)
                 ask(program, "mine /of-kerberos", "mine 0")
+                ask(program, "get /of-kerberos", "get 0 5")
+                ended(program)
+            # By call, with Cyrus' library; the host is what the list calls the server.
+            with client(hosts, "sasl:GSSAPI", 4000, KRB5_CONFIG=kdc.config, KRB5CCNAME=f"FILE:{cache}") as program:
+                opened(program)
                 ask(program, "get /of-kerberos", "get 0 5")
                 ended(program)
             # A ticket for bob, but a KDC that is away gives none for the server: retried until it is back.

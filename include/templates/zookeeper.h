@@ -264,13 +264,41 @@ typedef struct zoo_sasl_params {
     const sasl_callback_t *callbacks;
 } zoo_sasl_params_t;
 
-/** zookeeper_init2() with SASL. Declared for programs that know it; as with Debian's build it is not exported. */
+/**
+ * zookeeper_init2() with SASL by Cyrus' library, which the program has initialised, or this library loads. A null `host`
+ * is what the host list calls the server, a null `service` "zookeeper"; null `sasl_params` are zookeeper_init2().
+ * `callbacks` must stay until the handle is closed; they are called on a thread of the library. Exported whatever
+ * Cyrus' headers are.
+ *
+ * Credentials that are refused end the session: ZOO_AUTH_FAILED_STATE, and ZAUTHFAILED for all that waits.
+ */
 ZOOAPI zhandle_t *zookeeper_init_sasl(const char *host, watcher_fn fn, int recv_timeout, const clientid_t *clientid,
                                       void *context, int flags, log_callback_fn log_callback,
                                       zoo_sasl_params_t *sasl_params);
 
-/** Callbacks that answer with a user, a realm and a password read from a file. Not exported, as above. */
+/**
+ * Callbacks that answer with a user, a realm and a password, the first line of a file; a null file asks the terminal. The
+ * array is to be freed with free() when no handle uses it any more; what it points to stays.
+ */
 ZOOAPI sasl_callback_t *zoo_sasl_make_basic_callbacks(const char *user, const char *realm, const char *password_file);
+
+/**
+ * Makes a password of the `content_len` bytes of a file: at most `buf_len` bytes at `buf`, their number in `passwd_len`.
+ * Returns SASL_OK, or another of Cyrus' codes.
+ */
+typedef int (*zoo_sasl_password_callback_t)(const char *content, size_t content_len, void *context, char *buf,
+                                            size_t buf_len, size_t *passwd_len);
+
+/** Where a password comes from. `callback` may be null, which takes the file's first line. */
+typedef struct zoo_sasl_password {
+    const char *password_file;
+    void *context;
+    zoo_sasl_password_callback_t callback;
+} zoo_sasl_password_t;
+
+/** zoo_sasl_make_basic_callbacks() with a password that is made of a file of at most 1,023 bytes. */
+ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const char *realm,
+                                                         zoo_sasl_password_t *password);
 #endif
 
 /**

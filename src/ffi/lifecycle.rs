@@ -9,9 +9,11 @@ use crate::handle::{self, Handle, Threads};
 use crate::io::driver::{Driver, WAKE};
 use crate::io::errand;
 use crate::io::resolver::{self, Resolved};
+use crate::io::sasl::Sasl;
 use crate::io::security::Security;
 use crate::observe::logging::{Sink, with_sink};
 use crate::observe::stats::{self, Source};
+use crate::sys::cyrus::Params;
 use crate::sys::environment::log_environment;
 use crate::sys::net::{Poll, Waker};
 use crate::sys::sync::thread;
@@ -53,16 +55,18 @@ pub extern "C" fn zoo_deterministic_conn_order(yesOrNo: c_int) {
 type Errno = c_int;
 
 /// What `zookeeper_init` was given.
-struct InitArgs {
-    host: *const c_char,
-    watcher: watcher_fn,
-    recv_timeout: c_int,
-    clientid: *const clientid_t,
-    context: *mut c_void,
-    flags: c_int,
-    log_callback: log_callback_fn,
+pub(super) struct InitArgs {
+    pub(super) host: *const c_char,
+    pub(super) watcher: watcher_fn,
+    pub(super) recv_timeout: c_int,
+    pub(super) clientid: *const clientid_t,
+    pub(super) context: *mut c_void,
+    pub(super) flags: c_int,
+    pub(super) log_callback: log_callback_fn,
     /// The certificate string of `zookeeper_init_ssl`; `None` for the others, which use TLS if the environment says so.
-    cert: Option<*const c_char>,
+    pub(super) cert: Option<*const c_char>,
+    /// What `zookeeper_init_sasl` was given; `None` for the others, which use SASL if the environment says so.
+    pub(super) sasl: Option<Params>,
 }
 
 /// Makes a handle and starts to connect. `host` is `host:port[,host:port...][/chroot]`, `recv_timeout` the session
@@ -79,7 +83,17 @@ pub unsafe extern "C" fn zookeeper_init(
 ) -> *mut zhandle_t {
     // SAFETY: the contract of `super`.
     unsafe {
-        init(&InitArgs { host, watcher: r#fn, recv_timeout, clientid, context, flags, log_callback: None, cert: None })
+        init(InitArgs {
+            host,
+            watcher: r#fn,
+            recv_timeout,
+            clientid,
+            context,
+            flags,
+            log_callback: None,
+            cert: None,
+            sasl: None,
+        })
     }
 }
 
@@ -95,7 +109,19 @@ pub unsafe extern "C" fn zookeeper_init2(
     log_callback: log_callback_fn,
 ) -> *mut zhandle_t {
     // SAFETY: the contract of `super`.
-    unsafe { init(&InitArgs { host, watcher: r#fn, recv_timeout, clientid, context, flags, log_callback, cert: None }) }
+    unsafe {
+        init(InitArgs {
+            host,
+            watcher: r#fn,
+            recv_timeout,
+            clientid,
+            context,
+            flags,
+            log_callback,
+            cert: None,
+            sasl: None,
+        })
+    }
 }
 
 /// The same over TLS. `cert` names files, divided by commas: the CA's certificates, the client's certificate with its
@@ -116,10 +142,22 @@ pub unsafe extern "C" fn zookeeper_init_ssl(
 ) -> *mut zhandle_t {
     let cert = Some(cert);
     // SAFETY: the contract of `super`.
-    unsafe { init(&InitArgs { host, watcher: r#fn, recv_timeout, clientid, context, flags, log_callback: None, cert }) }
+    unsafe {
+        init(InitArgs {
+            host,
+            watcher: r#fn,
+            recv_timeout,
+            clientid,
+            context,
+            flags,
+            log_callback: None,
+            cert,
+            sasl: None,
+        })
+    }
 }
 
-unsafe fn init(args: &InitArgs) -> *mut zhandle_t {
+pub(super) unsafe fn init(args: InitArgs) -> *mut zhandle_t {
     let entry = EntryGuard::new();
     let result = guard(Err(libc::EIO), || {
         let sink = Arc::new(Sink::new(args.log_callback));
@@ -138,7 +176,7 @@ unsafe fn init(args: &InitArgs) -> *mut zhandle_t {
 
 /// # Safety
 /// The contract of [`super`].
-unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
+unsafe fn open(args: InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     // SAFETY: the contract of `super`.
     let (hosts, given) = unsafe { (text(args.host), args.clientid.as_ref()) };
     if args.flags & NO_ENVIRONMENT == 0 {
@@ -168,7 +206,7 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     }
     super::servers_api::warn_of_omitted(&shown, &list);
     // SAFETY: the contract of `super`.
-    let security = unsafe { security(args.cert)? };
+    let security = unsafe { security(args.cert, args.sasl)? };
     let resolved = if list.hosts.is_empty() && list.skipped.is_empty() {
         Resolved::default()
     } else {
@@ -212,7 +250,7 @@ unsafe fn open(args: &InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
 ///
 /// # Safety
 /// The contract of [`super`].
-unsafe fn security(cert: Option<*const c_char>) -> Result<Option<Box<Security>>, Errno> {
+unsafe fn security(cert: Option<*const c_char>, sasl: Option<Params>) -> Result<Option<Box<Security>>, Errno> {
     let settings = match cert {
         // SAFETY: the contract of `super`.
         Some(cert) => tls::Settings::from_cert_string(unsafe { text(cert) }, &env::var_os).map(Some),
@@ -223,7 +261,10 @@ unsafe fn security(cert: Option<*const c_char>) -> Result<Option<Box<Security>>,
         error.errno()
     };
     let settings = settings.map_err(refused)?;
-    let sasl = sasl::Settings::from_environment(&env::var_os).map_err(refused)?;
+    let sasl = match sasl {
+        Some(params) => Some(Sasl::Application(params)),
+        None => sasl::Settings::from_environment(&env::var_os).map_err(refused)?.map(Sasl::Environment),
+    };
     if settings.is_none() && sasl.is_none() {
         return Ok(None);
     }

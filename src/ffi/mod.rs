@@ -28,6 +28,7 @@ pub mod memory;
 pub mod multi_api;
 #[doc(hidden)]
 pub mod operation;
+pub mod sasl_api;
 #[cfg(all(test, calmkeeper_shuttle))]
 mod schedules;
 pub mod servers_api;

@@ -2,6 +2,7 @@
 //! runs and what its end means is the session's.
 use crate::handle::{Completion, Handle};
 use crate::io::errand::{self, Errand, Turn};
+use crate::sys::cyrus::{Cyrus, Params};
 use crate::sys::gssapi::Gssapi;
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -17,6 +18,29 @@ pub(crate) trait Mechanism {
     fn start(&mut self) -> Result<Step, Failure>;
     /// The answer to the server's token; `None` where it sent none.
     fn step(&mut self, token: Option<&[u8]>) -> Result<Step, Failure>;
+}
+
+/// How a handle authenticates.
+#[derive(Clone, Debug)]
+pub(crate) enum Sasl {
+    /// By what the environment says, without any library or with the system's Kerberos.
+    Environment(Settings),
+    /// By Cyrus SASL with the application's callbacks.
+    Application(Params),
+}
+
+impl Sasl {
+    fn mechanism(&self, server: &str) -> Result<Box<dyn Mechanism>, Failure> {
+        let settings = match self {
+            Sasl::Environment(settings) => settings,
+            Sasl::Application(params) => return Ok(Box::new(Cyrus::new(params.clone(), server)?)),
+        };
+        let (service, host) = (settings.service(), settings.host(server));
+        Ok(match settings.mechanism() {
+            Name::DigestMd5 => Box::new(DigestMd5::new(settings.user(), settings.password()?, None, service, host)),
+            Name::Gssapi => Box::new(Gssapi::new(service, host, settings.user())?),
+        })
+    }
 }
 
 /// The I/O thread's end of an exchange. Dropped, the exchange ends with the step it is at.
@@ -36,18 +60,18 @@ impl Conversation {
             handle.feed_awake(Input::SaslFailed(exchange, SaslFailure { text, is_final: false }));
             None
         };
-        let Some(settings) = handle.security.as_ref().and_then(|security| security.sasl().cloned()) else {
+        let Some(sasl) = handle.security.as_ref().and_then(|security| security.sasl().cloned()) else {
             return refused("no mechanism".to_owned());
         };
         // One that hangs must not gather others.
         if errand::is_running(handle, Errand::Sasl) {
-            return refused(format!("{}: the exchange before has not ended yet", settings.mechanism().name()));
+            return refused("the exchange of the attempt before has not ended yet".to_owned());
         }
         let host = handle.names_of(addr).into_iter().next().unwrap_or_else(|| addr.ip().to_string());
         let (tokens, received) = channel();
         let weak = Arc::downgrade(handle);
         let started = errand::start(handle, Errand::Sasl, move |turn| {
-            converse(&settings, &host, &received, turn, |step| {
+            converse(&sasl, &host, &received, turn, |step| {
                 if let Some(handle) = weak.upgrade() {
                     handle.feed(match step {
                         Ok(Step::Send(token)) => Input::SaslToken(exchange, token),
@@ -77,13 +101,13 @@ impl Conversation {
 
 /// The thread: until the mechanism is done, has failed, or nobody is interested any more.
 fn converse(
-    settings: &Settings,
+    sasl: &Sasl,
     host: &str,
     received: &Receiver<Option<Vec<u8>>>,
     turn: &Turn,
     tell: impl Fn(Result<Step, Failure>),
 ) {
-    let mut mechanism = match mechanism(settings, host) {
+    let mut mechanism = match sasl.mechanism(host) {
         Ok(mechanism) => mechanism,
         Err(failure) => {
             turn.take(|| tell(Err(failure)));
@@ -101,14 +125,6 @@ fn converse(
     }
 }
 
-fn mechanism(settings: &Settings, server: &str) -> Result<Box<dyn Mechanism>, Failure> {
-    let (service, host) = (settings.service(), settings.host(server));
-    Ok(match settings.mechanism() {
-        Name::DigestMd5 => Box::new(DigestMd5::new(settings.user(), settings.password()?, None, service, host)),
-        Name::Gssapi => Box::new(Gssapi::new(service, host, settings.user())?),
-    })
-}
-
 impl Mechanism for DigestMd5 {
     fn start(&mut self) -> Result<Step, Failure> {
         Ok(Step::Send(self.initial().to_vec()))
@@ -120,6 +136,16 @@ impl Mechanism for DigestMd5 {
             .try_fill_bytes(&mut nonce)
             .map_err(|error| Failure::temporary(format!("DIGEST-MD5: no random numbers from the system: {error}")))?;
         DigestMd5::step(self, token, nonce)
+    }
+}
+
+impl Mechanism for Cyrus {
+    fn start(&mut self) -> Result<Step, Failure> {
+        self.start()
+    }
+
+    fn step(&mut self, token: Option<&[u8]>) -> Result<Step, Failure> {
+        self.step(token)
     }
 }
 

@@ -1,10 +1,10 @@
 //! What a handle keeps for its secured connections: the TLS context with its certificates and tickets, and by which names
 //! the application calls each address, as a certificate is for a name.
 use crate::io::resolver::Resolved;
+use crate::io::sasl::Sasl;
 use crate::sys::lock::Mutex;
 use std::net::SocketAddr;
 use zk_core::servers::HostPort;
-use zk_secure::sasl;
 use zk_secure::tls::{Connection, Context, Failure, Severity};
 
 /// Hosts whose addresses are known at most; a list has no more.
@@ -14,7 +14,7 @@ const HOSTS_MAX: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Security {
     tls: Option<Context>,
-    sasl: Option<sasl::Settings>,
+    sasl: Option<Sasl>,
     names: Mutex<Names>,
 }
 
@@ -41,7 +41,7 @@ impl Names {
 }
 
 impl Security {
-    pub(crate) fn new(tls: Option<Context>, sasl: Option<sasl::Settings>) -> Security {
+    pub(crate) fn new(tls: Option<Context>, sasl: Option<Sasl>) -> Security {
         Security { tls, sasl, names: Mutex::new(Names::default()) }
     }
 
@@ -51,7 +51,7 @@ impl Security {
     }
 
     /// How connections are authenticated; `None` if they are not.
-    pub(crate) fn sasl(&self) -> Option<&sasl::Settings> {
+    pub(crate) fn sasl(&self) -> Option<&Sasl> {
         self.sasl.as_ref()
     }
 

@@ -1,0 +1,288 @@
+//! `zookeeper_init_sasl`, and the callbacks it offers to programs that have none: user, realm and password as Cyrus SASL asks
+//! for them. They use nothing of that library but its types, so the program need not be linked with it.
+#![allow(non_snake_case, non_camel_case_types, reason = "the names are the C interface's")]
+use super::convert::text;
+use super::lifecycle::{InitArgs, init};
+use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
+use crate::sys::cyrus::{Callback, Params};
+use libc::{c_char, c_int, c_uint, c_ulong, c_void, size_t};
+use std::cell::RefCell;
+use std::ffi::CString;
+use std::fs::File;
+use std::io::Read;
+use std::mem::transmute;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::ptr::null_mut;
+use zeroize::Zeroizing;
+
+/// What a SASL exchange needs. A null `host` is what the host list calls the server, a null `service` "zookeeper".
+#[repr(C)]
+pub struct zoo_sasl_params {
+    /// The first part of the server's principal.
+    pub service: *const c_char,
+    /// Its second part.
+    pub host: *const c_char,
+    /// Mechanisms, divided by commas.
+    pub mechlist: *const c_char,
+    /// The answers to the mechanism's questions, with an entry of id 0 at the end.
+    pub callbacks: *const Callback,
+}
+
+/// Turns the content of a password file into the password: at most `buf_len` bytes at `buf`, how many in `passwd_len`. Returns
+/// `SASL_OK` or another code of Cyrus'.
+pub type zoo_sasl_password_callback_t =
+    Option<unsafe extern "C" fn(*const c_char, size_t, *mut c_void, *mut c_char, size_t, *mut size_t) -> c_int>;
+
+/// Where a password comes from.
+#[repr(C)]
+pub struct zoo_sasl_password {
+    /// A file: its first line, or all of it for `callback`. Null: the terminal is asked.
+    pub password_file: *const c_char,
+    /// For `callback`.
+    pub context: *mut c_void,
+    /// May be null.
+    pub callback: zoo_sasl_password_callback_t,
+}
+
+const GET_REALM: c_int = 0x4008;
+const USER: c_int = 0x4001;
+const AUTH_NAME: c_int = 0x4002;
+const PASS: c_int = 0x4004;
+const LIST_END: c_int = 0;
+
+const OK: c_int = 0;
+const FAIL: c_int = -1;
+const OUT_OF_MEMORY: c_int = -2;
+const BUFFER_OVERFLOW: c_int = -3;
+const BAD_PARAMETER: c_int = -7;
+
+/// The longest password.
+const PASSWORD_MAX: usize = 1023;
+
+/// `zookeeper_init2` with SASL: the mechanisms are those of Cyrus SASL, which the program has initialised or the library
+/// loads, with the program's callbacks, called on a thread of the library. Null `sasl_params` is `zookeeper_init2`.
+// divergence: zookeeper_init_sasl, which Debian's build lacks, takes what the host list calls the server for a null host, where stock takes the address; its callbacks are called on a thread of their own, and what Kerberos says is never final.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zookeeper_init_sasl(
+    host: *const c_char,
+    r#fn: watcher_fn,
+    recv_timeout: c_int,
+    clientid: *const clientid_t,
+    context: *mut c_void,
+    flags: c_int,
+    log_callback: log_callback_fn,
+    sasl_params: *mut zoo_sasl_params,
+) -> *mut zhandle_t {
+    // SAFETY: null or a struct whose texts are C strings, by the contract of `super`.
+    let sasl = unsafe {
+        let owned = |pointer| text(pointer).map(|bytes| CString::new(bytes).unwrap_or_default());
+        sasl_params.as_ref().map(|given| Params {
+            service: owned(given.service).unwrap_or_else(|| c"zookeeper".to_owned()),
+            host: owned(given.host),
+            mechanisms: owned(given.mechlist).unwrap_or_default(),
+            callbacks: given.callbacks,
+        })
+    };
+    let watcher = r#fn;
+    // SAFETY: the contract of `super`.
+    unsafe { init(InitArgs { host, watcher, recv_timeout, clientid, context, flags, log_callback, cert: None, sasl }) }
+}
+
+/// Callbacks that answer with a user, a realm and a password: the first line of `password_file`, or what is typed on the
+/// terminal if that is null. The caller frees the array with `free`; what it points to stays. Null without memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_sasl_make_basic_callbacks(
+    user: *const c_char,
+    realm: *const c_char,
+    password_file: *const c_char,
+) -> *mut Callback {
+    // SAFETY: the contract of `super`.
+    unsafe { make_callbacks(user, realm, text(password_file), null_mut(), None) }
+}
+
+/// The same with a callback that turns the content of a file into the password. A null `password` asks the terminal.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_sasl_make_password_callbacks(
+    user: *const c_char,
+    realm: *const c_char,
+    password: *mut zoo_sasl_password,
+) -> *mut Callback {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        let given = password.as_ref();
+        let file = given.and_then(|given| text(given.password_file));
+        make_callbacks(
+            user,
+            realm,
+            file,
+            given.map_or(null_mut(), |given| given.context),
+            given.and_then(|given| given.callback),
+        )
+    }
+}
+
+/// A question's number as it stands in a [`Callback`].
+fn id(number: c_int) -> c_ulong {
+    number.cast_unsigned().into()
+}
+
+/// The context of [`password_answer`].
+struct Password {
+    file: Option<Vec<u8>>,
+    context: *mut c_void,
+    callback: zoo_sasl_password_callback_t,
+}
+
+unsafe fn make_callbacks(
+    user: *const c_char,
+    realm: *const c_char,
+    file: Option<&[u8]>,
+    context: *mut c_void,
+    callback: zoo_sasl_password_callback_t,
+) -> *mut Callback {
+    type Function = unsafe extern "C" fn() -> c_int;
+    // SAFETY: null or C strings by the contract of `super`. Cyrus calls each function with its own type, which the id says.
+    // The array is as large as what is written to it.
+    unsafe {
+        let copy = |text: *const c_char| if text.is_null() { null_mut() } else { libc::strdup(text).cast::<c_void>() };
+        let (realm_fn, name_fn) = (realm_answer as *const (), name_answer as *const ());
+        let function = |pointer: *const ()| Some(transmute::<*const (), Function>(pointer));
+        let password = Box::new(Password { file: file.map(<[u8]>::to_vec), context, callback });
+        let entries = [
+            Callback { id: id(GET_REALM), function: function(realm_fn), context: copy(realm) },
+            Callback { id: id(USER), function: function(name_fn), context: copy(user) },
+            Callback { id: id(AUTH_NAME), function: function(name_fn), context: copy(user) },
+            Callback {
+                id: id(PASS),
+                function: function(password_answer as *const ()),
+                context: Box::into_raw(password).cast(),
+            },
+            Callback { id: id(LIST_END), function: None, context: null_mut() },
+        ];
+        let array = libc::malloc(size_of_val(&entries)).cast::<Callback>();
+        if !array.is_null() {
+            array.copy_from_nonoverlapping(entries.as_ptr(), entries.len());
+        }
+        array
+    }
+}
+
+/// For `SASL_CB_GETREALM`.
+unsafe extern "C" fn realm_answer(
+    context: *mut c_void,
+    id: c_int,
+    _offered: *const *const c_char,
+    out: *mut *const c_char,
+) -> c_int {
+    if id != GET_REALM || out.is_null() {
+        return BAD_PARAMETER;
+    }
+    // SAFETY: an out parameter of the caller's.
+    unsafe { out.write(context.cast()) };
+    OK
+}
+
+/// For `SASL_CB_USER` and `SASL_CB_AUTHNAME`.
+unsafe extern "C" fn name_answer(context: *mut c_void, id: c_int, out: *mut *const c_char, len: *mut c_uint) -> c_int {
+    if (id != USER && id != AUTH_NAME) || out.is_null() {
+        return BAD_PARAMETER;
+    }
+    let name: *const c_char = context.cast();
+    // SAFETY: out parameters of the caller's; the name is null or a C string.
+    unsafe {
+        out.write(name);
+        if !len.is_null() {
+            len.write(text(name).map_or(0, |name| c_uint::try_from(name.len()).unwrap_or(0)));
+        }
+    }
+    OK
+}
+
+thread_local! {
+    /// What [`password_answer`] has given out. Cyrus does not free it, and needs it until the exchange is over, which a
+    /// thread of the library's does not outlive.
+    static SECRETS: RefCell<Vec<Zeroizing<Vec<u64>>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A word of a password in memory.
+const WORD: usize = size_of::<u64>();
+
+/// Passwords of one thread that are kept; an exchange asks once.
+const SECRETS_MAX: usize = 8;
+
+/// For `SASL_CB_PASS`.
+unsafe extern "C" fn password_answer(
+    _connection: *mut c_void,
+    context: *mut c_void,
+    id: c_int,
+    out: *mut *const c_void,
+) -> c_int {
+    if id != PASS || out.is_null() || context.is_null() {
+        return BAD_PARAMETER;
+    }
+    // SAFETY: the context is `make_callbacks`'s, which never frees it.
+    let password = match unsafe { read_password(&*context.cast::<Password>()) } {
+        Ok(password) => password,
+        Err(code) => return code,
+    };
+    // `sasl_secret_t`: the length, then the bytes, and one of 0.
+    let mut secret = Zeroizing::new(vec![0u64; 1 + password.len() / WORD + 1]);
+    let Some((length, words)) = secret.split_first_mut() else { return OUT_OF_MEMORY };
+    *length = password.len() as u64;
+    for (word, bytes) in words.iter_mut().zip(password.chunks(WORD)) {
+        let mut whole = [0; WORD];
+        for (place, byte) in whole.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+        *word = u64::from_ne_bytes(whole);
+    }
+    SECRETS.with_borrow_mut(|secrets| {
+        if secrets.len() >= SECRETS_MAX {
+            secrets.remove(0);
+        }
+        // SAFETY: an out parameter of the caller's. The vector's memory does not move with it.
+        unsafe { out.write(secret.as_ptr().cast()) };
+        secrets.push(secret);
+    });
+    OK
+}
+
+unsafe fn read_password(from: &Password) -> Result<Zeroizing<Vec<u8>>, c_int> {
+    let Some(file) = &from.file else {
+        if from.callback.is_some() {
+            return Err(BAD_PARAMETER);
+        }
+        return crate::sys::cyrus::ask_terminal().map(Zeroizing::new).ok_or(FAIL);
+    };
+    let mut content = Zeroizing::new(Vec::with_capacity(PASSWORD_MAX + 1));
+    let path = Path::new(std::ffi::OsStr::from_bytes(file));
+    let opened = File::open(path).and_then(|file| file.take(PASSWORD_MAX as u64 + 1).read_to_end(&mut content));
+    if let Err(error) = opened {
+        log::error!("SASL password file {}: {error}", path.display());
+        return Err(FAIL);
+    }
+    if let Some(callback) = from.callback {
+        if content.len() > PASSWORD_MAX {
+            return Err(BUFFER_OVERFLOW);
+        }
+        let mut password = Zeroizing::new(vec![0u8; PASSWORD_MAX]);
+        let mut len = 0;
+        // SAFETY: the application's callback, with as many bytes of content and of room as it is told.
+        let rc = unsafe {
+            let (given, room) = (content.as_ptr().cast(), password.as_mut_ptr().cast());
+            callback(given, content.len(), from.context, room, PASSWORD_MAX, &raw mut len)
+        };
+        if rc != OK {
+            return Err(rc);
+        }
+        if len > PASSWORD_MAX {
+            return Err(BUFFER_OVERFLOW);
+        }
+        password.truncate(len);
+        return Ok(password);
+    }
+    let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.len() > PASSWORD_MAX { Err(BUFFER_OVERFLOW) } else { Ok(Zeroizing::new(line.to_vec())) }
+}

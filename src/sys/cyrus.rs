@@ -1,0 +1,260 @@
+//! Cyrus SASL, the library that applications of `zookeeper_init_sasl` have in their process: found there, or loaded. Owns the
+//! calls and one connection object. The application's callbacks are called by that library, with its types.
+use libc::{c_char, c_int, c_uint, c_ulong, c_void};
+use std::ffi::{CStr, CString};
+use std::ptr::{null, null_mut};
+use zk_secure::sasl::{Failure, Step};
+
+/// As distributions name it.
+const LIBRARIES: [&CStr; 2] = [c"libsasl2.so.2", c"libsasl2.so.3"];
+
+const OK: c_int = 0;
+const CONTINUE: c_int = 1;
+const NOT_INITIALISED: c_int = -12;
+
+/// `sasl_callback_t`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Callback {
+    /// Which question it answers.
+    pub id: c_ulong,
+    /// The function, whose type depends on `id`.
+    pub function: Option<unsafe extern "C" fn() -> c_int>,
+    /// Its context.
+    pub context: *mut c_void,
+}
+
+/// What the application gave to `zookeeper_init_sasl`. The callbacks are its own and live as long as the handle.
+#[derive(Clone, Debug)]
+pub(crate) struct Params {
+    pub(crate) service: CString,
+    /// `None`: what the host list calls the server.
+    pub(crate) host: Option<CString>,
+    /// Mechanisms, divided by commas or spaces.
+    pub(crate) mechanisms: CString,
+    pub(crate) callbacks: *const Callback,
+}
+
+// SAFETY: the pointer is only handed to the library, on one thread at a time; the application keeps what is behind it.
+unsafe impl Send for Params {}
+// SAFETY: as above.
+unsafe impl Sync for Params {}
+
+type ClientInit = unsafe extern "C" fn(*const Callback) -> c_int;
+type ClientNew = unsafe extern "C" fn(
+    *const c_char,
+    *const c_char,
+    *const c_char,
+    *const c_char,
+    *const Callback,
+    c_uint,
+    *mut *mut c_void,
+) -> c_int;
+type ClientStart = unsafe extern "C" fn(
+    *mut c_void,
+    *const c_char,
+    *mut *mut c_void,
+    *mut *const c_char,
+    *mut c_uint,
+    *mut *const c_char,
+) -> c_int;
+type ClientStep = unsafe extern "C" fn(
+    *mut c_void,
+    *const c_char,
+    c_uint,
+    *mut *mut c_void,
+    *mut *const c_char,
+    *mut c_uint,
+) -> c_int;
+type Dispose = unsafe extern "C" fn(*mut *mut c_void);
+type ErrorDetail = unsafe extern "C" fn(*mut c_void) -> *const c_char;
+
+struct Library {
+    client_init: ClientInit,
+    client_new: ClientNew,
+    client_start: ClientStart,
+    client_step: ClientStep,
+    dispose: Dispose,
+    error_detail: ErrorDetail,
+}
+
+impl Library {
+    /// The library of the process, or else the system's, which stays.
+    fn load() -> Result<Library, Failure> {
+        // SAFETY: a name that ends with NUL.
+        let is_there = unsafe { !libc::dlsym(libc::RTLD_DEFAULT, c"sasl_client_new".as_ptr()).is_null() };
+        let library = if is_there {
+            libc::RTLD_DEFAULT
+        } else {
+            let flags = libc::RTLD_NOW | libc::RTLD_GLOBAL | libc::RTLD_NODELETE;
+            // SAFETY: names that end with NUL; the library's constructors are the system's.
+            let open = |name: &&CStr| unsafe { libc::dlopen(name.as_ptr(), flags) };
+            LIBRARIES.iter().map(open).find(|library| !library.is_null()).ok_or_else(|| {
+                Failure::permanent("the program gave SASL callbacks, but libsasl2.so.2 cannot be loaded")
+            })?
+        };
+        let find = |name: &CStr| {
+            // SAFETY: a library that is loaded, and a name that ends with NUL.
+            let found = unsafe { libc::dlsym(library, name.as_ptr()) };
+            let missing = || Failure::permanent(format!("libsasl2 lacks {name:?}"));
+            if found.is_null() { Err(missing()) } else { Ok(found) }
+        };
+        // SAFETY: the functions have these types in every version 2 of the library.
+        unsafe {
+            Ok(Library {
+                client_init: std::mem::transmute::<*mut c_void, ClientInit>(find(c"sasl_client_init")?),
+                client_new: std::mem::transmute::<*mut c_void, ClientNew>(find(c"sasl_client_new")?),
+                client_start: std::mem::transmute::<*mut c_void, ClientStart>(find(c"sasl_client_start")?),
+                client_step: std::mem::transmute::<*mut c_void, ClientStep>(find(c"sasl_client_step")?),
+                dispose: std::mem::transmute::<*mut c_void, Dispose>(find(c"sasl_dispose")?),
+                error_detail: std::mem::transmute::<*mut c_void, ErrorDetail>(find(c"sasl_errdetail")?),
+            })
+        }
+    }
+}
+
+/// One exchange.
+pub(crate) struct Cyrus {
+    library: Library,
+    connection: *mut c_void,
+    params: Params,
+    /// The mechanism, once the library has chosen one.
+    mechanism: String,
+    /// Whether this side has said all it has to say.
+    is_complete: bool,
+}
+
+impl Cyrus {
+    /// With the server that the host list calls `server`.
+    pub(crate) fn new(params: Params, server: &str) -> Result<Cyrus, Failure> {
+        let library = Library::load()?;
+        let host = match &params.host {
+            Some(host) => host.clone(),
+            // A ZooKeeper server registers this name for it, whatever its host is called.
+            None if params.mechanisms.as_bytes() == b"DIGEST-MD5" => c"zk-sasl-md5".to_owned(),
+            None => CString::new(server).unwrap_or_default(),
+        };
+        let mut connection = null_mut();
+        let mut open = || {
+            // SAFETY: texts that end with NUL, the application's callbacks, and an out parameter.
+            unsafe {
+                let (service, host) = (params.service.as_ptr(), host.as_ptr());
+                (library.client_new)(service, host, null(), null(), params.callbacks, 0, &raw mut connection)
+            }
+        };
+        let mut rc = open();
+        if rc == NOT_INITIALISED {
+            // SAFETY: without callbacks for all connections.
+            rc = unsafe { (library.client_init)(null()) };
+            if rc == OK {
+                rc = open();
+            }
+        }
+        if rc != OK {
+            return Err(Failure::permanent(format!("libsasl2 gives no connection (code {rc})")));
+        }
+        Ok(Cyrus { library, connection, params, mechanism: String::new(), is_complete: false })
+    }
+
+    /// What is sent first.
+    pub(crate) fn start(&mut self) -> Result<Step, Failure> {
+        let (mut out, mut length, mut mechanism) = (null(), 0, null());
+        // SAFETY: a text that ends with NUL, and out parameters.
+        let rc = unsafe {
+            let list = self.params.mechanisms.as_ptr();
+            (self.library.client_start)(
+                self.connection,
+                list,
+                null_mut(),
+                &raw mut out,
+                &raw mut length,
+                &raw mut mechanism,
+            )
+        };
+        if !mechanism.is_null() {
+            // SAFETY: a text of the library's that ends with NUL.
+            self.mechanism = unsafe { CStr::from_ptr(mechanism) }.to_string_lossy().into_owned();
+        }
+        if rc != OK && rc != CONTINUE {
+            return Err(self.failure(rc));
+        }
+        self.is_complete = rc == OK;
+        // The server of DIGEST-MD5 speaks first; what the mechanism has to say is for a server that knows it already.
+        let is_silent = self.mechanism == "DIGEST-MD5";
+        Ok(Step::Send(if is_silent { Vec::new() } else { copy(out, length) }))
+    }
+
+    /// The answer to the server's token; `None` where it sent none.
+    pub(crate) fn step(&mut self, token: Option<&[u8]>) -> Result<Step, Failure> {
+        if self.is_complete {
+            return Ok(Step::Done);
+        }
+        let name = &self.mechanism;
+        let token = token.ok_or_else(|| {
+            let cause = "it has no JAAS configuration for its `Server` section";
+            Failure::permanent(format!("{name}: the server does not offer SASL: {cause}"))
+        })?;
+        let given = c_uint::try_from(token.len())
+            .map_err(|_| Failure::permanent(format!("{name}: the server's token is too long")))?;
+        let (mut out, mut length) = (null(), 0);
+        // SAFETY: the token's bytes and their number, and out parameters.
+        let rc = unsafe {
+            let bytes = token.as_ptr().cast();
+            (self.library.client_step)(self.connection, bytes, given, null_mut(), &raw mut out, &raw mut length)
+        };
+        if rc != OK && rc != CONTINUE {
+            return Err(self.failure(rc));
+        }
+        let reply = copy(out, length);
+        if rc == OK && reply.is_empty() && self.mechanism != "GSSAPI" {
+            return Ok(Step::Done);
+        }
+        // The server has the last word.
+        self.is_complete = rc == OK;
+        Ok(Step::Send(reply))
+    }
+
+    /// What the library says. With Kerberos it may pass: a ticket is renewed, a KDC comes back.
+    fn failure(&self, rc: c_int) -> Failure {
+        // SAFETY: the connection's text, which ends with NUL.
+        let detail = unsafe {
+            let text = (self.library.error_detail)(self.connection);
+            if text.is_null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
+        };
+        let detail = detail.replace(char::is_control, " ");
+        let list = self.params.mechanisms.to_string_lossy();
+        let name = if self.mechanism.is_empty() { &*list } else { &*self.mechanism };
+        let text = format!("{name}: {detail} (code {rc})");
+        if name == "GSSAPI" { Failure::temporary(text) } else { Failure::permanent(text) }
+    }
+}
+
+impl Drop for Cyrus {
+    fn drop(&mut self) {
+        // SAFETY: the connection is the library's, and is used no more.
+        unsafe { (self.library.dispose)(&raw mut self.connection) };
+    }
+}
+
+/// Bytes that belong to the library until its next call.
+fn copy(bytes: *const c_char, length: c_uint) -> Vec<u8> {
+    if bytes.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: the library says how many there are.
+    unsafe { std::slice::from_raw_parts(bytes.cast::<u8>(), length as usize) }.to_vec()
+}
+
+/// Asks the terminal for a password, without an echo; `None` without a terminal.
+pub(crate) fn ask_terminal() -> Option<Vec<u8>> {
+    // SAFETY: a text that ends with NUL; the answer is glibc's until its next call.
+    unsafe {
+        let typed = getpass(c"Password: ".as_ptr());
+        (!typed.is_null()).then(|| CStr::from_ptr(typed).to_bytes().to_vec())
+    }
+}
+
+unsafe extern "C" {
+    /// glibc's.
+    fn getpass(prompt: *const c_char) -> *mut c_char;
+}
