@@ -1,6 +1,5 @@
 //! The system behind small safe wrappers: sockets and poll, locks and threads, the process and its environment, log
-//! sinks, files. With
-//! `ffi` the only place with `unsafe`. Knows no other part of the library.
+//! sinks, files and settings. With `ffi` the only place with `unsafe`. Knows no other part of the library.
 pub(crate) mod cancel;
 pub(crate) mod cyrus;
 pub(crate) mod env;
@@ -15,6 +14,7 @@ pub(crate) mod net;
 pub(crate) mod own_thread;
 pub(crate) mod priority;
 pub(crate) mod process;
+pub(crate) mod settings;
 pub(crate) mod signals;
 #[cfg(not(calmkeeper_shuttle))]
 pub(crate) mod socket;

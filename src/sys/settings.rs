@@ -1,0 +1,128 @@
+//! A file of settings: lines `ZOO_NAME=value`, empty lines, and comments that start with `#`. Owns what such a file may look
+//! like and whom it may belong to; which settings there are is for those who ask.
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+
+/// Largest file read, in bytes.
+const FILE_LEN_MAX: u64 = 64 * 1024;
+
+/// The settings of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settings(BTreeMap<String, String>);
+
+impl Settings {
+    /// Reads a file that belongs to root, or, with `own`, to this process's user, and that no other user may write. A file
+    /// that is not there has no settings. Returns what is wrong, a line each; a file that must not be trusted has no
+    /// settings. Never waits for a pipe or device.
+    pub(crate) fn read(path: &str, own: bool) -> (Settings, Vec<String>) {
+        match open(path, own) {
+            Ok(text) => {
+                let (settings, wrong) = Settings::parse(&text);
+                (settings, wrong.into_iter().map(|(line, what)| format!("{path} line {line}: {what}")).collect())
+            }
+            Err(Refusal::Io(error)) if error.kind() == io::ErrorKind::NotFound => (Settings::default(), Vec::new()),
+            Err(Refusal::Io(error)) => (Settings::default(), vec![format!("{path} is ignored: {error}")]),
+            Err(Refusal::Untrusted(why)) => (Settings::default(), vec![format!("{path} is ignored: {why}")]),
+        }
+    }
+
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// The settings, and the lines that are none, with their numbers.
+    fn parse(text: &str) -> (Settings, Vec<(usize, String)>) {
+        let (mut settings, mut wrong) = (BTreeMap::new(), Vec::new());
+        for (number, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line.trim())) {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let Some((name, value)) = line.split_once('=').map(|(name, value)| (name.trim(), value.trim())) else {
+                wrong.push((number, format!("'{line}' is ignored, it is not ZOO_NAME=value")));
+                continue;
+            };
+            if name.starts_with("ZOO_")
+                && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+            {
+                settings.insert(name.to_owned(), value.to_owned());
+            } else {
+                wrong.push((number, format!("'{name}' is ignored, it is not the name of a setting, ZOO_...")));
+            }
+        }
+        (Settings(settings), wrong)
+    }
+}
+
+enum Refusal {
+    Io(io::Error),
+    Untrusted(String),
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Refusal {
+        Refusal::Io(error)
+    }
+}
+
+fn open(path: &str, own: bool) -> Result<String, Refusal> {
+    let file: File = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    // Of the open file, so that what is judged is what is read.
+    let facts = file.metadata()?;
+    // SAFETY: only asks.
+    let user = unsafe { libc::geteuid() };
+    let untrusted = |why: &str| Err(Refusal::Untrusted(why.to_owned()));
+    if !facts.is_file() {
+        return untrusted("it is not a file");
+    }
+    if facts.uid() != 0 && !(own && facts.uid() == user) {
+        return untrusted("it does not belong to root");
+    }
+    if facts.mode() & 0o022 != 0 {
+        return untrusted("its group or others may write to it");
+    }
+    if facts.len() > FILE_LEN_MAX {
+        return untrusted("it is larger than 64 KiB");
+    }
+    let mut text = String::new();
+    file.take(FILE_LEN_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn lines_are_settings_comments_or_wrong() {
+        let (settings, wrong) =
+            Settings::parse("# for the host\n\n ZOO_STATS_DIR = /run/calmkeeper \nZOO_A=\nPATH=/x\nZOO_B\nZOO_b=1\n");
+        assert_eq!(settings.value("ZOO_STATS_DIR"), Some("/run/calmkeeper"));
+        assert_eq!(settings.value("ZOO_A"), Some(""));
+        assert_eq!(settings.value("PATH"), None);
+        assert_eq!(wrong.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [5, 6, 7]);
+    }
+
+    #[test]
+    fn a_file_that_others_may_write_is_ignored() {
+        let path = std::env::temp_dir().join(format!("calmkeeper-settings-{}", std::process::id()));
+        let name = path.to_str().unwrap();
+        fs::write(&path, "ZOO_A=1\n").unwrap();
+        let read = |mode| {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            Settings::read(name, true)
+        };
+        assert_eq!(read(0o644).0.value("ZOO_A"), Some("1"));
+        for mode in [0o664, 0o646] {
+            let (settings, warnings) = read(mode);
+            assert_eq!(settings.value("ZOO_A"), None);
+            assert!(warnings.iter().any(|line| line.contains("may write")), "{warnings:?}");
+        }
+        fs::remove_file(&path).unwrap();
+        assert_eq!(Settings::read(name, true), (Settings::default(), Vec::new()));
+        assert!(!Settings::read("/dev/null", true).1.is_empty(), "a device is no file");
+    }
+}
