@@ -1,0 +1,88 @@
+//! `calmkeeper top` and `calmkeeper plan`: what the clients of this host do now, and what an outage would do to a fleet. Run
+//! by dist/calmkeeper, which owns the other commands. Every error is one line that says what to do, and exit status 1, or 2
+//! for bad arguments.
+mod figures;
+mod measure;
+mod plan;
+mod plot;
+mod publications;
+mod screen;
+mod top;
+
+use std::fmt;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: calmkeeper top [--once|--json] [--dir FOLDER] [--interval SECONDS]
+           every process of this host that publishes its counters; live, once as a table, or once as JSON
+       calmkeeper plan --clients N --timeout SECONDS --capacity R
+                       [--servers N] [--share X] [--outage SECONDS] [--seeds N] [--svg FILE]
+           what an outage does to a fleet, with stock, with ours, and with a share X of it on ours;
+           R: how many clients the ensemble can take back in a second
+       calmkeeper plan --measure HOST:PORT
+           connects 100 times and says the R that this host has seen
+";
+
+/// Why a command ends without a result.
+pub(crate) enum Failure {
+    /// The arguments are wrong.
+    Usage(String),
+    /// What was asked for cannot be done.
+    Failed(String),
+}
+
+impl Failure {
+    pub(crate) fn usage(what: impl fmt::Display) -> Failure {
+        Failure::Usage(what.to_string())
+    }
+
+    pub(crate) fn failed(what: impl fmt::Display) -> Failure {
+        Failure::Failed(what.to_string())
+    }
+}
+
+impl From<lexopt::Error> for Failure {
+    fn from(error: lexopt::Error) -> Failure {
+        Failure::usage(error)
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let mut arguments = lexopt::Parser::from_env();
+    match arguments.next()? {
+        Some(lexopt::Arg::Value(command)) if command == "top" => top::run(arguments),
+        Some(lexopt::Arg::Value(command)) if command == "plan" => plan::run(arguments),
+        Some(lexopt::Arg::Long("help") | lexopt::Arg::Short('h')) => print(USAGE),
+        Some(lexopt::Arg::Value(command)) => {
+            Err(Failure::usage(format!("there is no command {}", command.to_string_lossy())))
+        }
+        Some(other) => Err(other.unexpected().into()),
+        None => Err(Failure::usage("no command")),
+    }
+}
+
+/// Writes to standard output. A reader that has gone is no error.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("cannot write the result: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(what)) => {
+            eprintln!("calmkeeper: {what}; 'calmkeeper plan --help' lists what there is");
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(what)) => {
+            eprintln!("calmkeeper: {what}");
+            ExitCode::FAILURE
+        }
+    }
+}

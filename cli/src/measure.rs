@@ -1,0 +1,100 @@
+//! `calmkeeper plan --measure`: how many sessions a second a server gives to this host. Opens a bounded number of connections,
+//! a few at a time, and each session that it makes it closes again. Sends nothing but these requests.
+use crate::Failure;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Connections in all, and at a time.
+const CONNECTS: usize = 100;
+const AT_A_TIME: usize = 4;
+/// Limit of each step of a connection.
+const LIMIT: Duration = Duration::from_secs(5);
+/// The session timeout asked for; the sessions are closed at once.
+const SESSION_TIMEOUT_MS: i32 = 4000;
+/// Largest reply to a connect request.
+const REPLY_LEN_MAX: usize = 1024;
+
+/// Measures, and says what to make of it.
+pub(crate) fn run(host: &str) -> Result<String, Failure> {
+    let resolved =
+        host.to_socket_addrs().map_err(|error| Failure::usage(format!("--measure {host}: {error}; HOST:PORT")))?;
+    let address =
+        resolved.into_iter().next().ok_or_else(|| Failure::usage(format!("--measure {host}: it has no address")))?;
+    // One first: a server that is not there, or no ZooKeeper, costs one connection only.
+    session(address)
+        .map_err(|error| Failure::failed(format!("no session at {host}: {error}; is it a ZooKeeper server?")))?;
+    let next = AtomicUsize::new(1);
+    let failed = AtomicUsize::new(0);
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                while next.fetch_add(1, Ordering::Relaxed) < CONNECTS {
+                    if session(address).is_err() {
+                        failed.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let (seconds, failed) = (begun.elapsed().as_secs_f64(), failed.load(Ordering::Relaxed));
+    if failed > 0 {
+        return Err(Failure::failed(format!(
+            "{failed} of {CONNECTS} connections to {host} got no session: the server limits or is busy, nothing was measured"
+        )));
+    }
+    #[allow(clippy::cast_precision_loss, reason = "a hundred")]
+    let rate = (CONNECTS - 1) as f64 / seconds;
+    Ok(format!(
+        "{host} gave {CONNECTS} sessions to this host, {AT_A_TIME} at a time, at {rate:.0} a second.\n\
+         That is a lower bound for one server: with n servers of the kind, --capacity is between {rate:.0} and n times that.\n"
+    ))
+}
+
+/// One session, opened and closed.
+fn session(address: SocketAddr) -> io::Result<()> {
+    let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    stream.set_nodelay(true)?;
+    let mut request = Vec::new();
+    request.extend(0_i32.to_be_bytes()); // protocol
+    request.extend(0_i64.to_be_bytes()); // last zxid
+    request.extend(SESSION_TIMEOUT_MS.to_be_bytes());
+    request.extend(0_i64.to_be_bytes()); // no session yet
+    request.extend(16_i32.to_be_bytes());
+    request.extend([0; 16]); // password
+    request.push(0); // not read-only
+    frame(&mut stream, &request)?;
+    let reply = reply(&mut stream)?;
+    let granted = reply.get(4..8).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_be_bytes);
+    if granted <= 0 {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it answers without a session"));
+    }
+    let mut close = Vec::new();
+    close.extend(1_i32.to_be_bytes()); // xid
+    close.extend((-11_i32).to_be_bytes()); // close
+    frame(&mut stream, &close)?;
+    // The end of the session's life, so that none is left when this returns.
+    let _ = self::reply(&mut stream);
+    Ok(())
+}
+
+fn frame(stream: &mut TcpStream, body: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(body.len()).unwrap_or(0).to_be_bytes();
+    stream.write_all(&[&length, body].concat())
+}
+
+fn reply(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+    if length > REPLY_LEN_MAX {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "its answer is not ZooKeeper's"));
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body)?;
+    Ok(body)
+}

@@ -1,0 +1,239 @@
+//! The files that the processes of this host publish. Owns which folder they are in, which files are believed, and what is
+//! made of their figures.
+//!
+//! The folder may be writable for every user. A file is read only if it is a plain file of moderate size (no link is
+//! followed, no pipe waited for), and believed only if it belongs to the user of the process that it speaks of, or to root.
+use crate::Failure;
+use crate::figures::{Figure, parse};
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Where processes publish unless someone says otherwise; made at boot by the package.
+const DEFAULT_FOLDER: &str = "/run/calmkeeper";
+/// The host's settings.
+const HOST_FILE: &str = "/etc/calmkeeper.conf";
+/// Largest file read, in bytes.
+const FILE_LEN_MAX: u64 = 4 << 20;
+/// A file is stale when it is older than so many of its intervals.
+const STALE_INTERVALS: f64 = 3.0;
+
+/// What is known of one server list of one process.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) pid: u32,
+    pub(crate) program: String,
+    pub(crate) version: String,
+    pub(crate) servers: String,
+    /// Seconds since the file was written.
+    pub(crate) age: f64,
+    pub(crate) is_stale: bool,
+    pub(crate) handles: u64,
+    /// Handles by state, those with none left out.
+    pub(crate) states: BTreeMap<String, u64>,
+    /// Seconds since a connection was lost.
+    pub(crate) last_loss: Option<f64>,
+    pub(crate) attempts: u64,
+    /// Attempts that failed, by kind, those with none left out.
+    pub(crate) failed_attempts: BTreeMap<String, u64>,
+    pub(crate) losses: u64,
+    pub(crate) expired: u64,
+    /// Seconds until the next attempt.
+    pub(crate) pause_left: Option<f64>,
+    pub(crate) availability_level: u64,
+    pub(crate) congestion_level: u64,
+    pub(crate) session_timeout: f64,
+    /// Requests answered, and their time in seconds, since the start.
+    pub(crate) replies: u64,
+    pub(crate) latency_sum: f64,
+    pub(crate) pending: u64,
+    pub(crate) callbacks_queued: u64,
+    pub(crate) watches: u64,
+}
+
+impl Row {
+    /// The mean time of a request in seconds: since `before`, an earlier reading of the same row, if any were answered.
+    pub(crate) fn latency(&self, before: Option<&Row>) -> Option<f64> {
+        let (replies, sum) = before
+            .filter(|before| before.replies < self.replies)
+            .map_or((0, 0.0), |before| (before.replies, before.latency_sum));
+        #[allow(clippy::cast_precision_loss, reason = "a count far below 2^52")]
+        (self.replies > replies).then(|| (self.latency_sum - sum) / (self.replies - replies) as f64)
+    }
+}
+
+/// All that is published at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) rows: Vec<Row>,
+    /// Files that are not believed, and why.
+    pub(crate) refused: Vec<String>,
+}
+
+/// The folder to read: `given`, else the setting `ZOO_STATS_DIR` of the environment or of the host, else the default.
+pub(crate) fn folder(given: Option<PathBuf>) -> PathBuf {
+    let host = || {
+        let text = fs::read_to_string(HOST_FILE).ok()?;
+        let line = text.lines().find_map(|line| line.trim().strip_prefix("ZOO_STATS_DIR")?.trim().strip_prefix('='))?;
+        Some(PathBuf::from(line.trim()))
+    };
+    let environment = || std::env::var_os("ZOO_STATS_DIR").filter(|value| !value.is_empty()).map(PathBuf::from);
+    given.or_else(environment).or_else(host).unwrap_or_else(|| DEFAULT_FOLDER.into())
+}
+
+/// Reads what is published in a folder, ordered by program and process.
+pub(crate) fn read(folder: &Path) -> Result<Reading, Failure> {
+    let names = fs::read_dir(folder).map_err(|error| {
+        Failure::failed(format!(
+            "cannot read {}: {error}; programs publish where ZOO_STATS_DIR in {HOST_FILE} says, --dir names another folder",
+            folder.display()
+        ))
+    })?;
+    let mut reading = Reading::default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    for path in names.filter_map(|entry| Some(entry.ok()?.path())) {
+        if path.extension().is_none_or(|extension| extension != "prom") {
+            continue;
+        }
+        match file(&path).and_then(|(text, owner)| rows(&parse(&text), owner, now)) {
+            Ok(rows) => reading.rows.extend(rows),
+            Err(why) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let name: String = name.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+                reading.refused.push(format!("{name}: {why}"));
+            }
+        }
+    }
+    reading.rows.sort_by(|a, b| (&a.program, a.pid, &a.servers).cmp(&(&b.program, b.pid, &b.servers)));
+    reading.refused.sort();
+    Ok(reading)
+}
+
+/// The text and the owner of a file.
+fn file(path: &Path) -> Result<(String, u32), String> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| error.to_string())?;
+    let facts = file.metadata().map_err(|error| error.to_string())?;
+    if !facts.is_file() || facts.len() > FILE_LEN_MAX {
+        return Err("not a file of moderate size".to_owned());
+    }
+    let mut bytes = Vec::new();
+    file.take(FILE_LEN_MAX).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), facts.uid()))
+}
+
+/// The rows of one file, none for a file of someone else's metrics.
+fn rows(figures: &[Figure], owner: u32, now: f64) -> Result<Vec<Row>, String> {
+    let Some(info) = figures.iter().find(|figure| figure.name == "info") else { return Ok(Vec::new()) };
+    let pid: u32 = info.label("pid").parse().map_err(|_| "no process".to_owned())?;
+    // A process that is not there any more cannot be misrepresented.
+    let user = fs::metadata(format!("/proc/{pid}")).map(|facts| facts.uid());
+    if user.as_ref().is_ok_and(|user| owner != 0 && owner != *user) {
+        return Err(format!("it belongs to user {owner}, and process {pid} does not"));
+    }
+    let single = |name: &str| figures.iter().find(|figure| figure.name == name).map_or(0.0, |figure| figure.value);
+    let age = (now - single("written_timestamp_seconds")).max(0.0);
+    let is_stale = user.is_err() || age > STALE_INTERVALS * single("write_interval_seconds");
+    let first = Row {
+        pid,
+        program: info.label("program").to_owned(),
+        version: info.label("version").to_owned(),
+        age,
+        is_stale,
+        ..Row::default()
+    };
+    let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
+    for figure in figures.iter().filter(|figure| figure.labels.contains_key("servers")) {
+        let servers = figure.label("servers");
+        let row = rows.entry(servers).or_insert_with(|| Row { servers: servers.to_owned(), ..first.clone() });
+        row.take(figure, now);
+    }
+    Ok(rows.into_values().collect())
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates; counts are whole and positive")]
+impl Row {
+    fn take(&mut self, figure: &Figure, now: f64) {
+        let count = figure.value as u64;
+        let moment = (figure.value > 0.0).then_some(figure.value - now);
+        let kind = |map: &mut BTreeMap<String, u64>, label: &str| {
+            if count > 0 {
+                map.insert(figure.label(label).to_owned(), count);
+            }
+        };
+        match figure.name.as_str() {
+            "handles" => self.handles = count,
+            "handles_in_state" => kind(&mut self.states, "state"),
+            "last_loss_timestamp_seconds" => self.last_loss = moment.map(|at| (-at).max(0.0)),
+            "next_attempt_timestamp_seconds" => self.pause_left = moment.map(|at| at.max(0.0)),
+            "connection_attempts_total" => self.attempts = count,
+            "failed_attempts_total" => kind(&mut self.failed_attempts, "kind"),
+            "connections_lost_total" => self.losses = count,
+            "sessions_expired_total" => self.expired = count,
+            "availability_level" => self.availability_level = count,
+            "congestion_level" => self.congestion_level = count,
+            "session_timeout_seconds" => self.session_timeout = figure.value,
+            "request_duration_seconds_count" => self.replies = count,
+            "request_duration_seconds_sum" => self.latency_sum = figure.value,
+            "requests_pending" => self.pending = count,
+            "callbacks_queued" => self.callbacks_queued = count,
+            "watches" => self.watches = count,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(pid: u32) -> String {
+        let of = format!("program=\"p\",pid=\"{pid}\"");
+        let lines = [
+            format!("info{{{of},version=\"1\"}} 1"),
+            format!("written_timestamp_seconds{{{of}}} 1000"),
+            format!("write_interval_seconds{{{of}}} 10"),
+            format!("handles{{servers=\"a:1\",{of}}} 3"),
+            format!("handles_in_state{{servers=\"a:1\",{of},state=\"connected\"}} 2"),
+            format!("handles_in_state{{servers=\"a:1\",{of},state=\"pausing\"}} 1"),
+            format!("handles_in_state{{servers=\"a:1\",{of},state=\"expired\"}} 0"),
+            format!("last_loss_timestamp_seconds{{servers=\"a:1\",{of}}} 990"),
+            format!("next_attempt_timestamp_seconds{{servers=\"a:1\",{of}}} 1007"),
+        ];
+        lines.map(|line| format!("zookeeper_client_{line}\n")).concat()
+    }
+
+    #[test]
+    fn a_file_becomes_a_row_for_each_server_list() {
+        let own = std::process::id();
+        let user = fs::metadata(format!("/proc/{own}")).unwrap().uid();
+        let found = rows(&parse(&text(own)), user, 1005.0).unwrap();
+        assert_eq!(found.len(), 1);
+        let row = &found[0];
+        assert_eq!((row.handles, row.is_stale, row.states.len()), (3, false, 2));
+        assert_eq!((row.last_loss, row.pause_left), (Some(15.0), Some(2.0)));
+        assert!(rows(&parse(&text(own)), user, 1031.0).unwrap()[0].is_stale, "three intervals old");
+        assert!(rows(&parse(&text(1 << 23)), user, 1005.0).unwrap()[0].is_stale, "no such process");
+        assert_eq!(rows(&parse("zookeeper_other 1\n"), user, 0.0).unwrap(), []);
+    }
+
+    #[test]
+    fn a_file_about_another_users_process_is_not_believed() {
+        let own = std::process::id();
+        let user = fs::metadata(format!("/proc/{own}")).unwrap().uid();
+        assert!(rows(&parse(&text(own)), user + 1, 1005.0).is_err());
+        assert!(rows(&parse(&text(own)), 0, 1005.0).is_ok());
+    }
+
+    #[test]
+    fn latency_is_that_since_the_reading_before() {
+        let row = |replies, latency_sum| Row { replies, latency_sum, ..Row::default() };
+        assert_eq!(row(0, 0.0).latency(None), None);
+        assert_eq!(row(4, 2.0).latency(None), Some(0.5));
+        assert_eq!(row(4, 2.0).latency(Some(&row(2, 1.8))), Some(0.1_f64.max((2.0 - 1.8) / 2.0)));
+        assert_eq!(row(4, 2.0).latency(Some(&row(4, 2.0))), Some(0.5), "nothing new");
+    }
+}

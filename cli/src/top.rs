@@ -1,0 +1,151 @@
+//! `calmkeeper top`: arguments, and the rows as a table and as JSON. The live view is `screen`'s.
+use crate::publications::{Reading, Row, folder, read};
+use crate::{Failure, print, screen};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The headings.
+pub(crate) const COLUMNS: [&str; 11] =
+    ["PID", "PROGRAM", "SERVERS", "STATE", "LOSS", "ATTEMPTS", "PAUSE", "LEVELS", "LATENCY", "PENDING", "QUEUED"];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Live,
+    Once,
+    Json,
+}
+
+/// Runs the command with what follows its name.
+pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
+    let (mut form, mut given, mut interval) = (Form::Live, None, Duration::from_secs(2));
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            lexopt::Arg::Long("once") => form = Form::Once,
+            lexopt::Arg::Long("json") => form = Form::Json,
+            lexopt::Arg::Long("dir") => given = Some(PathBuf::from(arguments.value()?)),
+            lexopt::Arg::Long("interval") => {
+                let text = arguments.value()?.to_string_lossy().into_owned();
+                let seconds = text.parse().ok().filter(|seconds| (0.1..=3600.0).contains(seconds));
+                let seconds =
+                    seconds.ok_or_else(|| Failure::usage(format!("--interval {text}: not 0.1 to 3600 seconds")))?;
+                interval = Duration::from_secs_f64(seconds);
+            }
+            lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => return print(crate::USAGE),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let folder = folder(given);
+    match form {
+        Form::Live => screen::run(&folder, interval),
+        Form::Once => print(&table(&read(&folder)?)),
+        Form::Json => print(&format!("{:#}\n", as_json(&read(&folder)?))),
+    }
+}
+
+/// A time span in two or three letters and digits.
+pub(crate) fn span(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.000_95 => format!("{:.0}us", s * 1e6),
+        s if s < 0.95 => format!("{:.0}ms", s * 1e3),
+        s if s < 9.95 => format!("{s:.1}s"),
+        s if s < 120.0 => format!("{s:.0}s"),
+        s if s < 7200.0 => format!("{:.0}m", s / 60.0),
+        s if s < 172_800.0 => format!("{:.0}h", s / 3600.0),
+        s => format!("{:.0}d", s / 86_400.0),
+    }
+}
+
+/// What the handles of a row are doing.
+pub(crate) fn state(row: &Row) -> String {
+    if row.is_stale {
+        return format!("stale {}", span(row.age));
+    }
+    match row.states.iter().collect::<Vec<_>>().as_slice() {
+        [] => "closed".to_owned(),
+        [(state, 1)] => (*state).clone(),
+        [(state, count)] => format!("{state} x{count}"),
+        several => several.iter().map(|(state, count)| format!("{state} {count}")).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// The cells of a row; `before` is the reading before.
+pub(crate) fn cells(row: &Row, before: Option<&Row>) -> [String; 11] {
+    let or_dash = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), span);
+    let failed: u64 = row.failed_attempts.values().sum();
+    [
+        row.pid.to_string(),
+        row.program.clone(),
+        row.servers.clone(),
+        state(row),
+        or_dash(row.last_loss),
+        if failed == 0 { row.attempts.to_string() } else { format!("{} ({failed} failed)", row.attempts) },
+        or_dash(row.pause_left),
+        format!("{}/{}", row.availability_level, row.congestion_level),
+        or_dash(row.latency(before)),
+        row.pending.to_string(),
+        row.callbacks_queued.to_string(),
+    ]
+}
+
+/// A table with columns as wide as what is in them, and a line for each file that is not believed.
+fn table(reading: &Reading) -> String {
+    let mut lines = vec![COLUMNS.map(str::to_owned)];
+    lines.extend(reading.rows.iter().map(|row| cells(row, None)));
+    let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..COLUMNS.len()).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for line in &lines {
+        let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}")).collect();
+        text += cells.join("  ").trim_end();
+        text.push('\n');
+    }
+    for refused in &reading.refused {
+        let _ = writeln!(text, "not shown: {refused}");
+    }
+    text
+}
+
+fn as_json(reading: &Reading) -> Value {
+    let counts =
+        |map: &BTreeMap<String, u64>| map.iter().map(|(name, count)| (name.clone(), *count)).collect::<Value>();
+    let row = |row: &Row| {
+        json!({
+            "pid": row.pid, "program": row.program, "version": row.version, "servers": row.servers,
+            "age_seconds": row.age, "stale": row.is_stale,
+            "handles": row.handles, "states": counts(&row.states),
+            "last_loss_seconds": row.last_loss, "losses": row.losses, "expired": row.expired,
+            "attempts": row.attempts, "failed_attempts": counts(&row.failed_attempts),
+            "pause_left_seconds": row.pause_left,
+            "availability_level": row.availability_level, "congestion_level": row.congestion_level,
+            "session_timeout_seconds": row.session_timeout,
+            "latency_seconds": row.latency(None), "replies": row.replies,
+            "pending": row.pending, "callbacks_queued": row.callbacks_queued, "watches": row.watches,
+        })
+    };
+    json!({ "processes": reading.rows.iter().map(row).collect::<Vec<_>>(), "refused": reading.refused })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_short() {
+        let shown = [0.000_2, 0.015, 1.23, 42.0, 600.0, 7300.0, 200_000.0].map(span);
+        assert_eq!(shown, ["200us", "15ms", "1.2s", "42s", "10m", "2h", "2d"]);
+    }
+
+    #[test]
+    fn a_row_says_what_its_handles_do() {
+        let mut row = Row { states: BTreeMap::from([("connected".to_owned(), 3)]), ..Row::default() };
+        assert_eq!(state(&row), "connected x3");
+        row.states.insert("pausing".to_owned(), 1);
+        assert_eq!(state(&row), "connected 3, pausing 1");
+        row.is_stale = true;
+        row.age = 65.0;
+        assert_eq!(state(&row), "stale 65s");
+    }
+}
