@@ -11,7 +11,7 @@ ARGS    ?=
 MINUTES ?= 3
 
 # The stages of `make test`, in order. What everything needs comes first, then the quick ones.
-STAGES = setup-test build lint docs abi headers dist unit ctest hostile-ours lifetimes sanitize tsan schedules valgrind secure-servers secure programs chaos-short python-compat gates demo
+STAGES = setup-test build lint docs abi headers dist unit observe ctest hostile-ours lifetimes sanitize tsan schedules valgrind secure-servers secure programs chaos-short python-compat gates demo
 
 export PYTHONDONTWRITEBYTECODE = 1
 
@@ -70,6 +70,10 @@ release: ## packages for every distribution in target/dist/packages, on glibc 2.
 release-check: ## the release built twice, at different paths, and compared byte for byte
 	scripts/setup.sh release
 	dist/release/release.py --check $(ARGS) $(TARGETS)
+
+.PHONY: observe
+observe: build ## what operators see: published counters, calmkeeper top and plan, alert rules, the dashboard
+	$(PYTHON3) ctest/observe/run.py $(ARGS)
 
 ctest: build ## C programs on Debian's library and ours, same output
 	$(PYTHON3) ctest/run.py $(ARGS)

@@ -41,6 +41,9 @@ test=(
   valgrind
   rpm               # make dist
   systemd           # make dist: systemd-analyze
+  tmux                      # calmkeeper top in a terminal
+  prometheus                # promtool; its service is not needed
+  prometheus-node-exporter  # collects what programs publish; neither is its service
 )
 all=(
   python3-matplotlib

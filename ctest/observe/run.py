@@ -1,0 +1,317 @@
+#!/usr/bin/python3
+"""What operators see: published counters, `calmkeeper top` and `plan`, alert rules and the dashboard.
+
+Usage: run.py [TEST...]      unittest's arguments
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
+
+import rig  # noqa: E402
+from run import FLAGS, headers  # noqa: E402
+
+OBSERVE = rig.ROOT / "dist" / "observe"
+LIMIT = 120  # seconds for what takes a moment on an idle machine
+
+
+def target():
+    """Where the build leaves things."""
+    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or rig.ROOT / "target")
+
+
+def cli(*arguments, status=0, environment=None):
+    """(stdout, stderr) of calmkeeper-cli, which has to end with `status`."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ZOO_")}
+    done = subprocess.run([target() / "release" / "calmkeeper-cli", *map(str, arguments)], env=clean | (environment or {}),
+                          capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL)
+    if done.returncode != status:
+        raise AssertionError(f"{arguments}: status {done.returncode}, wanted {status}\n{done.stdout}{done.stderr}")
+    return done.stdout, done.stderr
+
+
+def wait_for(what, condition):
+    """The first true value of `condition`; fails after LIMIT seconds."""
+    end = time.monotonic() + LIMIT
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {LIMIT} s")
+        time.sleep(0.05)
+
+
+class Observed(unittest.TestCase):
+    maxDiff = 3000
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        include = headers()
+        cls.program = cls.folder / "client"
+        subprocess.run(["gcc", *FLAGS, "-I", include, "-I", include / "zookeeper", "-o", cls.program, HERE / "client.c",
+                        "-L", rig.link_directory("stock"), "-l:libzookeeper_mt.so.2"], check=True)
+        rig.link_directory("ours")
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.scratch = pathlib.Path(scratch.name)
+        self.stats = self.scratch / "stats"
+        self.stats.mkdir()
+        # By a file of settings, as an operator would switch it on.
+        self.settings = self.scratch / "calmkeeper.conf"
+        self.settings.write_text(f"# for the host\nZOO_STATS_DIR={self.stats}\nZOO_STATS_INTERVAL_MS=200\n")
+        self.settings.chmod(0o644)
+
+    def start(self, hosts, program=None, **environment):
+        """A client that is connected, and publishes."""
+        child = rig.spawn([str(program or self.program), hosts],
+                          env=rig.library_env("ours", ZOO_CONFIG_FILE=str(self.settings), **environment),
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(self.end, child)
+        self.assertEqual(child.stdout.readline(), "ready\n")
+        return child
+
+    @staticmethod
+    def end(child):
+        """Ends a client as it wants to end."""
+        with contextlib.suppress(OSError):
+            child.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=LIMIT)
+        rig.terminate(child, grace=0)
+        child.stdout.close()
+
+    def top(self, *arguments):
+        return cli("top", *arguments, "--dir", self.stats)[0]
+
+    def rows(self):
+        return {row["pid"]: row for row in json.loads(self.top("--json"))["processes"]}
+
+    def state(self, pid):
+        row = self.rows().get(pid)
+        return row and ("stale" if row["stale"] else ",".join(row["states"]))
+
+
+class Publishing(Observed):
+    def answered(self, pid):
+        row = self.rows()[pid]
+        return row if row["replies"] and row["latency_seconds"] else None
+
+    def test_processes_side_by_side_through_an_outage(self):
+        with rig.Ensemble() as ensemble:
+            children = [self.start(ensemble.hosts) for _ in range(3)]
+            pids = {child.pid for child in children}
+            wait_for("three connected rows", lambda: {self.state(pid) for pid in pids} == {"connected"})
+            row = wait_for("an answered request", lambda: self.answered(children[0].pid))
+            self.assertEqual((row["program"], row["servers"], row["handles"]), ("client", ensemble.hosts, 1))
+            self.check_collector(pids)
+            ensemble.kill()
+            wait_for("an outage", lambda: all(self.state(pid) in ("pausing", "connecting") for pid in pids))
+            row = self.rows()[children[0].pid]
+            self.assertGreaterEqual(row["losses"], 1)
+            self.assertIsNotNone(row["last_loss_seconds"])
+            text = self.top("--once")
+            self.assertRegex(text.splitlines()[0], r"^PID +PROGRAM +SERVERS +STATE +LOSS +ATTEMPTS +PAUSE +LEVELS +LATENCY")
+            self.assertEqual(len(text.splitlines()), 4)
+            # One ends, and its file is gone; one is killed, and its file is stale.
+            self.end(children[0])
+            self.assertNotIn(children[0].pid, self.rows())
+            children[1].kill()
+            children[1].wait()
+            self.assertEqual(self.state(children[1].pid), "stale")
+            self.assertIn("stale", self.top("--once"))
+
+    def check_collector(self, pids):
+        """Debian's node_exporter takes the files of all processes, and does not complain."""
+        port = rig.free_port()
+        exporter = rig.spawn(["prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{port}", "--collector.disable-defaults",
+                              "--collector.textfile", f"--collector.textfile.directory={self.stats}"],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            def page():
+                with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                    return answer.read().decode()
+                return None
+
+            text = wait_for("node_exporter", page)
+            found = {int(pid) for pid in re.findall(r'^zookeeper_client_handles\{pid="(\d+)"', text, re.M)}
+            self.assertEqual(found, pids)
+            self.assertIn("node_textfile_scrape_error 0\n", text)
+        finally:
+            rig.terminate(exporter)
+
+    def test_a_process_keeps_its_file_if_asked_to(self):
+        with rig.Ensemble() as ensemble:
+            child = self.start(ensemble.hosts, ZOO_STATS_KEEP="1")
+            self.end(child)
+            self.assertEqual([path.name for path in self.stats.iterdir()], [f"zookeeper-client.client.{child.pid}.prom"])
+
+    def test_the_environment_wins_over_the_file(self):
+        other = self.scratch / "other"
+        other.mkdir()
+        with rig.Ensemble() as ensemble:
+            child = self.start(ensemble.hosts, ZOO_STATS_DIR=str(other))
+            wait_for("a file", lambda: list(other.glob("*.prom")))
+            self.assertEqual(list(self.stats.iterdir()), [])
+            self.end(child)
+
+    def test_a_file_of_settings_that_others_may_write_is_ignored(self):
+        self.settings.chmod(0o666)
+        with rig.Ensemble() as ensemble:
+            child = self.start(ensemble.hosts)
+            self.end(child)
+        self.assertEqual(list(self.stats.iterdir()), [])
+
+
+class Top(Observed):
+    def test_the_live_view_in_a_terminal(self):
+        socket_name = f"calmkeeper-{os.getpid()}"
+        tmux = ["tmux", "-L", socket_name, "-f", "/dev/null"]
+        with rig.Ensemble() as ensemble:
+            child = self.start(ensemble.hosts)
+            wait_for("a connected row", lambda: self.state(child.pid) == "connected")
+            command = f"{target() / 'release' / 'calmkeeper-cli'} top --dir {self.stats} --interval 0.2; echo ended with $?; cat"
+            subprocess.run([*tmux, "new-session", "-d", "-x", "120", "-y", "12", command], check=True)
+            try:
+                def screen():
+                    return subprocess.run([*tmux, "capture-pane", "-p"], capture_output=True, text=True, check=True).stdout
+
+                wait_for("the row", lambda: str(child.pid) in screen() and "connected" in screen())
+                self.assertIn("handles 1, connected 1", screen())
+                ensemble.kill()
+                wait_for("the outage", lambda: re.search(r"connected 0\b", screen()))
+                subprocess.run([*tmux, "send-keys", "q"], check=True)
+                wait_for("the end", lambda: "ended with 0" in screen())
+            finally:
+                subprocess.run([*tmux, "kill-server"], check=False, stderr=subprocess.DEVNULL)
+
+    def test_what_is_not_to_be_believed_is_not_shown(self):
+        good = ('zookeeper_client_info{{program="{0}",pid="{1}",version="1"}} 1\n'
+                'zookeeper_client_handles{{servers="a:1",program="{0}",pid="{1}"}} 1\n')
+        foreign = self.stats / "foreign.prom"
+        foreign.write_text(good.format("foreign", os.getpid()))
+        if os.geteuid() == 0:
+            os.chown(foreign, 65534, 65534)
+        (self.stats / "link.prom").symlink_to("/etc/passwd")
+        os.mkfifo(self.stats / "pipe.prom")
+        (self.stats / "node.prom").write_text("node_load1 0.5\n")
+        (self.stats / "escape.prom").write_text(good.format("\x1b[2Jx", os.getpid()) if os.geteuid() == 0 else "")
+        text = self.top("--once")
+        self.assertNotIn("\x1b", text)
+        self.assertIn("not shown: link.prom", text)
+        self.assertIn("not shown: pipe.prom", text)
+        if os.geteuid() == 0:
+            self.assertIn("not shown: foreign.prom: it belongs to user 65534", text)
+            self.assertIn("?[2Jx", text)
+
+    def test_bad_input_is_one_line_and_changes_nothing(self):
+        missing = self.scratch / "missing"
+        for arguments, status, what in (
+                (["top", "--dir", missing, "--once"], 1, "ZOO_STATS_DIR"),
+                (["top", "--dir", self.stats], 2, "--once or --json"),
+                (["top", "--sort"], 2, "--sort"), (["top", "--dir"], 2, "--dir"), (["top", "--interval", "never"], 2, "seconds"),
+                (["plan"], 2, "--clients"), (["plan", "--clients", "many"], 2, "--clients many"),
+                (["plan", "--clients", "10", "--timeout", "4"], 2, "--capacity"),
+                (["plan", "--measure", "nonsense"], 2, "HOST:PORT"),
+                (["plan", "--measure", f"127.0.0.1:{rig.free_port()}"], 1, "is it a ZooKeeper server"),
+                (["plan", "--clients", "30", "--timeout", "4", "--capacity", "30", "--outage", "1", "--seeds", "1", "--svg",
+                  missing / "x.svg"], 1, "--svg"),
+                (["plan", "extra"], 2, "extra"), (["bottom"], 2, "bottom"), ([], 2, "no command")):
+            with self.subTest(arguments=arguments):
+                out, err = cli(*arguments, status=status)
+                self.assertEqual((out, err.count("\n")), ("", 1))
+                self.assertIn(what, err)
+        self.assertFalse(missing.exists())
+        self.assertEqual(list(self.stats.iterdir()), [])
+
+
+class Plan(unittest.TestCase):
+    def test_an_outage_with_stock_with_ours_and_with_a_part(self):
+        with tempfile.TemporaryDirectory() as folder:
+            picture = pathlib.Path(folder) / "outage.svg"
+            out, _ = cli("plan", "--clients", 300, "--timeout", 4, "--capacity", 100, "--share", 0.3, "--outage", 8, "--seeds", 1,
+                         "--svg", picture)
+            for wanted in ("stock", "30 % ours", "99 % back", "sessions lost", "Clients connected"):
+                self.assertIn(wanted, out)
+            self.assertTrue("What would help" in out or "No setting" in out)
+            self.assertIn("<svg", picture.read_text())
+
+    def test_measuring_is_bounded_and_leaves_no_session(self):
+        with rig.Ensemble() as ensemble:
+            out, _ = cli("plan", "--measure", ensemble.hosts)
+            self.assertRegex(out, r"100 sessions .* at \d+ a second")
+            wait_for("no session is left", lambda: re.search(r"zk_ephemerals_count\t0\b", ensemble.four_letter("mntr")))
+            sessions = ensemble.four_letter("dump")
+            self.assertNotRegex(sessions, r"0x[0-9a-f]{8,}", sessions)
+
+    def test_what_is_no_zookeeper_costs_one_connection(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            child = subprocess.Popen([target() / "release" / "calmkeeper-cli", "plan", "--measure", f"127.0.0.1:{port}"],
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            listener.settimeout(LIMIT)
+            link, _ = listener.accept()
+            link.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            _, err = child.communicate(timeout=LIMIT)
+            link.close()
+            self.assertEqual((child.returncode, err.count("\n")), (1, 1))
+            listener.settimeout(0.2)
+            self.assertRaises(TimeoutError, listener.accept)
+
+
+class Rules(Observed):
+    def published(self):
+        """The names of all metrics, and their labels, from a real file."""
+        with rig.Ensemble() as ensemble:
+            child = self.start(ensemble.hosts)
+            text = wait_for("a file", lambda: "".join(path.read_text() for path in self.stats.glob("*.prom")))
+            self.end(child)
+        return {line[len("# TYPE "):].split()[0] for line in text.splitlines() if line.startswith("# TYPE ")}
+
+    def test_the_rules_hold_their_tests(self):
+        scratch = self.scratch / "rules"
+        shutil.copytree(OBSERVE, scratch)
+        for command in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts.test.yml"]):
+            subprocess.run(["promtool", *command], cwd=scratch, check=True, capture_output=True)
+        rules = scratch / "alerts.yml"
+        text = rules.read_text()
+        # A test that cannot fail proves nothing: each rule, broken, is noticed.
+        for alert in re.findall(r"alert: (\w+)", text):
+            rules.write_text(re.sub(rf"(alert: {alert}\n +expr:(?: >\n)?)", r"\1 vector(0) > 1 and ", text, count=1))
+            done = subprocess.run(["promtool", "test", "rules", "alerts.test.yml"], cwd=scratch, capture_output=True, check=False)
+            self.assertNotEqual(done.returncode, 0, alert)
+
+    def test_rules_and_dashboard_use_what_is_published(self):
+        names = self.published()
+        dashboard = json.loads((OBSERVE / "dashboard.json").read_text())
+        expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+        used = set(re.findall(r"zookeeper_client_\w+", " ".join(expressions)))
+        rules = set(re.findall(r"zookeeper_client_\w+", (OBSERVE / "alerts.yml").read_text()))
+        self.assertEqual((used | rules) - names, set(), "not published")
+        self.assertEqual(names - used, set(), "not on the dashboard")
+        # Prometheus itself reads each expression.
+        groups = [{"record": f"panel:{number}", "expr": re.sub(r"\$__rate_interval", "5m", expression)}
+                  for number, expression in enumerate(expressions)]
+        path = self.scratch / "panels.yml"
+        path.write_text(json.dumps({"groups": [{"name": "panels", "rules": groups}]}))
+        subprocess.run(["promtool", "check", "rules", str(path)], check=True, capture_output=True)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
