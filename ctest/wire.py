@@ -5,7 +5,8 @@ import struct
 OPERATIONS = {
     1: "create", 2: "delete", 3: "exists", 4: "get", 5: "set", 6: "getacl", 7: "setacl", 8: "children", 9: "sync",
     11: "ping", 12: "children2", 13: "check", 14: "multi", 15: "create2", 16: "reconfig", 17: "checkwatches",
-    18: "removewatches", 19: "createcontainer", 21: "createttl", 100: "auth", 101: "setwatches", 105: "setwatches2",
+    18: "removewatches", 19: "createcontainer", 21: "createttl", 22: "multiread", 100: "auth", 101: "setwatches",
+    103: "ephemerals", 104: "childrennumber", 105: "setwatches2", 106: "addwatch", 107: "whoami",
     -11: "close",
 }
 
@@ -173,7 +174,7 @@ def _described(request):
             f" ttl {reader.long()}" if request.name == "createttl" else "") + f" rest {reader.left}"
     if request.name == "set":
         return f"{reader.string()} data {reader.buffer()} version {reader.int()} rest {reader.left}"
-    if request.name == "multi":
+    if request.name in ("multi", "multiread", "whoami"):
         return f"bytes {len(request.body)}"
     if request.name == "reconfig":
         return f"{reader.string()} {reader.string()} {reader.string()} version {reader.long()} rest {reader.left}"

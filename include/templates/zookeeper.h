@@ -629,14 +629,113 @@ typedef struct zoo_op_result {
 @ zoo_amulti
 
 /*
+ * What Apache's library for C does not have
+ *
+ * Older servers do not know these operations. Such a server answers ZUNIMPLEMENTED and closes the connection: the
+ * session lives on, but what was asked behind it fails with ZCONNECTIONLOSS. So do not try them out on a server that
+ * may be too old. zoo_add_watch(), zoo_multi_read(), zoo_get_ephemerals() and zoo_get_all_children_number() need servers
+ * of 3.6, zoo_whoami() of 3.7.
+ */
+
+/** Defined where the functions of this part are declared. */
+#define ZOO_HAVE_CALMKEEPER_API 1
+
+/** Mode of zoo_add_watch(): the node alone. */
+#define ZOO_ADD_WATCH_PERSISTENT 0
+/** Mode of zoo_add_watch(): the node and everything below it. */
+#define ZOO_ADD_WATCH_PERSISTENT_RECURSIVE 1
+
+@doc int_completion_t
+
+@doc client_infos_completion_t
+
+/**
+ * Leaves a watch that stays after an event. The node need not exist. With ZOO_ADD_WATCH_PERSISTENT the watcher hears of
+ * the node's creation, change and deletion, and of its list of children (ZOO_CHILD_EVENT). With
+ * ZOO_ADD_WATCH_PERSISTENT_RECURSIVE it hears of the creation, change and deletion of the node and of each node below it,
+ * and never of a list. A watcher is called once for an event, however many of its watches the event fires.
+ *
+ * Watches survive reconnects. What has changed while there was no connection is not reported: after a session event with
+ * ZOO_CONNECTED_STATE the program must read again what it keeps. On a reconnect to a server before 3.6 they cannot be
+ * re-armed; the server closes the connection, and the next one to it is made without them and with a line in the log.
+ *
+ * Servers before 3.9 keep one kind of watch for a path and session: a read of the same path with a watch turns the
+ * persistent watch into one that fires once, and removing with ZWATCHTYPE_CHILD or ZWATCHTYPE_DATA takes half of it away.
+ * They do not know the types ZWATCHTYPE_PERSISTENT and ZWATCHTYPE_PERSISTENT_RECURSIVE, which fail there with
+ * ZMARSHALLINGERROR: use ZWATCHTYPE_ANY.
+ *
+ * zoo_aremove_watches(), with a watcher, makes the library forget it; the server goes on sending the events, which are
+ * dropped, until zoo_aremove_all_watches() or the next connection.
+ *
+ * Own codes: ZBADARGUMENTS for another mode or a null watcher; ZNOAUTH.
+ */
+@ zoo_aadd_watch
+
+/** Yields who the server takes the session for: scheme and name, such as "ip" and the address, and "digest" and the user. */
+@ zoo_awhoami
+
+/**
+ * Lists the paths of this session's ephemeral nodes that start with `prefix`, "" or "/" for all. The prefix starts with a
+ * slash and may end within a name, or with a slash. Own code: ZBADARGUMENTS for a prefix without a slash.
+ */
+@ zoo_aget_ephemerals
+
+/** Yields how many nodes there are below a node, children of children included. Own code: ZNONODE. */
+@ zoo_aget_all_children_number
+
+/**
+ * Makes `*op` read a node, see zoo_get(). When it has been done, `value` of the result is `buf`, `valuelen` the number of
+ * bytes written, -1 for a node without data, and `stat` is filled in if not null.
+ */
+@ zoo_get_op_init
+
+/**
+ * Makes `*op` list a node's children, see zoo_get_children(). Free the list with deallocate_String_vector() if `err` of
+ * the result is ZOK.
+ */
+@ zoo_get_children_op_init
+
+/**
+ * Does `count` reads with one request: operations made by zoo_get_op_init() and zoo_get_children_op_init(). They see one
+ * state of the server, leave no watches, and fail one by one: each result has the `err` of its own read. `results`, of as
+ * many, and what the operations name must stay until the completion has been called. completion: ZOK when the server has
+ * answered, else why not, and every `err` is that code.
+ *
+ * Own codes: ZBADARGUMENTS for a negative count or a bad path; ZUNIMPLEMENTED for an operation of another kind.
+ */
+@ zoo_amulti_read
+
+#ifdef THREADED
+/** zoo_aadd_watch() that waits. */
+@ zoo_add_watch
+
+/** zoo_awhoami() that waits. Free the list with deallocate_ClientInfo_vector(). */
+@ zoo_whoami
+
+/** zoo_aget_ephemerals() that waits. Free the list with deallocate_String_vector(). */
+@ zoo_get_ephemerals
+
+/** zoo_aget_all_children_number() that waits. */
+@ zoo_get_all_children_number
+
+/** zoo_amulti_read() that waits. */
+@ zoo_multi_read
+#endif
+
+/*
  * Taking watches away
  */
 
-/** Which watches of a path: those on its children, on its data (and existence), or both. */
+/**
+ * Which watches of a path: those on its children, on its data (and existence), all of them with the persistent ones; or
+ * those of zoo_add_watch() alone, which are not in Apache's library.
+ */
 typedef enum {
     ZWATCHTYPE_CHILD = 1,
     ZWATCHTYPE_DATA = 2,
-    ZWATCHTYPE_ANY = 3
+    ZWATCHTYPE_ANY = 3,
+    ZWATCHTYPE_PERSISTENT = 4,
+    ZWATCHTYPE_PERSISTENT_RECURSIVE = 5
 } ZooWatcherType;
 
 /**

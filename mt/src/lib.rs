@@ -4,4 +4,5 @@
 #[doc(hidden)]
 pub use calmkeeper;
 
+pub mod additive_api;
 pub mod sync_api;

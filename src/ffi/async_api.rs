@@ -19,7 +19,7 @@ use libc::{c_char, c_int, c_void};
 ///
 /// # Safety
 /// The contract of [`super`].
-unsafe fn submit(zh: *mut zhandle_t, operation: Operation, done: Done) -> c_int {
+pub(super) unsafe fn submit(zh: *mut zhandle_t, operation: Operation, done: Done) -> c_int {
     unsafe {
         call(zh, |handle| {
             operation

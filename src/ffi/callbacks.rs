@@ -4,9 +4,11 @@ use super::callout;
 use super::convert::stat;
 use super::memory;
 use super::multi_api;
+use super::multi_read_api;
 use super::types::{
-    ACL_vector, acl_completion_t, data_completion_t, stat_completion_t, string_completion_t, string_stat_completion_t,
-    strings_completion_t, strings_stat_completion_t, void_completion_t, watcher_fn, zhandle_t,
+    ACL_vector, ClientInfo_vector, String_vector, acl_completion_t, client_infos_completion_t, data_completion_t,
+    int_completion_t, stat_completion_t, string_completion_t, string_stat_completion_t, strings_completion_t,
+    strings_stat_completion_t, void_completion_t, watcher_fn, zhandle_t,
 };
 use crate::handle::Completion;
 use crate::sys::latch::Latch;
@@ -19,7 +21,7 @@ use zk_core::frames::Frame;
 use zk_core::jute::Malformed;
 use zk_core::path::strip_chroot;
 use zk_core::proto::Acl;
-use zk_core::reply;
+use zk_core::reply::{self, ClientInfo, Strings};
 use zk_core::session::Event;
 
 /// What an application gives with a call, handed back untouched.
@@ -155,6 +157,10 @@ pub(super) enum Done {
     TextStat(string_stat_completion_t, Data),
     Acl(acl_completion_t, Data),
     Multi(Box<multi_api::Results>, void_completion_t, Data),
+    MultiRead(Box<multi_read_api::Results>, void_completion_t, Data),
+    Int(int_completion_t, Data),
+    ClientInfos(client_infos_completion_t, Data),
+    Ephemerals(strings_completion_t, Data),
 }
 
 impl Completion for Done {
@@ -232,12 +238,7 @@ impl Done {
                     let names = decoded("get_children", reply::children(frame.bytes()))?;
                     memory::string_vector(Exact(names.iter(), names.count()))
                 });
-                let (rc, mut list) = split(result);
-                let list = list.as_mut().map_or(null_mut(), memory::Owned::as_mut_ptr);
-                if function.is_some() {
-                    // SAFETY: see above.
-                    unsafe { callout::strings(function, rc, list, data.0) }
-                }
+                call_strings(function, data, result);
             }
             Done::StringsStat(function, data) => {
                 let result = result.and_then(|frame| {
@@ -275,6 +276,19 @@ impl Done {
                 }
             }
             Done::Acl(function, data) => call_acl(function, data, result),
+            Done::Int(function, data) => call_int(function, data, result),
+            Done::ClientInfos(function, data) => call_client_infos(function, data, result),
+            Done::Ephemerals(function, data) => call_strings(
+                function,
+                data,
+                result.and_then(|frame| {
+                    ephemerals(chroot, &decoded("get_ephemerals", reply::ephemerals(frame.bytes()))?)
+                }),
+            ),
+            Done::MultiRead(results, function, data) => {
+                let result = results.fill(result);
+                call_void(function, data, result);
+            }
             Done::Multi(results, function, data) => {
                 let result = results.fill(chroot, result);
                 call_void(function, data, result);
@@ -287,6 +301,34 @@ fn call_void(function: void_completion_t, data: Data, result: Result<(), Code>) 
     if function.is_some() {
         // SAFETY: the application's function by the contract of `super`.
         unsafe { callout::void(function, result.err().unwrap_or(Code::Ok).to_i32(), data.0) }
+    }
+}
+
+fn call_strings(function: strings_completion_t, data: Data, result: Result<memory::Owned<String_vector>, Code>) {
+    let (rc, mut list) = split(result);
+    let list = list.as_mut().map_or(null_mut(), memory::Owned::as_mut_ptr);
+    if function.is_some() {
+        // SAFETY: the application's function by the contract of `super`.
+        unsafe { callout::strings(function, rc, list, data.0) }
+    }
+}
+
+fn call_int(function: int_completion_t, data: Data, result: Result<Frame, Code>) {
+    let number = result.and_then(|frame| decoded("get_all_children_number", reply::all_children_number(frame.bytes())));
+    let (rc, value) = split(number);
+    if function.is_some() {
+        // SAFETY: the application's function by the contract of `super`.
+        unsafe { callout::int(function, rc, value.unwrap_or(0), data.0) }
+    }
+}
+
+fn call_client_infos(function: client_infos_completion_t, data: Data, result: Result<Frame, Code>) {
+    let infos = result.and_then(|frame| client_infos(&decoded("whoami", reply::client_infos(frame.bytes()))?));
+    let (rc, mut list) = split(infos);
+    let list = list.as_mut().map_or(null_mut(), memory::Owned::as_mut_ptr);
+    if function.is_some() {
+        // SAFETY: the application's function by the contract of `super`.
+        unsafe { callout::client_infos(function, rc, list, data.0) }
     }
 }
 
@@ -326,6 +368,16 @@ pub(super) fn acl_list(entries: &[Acl<'_>]) -> Result<memory::Owned<ACL_vector>,
     memory::acl_vector(
         entries.iter().map(|acl| (acl.perms, acl.scheme.unwrap_or_default(), acl.id.unwrap_or_default())),
     )
+}
+
+/// The identities of a session for an application.
+pub(super) fn client_infos(infos: &[ClientInfo<'_>]) -> Result<memory::Owned<ClientInfo_vector>, Code> {
+    memory::client_info_vector(infos.iter().map(|info| (info.scheme, info.user)))
+}
+
+/// The paths of ephemeral nodes for an application, without the chroot. The server was asked for those below it only.
+pub(super) fn ephemerals(chroot: &[u8], paths: &Strings<'_>) -> Result<memory::Owned<String_vector>, Code> {
+    memory::string_vector(Exact(paths.iter().map(|path| client_path(chroot, path)), paths.count()))
 }
 
 /// A result as C has it: the code, and the value if there is one.

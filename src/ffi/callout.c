@@ -75,4 +75,6 @@ CALL(strings_stat, (int, any, any, any), (rc, strings, stat, data), int rc, any 
 CALL(string, (int, any, any), (rc, string, data), int rc, any string, any data)
 CALL(string_stat, (int, any, any, any), (rc, string, stat, data), int rc, any string, any stat, any data)
 CALL(acl, (int, any, any, any), (rc, acl, stat, data), int rc, any acl, any stat, any data)
+CALL(int, (int, int, any), (rc, value, data), int rc, int value, any data)
+CALL(client_infos, (int, any, any), (rc, infos, data), int rc, any infos, any data)
 CALL(log, (any), (line), any line)

@@ -2,9 +2,9 @@
 //! happens to the handle then; knows nothing of what the calls are about.
 use super::entry::Zk;
 use super::types::{
-    ACL_vector, Stat, String_vector, acl_completion_t, data_completion_t, stat_completion_t, string_completion_t,
-    string_stat_completion_t, strings_completion_t, strings_stat_completion_t, void_completion_t, watcher_fn,
-    zhandle_t,
+    ACL_vector, ClientInfo_vector, Stat, String_vector, acl_completion_t, client_infos_completion_t, data_completion_t,
+    int_completion_t, stat_completion_t, string_completion_t, string_stat_completion_t, strings_completion_t,
+    strings_stat_completion_t, void_completion_t, watcher_fn, zhandle_t,
 };
 use libc::{c_char, c_int, c_void};
 use std::cell::Cell;
@@ -60,6 +60,15 @@ unsafe extern "C" {
         rc: c_int,
         value: *const c_char,
         stat: *const Stat,
+        data: *const c_void,
+    );
+    #[link_name = "calmkeeper_call_int"]
+    pub(super) fn int(function: int_completion_t, rc: c_int, value: c_int, data: *const c_void);
+    #[link_name = "calmkeeper_call_client_infos"]
+    pub(super) fn client_infos(
+        function: client_infos_completion_t,
+        rc: c_int,
+        infos: *const ClientInfo_vector,
         data: *const c_void,
     );
     #[link_name = "calmkeeper_call_acl"]

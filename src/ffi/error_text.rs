@@ -2,6 +2,7 @@
 use libc::{c_char, c_int};
 use std::ffi::CStr;
 
+// divergence: zerror names -122 (ZREQUESTTIMEOUT) and -125 (ZQUOTAEXCEEDED); stock says "unknown error".
 const TEXTS: &[(c_int, &CStr)] = &[
     (0, c"ok"),
     (-1, c"system error"),
@@ -37,8 +38,10 @@ const TEXTS: &[(c_int, &CStr)] = &[
     (-119, c"state-changing request is passed to read-only server"),
     (-120, c"attempt to create ephemeral node on a local session"),
     (-121, c"the watcher couldn't be found"),
+    (-122, c"no answer within the time limit of requests"),
     (-123, c"attempts to perform a reconfiguration operation when reconfiguration feature is disable"),
     (-124, c"session closed by server because client is required to do SASL authentication"),
+    (-125, c"quota exceeded"),
     (-127, c"Operation was throttled due to high load"),
 ];
 

@@ -315,6 +315,21 @@ where
     Ok(Owned(list))
 }
 
+/// A list of identities for an application, from scheme and name of each.
+pub fn client_info_vector<'a, I>(infos: I) -> Result<Owned<ClientInfo_vector>, Code>
+where
+    I: IntoIterator<Item = (&'a [u8], &'a [u8]), IntoIter: ExactSizeIterator>,
+{
+    let mut list = ClientInfo_vector { count: 0, data: null_mut() };
+    fill(&mut list, infos, |place: *mut ClientInfo, (scheme, user)| {
+        let info = ClientInfo { authScheme: c_string(scheme), user: c_string(user) };
+        // SAFETY: `fill` gives places within the list.
+        unsafe { place.write(info) };
+        !info.authScheme.is_null() && !info.user.is_null()
+    })?;
+    Ok(Owned(list))
+}
+
 /// Allocates `list` for all of `from` and sets each item; frees all of it again when `set` says that memory ran out.
 fn fill<V: List, T>(
     list: &mut V,

@@ -14,6 +14,7 @@
 //!
 //! No exported function calls another exported one, since a program may put its own in the place of either.
 #![allow(clippy::missing_safety_doc, reason = "the contract above is that of every function")]
+pub mod additive_api;
 pub mod async_api;
 mod callbacks;
 mod callout;
@@ -26,6 +27,7 @@ pub mod lifecycle;
 pub mod log_api;
 pub mod memory;
 pub mod multi_api;
+pub mod multi_read_api;
 #[doc(hidden)]
 pub mod operation;
 pub mod sasl_api;

@@ -180,7 +180,7 @@ pub unsafe extern "C" fn zoo_amulti(
 
 /// # Safety
 /// `place` is null or valid for writes.
-unsafe fn init(place: *mut zoo_op_t, kind: c_int, args: zoo_op_args) {
+pub(super) unsafe fn init(place: *mut zoo_op_t, kind: c_int, args: zoo_op_args) {
     if !place.is_null() {
         // SAFETY: not null, so valid.
         unsafe { place.write(zoo_op { r#type: kind, args }) }

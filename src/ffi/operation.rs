@@ -8,7 +8,7 @@ use libc::{c_char, c_int, c_void};
 use zk_core::code::Code;
 use zk_core::path::{below_chroot, is_valid};
 use zk_core::request::{self, Request};
-use zk_core::watches::Removal;
+use zk_core::watches::{Removal, WatchKind};
 
 /// Time to live of calls that have none.
 ///
@@ -96,6 +96,18 @@ pub enum Operation {
         watcher: Watcher,
         local: c_int,
     },
+    AddWatch {
+        path: *const c_char,
+        mode: c_int,
+        watcher: Watcher,
+    },
+    WhoAmI,
+    GetEphemerals {
+        prefix: *const c_char,
+    },
+    GetAllChildrenNumber {
+        path: *const c_char,
+    },
 }
 
 impl Operation {
@@ -148,6 +160,16 @@ impl Operation {
                     };
                     // divergence: zoo_aremove_watches and zoo_aremove_all_watches with local=1 remove the watch and call the completion; stock crashes.
                     body(&Request::RemoveWatches { path, kind, watcher: watcher.of(handle), local: local != 0 })
+                }
+                Operation::AddWatch { path: at, mode, watcher } => {
+                    let kind = WatchKind::from_mode(mode).ok_or(Code::BadArguments)?;
+                    let watcher = watcher.of(handle).ok_or(Code::BadArguments)?;
+                    body(&Request::AddWatch { path: path(at)?, kind, watcher })
+                }
+                Operation::WhoAmI => body(&Request::WhoAmI),
+                Operation::GetEphemerals { prefix } => body(&Request::GetEphemerals { prefix: path(prefix)? }),
+                Operation::GetAllChildrenNumber { path: at } => {
+                    body(&Request::GetAllChildrenNumber { path: path(at)? })
                 }
             }
         }

@@ -1,13 +1,14 @@
 //! Synchronous calls: the asynchronous path with a caller that waits. Owns the step from a reply to the caller's memory.
 //! The exported functions are in the package `mt`: the single-threaded library has none of them.
-use super::callbacks::{Done, Exact, SyncWaiter, Watch, acl_list, client_path};
+use super::callbacks::{Done, Exact, SyncWaiter, Watch, acl_list, client_infos, client_path, ephemerals};
 use super::callout;
 use super::convert::{put_stat, put_text};
 use super::entry::{Zk, call};
 use super::memory;
 use super::multi_api;
+use super::multi_read_api;
 use super::operation::Operation;
-use super::types::{ACL_vector, Stat, String_vector, zhandle_t, zoo_op_result_t, zoo_op_t};
+use super::types::{ACL_vector, ClientInfo_vector, Stat, String_vector, zhandle_t, zoo_op_result_t, zoo_op_t};
 use libc::{c_char, c_int};
 use zk_core::code::Code;
 use zk_core::frames::Frame;
@@ -40,6 +41,9 @@ pub enum ReplyTo {
     Strings(*mut String_vector),
     StringsStat(*mut String_vector, *mut Stat),
     Acl(*mut ACL_vector, *mut Stat),
+    Int(*mut c_int),
+    ClientInfos(*mut ClientInfo_vector),
+    Ephemerals(*mut String_vector),
 }
 
 /// Asks the server and waits for its reply; returns the code of the C function.
@@ -77,6 +81,26 @@ pub unsafe fn wait_multi(
     }
 }
 
+/// The same for `count` reads with one request.
+///
+/// # Safety
+/// The contract of [`super`].
+pub unsafe fn wait_multi_read(
+    zh: *mut zhandle_t,
+    count: c_int,
+    ops: *const zoo_op_t,
+    results: *mut zoo_op_result_t,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        call(zh, |handle| {
+            let (ops, results) = multi_read_api::read(count, ops, results)?;
+            let answer = exchange(handle, &Request::MultiRead(&ops))?;
+            results.fill(answer)
+        })
+    }
+}
+
 /// Sends a request and waits for its reply. The outer error means that it was refused.
 fn exchange(handle: &Zk, request: &Request<'_, Watch>) -> Result<Result<Frame, Code>, Code> {
     // divergence: A sync call in a log callback on the library's I/O thread returns ZSYSTEMERROR; on stock it hangs.
@@ -101,6 +125,10 @@ impl ReplyTo {
     fn check(self) -> Result<(), Code> {
         match self {
             ReplyTo::Data { len, .. } if len.is_null() => Err(Code::BadArguments),
+            // Calls with nothing but this to yield; stock's calls take null for "not wanted".
+            ReplyTo::Int(place) if place.is_null() => Err(Code::BadArguments),
+            ReplyTo::ClientInfos(place) if place.is_null() => Err(Code::BadArguments),
+            ReplyTo::Ephemerals(place) if place.is_null() => Err(Code::BadArguments),
             _ => Ok(()),
         }
     }
@@ -134,6 +162,13 @@ impl ReplyTo {
                     put_strings(strings, &names)?;
                     put_stat(stat, &found);
                 }
+                ReplyTo::Int(place) => place.write(read(reply::all_children_number(reply))?),
+                ReplyTo::ClientInfos(place) => {
+                    place.write(client_infos(&read(reply::client_infos(reply))?)?.into_raw());
+                }
+                ReplyTo::Ephemerals(place) => {
+                    place.write(ephemerals(chroot, &read(reply::ephemerals(reply))?)?.into_raw());
+                }
                 ReplyTo::Acl(acl, stat) => {
                     let (entries, found) = read(reply::acls(reply))?;
                     if !acl.is_null() {
@@ -151,7 +186,7 @@ impl ReplyTo {
 ///
 /// # Safety
 /// `len` is valid, and `buffer` is null or has `*len` bytes.
-unsafe fn put_data(buffer: *mut c_char, len: *mut c_int, data: Option<&[u8]>) {
+pub(super) unsafe fn put_data(buffer: *mut c_char, len: *mut c_int, data: Option<&[u8]>) {
     // SAFETY: the caller's promise.
     unsafe {
         let Some(data) = data else { return len.write(-1) };
@@ -167,7 +202,7 @@ unsafe fn put_data(buffer: *mut c_char, len: *mut c_int, data: Option<&[u8]>) {
 
 /// # Safety
 /// `place` is null or valid for writes.
-unsafe fn put_strings(place: *mut String_vector, names: &reply::Strings<'_>) -> Result<(), Code> {
+pub(super) unsafe fn put_strings(place: *mut String_vector, names: &reply::Strings<'_>) -> Result<(), Code> {
     if !place.is_null() {
         let list = memory::string_vector(Exact(names.iter(), names.count()))?;
         // SAFETY: not null, so valid.

@@ -36,7 +36,7 @@ pub type clientid_t = clientid;
 
 /// `ZooLogLevel`, an enum in C whose values are 1 (error) to 4 (debug). Any number may arrive here.
 pub type ZooLogLevel = c_uint;
-/// `ZooWatcherType`, an enum in C whose values are 1 (child), 2 (data) and 3 (any). Any number may arrive here.
+/// `ZooWatcherType`, an enum in C whose values are 1 (child) to 5 (persistent recursive). Any number may arrive here.
 pub type ZooWatcherType = c_uint;
 
 /// Told of session events (`path` "", `type` `ZOO_SESSION_EVENT`) and of changes to watched nodes.
@@ -81,6 +81,13 @@ pub type string_stat_completion_t =
 pub type acl_completion_t =
     Option<unsafe extern "C" fn(rc: c_int, acl: *mut ACL_vector, stat: *mut Stat, data: *const c_void)>;
 
+/// Completion of a call that yields a number. `value` is 0 unless `rc` is `ZOK`.
+pub type int_completion_t = Option<unsafe extern "C" fn(rc: c_int, value: c_int, data: *const c_void)>;
+
+/// Completion of a call that yields identities. `infos` is null unless `rc` is `ZOK`.
+pub type client_infos_completion_t =
+    Option<unsafe extern "C" fn(rc: c_int, infos: *const ClientInfo_vector, data: *const c_void)>;
+
 /// One operation of a multi; filled in by the `zoo_*_op_init` functions. `type` is one of `ZOO_CREATE_OP`,
 /// `ZOO_CREATE2_OP`, `ZOO_CREATE_CONTAINER_OP`, `ZOO_CREATE_TTL_OP`, `ZOO_DELETE_OP`, `ZOO_SETDATA_OP`, `ZOO_CHECK_OP`
 /// and says which member of the union holds.
@@ -100,6 +107,8 @@ pub union zoo_op_args {
     pub delete_op: zoo_delete_op_args,
     pub set_op: zoo_set_op_args,
     pub check_op: zoo_check_op_args,
+    pub get_op: zoo_get_op_args,
+    pub get_children_op: zoo_get_children_op_args,
 }
 
 #[repr(C)]
@@ -137,6 +146,24 @@ pub struct zoo_set_op_args {
 pub struct zoo_check_op_args {
     pub path: *const c_char,
     pub version: c_int,
+}
+
+/// Only the library looks into it: C's union has no such member, and `zoo_get_op_init` fills it in.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct zoo_get_op_args {
+    pub path: *const c_char,
+    pub buf: *mut c_char,
+    pub buflen: c_int,
+    pub stat: *mut Stat,
+}
+
+/// The same of `zoo_get_children_op_init`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct zoo_get_children_op_args {
+    pub path: *const c_char,
+    pub strings: *mut String_vector,
 }
 
 /// The outcome of one operation of a multi. `value` and `stat` are the buffers given with the operation, null where it
@@ -216,10 +243,15 @@ pub enum ZOO_ERRORS {
     ZEPHEMERALONLOCALSESSION = -120,
     /// No such watcher is registered.
     ZNOWATCHER = -121,
+    /// No answer within the time limit of requests, see zoo_set_request_timeout(). The connection lives on; the operation
+    /// may or may not happen.
+    ZREQUESTTIMEOUT = -122,
     /// Dynamic reconfiguration is switched off.
     ZRECONFIGDISABLED = -123,
     /// The session lacks SASL authentication that the server demands.
     ZSESSIONCLOSEDREQUIRESASLAUTH = -124,
+    /// The write would exceed a quota, and the server enforces it (since 3.7).
+    ZQUOTAEXCEEDED = -125,
     /// The server throttled the operation.
     ZTHROTTLEDOP = -127,
 }

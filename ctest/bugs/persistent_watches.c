@@ -1,0 +1,127 @@
+/* needs: proxy 2
+ * Persistent watches on a real server: what they report, that events leave them, that a reconnect arms them again, and how
+ * they are removed. Debian's library has no such call, so the program asks for it by name. */
+#include <dlfcn.h>
+
+#include "../case.h"
+
+typedef int (*add_fn)(zhandle_t *, const char *, int, watcher_fn, void *);
+typedef int (*aadd_fn)(zhandle_t *, const char *, int, watcher_fn, void *, void_completion_t, const void *);
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char seen[4096];
+
+/* Notes "NAME:TYPE:PATH " for everything but session events. */
+static void note(zhandle_t *zh, int type, int state, const char *path, void *context)
+{
+    size_t at;
+    (void)zh;
+    (void)state;
+    if (type == ZOO_SESSION_EVENT)
+        return;
+    pthread_mutex_lock(&lock);
+    at = strlen(seen);
+    snprintf(seen + at, sizeof seen - at, "%s:%s:%s ", (const char *)context, event_name(type), path);
+    pthread_mutex_unlock(&lock);
+}
+
+/* What the server has said so far must be `wanted`. */
+static void expect(zhandle_t *zh, const char *what, const char *wanted)
+{
+    int tries;
+    int matches = 0;
+    for (tries = 0; tries < 600 && !matches; tries++) {
+        pthread_mutex_lock(&lock);
+        matches = strcmp(seen, wanted) == 0;
+        pthread_mutex_unlock(&lock);
+        if (!matches)
+            nap(50);
+    }
+    /* Nothing more may come: the answer to a read is behind every event of before. */
+    if (zoo_exists(zh, "/", 0, NULL) != ZOK)
+        die("%s: exists failed", what);
+    nap(100);
+    pthread_mutex_lock(&lock);
+    if (strcmp(seen, wanted) != 0)
+        die("%s: saw [%s] and not [%s]", what, seen, wanted);
+    seen[0] = 0;
+    pthread_mutex_unlock(&lock);
+    fact("%s", what);
+}
+
+static void *symbol(const char *name)
+{
+    void *found = dlsym(RTLD_DEFAULT, name);
+    if (found == NULL)
+        die("no %s", name);
+    return found;
+}
+
+static void check(const char *what, int rc, int wanted)
+{
+    if (rc != wanted)
+        die("%s: %s and not %s", what, code(rc), code(wanted));
+}
+
+int main(void)
+{
+    add_fn add = (add_fn)symbol("zoo_add_watch");
+    aadd_fn aadd = (aadd_fn)symbol("zoo_aadd_watch");
+    zhandle_t *other;
+    zhandle_t *zh;
+    char *requests;
+    zookeeper_close(open_case());
+    other = open_at(host(1), on_nothing, NULL);
+    zh = open_at(host(0), on_nothing, NULL);
+    make(other, "/p", "");
+
+    check("mode 2", add(zh, "/p", 2, note, "p"), ZBADARGUMENTS);
+    check("mode -1", add(zh, "/p", -1, note, "p"), ZBADARGUMENTS);
+    check("no watcher", add(zh, "/p", ZOO_ADD_WATCH_PERSISTENT, NULL, NULL), ZBADARGUMENTS);
+    check("no path", add(zh, NULL, ZOO_ADD_WATCH_PERSISTENT, note, "p"), ZBADARGUMENTS);
+    check("bad path", add(zh, "p/", ZOO_ADD_WATCH_PERSISTENT, note, "p"), ZBADARGUMENTS);
+    check("no handle", add(NULL, "/p", ZOO_ADD_WATCH_PERSISTENT, note, "p"), ZBADARGUMENTS);
+
+    check("persistent", add(zh, "/p", ZOO_ADD_WATCH_PERSISTENT, note, "p"), ZOK);
+    check("recursive", aadd(zh, "/r", ZOO_ADD_WATCH_PERSISTENT_RECURSIVE, note, "r", on_void, "added"), ZOK);
+    drain(1);
+    zoo_set(other, "/p", "x", 1, -1);
+    zoo_set(other, "/p", "y", 1, -1);
+    make(other, "/p/c", "");
+    make(other, "/r", "");
+    make(other, "/r/a", "");
+    make(other, "/r/a/b", "");
+    zoo_set(other, "/r/a/b", "x", 1, -1);
+    zoo_delete(other, "/r/a/b", -1);
+    expect(zh, "events leave the watches",
+           "p:changed:/p p:changed:/p p:child:/p r:created:/r r:created:/r/a r:created:/r/a/b r:changed:/r/a/b "
+           "r:deleted:/r/a/b ");
+
+    order("cut 0");
+    order("await_accepted 2");
+    await_state(zh, ZOO_CONNECTED_STATE);
+    order("await_requests setwatches2");
+    check("behind SetWatches2", zoo_exists(zh, "/p", 0, NULL), ZOK);
+    zoo_set(other, "/p", "z", 1, -1);
+    make(other, "/r/n", "");
+    expect(zh, "a reconnect arms them again", "p:changed:/p r:created:/r/n ");
+
+    check("the wrong kind", zoo_remove_all_watches(zh, "/p", ZWATCHTYPE_PERSISTENT_RECURSIVE, 0), ZNOWATCHER);
+    check("any", zoo_remove_all_watches(zh, "/p", ZWATCHTYPE_ANY, 0), ZOK);
+    check("locally", zoo_remove_watches(zh, "/r", ZWATCHTYPE_PERSISTENT_RECURSIVE, note, "r", 1), ZOK);
+    check("again", zoo_remove_watches(zh, "/r", ZWATCHTYPE_PERSISTENT_RECURSIVE, note, "r", 1), ZNOWATCHER);
+    zoo_set(other, "/p", "w", 1, -1);
+    zoo_set(other, "/r", "w", 1, -1);
+    expect(zh, "removed watches are silent", "");
+
+    order("cut 0");
+    order("await_accepted 3");
+    await_state(zh, ZOO_CONNECTED_STATE);
+    check("after all", zoo_exists(zh, "/p", 0, NULL), ZOK);
+    requests = control("requests 0");
+    if (strstr(requests, "setwatches") != NULL)
+        die("there is nothing to arm, but: %s", requests);
+    free(requests);
+    zookeeper_close(other);
+    return zookeeper_close(zh);
+}
