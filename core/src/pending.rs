@@ -13,8 +13,8 @@ pub(crate) struct Entry<C, W> {
     pub(crate) len: usize,
     /// When it was submitted.
     pub(crate) submitted: Instant,
-    /// Who waits.
-    pub(crate) completion: C,
+    /// Who waits; `None` once it was told that the time limit has passed.
+    pub(crate) completion: Option<C>,
     /// What a good answer changes in the watch registry.
     pub(crate) effect: Option<Box<Effect<W>>>,
     /// Whether this is a read whose missing node arms a watch all the same.
@@ -25,11 +25,13 @@ pub(crate) struct Entry<C, W> {
 #[derive(Debug)]
 pub(crate) struct Pending<C, W> {
     entries: VecDeque<Entry<C, W>>,
+    /// Entries at the front nobody waits for any more. Requests time out in their order.
+    abandoned: usize,
 }
 
 impl<C, W> Default for Pending<C, W> {
     fn default() -> Self {
-        Pending { entries: VecDeque::new() }
+        Pending { entries: VecDeque::new(), abandoned: 0 }
     }
 }
 
@@ -47,6 +49,7 @@ impl<C, W> Pending<C, W> {
     /// Takes that request.
     pub(crate) fn pop(&mut self) -> Option<Entry<C, W>> {
         let entry = self.entries.pop_front();
+        self.abandoned = self.abandoned.saturating_sub(1);
         if self.entries.is_empty() && self.entries.capacity() > limits::KEPT_ENTRIES {
             self.entries = VecDeque::new();
         }
@@ -61,6 +64,19 @@ impl<C, W> Pending<C, W> {
     /// Gives back memory that is not in use, down to `limit` bytes.
     pub(crate) fn shrink_to(&mut self, limit: usize) {
         self.entries.shrink_to(limit / size_of::<Entry<C, W>>());
+    }
+
+    /// When the oldest request that somebody waits for was submitted.
+    pub(crate) fn oldest_waiting(&self) -> Option<Instant> {
+        self.entries.get(self.abandoned).map(|entry| entry.submitted)
+    }
+
+    /// Takes the completion of that request if it was submitted at or before `limit`. The request keeps its place, as its
+    /// answer is still due.
+    pub(crate) fn abandon_submitted_by(&mut self, limit: Instant) -> Option<C> {
+        let entry = self.entries.get_mut(self.abandoned).filter(|entry| entry.submitted <= limit)?;
+        self.abandoned += 1;
+        entry.completion.take()
     }
 
     /// Number of requests.

@@ -1,5 +1,6 @@
 //! The connection's life up to the session: attempts and the handshake. When the next attempt may start comes from the
 //! policy alone.
+use super::expiry::TurnedAway;
 use super::failure_log::{ETIMEDOUT, FailureLogLimiter};
 use super::secure::Exchange;
 use super::timer_table::Timer;
@@ -162,6 +163,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.start_session_timers(now, is_read_only);
         self.failure_log = FailureLogLimiter::default();
         self.stats.established += 1;
+        self.turned_away = TurnedAway::default();
         log::info!(
             target: "finalize_session_establishment",
             "session establishment complete on server {addr}, sessionId={:#x}, negotiated timeout={} {}",
@@ -215,6 +217,7 @@ impl<C, W: Watcher> Session<C, W> {
             self.failure_log.silent = self.failure_log.silent.saturating_add(1);
         }
         self.log_failure(now, addr, failure, code, error);
+        self.note_turned_away(now, addr, failure);
         self.fail_credentials(code);
         self.fail_pending(code);
     }

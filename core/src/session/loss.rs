@@ -163,10 +163,17 @@ impl<C, W: Watcher> Session<C, W> {
         let error = io::Error::from_raw_os_error(ESTALE);
         let what = format_args!("sessionId={:#x} has expired.", self.id.id);
         log_socket_error(Place::CheckEvents, addr, Code::SessionExpired, &error, what);
+        self.end_expired(now);
+    }
+
+    /// The session is over because it has expired, by whose word so ever.
+    pub(super) fn end_expired(&mut self, now: Instant) {
         self.stats.expired += 1;
         self.next_plan(now, Event::Expired);
         self.bequeath(now);
-        self.outputs.push_back(Output::Disconnect { reset: false });
+        if self.link.address().is_some() {
+            self.outputs.push_back(Output::Disconnect { reset: false });
+        }
         self.fail_credentials(Code::SessionExpired);
         self.die(now, Death::Expired, Code::SessionExpired);
     }

@@ -6,6 +6,7 @@
 //! or [`Session::add_auth`] comes back in exactly one [`Output::Deliver`], in the order of the requests.
 mod closing;
 mod credentials;
+mod expiry;
 mod failure_log;
 mod link;
 mod loss;
@@ -248,6 +249,11 @@ pub struct Session<C, W> {
     /// The same for questions to the resolver.
     lookup_log: FailureLogLimiter,
     stats: Stats,
+    /// Time limit of requests.
+    request_timeout: Option<Duration>,
+    expire_locally: bool,
+    forget_zxid: bool,
+    turned_away: expiry::TurnedAway,
     /// How the last connection or attempt ended, for requests that are given up while there is none.
     last_failure: Code,
 }
@@ -287,6 +293,10 @@ impl<C, W: Watcher> Session<C, W> {
             failure_log: FailureLogLimiter::default(),
             lookup_log: FailureLogLimiter::default(),
             stats: Stats::default(),
+            request_timeout: None,
+            expire_locally: false,
+            forget_zxid: false,
+            turned_away: expiry::TurnedAway::default(),
             last_failure: Code::ConnectionLoss,
             config,
         };
@@ -322,6 +332,10 @@ impl<C, W: Watcher> Session<C, W> {
         }
         if !self.is_established() {
             self.arm_give_up();
+            self.arm_local_expiry();
+        }
+        if self.request_timeout.is_some() {
+            self.arm_request_timeout();
         }
     }
 

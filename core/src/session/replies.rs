@@ -7,6 +7,7 @@ use crate::jute::Reader;
 use crate::limits;
 use crate::path::strip_chroot;
 use crate::proto::{CONFIG_NODE, ReplyHeader, WatcherEvent, event, xid};
+use crate::request::Effect;
 use std::time::Instant;
 
 /// Something for watchers.
@@ -26,6 +27,7 @@ impl<C, W: Watcher> Session<C, W> {
     pub(super) fn on_received(&mut self, now: Instant, frames: &mut Vec<Frame>) {
         // As on stock only a whole frame is a sign of life: a server that trickles one must not hold a call for ever.
         if !frames.is_empty() {
+            self.timers.last_word = now;
             self.note_received(now);
         }
         for frame in frames.drain(..) {
@@ -87,11 +89,16 @@ impl<C, W: Watcher> Session<C, W> {
         self.stats.replies += 1;
         self.stats.latency += now.saturating_duration_since(entry.submitted);
         let counts = err == Code::Ok || (entry.exists && err == Code::NoNode);
-        if let Some(effect) = entry.effect.filter(|_| counts) {
+        // Whoever was told of a timeout may have freed the watcher's context, so a late answer arms nothing. What it removes
+        // is gone at the server.
+        let is_late = entry.completion.is_none();
+        let effect = entry.effect.filter(|effect| counts && !(is_late && matches!(**effect, Effect::Arm(..))));
+        if let Some(effect) = effect {
             self.apply(*effect, err);
         }
+        let Some(completion) = entry.completion else { return };
         let result = if err == Code::Ok { Ok(frame.skip(ReplyHeader::LEN)) } else { Err(err) };
-        self.outputs.push_back(Output::Deliver(entry.completion, result));
+        self.outputs.push_back(Output::Deliver(completion, result));
     }
 
     fn on_set_watches_answer(&mut self, err: Code) {

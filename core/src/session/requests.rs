@@ -1,4 +1,5 @@
 //! What the application asks for: encoding into the outgoing bytes, and the queue of those who wait.
+use super::timer_table::Timer;
 use super::{Output, Session, Watcher};
 use crate::code::Code;
 use crate::frames::Frame;
@@ -9,7 +10,7 @@ use crate::proto::{op, xid};
 use crate::request::{Effect, Request, frame};
 use crate::watches::Removal;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 impl<C, W: Watcher> Session<C, W> {
     /// Takes a request in. On an error nothing was taken in and `completion` is dropped: the error is the answer.
@@ -56,7 +57,10 @@ impl<C, W: Watcher> Session<C, W> {
         if log::log_enabled!(log::Level::Debug) {
             self.log_request(xid, request);
         }
-        self.pending.push(Entry { xid, len, submitted: now, completion, effect, exists });
+        self.pending.push(Entry { xid, len, submitted: now, completion: Some(completion), effect, exists });
+        if self.request_timeout.is_some() && self.timers.get(Timer::Request).is_none() {
+            self.arm_request_timeout();
+        }
         if !established {
             self.arm_give_up();
         }
@@ -144,8 +148,7 @@ impl<C, W: Watcher> Session<C, W> {
         limits::drain(&mut self.queued);
         self.unsent = 0;
         while let Some(entry) = self.pending.pop() {
-            self.stats.failed += 1;
-            self.outputs.push_back(Output::Deliver(entry.completion, Err(code)));
+            self.fail(entry.completion, code);
         }
     }
 
@@ -154,8 +157,7 @@ impl<C, W: Watcher> Session<C, W> {
         debug_assert!(!self.is_established());
         while let Some(entry) = self.pending.pop_submitted_by(limit) {
             self.unsent += entry.len;
-            self.stats.failed += 1;
-            self.outputs.push_back(Output::Deliver(entry.completion, Err(code)));
+            self.fail(entry.completion, code);
         }
         if self.pending.is_empty() {
             limits::drain(&mut self.queued);
@@ -164,6 +166,40 @@ impl<C, W: Watcher> Session<C, W> {
             self.queued.drain(..self.unsent);
             self.unsent = 0;
         }
+    }
+
+    fn fail(&mut self, completion: Option<C>, code: Code) {
+        if let Some(completion) = completion {
+            self.stats.failed += 1;
+            self.outputs.push_back(Output::Deliver(completion, Err(code)));
+        }
+    }
+
+    /// Changes the time limit of requests, those in flight included; `None` for no limit.
+    pub fn set_request_timeout(&mut self, timeout: Option<Duration>) {
+        self.request_timeout = timeout.map(|timeout| timeout.max(limits::LEAST_WAIT));
+        self.arm_request_timeout();
+    }
+
+    /// Sets when the oldest request that somebody waits for has waited long enough.
+    pub(super) fn arm_request_timeout(&mut self) {
+        let due = self.request_timeout.and_then(|timeout| Some(self.pending.oldest_waiting()? + timeout));
+        self.timers.set(Timer::Request, due);
+    }
+
+    /// Completes the requests whose time has passed. One that may be with the server keeps its place, so that its late
+    /// answer is told from the next one's and dropped; the connection is as good as before. One that has not been sent is
+    /// not sent any more.
+    pub(super) fn on_request_timeout(&mut self, now: Instant) {
+        let Some(limit) = self.request_timeout.and_then(|timeout| now.checked_sub(timeout)) else { return };
+        if self.is_established() {
+            while let Some(completion) = self.pending.abandon_submitted_by(limit) {
+                self.fail(Some(completion), Code::RequestTimeout);
+            }
+        } else if !self.is_closing() {
+            self.fail_queued_by(limit, Code::RequestTimeout);
+        }
+        self.arm_request_timeout();
     }
 
     /// Changes the watch registry as a good answer demands.

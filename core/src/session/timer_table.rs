@@ -22,10 +22,14 @@ pub(super) enum Timer {
     Probe,
     /// The oldest request without a session has waited long enough.
     GiveUp,
+    /// The oldest request has no answer within the application's time limit.
+    Request,
+    /// Without a word from any server the session counts as expired.
+    Expiry,
 }
 
 impl Timer {
-    pub(super) const ALL: [Timer; 9] = [
+    pub(super) const ALL: [Timer; 11] = [
         Timer::Attempt,
         Timer::Connect,
         Timer::Handshake,
@@ -35,6 +39,8 @@ impl Timer {
         Timer::Resolve,
         Timer::Probe,
         Timer::GiveUp,
+        Timer::Request,
+        Timer::Expiry,
     ];
 }
 
@@ -90,7 +96,7 @@ mod tests {
         let (mut table, now) = (TimerTable::default(), Instant::now());
         assert_eq!(table.next(), None);
         let ms = |millis| now + Duration::from_millis(millis);
-        for (timer, at) in Timer::ALL.into_iter().zip([9, 8, 7, 6, 1, 2, 3, 4, 5]) {
+        for (timer, at) in Timer::ALL.into_iter().zip([9, 8, 7, 6, 1, 2, 3, 4, 5, 10, 11]) {
             table.set(timer, ms(at));
         }
         assert_eq!((table.next(), table.get(Timer::Close)), (Some(ms(1)), Some(ms(6))));

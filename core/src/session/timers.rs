@@ -27,6 +27,8 @@ pub(super) fn millis(value: i32) -> Duration {
 pub(super) struct Timers {
     table: TimerTable,
     pub(super) last_received: Instant,
+    /// When a server last said something; a TCP connection is not a word.
+    pub(super) last_word: Instant,
     pub(super) established: Instant,
     last_resolved: Instant,
     is_resolving: bool,
@@ -57,6 +59,7 @@ impl Timers {
         Timers {
             table: TimerTable::default(),
             last_received: now,
+            last_word: now,
             established: now,
             last_resolved: now,
             is_resolving: false,
@@ -108,6 +111,8 @@ impl<C, W: Watcher> Session<C, W> {
             }
             Timer::Resolve => self.resolve(),
             Timer::Probe => self.probe(now),
+            Timer::Request => self.on_request_timeout(now),
+            Timer::Expiry => self.on_local_expiry(now),
             Timer::GiveUp => {
                 // Due by another clock if the link has changed since the timer was set.
                 if self.give_up_at().is_some_and(|at| now >= at) {
