@@ -3,10 +3,11 @@ use crate::acl::{self, perms};
 use crate::member::{Greeting, Serving};
 use crate::server::{ConnId, Ensemble};
 use crate::tree::Node;
+use crate::watches::Table;
 use crate::wire;
 use zk_core::code::Code;
 use zk_core::jute::{Malformed, Put, Reader};
-use zk_core::proto::{ConnectRequest, ConnectResponse, ReplyHeader, event, op, xid};
+use zk_core::proto::{ConnectRequest, ConnectResponse, MultiHeader, ReplyHeader, event, op, xid};
 
 /// Whether a reply has a body.
 pub(crate) type Answer = Result<bool, Code>;
@@ -202,22 +203,97 @@ impl Ensemble {
             }
             op::CHECK_WATCHES | op::REMOVE_WATCHES => {
                 let path = wire::path(reader).map_err(marshalling)?;
-                let (child, data) = match reader.i32().map_err(marshalling)? {
-                    1 => (true, false),
-                    2 => (false, true),
-                    3 => (true, true),
+                let watches = &mut self.watches;
+                // Kinds 4 and 5 are those of 3.9.
+                let tables: Vec<&mut Table> = match reader.i32().map_err(marshalling)? {
+                    1 => vec![&mut watches.child],
+                    2 => vec![&mut watches.data],
+                    3 => vec![&mut watches.child, &mut watches.data, &mut watches.persistent, &mut watches.recursive],
+                    4 => vec![&mut watches.persistent],
+                    5 => vec![&mut watches.recursive],
                     _ => return Err(Code::MarshallingError),
                 };
-                let watches = &mut self.watches;
-                let found = if kind == op::CHECK_WATCHES {
-                    child && watches.child.contains(&path, id) || data && watches.data.contains(&path, id)
-                } else {
-                    (child && watches.child.remove(&path, id)) | (data && watches.data.remove(&path, id))
-                };
+                let mut found = false;
+                for table in tables {
+                    found |=
+                        if kind == op::CHECK_WATCHES { table.contains(&path, id) } else { table.remove(&path, id) };
+                }
                 if found { Ok(false) } else { Err(Code::NoWatcher) }
             }
             op::SET_WATCHES => self.set_watches(id, reader),
+            op::SET_WATCHES2 => {
+                self.set_watches(id, reader)?;
+                for path in wire::paths(reader).map_err(marshalling)? {
+                    self.watches.persistent.add(&path, id);
+                }
+                for path in wire::paths(reader).map_err(marshalling)? {
+                    self.watches.recursive.add(&path, id);
+                }
+                Ok(false)
+            }
+            op::ADD_WATCH => {
+                let path = wire::path(reader).map_err(marshalling)?;
+                let table = match reader.i32().map_err(marshalling)? {
+                    0 => &mut self.watches.persistent,
+                    1 => &mut self.watches.recursive,
+                    _ => return Err(Code::MarshallingError),
+                };
+                table.add(&path, id);
+                // The reply has a body: an error of 0.
+                out.put_i32(0);
+                Ok(true)
+            }
+            op::GET_EPHEMERALS => {
+                let prefix = wire::string(reader).map_err(marshalling)?.unwrap_or_default();
+                let session = self.connections.get(&id).and_then(|connection| connection.session).unwrap_or(0);
+                let mut paths = self.tree_of(id).ephemerals(session);
+                paths.retain(|path| path.starts_with(&prefix));
+                out.put_len(paths.len());
+                for path in paths {
+                    out.put_buffer(Some(path.as_bytes()));
+                }
+                Ok(true)
+            }
+            op::GET_ALL_CHILDREN_NUMBER => {
+                let path = wire::path(reader).map_err(marshalling)?;
+                let mut waiting = vec![(path.clone(), self.readable(id, &path, perms::READ)?)];
+                let mut number = 0;
+                while let Some((path, node)) = waiting.pop() {
+                    for name in node.children.in_order() {
+                        number += 1;
+                        let below = format!("{}/{name}", path.trim_end_matches('/'));
+                        if let Some(child) = self.tree_of(id).node(&below) {
+                            waiting.push((below, child));
+                        }
+                    }
+                }
+                out.put_i32(number);
+                Ok(true)
+            }
+            op::MULTI_READ => self.multi_read(id, reader, out),
             _ => Err(Code::Unimplemented),
+        }
+    }
+
+    fn multi_read(&mut self, id: ConnId, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Answer {
+        loop {
+            let header = MultiHeader::read(reader).map_err(marshalling)?;
+            if header.done {
+                MultiHeader::END.write(out);
+                return Ok(true);
+            }
+            let path = wire::path(reader).map_err(marshalling)?;
+            reader.bool().map_err(marshalling)?;
+            if !matches!(header.kind, op::GET_DATA | op::GET_CHILDREN) {
+                return Err(Code::MarshallingError);
+            }
+            let start = out.len();
+            MultiHeader { kind: header.kind, done: false, err: 0 }.write(out);
+            if let Err(code) = self.look(id, header.kind, &path, false, out) {
+                out.truncate(start);
+                MultiHeader { kind: op::ERROR, done: false, err: code.to_i32() }.write(out);
+                out.put_i32(code.to_i32());
+            }
         }
     }
 

@@ -89,15 +89,19 @@ impl Ensemble {
     }
 
     fn take_watches(&mut self, path: &str, child: bool, member: Option<usize>) -> BTreeSet<ConnId> {
+        let staying = self.watches.staying(path, child);
         let table = if child { &mut self.watches.child } else { &mut self.watches.data };
-        let found = table.fire(path);
+        let mut found = table.fire(path);
         if member.is_none() && !self.somebody_lags() {
+            found.extend(staying);
             return found;
         }
-        let (due, others): (BTreeSet<_>, BTreeSet<_>) = found.into_iter().partition(|id| {
+        let is_due = |id: &ConnId| {
             let at = self.connections.get(id).map(|connection| connection.member);
             at.is_none_or(|at| member.map_or_else(|| !self.lags(at), |member| member == at))
-        });
+        };
+        let (mut due, others): (BTreeSet<_>, BTreeSet<_>) = found.into_iter().partition(is_due);
+        due.extend(staying.into_iter().filter(is_due));
         let table = if child { &mut self.watches.child } else { &mut self.watches.data };
         for id in others {
             table.add(path, id);

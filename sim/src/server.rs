@@ -491,7 +491,7 @@ impl Ensemble {
             mode,
             zxid: self.zxid,
             nodes: self.tree.len(),
-            watches: self.watches.data.len() + self.watches.child.len(),
+            watches: self.watches.len(),
             connections: self.connections.len(),
             sessions: self.sessions.len(),
             received: self.received,

@@ -1,4 +1,4 @@
-//! One-shot watches of connections on paths. Knows no node and sends nothing.
+//! Watches of connections on paths, one-shot and persistent. Knows no node and sends nothing.
 use crate::server::ConnId;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -32,6 +32,11 @@ impl Table {
         who
     }
 
+    /// Who watches a path; the watches stay.
+    pub(crate) fn at(&self, path: &str) -> impl Iterator<Item = ConnId> + '_ {
+        self.by_path.get(path).into_iter().flatten().copied()
+    }
+
     /// Drops one watch; false when there was none.
     pub(crate) fn remove(&mut self, path: &str, who: ConnId) -> bool {
         let Some(set) = self.by_path.get_mut(path) else { return false };
@@ -63,16 +68,42 @@ impl Table {
     }
 }
 
-/// Both kinds: data watches (of `get` and `exists`) and child watches.
+/// All kinds: data watches (of `get` and `exists`), child watches, and those that stay. A connection may have several
+/// kinds at one path, as with servers since 3.9; those before keep one.
 #[derive(Debug, Default)]
 pub(crate) struct Watches {
     pub(crate) data: Table,
     pub(crate) child: Table,
+    pub(crate) persistent: Table,
+    pub(crate) recursive: Table,
 }
 
 impl Watches {
     pub(crate) fn forget(&mut self, who: ConnId) {
         self.data.forget(who);
         self.child.forget(who);
+        self.persistent.forget(who);
+        self.recursive.forget(who);
+    }
+
+    /// Who has a watch that stays and is told of a node's creation, change or deletion, or with `child` of its list of
+    /// children.
+    pub(crate) fn staying(&self, path: &str, child: bool) -> BTreeSet<ConnId> {
+        let mut found: BTreeSet<_> = self.persistent.at(path).collect();
+        let mut at = if child { None } else { Some(path) };
+        while let Some(node) = at {
+            found.extend(self.recursive.at(node));
+            at = match node.rsplit_once('/') {
+                Some(("", "")) | None => None,
+                Some(("", _)) => Some("/"),
+                Some((parent, _)) => Some(parent),
+            };
+        }
+        found
+    }
+
+    /// Number of watches.
+    pub(crate) fn len(&self) -> usize {
+        [&self.data, &self.child, &self.persistent, &self.recursive].into_iter().map(Table::len).sum()
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unchecked_time_subtraction, clippy::needless_for_each, missing_docs, unreachable_pub)]
 mod closing;
 mod outages;
+mod persistent;
 mod requests;
 mod servers;
 mod sessions;
