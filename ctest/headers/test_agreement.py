@@ -15,6 +15,7 @@ ADDITIONS = {
     "ZOO_HAVE_CALMKEEPER_API", "ZOO_ADD_WATCH_PERSISTENT", "ZOO_ADD_WATCH_PERSISTENT_RECURSIVE", "int_completion_t",
     "client_infos_completion_t", "zoo_aadd_watch", "zoo_awhoami", "zoo_aget_ephemerals", "zoo_aget_all_children_number",
     "zoo_get_op_init", "zoo_get_children_op_init", "zoo_amulti_read",
+    "zoo_set_request_timeout", "ZOO_EXPIRE_LOCALLY",
 }
 THREADED_ADDITIONS = {
     "zoo_remove_watchers", "zoo_add_watch", "zoo_whoami", "zoo_get_ephemerals", "zoo_get_all_children_number",

@@ -144,6 +144,13 @@ typedef enum {
 /** Flag of zookeeper_init(): do not log the lines about the program's environment. */
 #define ZOO_NO_LOG_CLIENTENV 2
 
+/**
+ * Flag of zookeeper_init(): the session expires also without a server's word, when no server has said anything for 4/3 of
+ * its timeout. The servers have ended it by then, unless none of them ran. Without it, as with Apache's library, a session
+ * whose servers are unreachable waits for them for ever. ZOO_LOCAL_EXPIRY=1 in the environment sets it for all handles.
+ */
+#define ZOO_EXPIRE_LOCALLY 0x10000
+
 /*
  * Types
  */
@@ -704,6 +711,17 @@ typedef struct zoo_op_result {
  * Own codes: ZBADARGUMENTS for a negative count or a bad path; ZUNIMPLEMENTED for an operation of another kind.
  */
 @ zoo_amulti_read
+
+/**
+ * Sets how long requests may wait for their answers, in milliseconds, those in flight included; 0, the beginning, for as
+ * long as the connection lives. ZOO_REQUEST_TIMEOUT_MS in the environment sets it for all handles. A request whose time
+ * has passed is completed with ZREQUESTTIMEOUT; the server may do it all the same. The connection lives on, since nothing
+ * is wrong with it: answers come in the order of the requests, so the late one is known by its place and dropped. What was
+ * waiting for a connection is not sent any more. A watch is not left by a read or zoo_add_watch() that timed out.
+ *
+ * Returns ZOK, or ZBADARGUMENTS for a negative number.
+ */
+@ zoo_set_request_timeout
 
 #ifdef THREADED
 /** zoo_aadd_watch() that waits. */

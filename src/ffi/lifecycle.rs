@@ -3,6 +3,7 @@
 use super::callbacks::{Done, Watch, ignore_event, notify};
 use super::callout;
 use super::convert::text;
+use super::deadlines_api;
 use super::entry::{EntryGuard, Zk, code_of, from_c, guard, set_errno, to_c};
 use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
 use crate::handle::{self, Handle, Threads};
@@ -243,7 +244,9 @@ unsafe fn open(args: InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     if let Some(security) = &security {
         security.learn(&resolved);
     }
-    start(Session::new(config, &resolved.addresses(), default, now), sink, security)
+    let mut session = Session::new(config, &resolved.addresses(), default, now);
+    deadlines_api::set_deadlines(&mut session, args.flags);
+    start(session, sink, security)
 }
 
 /// What secured connections need; `None` where neither the certificate string nor the environment asks for TLS or SASL.

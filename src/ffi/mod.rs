@@ -20,6 +20,7 @@ mod callbacks;
 mod callout;
 pub mod constants;
 pub(crate) mod convert;
+pub mod deadlines_api;
 mod entry;
 pub mod error_text;
 pub mod library_api;

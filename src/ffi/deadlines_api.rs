@@ -1,0 +1,78 @@
+//! Deadlines that Apache's library does not have: of requests, and of sessions that no server speaks of any more. All are off
+//! unless the environment, a flag or a call asks for them.
+use super::callbacks::{Done, Watch};
+use super::entry::call;
+use super::types::zhandle_t;
+use crate::sys::env;
+use libc::c_int;
+use std::time::Duration;
+use zk_core::code::Code;
+use zk_core::session::Session;
+
+/// `ZOO_EXPIRE_LOCALLY`: the session expires without a server's word.
+const EXPIRE_LOCALLY: c_int = 0x10000;
+
+const TARGET: &str = "zookeeper_init_internal";
+
+/// What the environment and the flags of a new handle say.
+pub(super) fn set_deadlines(session: &mut Session<Done, Watch>, flags: c_int) {
+    if let Some(text) = env::var("ZOO_REQUEST_TIMEOUT_MS") {
+        if let Some(timeout) = text.parse().ok().and_then(request_timeout) {
+            session.set_request_timeout(timeout);
+        } else {
+            log::warn!(
+                target: TARGET,
+                "ZOO_REQUEST_TIMEOUT_MS={text} is not a number of milliseconds; requests have no time limit"
+            );
+        }
+    }
+    if flags & EXPIRE_LOCALLY != 0 || is_set("ZOO_LOCAL_EXPIRY") {
+        session.expire_locally();
+    }
+    if is_set("ZOO_RECONNECT_FORGET_ZXID") {
+        session.forget_zxid();
+    }
+}
+
+/// Whether a variable is 1.
+fn is_set(name: &str) -> bool {
+    match env::var(name).as_deref() {
+        None | Some("0") => false,
+        Some("1") => true,
+        Some(text) => {
+            log::warn!(target: TARGET, "{name}={text} is neither 0 nor 1; 0 is used");
+            false
+        }
+    }
+}
+
+/// A time limit of requests from C's milliseconds: no limit for 0, `None` for a negative number.
+fn request_timeout(millis: c_int) -> Option<Option<Duration>> {
+    let millis = u64::try_from(millis).ok()?;
+    Some((millis > 0).then(|| Duration::from_millis(millis)))
+}
+
+/// Sets how long requests of the handle may wait for their answers, in milliseconds; 0 for no limit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zoo_set_request_timeout(zh: *mut zhandle_t, ms: c_int) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |handle| {
+            let timeout = request_timeout(ms).ok_or(Code::BadArguments)?;
+            handle.with(|session, _| session.set_request_timeout(timeout));
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_zero_is_none_and_a_negative_one_is_an_error() {
+        assert_eq!(request_timeout(0), Some(None));
+        assert_eq!(request_timeout(1500), Some(Some(Duration::from_millis(1500))));
+        assert_eq!(request_timeout(-1), None);
+    }
+}
