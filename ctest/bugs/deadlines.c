@@ -1,0 +1,55 @@
+/* needs: proxy
+ * A time limit of requests: the request fails, the connection lives, and the late answer disturbs nothing. Then a session that
+ * expires although no server can be reached. Debian's library has neither, so the program asks for the call by name. */
+#include <dlfcn.h>
+
+#include "../case.h"
+
+static void check(const char *what, int rc, int wanted)
+{
+    if (rc != wanted)
+        die("%s: %s and not %s", what, code(rc), code(wanted));
+}
+
+static void one_connection(void)
+{
+    char *accepted = control("accepted");
+    if (strcmp(accepted, "2") != 0)
+        die("%s connections", accepted);
+    free(accepted);
+}
+
+int main(void)
+{
+    int (*set_timeout)(zhandle_t *, int);
+    zhandle_t *zh;
+    char data[8];
+    int length = sizeof data;
+    set_timeout = (int (*)(zhandle_t *, int))dlsym(RTLD_DEFAULT, "zoo_set_request_timeout");
+    if (set_timeout == NULL)
+        die("no zoo_set_request_timeout");
+    zookeeper_close(open_case());
+    zh = open_at(hosts(), on_nothing, NULL);
+    make(zh, "/n", "data");
+    check("no handle", set_timeout(NULL, 1), ZBADARGUMENTS);
+    check("a negative limit", set_timeout(zh, -1), ZBADARGUMENTS);
+    check("a limit", set_timeout(zh, 300), ZOK);
+    order("hold");
+    check("held up", zoo_get(zh, "/n", 0, data, &length, NULL), ZREQUESTTIMEOUT);
+    check("asynchronously", zoo_aexists(zh, "/n", 0, on_stat, "exists"), ZOK);
+    drain(1);
+    check("no limit", set_timeout(zh, 0), ZOK);
+    order("release");
+    check("the next one", zoo_get(zh, "/n", 0, data, &length, NULL), ZOK);
+    if (length != 4 || memcmp(data, "data", 4) != 0)
+        die("it got the answer of another");
+    one_connection();
+    zookeeper_close(zh);
+
+    zh = begin_at(hosts(), root(), on_nothing, NULL, 4000, ZOO_EXPIRE_LOCALLY);
+    await_state(zh, ZOO_CONNECTED_STATE);
+    order("refuse");
+    await_state(zh, ZOO_EXPIRED_SESSION_STATE);
+    check("expired", zoo_exists(zh, "/n", 0, NULL), ZINVALIDSTATE);
+    return zookeeper_close(zh);
+}
