@@ -703,10 +703,10 @@ typedef struct zoo_op_result {
 @ zoo_get_children_op_init
 
 /**
- * Does `count` reads with one request: operations made by zoo_get_op_init() and zoo_get_children_op_init(). They see one
- * state of the server, leave no watches, and fail one by one: each result has the `err` of its own read. `results`, of as
- * many, and what the operations name must stay until the completion has been called. completion: ZOK when the server has
- * answered, else why not, and every `err` is that code.
+ * Does `count` reads with one request: operations made by zoo_get_op_init() and zoo_get_children_op_init(). They
+ * leave no watches and fail one by one: each result has the `err` of its own read. `results`, of as many, and what the
+ * operations name must stay until the completion has been called. completion: ZOK when the server has answered, else why
+ * not, and every `err` is that code.
  *
  * Own codes: ZBADARGUMENTS for a negative count or a bad path; ZUNIMPLEMENTED for an operation of another kind.
  */

@@ -134,10 +134,14 @@ enum ZOO_ERRORS {
     ZEPHEMERALONLOCALSESSION = -120,
     /** No such watcher is registered. */
     ZNOWATCHER = -121,
+    /** No answer within the time limit of requests: the operation may or may not happen. The connection lives on. */
+    ZREQUESTTIMEOUT = -122,
     /** Dynamic reconfiguration is switched off. */
     ZRECONFIGDISABLED = -123,
     /** The session lacks SASL authentication that the server demands. */
     ZSESSIONCLOSEDREQUIRESASLAUTH = -124,
+    /** The write would exceed a quota, and the server enforces it (since 3.7). */
+    ZQUOTAEXCEEDED = -125,
     /** The server throttled the operation. */
     ZTHROTTLEDOP = -127
 };
@@ -255,6 +259,13 @@ extern ZOOAPI const int ZOO_NOTWATCHING_EVENT;
 /** Flag of zookeeper_init(): do not log the lines about the program's environment. */
 #define ZOO_NO_LOG_CLIENTENV 2
 
+/**
+ * Flag of zookeeper_init(): the session expires also without a server's word, when no server has said anything for 4/3 of
+ * its timeout. The servers have ended it by then, unless none of them ran. Without it, as with Apache's library, a session
+ * whose servers are unreachable waits for them for ever. ZOO_LOCAL_EXPIRY=1 in the environment sets it for all handles.
+ */
+#define ZOO_EXPIRE_LOCALLY 0x10000
+
 /*
  * Types
  */
@@ -349,8 +360,14 @@ typedef void (*acl_completion_t)(int rc, struct ACL_vector *acl, struct Stat *st
  * flags         0, or ZOO_READONLY and ZOO_NO_LOG_CLIENTENV or-ed.
  *
  * `host` and `clientid` may be freed when the call returns. `fn` may be called, with `context`, before it returns, and
- * until zookeeper_close() has returned. The call blocks while names are resolved. The threads of the handle have the
- * caller's signal mask and end with zookeeper_close().
+ * until zookeeper_close() has returned. The call blocks while names are resolved. The threads of the handle end with
+ * zookeeper_close(). The one that calls completions and watchers has the caller's signal mask; the one that reads the
+ * socket blocks all signals but those of faults.
+ *
+ * A signal handler may call the library, also on a thread that is in a call. Where the call it has interrupted holds a
+ * lock, for some microseconds, zookeeper_close() returns at once and the session is closed when that call goes on;
+ * zoo_state(), is_unrecoverable(), zoo_client_id() and zoo_recv_timeout() work; all else returns ZSYSTEMERROR. A sync
+ * call waits with the thread's signal mask and blocks signals before and after, so a handler finds no lock there.
  *
  * Returns null, with errno set, when it cannot: EINVAL for a host list that cannot be parsed, or the reason why none
  * of its names could be resolved, ENOENT among them; EAGAIN or EMFILE when there are no threads or descriptors.
@@ -627,10 +644,10 @@ struct zoo_reconnect_stats {
     /** The longest pause that could have been chosen the last time. */
     int64_t window_ms;
     /**
-     * What set that: 0 nothing, 1 the first attempt after a loss, 2 the step to the next server, 3 passes over the list
-     * without an answer, 4 the rank, 5 the fleet's size, 6 a refusal, 7 a server that starts, 8 servers that answer too
-     * slowly, 9 servers that cut sessions young, 10 the pause of the handle before.
-     */
+* What set that: 0 nothing, 1 the first attempt after a loss, 2 the step to the next server, 3 passes over the list
+ * without an answer, 4 the rank, 5 the fleet's size, 6 a refusal, 7 a server that starts, 8 servers that answer too
+ * slowly, 9 servers that cut sessions young, 10 the pause of the handle before.
+ */
     int64_t window_reason;
     /** 1 while the request of the current or next attempt stays at one server for long. */
     int64_t parked;
@@ -847,14 +864,128 @@ ZOOAPI int zoo_amulti(zhandle_t *zh, int count, const zoo_op_t *ops, zoo_op_resu
         void_completion_t completion, const void *data);
 
 /*
+ * What Apache's library for C does not have
+ *
+ * Older servers do not know these operations. Such a server answers ZUNIMPLEMENTED and closes the connection: the
+ * session lives on, but what was asked behind it fails with ZCONNECTIONLOSS. So do not try them out on a server that
+ * may be too old. zoo_add_watch(), zoo_multi_read(), zoo_get_ephemerals() and zoo_get_all_children_number() need servers
+ * of 3.6, zoo_whoami() of 3.7.
+ */
+
+/** Defined where the functions of this part are declared. */
+#define ZOO_HAVE_CALMKEEPER_API 1
+
+/** Mode of zoo_add_watch(): the node alone. */
+#define ZOO_ADD_WATCH_PERSISTENT 0
+/** Mode of zoo_add_watch(): the node and everything below it. */
+#define ZOO_ADD_WATCH_PERSISTENT_RECURSIVE 1
+
+/** Completion of a call that yields a number. `value` is 0 unless `rc` is `ZOK`. */
+typedef void (*int_completion_t)(int rc, int value, const void *data);
+
+/** Completion of a call that yields identities. `infos` is null unless `rc` is `ZOK`. */
+typedef void (*client_infos_completion_t)(int rc, const struct ClientInfo_vector *infos, const void *data);
+
+/**
+ * Leaves a watch that stays after an event. The node need not exist. With ZOO_ADD_WATCH_PERSISTENT the watcher hears of
+ * the node's creation, change and deletion, and of its list of children (ZOO_CHILD_EVENT). With
+ * ZOO_ADD_WATCH_PERSISTENT_RECURSIVE it hears of the creation, change and deletion of the node and of each node below it,
+ * and never of a list. A watcher is called once for an event, however many of its watches the event fires.
+ *
+ * Watches survive reconnects. What has changed while there was no connection is not reported: after a session event with
+ * ZOO_CONNECTED_STATE the program must read again what it keeps. On a reconnect to a server before 3.6 they cannot be
+ * re-armed; the server closes the connection, and the next one to it is made without them and with a line in the log.
+ *
+ * Servers before 3.9 keep one kind of watch for a path and session: a read of the same path with a watch turns the
+ * persistent watch into one that fires once, and removing with ZWATCHTYPE_CHILD or ZWATCHTYPE_DATA takes half of it away.
+ * They do not know the types ZWATCHTYPE_PERSISTENT and ZWATCHTYPE_PERSISTENT_RECURSIVE, which fail there with
+ * ZMARSHALLINGERROR: use ZWATCHTYPE_ANY.
+ *
+ * zoo_aremove_watches(), with a watcher, makes the library forget it; the server goes on sending the events, which are
+ * dropped, until zoo_aremove_all_watches() or the next connection.
+ *
+ * Own codes: ZBADARGUMENTS for another mode or a null watcher; ZNOAUTH.
+ */
+ZOOAPI int zoo_aadd_watch(zhandle_t *zh, const char *path, int mode, watcher_fn watcher, void *watcherCtx,
+        void_completion_t completion, const void *data);
+
+/** Yields who the server takes the session for: scheme and name, such as "ip" and the address, and "digest" and the user. */
+ZOOAPI int zoo_awhoami(zhandle_t *zh, client_infos_completion_t completion, const void *data);
+
+/**
+ * Lists the paths of this session's ephemeral nodes that start with `prefix`, "" or "/" for all. The prefix starts with a
+ * slash and may end within a name, or with a slash. Own code: ZBADARGUMENTS for a prefix without a slash.
+ */
+ZOOAPI int zoo_aget_ephemerals(zhandle_t *zh, const char *prefix, strings_completion_t completion, const void *data);
+
+/** Yields how many nodes there are below a node, children of children included. Own code: ZNONODE. */
+ZOOAPI int zoo_aget_all_children_number(zhandle_t *zh, const char *path, int_completion_t completion, const void *data);
+
+/**
+ * Makes `*op` read a node, see zoo_get(). When it has been done, `value` of the result is `buf`, `valuelen` the number of
+ * bytes written, -1 for a node without data, and `stat` is filled in if not null.
+ */
+ZOOAPI void zoo_get_op_init(zoo_op_t *op, const char *path, char *buf, int buflen, struct Stat *stat);
+
+/**
+ * Makes `*op` list a node's children, see zoo_get_children(). Free the list with deallocate_String_vector() if `err` of
+ * the result is ZOK.
+ */
+ZOOAPI void zoo_get_children_op_init(zoo_op_t *op, const char *path, struct String_vector *strings);
+
+/**
+ * Does `count` reads with one request: operations made by zoo_get_op_init() and zoo_get_children_op_init(). They
+ * leave no watches and fail one by one: each result has the `err` of its own read. `results`, of as many, and what the
+ * operations name must stay until the completion has been called. completion: ZOK when the server has answered, else why
+ * not, and every `err` is that code.
+ *
+ * Own codes: ZBADARGUMENTS for a negative count or a bad path; ZUNIMPLEMENTED for an operation of another kind.
+ */
+ZOOAPI int zoo_amulti_read(zhandle_t *zh, int count, const zoo_op_t *ops, zoo_op_result_t *results,
+        void_completion_t completion, const void *data);
+
+/**
+ * Sets how long requests may wait for their answers, in milliseconds, those in flight included; 0, the beginning, for as
+ * long as the connection lives. ZOO_REQUEST_TIMEOUT_MS in the environment sets it for all handles. A request whose time
+ * has passed is completed with ZREQUESTTIMEOUT; the server may do it all the same. The connection lives on, since nothing
+ * is wrong with it: answers come in the order of the requests, so the late one is known by its place and dropped. What was
+ * waiting for a connection is not sent any more. A watch is not left by a read or zoo_add_watch() that timed out.
+ *
+ * Returns ZOK, or ZBADARGUMENTS for a negative number.
+ */
+ZOOAPI int zoo_set_request_timeout(zhandle_t *zh, int ms);
+
+#ifdef THREADED
+/** zoo_aadd_watch() that waits. */
+ZOOAPI int zoo_add_watch(zhandle_t *zh, const char *path, int mode, watcher_fn watcher, void *watcherCtx);
+
+/** zoo_awhoami() that waits. Free the list with deallocate_ClientInfo_vector(). */
+ZOOAPI int zoo_whoami(zhandle_t *zh, struct ClientInfo_vector *infos);
+
+/** zoo_aget_ephemerals() that waits. Free the list with deallocate_String_vector(). */
+ZOOAPI int zoo_get_ephemerals(zhandle_t *zh, const char *prefix, struct String_vector *strings);
+
+/** zoo_aget_all_children_number() that waits. */
+ZOOAPI int zoo_get_all_children_number(zhandle_t *zh, const char *path, int *number);
+
+/** zoo_amulti_read() that waits. */
+ZOOAPI int zoo_multi_read(zhandle_t *zh, int count, const zoo_op_t *ops, zoo_op_result_t *results);
+#endif
+
+/*
  * Taking watches away
  */
 
-/** Which watches of a path: those on its children, on its data (and existence), or both. */
+/**
+ * Which watches of a path: those on its children, on its data (and existence), all of them with the persistent ones; or
+ * those of zoo_add_watch() alone, which are not in Apache's library.
+ */
 typedef enum {
     ZWATCHTYPE_CHILD = 1,
     ZWATCHTYPE_DATA = 2,
-    ZWATCHTYPE_ANY = 3
+    ZWATCHTYPE_ANY = 3,
+    ZWATCHTYPE_PERSISTENT = 4,
+    ZWATCHTYPE_PERSISTENT_RECURSIVE = 5
 } ZooWatcherType;
 
 /**

@@ -243,8 +243,7 @@ pub enum ZOO_ERRORS {
     ZEPHEMERALONLOCALSESSION = -120,
     /// No such watcher is registered.
     ZNOWATCHER = -121,
-    /// No answer within the time limit of requests, see zoo_set_request_timeout(). The connection lives on; the operation
-    /// may or may not happen.
+    /// No answer within the time limit of requests: the operation may or may not happen. The connection lives on.
     ZREQUESTTIMEOUT = -122,
     /// Dynamic reconfiguration is switched off.
     ZRECONFIGDISABLED = -123,
