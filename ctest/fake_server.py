@@ -68,6 +68,10 @@ class Link:
         """A length-prefixed packet."""
         self.raw(struct.pack(">i", len(payload)) + payload)
 
+    def receive_little(self):
+        """A small receive buffer: the client's large requests go out piece by piece."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+
     def secure(self, context):
         """TLS from here on, as the server; what one raw() sends is one record, up to 16 KiB."""
         self._sock.settimeout(60)

@@ -1,11 +1,12 @@
 /*
  * A client that obeys: client HOSTS CERT TIMEOUT_MS. CERT is for zookeeper_init_ssl; "-" for zookeeper_init, "sasl:MECHANISMS"
  * for zookeeper_init_sasl (with CLIENT_SASL_HOST, CLIENT_USER, CLIENT_PASSWORD_FILE, CLIENT_CALLBACK), "NULL" for a
- * null string. CLIENT_FILES: so many descriptors are open before. Says "handle" or "no handle, errno N", and then what the commands on its input answer:
+ * null string. CLIENT_READONLY: a read-only server will do. CLIENT_FILES: so many descriptors are open before. Says "handle" or "no handle, errno N", and then what the commands on its input answer:
  *
  *   await            waits until the session is there: "state N"
  *   create P | get P one call: "create RC", "get RC LENGTH"
  *   mine P           creates a node that only its creator may use: "mine RC"
+ *   big P N          creates a node with a value of N bytes: "big RC"
  *   two P Q          zoo_aget of both, sent together: "first RC", "second RC"
  *   state            "state N"
  *   auth             the event (session, state) that came last: "event N"
@@ -96,7 +97,8 @@ int main(int argc, char **argv)
         open_files(atoi(getenv("CLIENT_FILES")));
     errno = 0;
     if (strcmp(argv[2], "-") == 0)
-        zh = zookeeper_init(argv[1], watcher, atoi(argv[3]), NULL, NULL, ZOO_NO_LOG_CLIENTENV);
+        zh = zookeeper_init(argv[1], watcher, atoi(argv[3]), NULL, NULL,
+                            ZOO_NO_LOG_CLIENTENV | (getenv("CLIENT_READONLY") != NULL ? ZOO_READONLY : 0));
     else if (strncmp(argv[2], "sasl:", 5) == 0)
         zh = init_sasl(argv[1], argv[2] + 5, atoi(argv[3]));
     else
@@ -118,6 +120,10 @@ int main(int argc, char **argv)
             printf("create %d\n", zoo_create(zh, first, "value", 5, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0));
         } else if (sscanf(line, "mine %2047s", first) == 1) {
             printf("mine %d\n", zoo_create(zh, first, "value", 5, &ZOO_CREATOR_ALL_ACL, 0, NULL, 0));
+        } else if (sscanf(line, "big %2047s %d", first, &i) == 2) {
+            char *value = calloc(1, (size_t)i);
+            printf("big %d\n", zoo_create(zh, first, value, i, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0));
+            free(value);
         } else if (sscanf(line, "get %2047s", first) == 1) {
             char value[100];
             int length = sizeof(value), rc = zoo_get(zh, first, 0, value, &length, NULL);

@@ -25,7 +25,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
 import rig  # noqa: E402
 from fake_server import FakeServer  # noqa: E402
-from wire import Response, buffer, stat  # noqa: E402
+from wire import Response, buffer, connect_response, read_connect_request, stat  # noqa: E402
 
 WAIT = 120
 CLOSED = "closed 0"
@@ -236,6 +236,27 @@ def one_record(_):
             ended(program)
 
 
+def large(_):
+    """Replies of many records, which fill the receive buffer again and again; a request that the socket takes piece by piece."""
+    context = server_context("server")
+
+    def script(link):
+        link.receive_little()
+        link.secure(context)
+        link.accept_session()
+        first, second = link.request(), link.request()
+        for request in (first, second):
+            link.reply(request, buffer(b"v" * 700000) + stat())
+        link.serve()
+    with FakeServer(script) as server:
+        with client(server.hostport, str(file("ca.crt")), 40000) as program:
+            opened(program)
+            ask(program, "two /a /b", "first 0", "second 0")
+            ask(program, "big /c 900000", "big 0")
+            ask(program, "get /c", "get 0 0")
+            ended(program)
+
+
 def many_files(_):
     """A socket whose number is above 1,024, where stock's select() ends the process."""
     with FakeServer(secured(server_context("server"))) as server:
@@ -295,16 +316,45 @@ def resumption(_):
             ended(program)
 
 
+def read_only_search(_):
+    """The search for a read-write server asks inside TLS."""
+    state = {"read-write": False, "asked": 0}
+    context = server_context("server")
+
+    def script(link):
+        link.secure(context)
+        head = link.read(4)
+        if head == b"isro":
+            state["asked"] += 1
+            return link.raw(b"rw" if state["read-write"] else b"ro")
+        request = read_connect_request(link.read(struct.unpack(">i", head)[0]))
+        link.send(connect_response(request.timeout, request.session or 0x1234, b"p" * 16, not state["read-write"]))
+        return link.serve()
+
+    with FakeServer(script) as first, FakeServer(script) as second:
+        with client(f"{first.hostport},{second.hostport}", "-", ZOO_TLS_CA=file("ca.crt"), CLIENT_READONLY="1") as program:
+            program.expect("^handle$", WAIT)
+            program.expect("READ-ONLY mode", WAIT, stderr=True)
+            state["read-write"] = True
+            ask(program, "await", "state 3")
+            ended(program)
+    expect("asked", state["asked"] > 0, True)
+
+
 def bad_settings(directory):
     """What cannot be used: no handle, an errno, and one line that names it."""
     ca, unreadable = str(file("ca.crt")), directory / "empty.crt"
     unreadable.write_text("nothing\n")
+    encrypted = directory / "encrypted.key"
+    subprocess.run(["openssl", "pkcs8", "-topk8", "-v2", "aes-256-cbc", "-in", file("client.key"), "-out", encrypted,
+                    "-passout", "pass:another"], check=True, stdin=subprocess.DEVNULL)
     for cert, errno, words, environment in (
         ("NULL", 22, "NULL", {}),
         ("/no/such/file", 2, "/no/such/file", {}),
         (str(unreadable), 22, "empty.crt", {}),
         (f"{ca},{file('client.crt')},{file('server.key')}", 22, "server.key|client.crt", {}),
         (f"{ca},a,b,c,d", 22, "5 fields", {}),
+        (f"{ca},{file('client.crt')},{encrypted},s3cr3t", 22, "password", {}),
         ("-", 22, "ZOO_TLS", {"ZOO_TLS": "yes"}),
         ("-", 22, "ZOO_TLS_CA", {"ZOO_TLS": "on"}),
         ("-", 2, "/no/such/file", {"ZOO_TLS_CA": "/no/such/file"}),
@@ -313,6 +363,7 @@ def bad_settings(directory):
         with client("127.0.0.1:1", cert, **environment) as program:
             program.expect(f"^no handle, errno {errno}$", WAIT)
             program.wait(WAIT)
+            expect("lines with the key's password", lines(program, "s3cr3t"), [])
             errors = lines(program, "ERROR")
             if len(errors) != 1 or not re.search(words, errors[0]):
                 raise AssertionError(f"{cert}: {errors}")
@@ -447,7 +498,8 @@ def kerberos(directory):
                 ended(program)
 
 
-CASES = (digest, digest_liar, sasl_cut, kerberos, real, quorum, certificates, stock_trust, silent, one_record, many_files, rotation, resumption, bad_settings)
+CASES = (digest, digest_liar, sasl_cut, kerberos, real, quorum, certificates, stock_trust, silent, one_record, large, many_files,
+         rotation, resumption, read_only_search, bad_settings)
 
 
 def main():
