@@ -5,7 +5,7 @@ use libc::c_void;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::ptr::from_ref;
-use std::sync::{self, LockResult, PoisonError, WaitTimeoutResult};
+use std::sync::{self, LockResult, PoisonError, TryLockError, TryLockResult, WaitTimeoutResult};
 use std::time::Duration;
 
 // In the runtime of the sanitizer. Safety: the address is a number to it, it is never dereferenced.
@@ -60,12 +60,17 @@ impl<T> Mutex<T> {
 }
 
 impl<T> Mutex<T> {
-    /// The lock if it is free. A poisoned lock counts as taken.
-    pub(crate) fn try_lock(&self) -> Result<MutexGuard<'_, T>, ()> {
+    /// As the standard library's.
+    pub(crate) fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
         let address = from_ref(self).cast();
-        let guard = self.0.try_lock().map_err(|_| ())?;
+        let (guard, poisoned) = match self.0.try_lock() {
+            Ok(guard) => (guard, false),
+            Err(TryLockError::Poisoned(error)) => (error.into_inner(), true),
+            Err(TryLockError::WouldBlock) => return Err(TryLockError::WouldBlock),
+        };
         taking(address, || ());
-        Ok(MutexGuard { guard: ManuallyDrop::new(guard), address })
+        let guard = MutexGuard { guard: ManuallyDrop::new(guard), address };
+        if poisoned { Err(TryLockError::Poisoned(PoisonError::new(guard))) } else { Ok(guard) }
     }
 }
 
