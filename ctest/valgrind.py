@@ -19,15 +19,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import rig  # noqa: E402
+from trial import LOSE_MEMORY  # noqa: E402
 
 SELECTION = (
     "acl", "callbacks", "children", "create_async", "cuts_under_load", "deallocate", "get_set", "log_callback", "multi",
     "null_paths", "peer_replies", "pending_close", "pending_loss", "set_servers", "threads", "watch_async", "watch_remove",
     "truncated_replies", "multi_arguments", "unsolicited",
 )
-# What these lose is their subject: threads that callbacks have ended, and a child that has its parent's memory and not its
-# threads.
-LOSE = ("callback_ends_thread", "forked_child")
 OPTIONS = (
     "valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite",
     "--error-exitcode=99", "--num-callers=30", "--fair-sched=yes", f"--suppressions={ROOT}/ctest/valgrind.supp",
@@ -78,7 +76,7 @@ def prove(folder):
 def every():
     """The names of all programs but those that lose memory on purpose."""
     return [f"{kind}/{source.stem}" for kind in ("cases", "bugs") for source in sorted((ROOT / "ctest" / kind).glob("*.c"))
-            if source.stem not in LOSE]
+            if source.stem not in LOSE_MEMORY]
 
 
 def main():

@@ -177,6 +177,7 @@ int main(void)
 {
     zhandle_t *zh;
     char refusing[64];
+    char *port;
     int missing = 0;
     int i;
     compile();
@@ -211,7 +212,9 @@ int main(void)
     await_state(zh, ZOO_EXPIRED_SESSION_STATE);
     zookeeper_close(zh);
 
-    snprintf(refusing, sizeof refusing, "127.0.0.1:%s", control("port"));
+    port = control("port");
+    snprintf(refusing, sizeof refusing, "127.0.0.1:%s", port);
+    free(port);
     zh = open_logging(refusing, 2000);
     await_line("server refused");
     await_line("Delaying connection");

@@ -41,5 +41,6 @@ int main(void)
     fact("the stream got %zu bytes", size);
     if (size > 0)
         fprintf(stderr, "missed: %.400s\n", text);
+    free(text);
     return 0;
 }
