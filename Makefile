@@ -63,7 +63,7 @@ deb: ## Debian packages of this machine's build in target/deb, for this Debian a
 .PHONY: release release-check
 # Which machines and C libraries: TARGETS="x86_64-gnu aarch64-gnu x86_64-musl aarch64-musl".
 TARGETS ?=
-release: ## packages for every distribution in target/dist/packages, on glibc 2.17 and newer and on musl
+release: ## packages for every distribution in target/dist/packages, on glibc 2.17 and newer
 	scripts/setup.sh release
 	dist/release/release.py $(ARGS) $(TARGETS)
 
