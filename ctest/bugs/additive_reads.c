@@ -138,7 +138,7 @@ static void reads(zhandle_t *zh)
     check("a negative count", call(zh, -1, ops, results), ZBADARGUMENTS);
     check("no operations", call(zh, 1, NULL, results), ZBADARGUMENTS);
     check("no results", call(zh, 1, ops, NULL), ZBADARGUMENTS);
-    get(&ops[0], "data", first, sizeof first, NULL);
+    get(&ops[0], "/data/", first, sizeof first, NULL);
     check("a bad path", call(zh, 1, ops, results), ZBADARGUMENTS);
     get(&ops[0], NULL, first, sizeof first, NULL);
     check("no path", call(zh, 1, ops, results), ZBADARGUMENTS);
