@@ -17,7 +17,7 @@ const TARGET: &str = "zookeeper_init_internal";
 /// What the environment and the flags of a new handle say.
 pub(super) fn set_deadlines(session: &mut Session<Done, Watch>, flags: c_int) {
     if let Some(text) = env::var("ZOO_REQUEST_TIMEOUT_MS") {
-        if let Some(timeout) = text.parse().ok().and_then(request_timeout) {
+        if let Some(timeout) = text.parse().ok().and_then(|millis| request_timeout(millis).ok()) {
             session.set_request_timeout(timeout);
         } else {
             log::warn!(
@@ -46,10 +46,12 @@ fn is_set(name: &str) -> bool {
     }
 }
 
-/// A time limit of requests from C's milliseconds: no limit for 0, `None` for a negative number.
-fn request_timeout(millis: c_int) -> Option<Option<Duration>> {
-    let millis = u64::try_from(millis).ok()?;
-    Some((millis > 0).then(|| Duration::from_millis(millis)))
+/// A time limit of requests from C's milliseconds: none for 0.
+///
+/// Errors: `BadArguments` for a negative number.
+fn request_timeout(millis: c_int) -> Result<Option<Duration>, Code> {
+    let millis = u64::try_from(millis).map_err(|_| Code::BadArguments)?;
+    Ok((millis > 0).then(|| Duration::from_millis(millis)))
 }
 
 /// Sets how long requests of the handle may wait for their answers, in milliseconds; 0 for no limit.
@@ -58,7 +60,7 @@ pub unsafe extern "C" fn zoo_set_request_timeout(zh: *mut zhandle_t, ms: c_int) 
     // SAFETY: the contract of `super`.
     unsafe {
         call(zh, |handle| {
-            let timeout = request_timeout(ms).ok_or(Code::BadArguments)?;
+            let timeout = request_timeout(ms)?;
             handle.with(|session, _| session.set_request_timeout(timeout));
             Ok(())
         })
@@ -71,8 +73,8 @@ mod tests {
 
     #[test]
     fn a_limit_of_zero_is_none_and_a_negative_one_is_an_error() {
-        assert_eq!(request_timeout(0), Some(None));
-        assert_eq!(request_timeout(1500), Some(Some(Duration::from_millis(1500))));
-        assert_eq!(request_timeout(-1), None);
+        assert_eq!(request_timeout(0), Ok(None));
+        assert_eq!(request_timeout(1500), Ok(Some(Duration::from_millis(1500))));
+        assert_eq!(request_timeout(-1), Err(Code::BadArguments));
     }
 }
