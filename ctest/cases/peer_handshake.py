@@ -23,9 +23,10 @@ def script(link):
         dict(session=0xABCDEF, timeout=12345, read_only=True),
     ]
     request = link.read_connect()
-    link.send(connect_response(**{"password": b"p" * 16, "read_only": False} | forms[link.number]))
+    # Noted before the answer: the program may ask for the lines as soon as it has the last one.
     lines.append(f"bytes {request.length} protocol {request.protocol} zxid {request.last_zxid} timeout {request.timeout} "
                  f"session {request.session:x} password {request.password} read-only {request.read_only}")
+    link.send(connect_response(**{"password": b"p" * 16, "read_only": False} | forms[link.number]))
     if link.number < 4:
         step.get(timeout=30)
         return

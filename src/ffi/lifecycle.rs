@@ -162,8 +162,11 @@ pub(super) unsafe fn init(args: InitArgs) -> *mut zhandle_t {
     let entry = EntryGuard::new();
     let result = guard(Err(libc::EIO), || {
         let sink = Arc::new(Sink::new(args.log_callback));
-        // SAFETY: the contract of `super`.
-        with_sink(&Arc::clone(&sink), || unsafe { open(args, sink) })
+        with_sink(&Arc::clone(&sink), || {
+            env::load();
+            // SAFETY: the contract of `super`.
+            unsafe { open(args, sink) }
+        })
     });
     drop(entry);
     match result {
@@ -175,8 +178,11 @@ pub(super) unsafe fn init(args: InitArgs) -> *mut zhandle_t {
     }
 }
 
+/// Not inlined: what the entry does before must not add to this frame, as threads with 16 KiB of stack call it.
+///
 /// # Safety
 /// The contract of [`super`].
+#[inline(never)]
 unsafe fn open(args: InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     // SAFETY: the contract of `super`.
     let (hosts, given) = unsafe { (text(args.host), args.clientid.as_ref()) };

@@ -37,6 +37,14 @@ pub(crate) fn is_privileged() -> bool {
     (unsafe { libc::getauxval(libc::AT_SECURE) }) != 0
 }
 
+/// Reads the file of settings, unless that was done or may not be. Otherwise the first [`var`] does it, wherever it is called:
+/// a caller with little stack wants it done early.
+pub(crate) fn load() {
+    if !is_privileged() {
+        SETTINGS.get();
+    }
+}
+
 /// The value of a setting: the environment's, else the file's. `None` if neither has it or the process [is
 /// privileged](is_privileged). The first call of a process reads the file, and logs what is wrong with it.
 pub(crate) fn var(name: &str) -> Option<String> {
