@@ -81,7 +81,7 @@ unsafe extern "C" {
     );
 }
 
-thread_local! {
+crate::sys::sync::thread_local! {
     /// The handle whose completion thread this is, or null.
     static SERVED: Cell<*const Zk> = const { Cell::new(null()) };
     /// The handle whose I/O thread this is, or null.
@@ -90,21 +90,21 @@ thread_local! {
 
 /// Runs `body` as the completion thread of `handle`.
 pub(super) fn serve(handle: &Arc<Zk>, body: impl FnOnce()) {
-    SERVED.set(Arc::as_ptr(handle));
+    SERVED.with(|served| served.set(Arc::as_ptr(handle)));
     body();
-    SERVED.set(null());
+    SERVED.with(|served| served.set(null()));
 }
 
 /// Runs `body` as the I/O thread of `handle`.
 pub(super) fn drive(handle: &Arc<Zk>, body: impl FnOnce()) {
-    DRIVEN.set(Arc::as_ptr(handle));
+    DRIVEN.with(|driven| driven.set(Arc::as_ptr(handle)));
     body();
-    DRIVEN.set(null());
+    DRIVEN.with(|driven| driven.set(null()));
 }
 
 /// Whether this is the I/O thread of `handle`, in a log callback.
 pub(super) fn is_io_thread(handle: &Zk) -> bool {
-    std::ptr::eq(DRIVEN.get(), handle)
+    std::ptr::eq(DRIVEN.with(Cell::get), handle)
 }
 
 /// A callback has ended this thread, which is about to end in `callout.c`. Must not log: a log callback could be
@@ -112,7 +112,7 @@ pub(super) fn is_io_thread(handle: &Zk) -> bool {
 #[unsafe(no_mangle)]
 extern "C" fn calmkeeper_thread_is_lost() {
     // SAFETY: set by `serve` or `drive`, whose caller's reference stays on this stack.
-    let (served, driven) = unsafe { (SERVED.get().as_ref(), DRIVEN.get().as_ref()) };
+    let (served, driven) = unsafe { (SERVED.with(Cell::get).as_ref(), DRIVEN.with(Cell::get).as_ref()) };
     if let Some(handle) = served {
         handle.queue.abandon();
     }
