@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 const WIDTHS: [Constraint; 11] = [
     Constraint::Length(7),
     Constraint::Max(16),
-    Constraint::Fill(2),
     Constraint::Fill(1),
+    Constraint::Min(9),
     Constraint::Length(5),
     Constraint::Max(16),
     Constraint::Length(5),

@@ -44,7 +44,7 @@ static void *ask(void *rc)
 {
     is_victim = 1;
     victim_id = (int)syscall(SYS_gettid);
-    *(int *)rc = zoo_exists(zh, asked_for, 0, NULL);
+    atomic_store((atomic_int *)rc, zoo_exists(zh, asked_for, 0, NULL));
     victim_id = 0;
     return NULL;
 }
@@ -79,14 +79,14 @@ static void check_others(int round)
     drain(1);
 }
 
-static void start_victim(pthread_t *thread, int *rc)
+static void start_victim(pthread_t *thread, atomic_int *rc)
 {
     stuck = free_to_go = victim_id = 0;
     if (pthread_create(thread, NULL, ask, rc) != 0)
         die("no thread");
 }
 
-static void let_go(pthread_t thread, const int *rc, int round)
+static void let_go(pthread_t thread, atomic_int *rc, int round)
 {
     free_to_go = 1;
     pthread_join(thread, NULL);
@@ -113,7 +113,7 @@ static void in_a_signal_handler(void)
     asked_for = "/held";
     for (round = 0; round < ROUNDS; round++) {
         pthread_t thread;
-        int rc = 1;
+        atomic_int rc = 1;
         int ms;
         start_victim(&thread, &rc);
         order("tell held");
@@ -142,7 +142,7 @@ static void in_the_log_callback(void)
     zoo_set_debug_level(ZOO_LOG_LEVEL_DEBUG);
     for (line = 1; line <= LINES; line++) {
         pthread_t thread;
-        int rc = 1;
+        atomic_int rc = 1;
         lines_left = line;
         start_victim(&thread, &rc);
         while (!stuck && rc == 1)

@@ -22,6 +22,7 @@ use crate::sys::{env, lock, own_thread, process};
 use libc::{c_char, c_int, c_void};
 use rand::TryRng;
 use rand::rngs::SysRng;
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
@@ -250,9 +251,9 @@ unsafe fn open(args: InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     if let Some(security) = &security {
         security.learn(&resolved);
     }
-    let mut session = Session::new(config, &resolved.addresses(), default, now);
-    deadlines_api::set_deadlines(&mut session, args.flags);
-    start(session, sink, security)
+    let (handle, poll) = make_handle(config, &resolved.addresses(), default, args.flags, sink, security)?;
+    start(&handle, poll)?;
+    Ok(handle)
 }
 
 /// What secured connections need; `None` where neither the certificate string nor the environment asks for TLS or SASL.
@@ -318,15 +319,40 @@ fn max_frame() -> usize {
     })
 }
 
+/// Logs what cannot be had, and gives its errno.
+fn shortage(what: &str, error: &std::io::Error) -> Errno {
+    log::error!("cannot make {what}: {error}");
+    error.raw_os_error().unwrap_or(libc::EAGAIN)
+}
+
+/// Makes the handle and its poll loop. Not inlined: the session is large, and nothing else should be called on top of its
+/// frame.
+#[inline(never)]
+fn make_handle(
+    config: Config,
+    addresses: &[SocketAddr],
+    default: Watch,
+    flags: c_int,
+    sink: Arc<Sink>,
+    security: Option<Box<Security>>,
+) -> Result<(Arc<Zk>, Poll), Errno> {
+    let poll = Poll::new().map_err(|error| shortage("a poll descriptor", &error))?;
+    let waker = Waker::new(poll.registry(), WAKE).map_err(|error| shortage("a wake descriptor", &error))?;
+    let session = make_session(config, addresses, default, flags);
+    Ok((Arc::new(Handle::new(session, waker, max_frame(), sink, process::generation(), security)), poll))
+}
+
+/// Not inlined, for the same reason.
+#[inline(never)]
+fn make_session(config: Config, addresses: &[SocketAddr], default: Watch, flags: c_int) -> Box<Session<Done, Watch>> {
+    let mut session = Box::new(Session::new(config, addresses, default, Instant::now()));
+    deadlines_api::set_deadlines(&mut session, flags);
+    session
+}
+
 /// Starts the two threads.
-fn start(session: Session<Done, Watch>, sink: Arc<Sink>, security: Option<Box<Security>>) -> Result<Arc<Zk>, Errno> {
-    let errno = |what: &str, error: &std::io::Error| {
-        log::error!("cannot make {what}: {error}");
-        error.raw_os_error().unwrap_or(libc::EAGAIN)
-    };
-    let poll = Poll::new().map_err(|error| errno("a poll descriptor", &error))?;
-    let waker = Waker::new(poll.registry(), WAKE).map_err(|error| errno("a wake descriptor", &error))?;
-    let handle = Arc::new(Handle::new(session, waker, max_frame(), sink, process::generation(), security));
+#[inline(never)]
+fn start(handle: &Arc<Zk>, poll: Poll) -> Result<(), Errno> {
     let stack = process::stack_size();
     let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
         let main = move || {
@@ -335,11 +361,11 @@ fn start(session: Session<Done, Watch>, sink: Arc<Sink>, security: Option<Box<Se
         };
         thread::Builder::new().name(name.to_owned()).stack_size(stack).spawn(main)
     };
-    let callee = Arc::clone(&handle);
+    let callee = Arc::clone(handle);
     let dispatcher = spawn("zk-completion", Box::new(move || with_sink(&callee.sink, || dispatch(&callee))))
-        .map_err(|error| errno("the completion thread", &error))?;
-    let driven = Arc::clone(&handle);
-    let driver = Driver::new(Arc::clone(&handle), poll);
+        .map_err(|error| shortage("the completion thread", &error))?;
+    let driven = Arc::clone(handle);
+    let driver = Driver::new(Arc::clone(handle), poll);
     let body = move || {
         with_sink(&driven.sink, || {
             callout::drive(&driven, || {
@@ -356,11 +382,11 @@ fn start(session: Session<Done, Watch>, sink: Arc<Sink>, security: Option<Box<Se
             handle.with(|session, _| session.abort());
             // The completion thread has nothing to do but to end.
             let _ = dispatcher.join();
-            return Err(errno("the I/O thread", &error));
+            return Err(shortage("the I/O thread", &error));
         }
     }
-    stats::register(&handle);
-    Ok(handle)
+    stats::register(handle);
+    Ok(())
 }
 
 /// The completion thread.

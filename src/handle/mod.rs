@@ -65,7 +65,8 @@ pub(crate) struct Threads {
 const TRIM_INTERVAL: Duration = Duration::from_secs(1);
 
 struct Inner<C, W> {
-    session: Session<C, W>,
+    /// On the heap: it is large, and moving it would take the stack of whoever opens a handle.
+    session: Box<Session<C, W>>,
     /// The connection, once there is an attempt at one.
     transport: Option<Arc<Transport>>,
     /// The session's outputs for the I/O thread.
@@ -140,7 +141,7 @@ pub(crate) struct IoStep<C, W> {
 
 impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     pub(crate) fn new(
-        session: Session<C, W>,
+        session: Box<Session<C, W>>,
         waker: Waker,
         max_frame: usize,
         sink: Arc<Sink>,

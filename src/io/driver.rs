@@ -80,6 +80,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     /// Runs until the session is closed.
     pub(crate) fn run(mut self) {
         // A handler of the application must not run here: this thread is what its calls wait for.
+        // divergence: The I/O thread blocks asynchronous signals, so that the application's handlers run on other threads; on stock they may run there.
         signals::block_on_this_thread();
         let handle = Arc::clone(&self.handle);
         let _end = EndGuard(handle.io_end());

@@ -227,7 +227,7 @@ impl Transport {
         }
         socket::deregister(self.epoll, self.fd())?;
         if socket::register_shared(self.epoll, self.fd(), self.token.0).is_ok() {
-            self.shared.store(true, Ordering::Relaxed);
+            self.shared.store(true, Ordering::Release);
             return Ok(true);
         }
         socket::register_alone(self.epoll, self.fd(), self.token.0)?;
@@ -253,7 +253,7 @@ impl Transport {
 
     /// Whether a caller may wait as a reader.
     pub(crate) fn is_shared(&self) -> bool {
-        self.shared.load(Ordering::Relaxed)
+        self.shared.load(Ordering::Acquire)
     }
 
     /// Waits for something to read; while a caller does, what arrives wakes it and not the I/O thread. It ends when the

@@ -21,13 +21,15 @@ unsafe extern "C" {
 
 /// The lock has an end, after which it must not be used.
 const FLAGS: u32 = 1 << 8;
+/// The lock is taken only if it is free, which cannot be a part of a deadlock.
+const TRY: u32 = FLAGS | 1 << 4;
 
-fn taking<R>(address: *const c_void, take: impl FnOnce() -> R) -> R {
+fn taking<R>(address: *const c_void, flags: u32, take: impl FnOnce() -> R) -> R {
     // SAFETY: see the block above, here and below.
-    unsafe { __tsan_mutex_pre_lock(address, FLAGS) };
+    unsafe { __tsan_mutex_pre_lock(address, flags) };
     let taken = take();
     // SAFETY: see above.
-    unsafe { __tsan_mutex_post_lock(address, FLAGS, 0) };
+    unsafe { __tsan_mutex_post_lock(address, flags, 0) };
     taken
 }
 
@@ -52,7 +54,7 @@ impl<T> Mutex<T> {
     pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         let address = from_ref(self).cast();
         let wrap = |guard| MutexGuard { guard: ManuallyDrop::new(guard), address };
-        match taking(address, || self.0.lock()) {
+        match taking(address, FLAGS, || self.0.lock()) {
             Ok(guard) => Ok(wrap(guard)),
             Err(poisoned) => Err(PoisonError::new(wrap(poisoned.into_inner()))),
         }
@@ -68,7 +70,7 @@ impl<T> Mutex<T> {
             Err(TryLockError::Poisoned(error)) => (error.into_inner(), true),
             Err(TryLockError::WouldBlock) => return Err(TryLockError::WouldBlock),
         };
-        taking(address, || ());
+        taking(address, TRY, || ());
         let guard = MutexGuard { guard: ManuallyDrop::new(guard), address };
         if poisoned { Err(TryLockError::Poisoned(PoisonError::new(guard))) } else { Ok(guard) }
     }
@@ -138,7 +140,7 @@ impl Condvar {
         // Both within the wait, as far as can be seen from here.
         leaving(address, || ());
         let wrap = |guard| MutexGuard { guard: ManuallyDrop::new(guard), address };
-        match taking(address, || self.0.wait(guard)) {
+        match taking(address, FLAGS, || self.0.wait(guard)) {
             Ok(guard) => Ok(wrap(guard)),
             Err(poisoned) => Err(PoisonError::new(wrap(poisoned.into_inner()))),
         }
@@ -153,7 +155,7 @@ impl Condvar {
         let (guard, address) = guard.into_inner();
         leaving(address, || ());
         let wrap = |guard| MutexGuard { guard: ManuallyDrop::new(guard), address };
-        match taking(address, || self.0.wait_timeout(guard, limit)) {
+        match taking(address, FLAGS, || self.0.wait_timeout(guard, limit)) {
             Ok((guard, result)) => Ok((wrap(guard), result)),
             Err(poisoned) => {
                 let (guard, result) = poisoned.into_inner();
