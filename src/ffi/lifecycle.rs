@@ -185,6 +185,28 @@ pub(super) unsafe fn init(args: InitArgs) -> *mut zhandle_t {
 /// The contract of [`super`].
 #[inline(never)]
 unsafe fn open(args: InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
+    let flags = args.flags;
+    // SAFETY: the caller's promise.
+    let Start { config, addresses, default, security } = unsafe { prepare(args)? };
+    let (handle, poll) = make_handle(config, &addresses, default, flags, sink, security)?;
+    start(&handle, poll)?;
+    Ok(handle)
+}
+
+/// What a handle starts with.
+struct Start {
+    config: Config,
+    addresses: Vec<SocketAddr>,
+    default: Watch,
+    security: Option<Box<Security>>,
+}
+
+/// Checks the arguments, reads the settings and resolves the names. Not inlined, as its frame is large too.
+///
+/// # Safety
+/// The contract of [`super`].
+#[inline(never)]
+unsafe fn prepare(args: InitArgs) -> Result<Start, Errno> {
     // SAFETY: the contract of `super`.
     let (hosts, given) = unsafe { (text(args.host), args.clientid.as_ref()) };
     if args.flags & NO_ENVIRONMENT == 0 {
@@ -251,9 +273,7 @@ unsafe fn open(args: InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     if let Some(security) = &security {
         security.learn(&resolved);
     }
-    let (handle, poll) = make_handle(config, &resolved.addresses(), default, args.flags, sink, security)?;
-    start(&handle, poll)?;
-    Ok(handle)
+    Ok(Start { config, addresses: resolved.addresses(), default, security })
 }
 
 /// What secured connections need; `None` where neither the certificate string nor the environment asks for TLS or SASL.
