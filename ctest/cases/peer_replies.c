@@ -30,6 +30,8 @@ int main(void)
         get(PATHS[i]);
     rc = zoo_get_children(zh, "/null", 0, &strings);
     fact("null children: %s, some: %d", code(rc), rc == ZOK && strings.count > 0);
+    if (rc == ZOK)
+        deallocate_String_vector(&strings);
     rc = zoo_get_acl(zh, "/null", &acl, &stat);
     fact("null acl: %s, some: %d", code(rc), rc == ZOK && acl.count > 0);
     outcome("glued", zoo_aget(zh, "/glue", 0, on_data, "1"));
