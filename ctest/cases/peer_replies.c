@@ -34,6 +34,8 @@ int main(void)
         deallocate_String_vector(&strings);
     rc = zoo_get_acl(zh, "/null", &acl, &stat);
     fact("null acl: %s, some: %d", code(rc), rc == ZOK && acl.count > 0);
+    if (rc == ZOK)
+        deallocate_ACL_vector(&acl);
     outcome("glued", zoo_aget(zh, "/glue", 0, on_data, "1"));
     outcome("glued", zoo_aexists(zh, "/glue", 0, on_stat, "2"));
     outcome("glued", zoo_aget(zh, "/glued", 0, on_data, "3"));
