@@ -129,7 +129,7 @@ fn file(path: &Path) -> Result<(String, u32), String> {
 fn rows(figures: &[Figure], owner: u32, now: f64) -> Result<Vec<Row>, String> {
     let Some(info) = figures.iter().find(|figure| figure.name == "info") else { return Ok(Vec::new()) };
     let pid: u32 = info.label("pid").parse().map_err(|_| "no process".to_owned())?;
-    // A process that is not there any more cannot be misrepresented.
+    // A process that has ended cannot be misrepresented.
     let user = fs::metadata(format!("/proc/{pid}")).map(|facts| facts.uid());
     if user.as_ref().is_ok_and(|user| owner != 0 && owner != *user) {
         return Err(format!("it belongs to user {owner}, and process {pid} does not"));

@@ -96,7 +96,7 @@ pub struct Watches<W> {
 }
 
 impl<W: Clone + Eq + Hash> Watches<W> {
-    /// No watches. `seed` keys the hash of the paths: whoever chooses paths must not know it.
+    /// No watches. `seed` keys the hash of the paths: an attacker who chooses paths must not know it.
     pub fn new(seed: u64) -> Watches<W> {
         let table = || HashMap::with_hasher(FixedState::with_seed(seed));
         Watches { data: table(), exist: table(), child: table(), persistent: table(), recursive: table() }

@@ -410,7 +410,7 @@ def digest(directory):
             ask(program, "close", CLOSED)
             program.wait(WAIT)
             expect("lines", len(lines(program, "SASL authentication failed: ")), 1)
-        # Whoever has not authenticated may not read it.
+        # A client that is not authenticated may not read it.
         with client(ensemble.hosts, "-") as program:
             opened(program)
             ask(program, "get /of-bob", "get -102 100")

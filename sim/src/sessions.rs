@@ -46,7 +46,7 @@ impl Sessions {
     pub fn begin_life(&mut self, member: usize, clock: i64) {
         let number = i64::try_from(member).unwrap_or(0) + 1;
         let first = number << 56 | (clock.wrapping_add(self.skew) & 0xff_ffff_ffff) << 16;
-        // Two lives within a millisecond have ids of their own all the same.
+        // Two lives within a millisecond still have distinct ids.
         let unused = self.next.get(&member).map_or(0, |next| ((next - 1) | 0xffff) + 1);
         self.next.insert(member, first.max(unused));
     }

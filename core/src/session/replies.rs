@@ -89,7 +89,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.stats.replies += 1;
         self.stats.latency += now.saturating_duration_since(entry.submitted);
         let counts = err == Code::Ok || (entry.exists && err == Code::NoNode);
-        // Whoever was told of a timeout may have freed the watcher's context, so a late answer arms nothing. What it removes
+        // A caller that got a timeout may have freed the watcher's context, so a late answer arms nothing. What it removes
         // is gone at the server.
         let is_late = entry.completion.is_none();
         let effect = entry.effect.filter(|effect| counts && !(is_late && matches!(**effect, Effect::Arm(..))));
