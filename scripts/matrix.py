@@ -47,7 +47,7 @@ def main():
             files = [name for name in used.get("abi_symbols", []) or ["src/ffi/memory.rs"]]
         if not files and kind == "T":
             bare.append(symbol)
-        shown = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+        shown = ", ".join(files[:3]) + (" and more" if len(files) > 3 else "")
         kinds = {"T": "function", "R": "constant", "D": "variable"}
         out.append(f"| {symbol} | {kinds[kind]} | {', '.join(sorted(set(importers.get(symbol, []))))} | {shown} |\n")
     made, target = "".join(out), ROOT / "MATRIX.md"
