@@ -49,6 +49,8 @@ impl Probe {
         let mut bytes = [0; 16];
         loop {
             match self.transport.read_into(&mut bytes) {
+                // A server that floods the question with what is no answer.
+                Ok(Read::More(0)) => return Some(false),
                 Ok(Read::More(n) | Read::Drained(n)) => {
                     self.answer.extend_from_slice(bytes.get(..n).unwrap_or_default());
                 }

@@ -53,6 +53,8 @@ impl Receiver {
             return ReadOutcome::Closed;
         };
         let (count, outcome) = match transport.read_into(self.inbox.space()) {
+            // Nothing of the server's own was among it.
+            Ok(Read::More(0)) => return ReadOutcome::More,
             Ok(Read::More(n)) => (n, ReadOutcome::More),
             Ok(Read::Drained(n)) => (n, ReadOutcome::Drained),
             Ok(Read::Empty) => return ReadOutcome::Empty,

@@ -15,6 +15,10 @@ use zk_secure::tls::{Connection, Failure, ReadOutcome};
 /// Ciphertext that one read of the socket takes; a record has a little more than 16 KiB at most.
 const CHUNK: usize = 17 * 1024;
 
+/// Reads of the socket that give no plaintext, one after the other, before others have their turn: tickets and key updates
+/// can come without an end.
+const BARREN_READS_MAX: usize = 16;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Tls {
@@ -67,11 +71,11 @@ impl Tls {
     }
 
     /// Reads what has come, at most `space`, which is not empty. What was decrypted before comes first: two replies in one
-    /// record are two replies.
+    /// record are two replies. Nothing at all may come of much that was received.
     // divergence: All replies of one TLS record are delivered; stock leaves the second one in OpenSSL's buffer until more comes.
     pub(crate) fn read_into(&self, fd: RawFd, writable: &AtomicBool, space: &mut [u8]) -> io::Result<Read> {
         let mut state = self.state.lock();
-        let mut filled = 0;
+        let (mut filled, mut barren) = (0, 0);
         let outcome = loop {
             let rest = space.get_mut(filled..).unwrap_or_default();
             if rest.is_empty() {
@@ -79,7 +83,7 @@ impl Tls {
             }
             match state.connection.read(rest) {
                 ReadOutcome::Bytes(n) => {
-                    filled += n;
+                    (filled, barren) = (filled + n, 0);
                     continue;
                 }
                 ReadOutcome::Closed if filled == 0 => break Err(io::ErrorKind::UnexpectedEof.into()),
@@ -88,7 +92,8 @@ impl Tls {
                 ReadOutcome::Drained => {}
             }
             match self.take_in(&mut state, fd, writable) {
-                Ok(true) => {}
+                Ok(true) if barren == BARREN_READS_MAX => break Ok(Read::More(filled)),
+                Ok(true) => barren += 1,
                 Ok(false) if filled == 0 => break Ok(Read::Empty),
                 Ok(false) => break Ok(Read::Drained(filled)),
                 // Found again by the next read.

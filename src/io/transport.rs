@@ -45,7 +45,7 @@ struct Reader {
 /// What a read gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Read {
-    /// So many bytes that there may be more.
+    /// So many bytes that there may be more; with TLS it may be none.
     More(usize),
     /// All that was there. The end of the peer's side may follow.
     Drained(usize),

@@ -180,14 +180,15 @@ impl<C, W: Watcher> Session<C, W> {
 
     /// What an operator who has just set up TLS on one side only should look at. A server that is overloaded closes
     /// connections in the same way, so it takes a few in a row.
-    fn hint(&self, failure: Failure, error: &io::Error) -> &'static str {
+    fn hint(&self, failure: Failure, error: &io::Error) -> String {
         let is_end = failure == Failure::Closed && error.kind() == io::ErrorKind::UnexpectedEof;
-        match self.config.tls {
-            true if is_end => " (does this port speak TLS? see secureClientPort)",
-            false if is_end && self.failure_log.silent >= FailureLogLimiter::SILENT => {
-                " (a secure port? this client does not use TLS: see ZOO_TLS)"
+        match error.get_ref() {
+            // What TLS says of an end in its handshake.
+            Some(inner) if is_end => format!(" ({inner})"),
+            None if is_end && !self.config.tls && self.failure_log.silent >= FailureLogLimiter::SILENT => {
+                " (a secure port? this client does not use TLS: see ZOO_TLS)".to_owned()
             }
-            _ => "",
+            _ => String::new(),
         }
     }
 
