@@ -36,6 +36,8 @@ class Attack:
     log: str | None = None
     seconds: float = 12.0
     handles: int = 1
+    environment: Callable = dict  # the process's, besides the library's
+    secured: Callable | None = None  # what the honest server does first
 
 
 def attack(name, *arguments, **options):

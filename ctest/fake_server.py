@@ -52,6 +52,17 @@ class Link:
         del self._pending[:count]
         return data
 
+    def some(self):
+        """What has come, at least one byte."""
+        try:
+            self._sock.settimeout(None)
+            chunk = self._sock.recv(65536)
+        except OSError as error:
+            raise Gone from error
+        if not chunk:
+            raise Gone
+        return chunk
+
     def frame(self, timeout=None):
         """The next length-prefixed packet."""
         return self.read(struct.unpack(">i", self.read(4, timeout))[0], timeout)
@@ -76,6 +87,14 @@ class Link:
         """TLS from here on, as the server; what one raw() sends is one record, up to 16 KiB."""
         self._sock.settimeout(60)
         self._sock = context.wrap_socket(self._sock, server_side=True)
+
+    def block(self):
+        """A socket for another's hands: reads and writes wait."""
+        self._sock.settimeout(None)
+
+    def fileno(self):
+        """Its number."""
+        return self._sock.fileno()
 
     def close(self):
         """FIN, or RST if something is unread."""

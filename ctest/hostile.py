@@ -27,7 +27,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import rig  # noqa: E402
-from attacks import ATTACKS  # noqa: E402
+import attacks  # noqa: E402
+import attacks_tls  # noqa: E402
 from fake_server import FakeServer  # noqa: E402
 from run import FLAGS, headers  # noqa: E402
 
@@ -56,12 +57,12 @@ class Run:
 
     def __init__(self, program, attack, which):
         self.attack = attack
-        with FakeServer(_honest) as honest, FakeServer(attack.script) as hostile, tempfile.TemporaryFile() as log:
+        with FakeServer(_honest(attack.secured)) as honest, FakeServer(attack.script) as hostile, tempfile.TemporaryFile() as log:
             self.address = hostile.hostport
             seconds = attack.seconds * (PATIENCE if which == "ours" else 1)
             command = [program, honest.hostport, hostile.hostport, attack.call, attack.handles, int(seconds * 1000)]
             # glibc reserves 64 MiB for each thread's arena; with few of them the limit measures the library.
-            child = rig.spawn(list(map(str, command)), env=rig.library_env(which, MALLOC_ARENA_MAX=2), cwd="/",
+            child = rig.spawn(list(map(str, command)), env=rig.library_env(which, MALLOC_ARENA_MAX=2, **attack.environment()), cwd="/",
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
             overdue = threading.Timer(seconds + 25 * (PATIENCE if which == "ours" else 1), child.kill)
             overdue.start()
@@ -151,9 +152,13 @@ class Run:
         return ", ".join(parts)
 
 
-def _honest(link):
-    link.accept_session()
-    link.serve()
+def _honest(secure):
+    def script(link):
+        if secure:
+            secure(link)
+        link.accept_session()
+        link.serve()
+    return script
 
 
 def table(rows):
@@ -173,18 +178,20 @@ def main():
     parser.add_argument("-v", "--verbose", action="store_true", help="show the log of every run of ours")
     options = parser.parse_args()
     program = build()
-    attacks = [a for a in ATTACKS if not options.only
-               or any(word in a.name or fnmatch.fnmatch(a.name, word) for word in options.only)]
-    if not attacks:
+    chosen = [a for a in attacks.ATTACKS + attacks_tls.ATTACKS if not options.only
+              or any(word in a.name or fnmatch.fnmatch(a.name, word) for word in options.only)]
+    if not chosen:
         raise SystemExit("no attack matches")
     rows = []
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         def start(attack, which):
             return pool.submit(Run, program, attack, which)
-        runs = [(attack, options.lib == "both" and start(attack, "stock"), start(attack, "ours")) for attack in attacks]
+        # Debian's library has no TLS.
+        runs = [(attack, options.lib == "both" and not attack.secured and start(attack, "stock"), start(attack, "ours"))
+                for attack in chosen]
         for attack, stock, ours in runs:
-            theirs = stock.result().told() if stock else "-"
+            theirs = stock.result().told() if stock else "has no TLS" if attack.secured else "-"
             run = ours.result()
             troubles = run.troubles()
             failed += bool(troubles)
