@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -66,21 +67,37 @@ def build(facts, which):
 
 
 def test(facts, which, module):
-    """Run zkpython2_program.py, in Python 2.7, against a real server; returns whether it passes."""
-    environment = rig.library_env(which, PYTHONPATH=module.parent, PYTHONDONTWRITEBYTECODE=1)
+    """Run zkpython2_program.py, in Python 2.7, against a real server, and with our library against one that demands TLS, a
+    certificate and SASL, which the program knows nothing of. Returns whether it passes."""
     with rig.Ensemble() as ensemble:
-        program = rig.Program([facts["executable"], "-u", str(HERE / "tests" / "zkpython2_program.py"), ensemble.hosts],
-                              env=environment)
-        with program:
-            program.expect("^connected")
-            rig.assert_loaded(program.pid, which)
-            program.send("go on")
-            program.expect("^ready for the restart", 60)
-            ensemble.kill()
-            program.expect("^connection lost")
-            ensemble.start()
-            ensemble.wait_ready()
-            program.expect("^all is well", 60)
-            status = program.finish()
-    print(f"zkpython 0.4.2 as published, on {which}: " + ("passed" if status == 0 else f"status {status}"))
-    return status == 0
+        passed = run(facts, which, module, ensemble, ensemble.hosts)
+    print(f"zkpython 0.4.2 as published, on {which}: {'passed' if passed else 'failed'}", flush=True)
+    if which != "ours":
+        return passed
+    users, required = {"bob": "s3cr3t w0rd"}, "-Dzookeeper.sessionRequireClientSASLAuth=true"
+    secure = {"tls": rig.Tls(client_auth="need"), "sasl": rig.DigestMd5(users), "java_options": [required]}
+    with rig.Ensemble(**secure) as ensemble, tempfile.NamedTemporaryFile("w") as password:
+        print(users["bob"], file=password, flush=True)
+        files = {name: rig.certificates() / file for name, file in
+                 (("ZOO_TLS_CA", "ca.crt"), ("ZOO_TLS_CERT", "client.crt"), ("ZOO_TLS_KEY", "client.key"))}
+        sasl = {"ZOO_SASL_MECHANISM": "DIGEST-MD5", "ZOO_SASL_USER": "bob", "ZOO_SASL_PASSWORD_FILE": password.name}
+        secured = run(facts, which, module, ensemble, ensemble.secure_hosts, **files, **sasl)
+    print(f"zkpython 0.4.2 as published, on ours with TLS and SASL: {'passed' if secured else 'failed'}", flush=True)
+    return passed and secured
+
+
+def run(facts, which, module, ensemble, hosts, **environment):
+    """The program against one ensemble, which is restarted meanwhile; whether it passes."""
+    environment = rig.library_env(which, PYTHONPATH=module.parent, PYTHONDONTWRITEBYTECODE=1, **environment)
+    program = rig.Program([facts["executable"], "-u", str(HERE / "tests" / "zkpython2_program.py"), hosts], env=environment)
+    with program:
+        program.expect("^connected", 60)
+        rig.assert_loaded(program.pid, which)
+        program.send("go on")
+        program.expect("^ready for the restart", 60)
+        ensemble.kill()
+        program.expect("^connection lost")
+        ensemble.start()
+        ensemble.wait_ready()
+        program.expect("^all is well", 60)
+        return program.finish() == 0
