@@ -1,4 +1,4 @@
-/* The functions about sessions themselves, and those that concern the whole process. */
+/* The functions about sessions that have begun, and those that concern the whole process. */
 #include "zkmodule.h"
 
 #include <errno.h>
@@ -6,77 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-PyDoc_STRVAR(init_doc,
-"init($module, hosts, watcher=None, recv_timeout=10000, client_id=None, /)\n--\n\n\
-Start a session and return its handle; it is usable once the watcher has been called with CONNECTED_STATE, and calls\n\
-made before that wait for it.\n\
-\n\
-  hosts         'host:port,host:port,...', at the end optionally '/path' to which all paths are then relative\n\
-  watcher       the default watcher: watcher(handle, type, state, path) for session events\n\
-  recv_timeout  session timeout asked for, in milliseconds\n\
-  client_id     (id, password) of an earlier session, from client_id(), to go on with that\n\
-\n\
-Raises ZooKeeperException if the host list cannot be used.");
-
-/* 1 if `pair` asks for an earlier session, 0 for a new one, -1 with an exception. */
-static int parse_client_id(PyObject *pair, clientid_t *client)
-{
-    memset(client, 0, sizeof *client);
-    if (!pair || pair == Py_None) {
-        return 0;
-    }
-    PyObject *items = PySequence_Tuple(pair);
-    Py_buffer password;
-    if (!items || !PyArg_ParseTuple(items, "LO&;client_id must be a pair (id, password)", &client->client_id, as_data,
-                                    &password)) {
-        Py_XDECREF(items);
-        return -1;
-    }
-    /* Shorter ones are padded with NULs, which client_id() leaves out. */
-    size_t length = (size_t)password.len < sizeof client->passwd ? (size_t)password.len : sizeof client->passwd;
-    memcpy(client->passwd, password.buf, length);
-    PyBuffer_Release(&password);
-    Py_DECREF(items);
-    return client->client_id != -1; /* zkpython: -1 stands for none */
-}
-
-static PyObject *zk_init(PyObject *module, PyObject *args)
-{
-    (void)module;
-    PyObject *hosts = NULL, *watcher = NULL, *pair = NULL;
-    int timeout = 10000;
-    if (!PyArg_ParseTuple(args, "O&|O&iO:init", as_text, &hosts, as_callback, &watcher, &timeout, &pair)) {
-        return NULL;
-    }
-    clientid_t client;
-    int resume = parse_client_id(pair, &client);
-    sessions_reap_orphans();
-    struct session *session = resume < 0 ? NULL : session_new();
-    if (!session) {
-        Py_DECREF(hosts);
-        return NULL;
-    }
-    Py_XINCREF(watcher);
-    session->watcher = watcher;
-    zhandle_t *handle;
-    int error;
-    /* Our watcher is always there, with the session as its context, so set_watcher() only has to change a reference:
-     * an event under way meanwhile finds a valid context whatever happens. */
-    Py_BEGIN_ALLOW_THREADS
-    errno = 0;
-    handle = zookeeper_init(PyBytes_AS_STRING(hosts), on_session_watcher, timeout, resume ? &client : NULL, session, 0);
-    error = errno;
-    Py_END_ALLOW_THREADS
-    Py_DECREF(hosts);
-    if (!handle) {
-        session_discard(session);
-        PyErr_Format(ZooKeeperException, "no zookeeper handle: %s", strerror(error));
-        return NULL;
-    }
-    session->handle = handle;
-    return PyLong_FromLong(session->id);
-}
 
 PyDoc_STRVAR(close_doc,
 "close($module, handle, /)\n--\n\n\
@@ -298,7 +227,6 @@ static PyObject *zk_set_log_stream(PyObject *module, PyObject *args)
 }
 
 PyMethodDef session_methods[] = {
-    {"init", zk_init, METH_VARARGS, init_doc},
     {"close", zk_close, METH_VARARGS, close_doc},
     {"client_id", zk_client_id, METH_VARARGS, client_id_doc},
     {"set_watcher", zk_set_watcher, METH_VARARGS, set_watcher_doc},

@@ -42,6 +42,11 @@ int as_text(PyObject *object, void *result)
     return Py_CLEANUP_SUPPORTED;
 }
 
+int as_optional_text(PyObject *object, void *result)
+{
+    return object == Py_None ? 1 : as_text(object, result);
+}
+
 int as_data(PyObject *object, void *result)
 {
     Py_buffer *buffer = result;

@@ -6,9 +6,9 @@
 PyDoc_STRVAR(module_doc,
 "ZooKeeper for Python: the API of zkpython 0.4 over libzookeeper_mt.\n\
 \n\
-A session is an integer handle: init() returns it, everything else takes it first, close() ends it. Watchers are\n\
-called as watcher(handle, type, state, path) and completions as completion(handle, rc, ...), on the library's own\n\
-thread. Errors raise subclasses of ZooKeeperException. Text and data come as str in which bytes that are not UTF-8\n\
+A session is an integer handle: init(), init_ssl() or init_sasl() returns it, everything else takes it first, close()\n\
+ends it. Watchers are called as watcher(handle, type, state, path) and completions as completion(handle, rc, ...), on\n\
+the library's own thread. Errors raise subclasses of ZooKeeperException. Text and data come as str in which bytes that are not UTF-8\n\
 are lone surrogates: value.encode('utf-8', 'surrogateescape') gives the exact bytes.");
 
 static struct PyModuleDef definition = {
@@ -42,7 +42,8 @@ PyMODINIT_FUNC PyInit_zookeeper(void)
     if (!module) {
         return NULL;
     }
-    if (errors_add_to(module) < 0 || constants_add_to(module) < 0 || PyModule_AddFunctions(module, session_methods) < 0
+    if (errors_add_to(module) < 0 || constants_add_to(module) < 0 || PyModule_AddFunctions(module, open_methods) < 0
+        || PyModule_AddFunctions(module, session_methods) < 0
         || PyModule_AddFunctions(module, sync_methods) < 0 || PyModule_AddFunctions(module, async_methods) < 0
         || library_add_to(module) < 0) {
         Py_DECREF(module);

@@ -137,6 +137,10 @@ static void session_free(struct session *session)
     if (table[session->id] == session) {
         table[session->id] = NULL;
     }
+    /* The thread that authenticates may outlive the completion thread of a session closed from its own callback. */
+    if (!session->orphan) {
+        sasl_free(session->sasl);
+    }
     free(session);
     Py_XDECREF(watcher);
 }

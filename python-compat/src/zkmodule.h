@@ -37,6 +37,7 @@ struct session {
     int waiting;        /* threads inside of a call that waits for the server */
     int closing;        /* Python may not use it any more */
     int finished;       /* the library is through with it; the last thread to leave frees it */
+    struct sasl *sasl;  /* what answers the mechanism's questions, or NULL */
     int orphan;         /* closed from one of its own callbacks: the library frees it later, and so do we */
 };
 
@@ -87,6 +88,7 @@ void leave_process(void);
 /* ---- convert: Python values from and to the library's ---- */
 
 /* "O&" converters. Text is UTF-8 with surrogateescape in both directions, so that any bytes survive. */
+int as_optional_text(PyObject *object, void *bytes); /* the same; None -> NULL */
 int as_text(PyObject *object, void *bytes);  /* str or bytes without NUL -> PyObject *, a bytes object */
 int as_data(PyObject *object, void *buffer); /* str or bytes-like -> Py_buffer, at most INT_MAX long */
 int as_callback(PyObject *object, void *callback); /* callable -> borrowed PyObject *; None or false -> NULL */
@@ -107,8 +109,14 @@ PyObject *raise_invalid_acl(void);
 int errors_add_to(PyObject *module);
 int constants_add_to(PyObject *module);
 
+/* ---- SASL: a user and a password for Cyrus' library ---- */
+
+struct sasl;
+void sasl_free(struct sasl *sasl); /* and forgets the password */
+
 /* ---- the functions Python sees, by file ---- */
 
+extern PyMethodDef open_methods[];    /* calls_open.c */
 extern PyMethodDef session_methods[]; /* calls_session.c */
 extern PyMethodDef sync_methods[];    /* calls_sync.c */
 extern PyMethodDef async_methods[];   /* calls_async.c */

@@ -12,7 +12,8 @@ _shared = None
 
 
 class Server:
-    """`members` real ZooKeeper servers; `hosts` is their connect string."""
+    """`members` real ZooKeeper servers; `hosts` is their connect string. With `tls`, the arguments of rig.Tls, `secure_hosts`
+    is that of their secure ports; `users` maps names to passwords for SASL."""
 
     def __init__(self, **options):
         # run.py names a Python that rig works with.
@@ -25,7 +26,10 @@ class Server:
             universal_newlines=True,
             env=environment,
         )
-        self.hosts = self._read()["hosts"]
+        started = self._read()
+        self.hosts = started["hosts"]
+        self.secure_hosts = started.get("secure_hosts")
+        self.certificates = started.get("certificates")
 
     def _read(self):
         line = self._child.stdout.readline()

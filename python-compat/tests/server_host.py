@@ -14,8 +14,13 @@ import rig
 
 def main():
     options = json.loads(sys.argv[1])
+    if "tls" in options:
+        options["tls"] = rig.Tls(**options["tls"])
+    if "users" in options:
+        options["sasl"] = rig.DigestMd5(options.pop("users"))
     with rig.Ensemble(**options) as ensemble:
-        answer({"hosts": ensemble.hosts, "members": [member.hostport for member in ensemble.members]})
+        secure = {"secure_hosts": ensemble.secure_hosts, "certificates": str(rig.certificates())} if "tls" in options else {}
+        answer({"hosts": ensemble.hosts, "members": [member.hostport for member in ensemble.members], **secure})
         for line in sys.stdin:
             command = json.loads(line)
             try:

@@ -11,7 +11,11 @@ FUNCTIONS = {
     "create", "delete", "exists", "get", "get_children", "set", "set2", "get_acl", "set_acl",
     "acreate", "adelete", "aexists", "aget", "aset", "aget_children", "async", "aget_acl", "aset_acl", "add_auth",
 }
-OUR_FUNCTIONS = {"async_"}  # `async` is a keyword
+OUR_FUNCTIONS = {
+    "async_",  # `async` is a keyword
+    "init_ssl",  # of Apache's later source
+    "init_sasl",
+}
 
 CONSTANTS = {
     "PERM_READ": 1, "PERM_WRITE": 2, "PERM_CREATE": 4, "PERM_DELETE": 8, "PERM_ADMIN": 16, "PERM_ALL": 31,
