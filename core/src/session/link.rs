@@ -220,5 +220,6 @@ impl<C, W: Watcher> Session<C, W> {
         self.note_turned_away(now, addr, failure);
         self.fail_credentials(code);
         self.fail_pending(code);
+        self.ended = Some(code);
     }
 }

@@ -102,6 +102,7 @@ impl<C, W: Watcher> Session<C, W> {
         log_socket_error(loss.place, addr, loss.code, error, what);
         let code = loss.code;
         self.tell_loss(code);
+        self.ended = Some(code);
     }
 
     /// Leaves an established session's server by choice.
@@ -185,5 +186,6 @@ impl<C, W: Watcher> Session<C, W> {
         self.timers.stop_all();
         self.notify_session(self.link.state());
         self.fail_pending(code);
+        self.ended = Some(code);
     }
 }

@@ -256,6 +256,8 @@ pub struct Session<C, W> {
     turned_away: expiry::TurnedAway,
     /// How the last connection or attempt ended, for requests that are given up while there is none.
     last_failure: Code,
+    /// See [`Session::take_end`].
+    ended: Option<Code>,
 }
 
 impl<C, W: Watcher> Session<C, W> {
@@ -298,6 +300,7 @@ impl<C, W: Watcher> Session<C, W> {
             forget_zxid: false,
             turned_away: expiry::TurnedAway::default(),
             last_failure: Code::ConnectionLoss,
+            ended: None,
             config,
         };
         session.arm_attempt();
@@ -401,6 +404,12 @@ impl<C, W: Watcher> Session<C, W> {
     /// Whether a session is established.
     pub fn is_established(&self) -> bool {
         matches!(self.link, Link::Established { .. })
+    }
+
+    /// Why a connection, an attempt or the session has ended, if one has since the last call; nothing where the client left a
+    /// server by its own choice.
+    pub fn take_end(&mut self) -> Option<Code> {
+        self.ended.take()
     }
 
     /// The session's identity.
