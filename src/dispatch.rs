@@ -119,6 +119,16 @@ impl<C, W> Queue<C, W> {
         }
     }
 
+    /// Takes the first item, if there is one: for a handle without this thread.
+    pub(crate) fn pop(&self) -> Option<Output<C, W>> {
+        let mut state = self.lock();
+        let item = state.items.pop_front();
+        if state.items.is_empty() {
+            state.items.shrink_to(KEPT_MAX);
+        }
+        item
+    }
+
     /// The thread does not return from a call: a callback has ended it.
     pub(crate) fn abandon(&self) {
         self.end.set_lost();

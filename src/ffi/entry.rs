@@ -3,7 +3,7 @@ use super::callbacks::{Done, Watch};
 use super::types::zhandle_t;
 use crate::handle::Handle;
 use crate::observe::logging::with_sink;
-use crate::sys::{cancel, lock, process};
+use crate::sys::{cancel, lock};
 use libc::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -86,7 +86,7 @@ pub(super) unsafe fn with_handle<R>(
     // divergence: A null handle is ZBADARGUMENTS in every call; stock crashes in zoo_get, zoo_exists and others.
     // SAFETY: the caller's promise.
     let handle = unsafe { from_c(zh) }.ok_or(Code::BadArguments)?;
-    if process::is_other(handle.generation) {
+    if handle.is_orphaned() {
         // divergence: In a forked child every call on an inherited handle returns ZINVALIDSTATE at once; on stock a sync call hangs.
         // The copy of the reference count is the child's alone; the lock may be held by a thread that is not there.
         return Err(Code::InvalidState);
@@ -108,7 +108,7 @@ pub(super) unsafe fn with_handle<R>(
 pub(super) unsafe fn with_unlocked<R>(zh: *const zhandle_t, body: impl FnOnce(&Zk) -> R) -> Result<R, Code> {
     // SAFETY: the caller's promise.
     let handle = unsafe { zh.cast::<Zk>().as_ref() }.ok_or(Code::BadArguments)?;
-    if process::is_other(handle.generation) { Err(Code::InvalidState) } else { Ok(body(handle)) }
+    if handle.is_orphaned() { Err(Code::InvalidState) } else { Ok(body(handle)) }
 }
 
 /// The same for calls that return a code and nothing else.

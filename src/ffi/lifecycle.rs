@@ -47,6 +47,15 @@ const MAX_FRAME: &str = "ZOO_JUTE_MAXBUFFER";
 /// Whether handles made from now on keep the order of their server list.
 static KEEP_ORDER: AtomicBool = AtomicBool::new(false);
 
+/// Whether this is the single-threaded library.
+static WITHOUT_THREADS: AtomicBool = AtomicBool::new(false);
+
+/// Makes this copy of the code the single-threaded library, whose handles have no threads. Called when that is loaded.
+#[doc(hidden)]
+pub fn do_without_threads() {
+    WITHOUT_THREADS.store(true, Ordering::Relaxed);
+}
+
 /// Makes handles created from now on try their servers in the order given (`yesOrNo` not 0) or in a random one.
 #[unsafe(no_mangle)]
 pub extern "C" fn zoo_deterministic_conn_order(yesOrNo: c_int) {
@@ -357,9 +366,13 @@ fn make_handle(
     security: Option<Box<Security>>,
 ) -> Result<(Arc<Zk>, Poll), Errno> {
     let poll = Poll::new().map_err(|error| shortage("a poll descriptor", &error))?;
-    let waker = Waker::new(poll.registry(), WAKE).map_err(|error| shortage("a wake descriptor", &error))?;
+    let waker = if WITHOUT_THREADS.load(Ordering::Relaxed) {
+        None
+    } else {
+        Some(Waker::new(poll.registry(), WAKE).map_err(|error| shortage("a wake descriptor", &error))?)
+    };
     let session = make_session(config, addresses, default, flags);
-    Ok((Arc::new(Handle::new(session, waker, max_frame(), sink, process::generation(), security)), poll))
+    Ok((Arc::new(Handle::new(session, waker, max_frame(), sink, security)), poll))
 }
 
 /// Not inlined, for the same reason.
@@ -370,9 +383,13 @@ fn make_session(config: Config, addresses: &[SocketAddr], default: Watch, flags:
     session
 }
 
-/// Starts the two threads.
+/// Starts the two threads, or lets the handle do without.
 #[inline(never)]
 fn start(handle: &Arc<Zk>, poll: Poll) -> Result<(), Errno> {
+    if handle.is_pumped() {
+        handle.set_driver(Driver::new(Arc::clone(handle), poll));
+        return Ok(());
+    }
     let stack = process::stack_size();
     let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
         let main = move || {
@@ -411,18 +428,22 @@ fn start(handle: &Arc<Zk>, poll: Poll) -> Result<(), Errno> {
 
 /// The completion thread.
 fn dispatch(handle: &Arc<Zk>) {
-    let zh = to_c(handle);
-    callout::serve(handle, || {
-        let call = |output| {
-            match output {
-                Output::Deliver(done, result) => Done::call(done, &handle.chroot, result),
-                Output::Notify(event) => notify(zh, &event),
-                _ => return ControlFlow::Break(()),
-            }
-            ControlFlow::Continue(())
-        };
-        handle.queue.run(call, |calls| guard((), calls));
-    });
+    callout::serve(handle, || handle.queue.run(|output| deliver(handle, output), |calls| guard((), calls)));
+}
+
+/// Calls the application for one item of the queue; says whether more may follow.
+fn deliver(handle: &Arc<Zk>, output: Output<Done, Watch>) -> ControlFlow<()> {
+    match output {
+        Output::Deliver(done, result) => Done::call(done, &handle.chroot, result),
+        Output::Notify(event) => notify(to_c(handle), &event),
+        _ => return ControlFlow::Break(()),
+    }
+    ControlFlow::Continue(())
+}
+
+/// The same in a call of the application, for a handle without threads.
+pub(super) fn call_back(handle: &Arc<Zk>, output: Output<Done, Watch>) -> ControlFlow<()> {
+    guard(ControlFlow::Continue(()), || deliver(handle, output))
 }
 
 /// Closes the session and frees the handle. Every completion that has not been called is called with `ZCLOSING` before
@@ -433,10 +454,14 @@ pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
     let _entry = EntryGuard::new();
     // SAFETY: the contract of `super`.
     let Some(handle) = (unsafe { from_c(zh) }) else { return Code::BadArguments.to_i32() };
-    if process::is_other(handle.generation) {
+    if handle.is_inherited() {
         // divergence: zookeeper_close in a forked child sends nothing and touches nothing of the parent's session.
         std::mem::forget(handle);
         return Code::Ok.to_i32();
+    }
+    if handle.is_pumped() && lock::is_held() {
+        // No thread of ours could do it later.
+        return Code::SystemError.to_i32();
     }
     // divergence: A second zookeeper_close on a handle that is being closed returns ZBADARGUMENTS; on stock it frees what is in use.
     if !handle.begin_close() {
@@ -453,9 +478,13 @@ pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
     code_of(guard(Err(Code::SystemError), || {
         with_sink(&sink, || {
             let id = handle.peek(|session| session.client_id().id);
-            handle.close();
-            errand::wait_for_end(&handle);
-            stats::retire(&handle, &handle.sample());
+            if handle.is_pumped() {
+                handle.close_pumped(|output| call_back(&handle, output));
+            } else {
+                handle.close();
+                errand::wait_for_end(&handle);
+                stats::retire(&handle, &handle.sample());
+            }
             log::info!(target: "zookeeper_close", "Freeing zookeeper resources for sessionId={}\n", alternate_hex(id));
         });
         // SAFETY: the reference that C held; the application gives it up with this call.

@@ -23,6 +23,7 @@ pub(crate) mod convert;
 pub mod deadlines_api;
 mod entry;
 pub mod error_text;
+pub mod event_loop_api;
 pub mod library_api;
 pub mod lifecycle;
 pub mod log_api;

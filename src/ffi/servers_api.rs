@@ -5,7 +5,7 @@ use crate::io::resolver;
 use libc::{c_char, c_int, sockaddr, socklen_t};
 use std::cell::Cell;
 use std::ptr::null_mut;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use zk_core::code::Code;
 use zk_core::servers::{HostString, Hosts, parse_servers};
 use zk_core::session::{Input, State};
@@ -145,62 +145,4 @@ pub unsafe extern "C" fn zookeeper_get_connected_host(
         addr_len.write(found.len());
     }
     addr
-}
-
-/// What a program with an event loop of its own would wait for. The library's I/O thread does the work in any case, so
-/// this only informs: the socket or -1, what the library waits for there, and until when.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn zookeeper_interest(
-    zh: *mut zhandle_t,
-    fd: *mut c_int,
-    interest: *mut c_int,
-    tv: *mut libc::timeval,
-) -> c_int {
-    // SAFETY: the contract of `super`.
-    unsafe {
-        call(zh, |handle| {
-            if fd.is_null() || interest.is_null() || tv.is_null() {
-                return Err(Code::BadArguments);
-            }
-            let (unrecoverable, deadline, writing, timeout) = handle.peek(|session| {
-                let writing = session.has_outgoing() || matches!(session.state(), State::Connecting | State::Securing);
-                (session.is_unrecoverable(), session.deadline(), writing, session.timeout())
-            });
-            if unrecoverable {
-                return Err(Code::InvalidState);
-            }
-            let socket = handle.socket.load(std::sync::atomic::Ordering::Relaxed);
-            fd.write(socket);
-            interest.write(if socket < 0 { 0 } else { READ | if writing { WRITE } else { 0 } });
-            let longest = Duration::from_millis(u64::try_from(timeout).unwrap_or(0) / 3);
-            let left = deadline.map_or(longest, |at| at.saturating_duration_since(Instant::now())).min(longest);
-            tv.write(libc::timeval {
-                tv_sec: libc::time_t::try_from(left.as_secs()).unwrap_or(libc::time_t::MAX),
-                tv_usec: libc::suseconds_t::from(left.subsec_micros()),
-            });
-            Ok(())
-        })
-    }
-}
-
-/// `ZOOKEEPER_WRITE`.
-const WRITE: c_int = 1;
-/// `ZOOKEEPER_READ`.
-const READ: c_int = 2;
-
-/// For programs with an event loop of their own. The I/O thread has done the work: `ZNOTHING` to one who wants to
-/// read, `ZOK` to another, `ZINVALIDSTATE` without a connection.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn zookeeper_process(zh: *mut zhandle_t, events: c_int) -> c_int {
-    // SAFETY: the contract of `super`.
-    unsafe {
-        call(zh, |handle| {
-            let over = handle.peek(zk_core::session::Session::is_unrecoverable);
-            let socket = handle.socket.load(std::sync::atomic::Ordering::Relaxed);
-            if over || socket < 0 {
-                return Err(Code::InvalidState);
-            }
-            if events & READ == 0 { Ok(()) } else { Err(Code::Nothing) }
-        })
-    }
 }

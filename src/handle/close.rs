@@ -9,6 +9,7 @@ use super::{Completion, Handle, Inner, Stage, Threads};
 use crate::io::receiver::ReadOutcome;
 use crate::io::transport::Transport;
 use crate::observe::logging;
+use crate::sys::net::Waker;
 use crate::sys::sync::thread::{self, JoinHandle};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -54,7 +55,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     pub(crate) fn close_later(&self) {
         self.close_requested.store(true, Ordering::Release);
         // Writes to a descriptor and nothing else, unless that fails.
-        let _ = self.waker.wake();
+        let _ = self.waker.as_ref().map(Waker::wake);
     }
 
     /// The I/O thread never returns: a log callback has ended it. Must not log, because a log callback could be what ended it.

@@ -16,6 +16,7 @@ mod history;
 mod lease;
 mod outputs;
 mod published;
+mod pump;
 mod send;
 mod wake;
 
@@ -28,6 +29,7 @@ use crate::observe::logging::{self, Sink};
 use crate::sys::lock::{Mutex, MutexGuard};
 use crate::sys::net::Waker;
 use crate::sys::priority::Rank;
+use crate::sys::process;
 use crate::sys::signals::BlockedSignals;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
 use crate::sys::thread_end::ThreadEnd;
@@ -35,12 +37,13 @@ use client_id::SharedClientId;
 pub(crate) use history::recall;
 use lease::Leases;
 use published::Published;
+use pump::Pump;
 use send::SendQueue;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use wake::Sleep;
 use zk_core::code::Code;
@@ -100,7 +103,10 @@ pub(crate) struct Handle<C, W> {
     inner: Mutex<Inner<C, W>>,
     sending: Mutex<SendQueue>,
     receiver: Mutex<Receiver>,
-    waker: Waker,
+    /// `None` for a handle without threads.
+    waker: Option<Waker>,
+    /// What a handle without threads has instead.
+    pump: Option<Pump<C, W>>,
     /// Set by a close that could take no lock; the I/O thread closes the session.
     close_requested: AtomicBool,
     /// Whether the application has called close.
@@ -117,8 +123,9 @@ pub(crate) struct Handle<C, W> {
     pub(crate) security: Option<Box<Security>>,
     /// The socket of the current connection, -1 for none; for information only.
     pub(crate) socket: AtomicI32,
-    /// Counts forks at the time of creation, see `sys::process`.
-    pub(crate) generation: u32,
+    /// Counts forks at the time of creation, see `sys::process`. A process that runs the loop of an inherited handle without
+    /// threads makes it its own.
+    generation: AtomicU32,
 }
 
 /// What one step of the I/O thread has to do.
@@ -140,12 +147,12 @@ pub(crate) struct IoStep<C, W> {
 }
 
 impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
+    /// Without a `waker` it is a handle without threads.
     pub(crate) fn new(
         session: Box<Session<C, W>>,
-        waker: Waker,
+        waker: Option<Waker>,
         max_frame: usize,
         sink: Arc<Sink>,
-        generation: u32,
         security: Option<Box<Security>>,
     ) -> Self {
         let client_id = SharedClientId::default();
@@ -169,6 +176,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             }),
             sending: Mutex::new(SendQueue::default()),
             receiver: Mutex::new(Receiver::new(max_frame)),
+            pump: waker.is_none().then(Pump::default),
             waker,
             close_requested: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
@@ -178,7 +186,30 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             client_id,
             security,
             socket: AtomicI32::new(-1),
-            generation,
+            generation: AtomicU32::new(process::generation()),
+        }
+    }
+
+    /// Whether this is a handle without threads.
+    pub(crate) fn is_pumped(&self) -> bool {
+        self.pump.is_some()
+    }
+
+    /// Whether the handle's connection is that of another process, from which this one was forked.
+    pub(crate) fn is_inherited(&self) -> bool {
+        process::is_other(self.generation.load(Ordering::Relaxed))
+    }
+
+    /// Whether this process lacks the threads of the handle, because it was forked.
+    pub(crate) fn is_orphaned(&self) -> bool {
+        self.is_inherited() && !self.is_pumped()
+    }
+
+    /// This process runs the loop of a handle without threads: the session is its own from now on.
+    // divergence: A forked child owns an inherited handle of the single-threaded library once it calls zookeeper_interest or zookeeper_process; before that its calls send nothing, and its zookeeper_close leaves the parent's session alone. On stock every call of the child writes to the parent's connection.
+    pub(crate) fn adopt(&self) {
+        if self.is_inherited() {
+            self.generation.store(process::generation(), Ordering::Relaxed);
         }
     }
 
@@ -212,9 +243,14 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     fn with_inner<R>(&self, body: impl FnOnce(&mut Inner<C, W>, Instant) -> R) -> R {
         logging::deferred(|| {
             let mut inner = self.lock();
-            let result = body(&mut inner, Instant::now());
+            let now = Instant::now();
+            let result = body(&mut inner, now);
+            if self.is_pumped() && !self.is_inherited() {
+                // No thread would be woken to do it.
+                self.send(&mut inner, now);
+            }
             let post = self.drain_outputs(&mut inner);
-            let wake = inner.take_wake();
+            let wake = !self.is_pumped() && inner.take_wake();
             drop(inner);
             self.apply(post, wake);
             result

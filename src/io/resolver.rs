@@ -1,5 +1,5 @@
 //! Host names to addresses. Owns the calls that may block for long, so nothing here runs on an I/O thread but on one of its
-//! own; numeric addresses never reach the system's resolver.
+//! own, or in the calls of an application that wants no threads; numeric addresses never reach the system's resolver.
 use crate::handle::{Completion, Handle};
 use crate::io::errand::{self, Errand};
 use crate::sys::names;
@@ -113,19 +113,33 @@ pub(crate) fn resolve_again<C: Completion, W: Watcher + Send + 'static>(handle: 
         turn.take(|| {
             let result = answer.report();
             if let Some(handle) = weak.upgrade() {
-                handle.feed(match result {
-                    Ok(resolved) => {
-                        handle.learn(&resolved);
-                        Input::Resolved { generation, addresses: resolved.addresses() }
-                    }
-                    Err(failure) => Input::ResolutionFailed { generation, error: failure.text },
-                });
+                feed_answer(&handle, generation, result);
             }
         });
     });
     if let Err(error) = started {
         handle.feed(Input::ResolutionFailed { generation, error: format!("no thread: {error}") });
     }
+}
+
+/// The same on the calling thread, which waits for the system's resolver.
+pub(crate) fn resolve_here<C: Completion, W: Watcher + Send + 'static>(handle: &Handle<C, W>, lookup: Lookup) {
+    let Lookup { generation, names } = lookup;
+    feed_answer(handle, generation, resolve(&names));
+}
+
+fn feed_answer<C: Completion, W: Watcher + Send + 'static>(
+    handle: &Handle<C, W>,
+    generation: u64,
+    result: Result<Resolved, Failure>,
+) {
+    handle.feed(match result {
+        Ok(resolved) => {
+            handle.learn(&resolved);
+            Input::Resolved { generation, addresses: resolved.addresses() }
+        }
+        Err(failure) => Input::ResolutionFailed { generation, error: failure.text },
+    });
 }
 
 #[cfg(test)]

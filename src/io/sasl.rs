@@ -1,5 +1,6 @@
-//! One SASL exchange: a mechanism on a thread that may block, fed with what the server says. Owns the thread's side; when it
-//! runs and what its end means is the session's.
+//! One SASL exchange: a mechanism on a thread that may block, fed with what the server says. For a handle without threads it
+//! runs, and may block, in the calls of the application. Owns the mechanism's side; when it runs and what its end means is the
+//! session's.
 use crate::handle::{Completion, Handle};
 use crate::io::errand::{self, Errand, Turn};
 use crate::sys::cyrus::{Cyrus, Params};
@@ -13,7 +14,7 @@ use zk_core::session::{Exchange, Input, SaslFailure, Watcher};
 use zk_secure::sasl::{DigestMd5, Failure, Mechanism as Name, Settings, Step};
 
 /// A mechanism under way. May block for as long as its library does, so it never runs on the I/O thread.
-pub(crate) trait Mechanism {
+pub(crate) trait Mechanism: Send {
     /// What is sent first.
     fn start(&mut self) -> Result<Step, Failure>;
     /// The answer to the server's token; `None` where it sent none.
@@ -43,10 +44,16 @@ impl Sasl {
     }
 }
 
-/// The I/O thread's end of an exchange. Dropped, the exchange ends with the step it is at.
+/// The driver's end of an exchange. Dropped, the exchange ends with the step it is at.
 pub(crate) struct Conversation {
     exchange: Exchange,
-    tokens: Sender<Option<Vec<u8>>>,
+    side: Side,
+}
+
+/// Where the mechanism runs.
+enum Side {
+    Thread(Sender<Option<Vec<u8>>>),
+    Here(Box<dyn Mechanism>),
 }
 
 impl Conversation {
@@ -63,40 +70,76 @@ impl Conversation {
         let Some(sasl) = handle.security.as_ref().and_then(|security| security.sasl().cloned()) else {
             return refused("no mechanism".to_owned());
         };
+        if handle.is_pumped() {
+            let host = host_of(handle, addr);
+            return match sasl.mechanism(&host) {
+                Ok(mut mechanism) => {
+                    feed(handle, exchange, mechanism.start());
+                    Some(Conversation { exchange, side: Side::Here(mechanism) })
+                }
+                Err(failure) => {
+                    feed(handle, exchange, Err(failure));
+                    None
+                }
+            };
+        }
         // One that hangs must not gather others.
         if errand::is_running(handle, Errand::Sasl) {
             return refused("the exchange of the attempt before has not ended yet".to_owned());
         }
-        let host = handle.names_of(addr).into_iter().next().unwrap_or_else(|| addr.ip().to_string());
+        let host = host_of(handle, addr);
         let (tokens, received) = channel();
         let weak = Arc::downgrade(handle);
         let started = errand::start(handle, Errand::Sasl, move |turn| {
             converse(&sasl, &host, &received, turn, |step| {
                 if let Some(handle) = weak.upgrade() {
-                    handle.feed(match step {
-                        Ok(Step::Send(token)) => Input::SaslToken(exchange, token),
-                        Ok(Step::Done) => Input::SaslDone(exchange),
-                        Err(failure) => {
-                            let is_final = failure.is_final();
-                            Input::SaslFailed(exchange, SaslFailure { text: failure.to_string(), is_final })
-                        }
-                    });
+                    feed(&handle, exchange, step);
                 }
             });
         });
         match started {
-            Ok(()) => Some(Conversation { exchange, tokens }),
+            Ok(()) => Some(Conversation { exchange, side: Side::Thread(tokens) }),
             Err(error) => refused(format!("no thread: {error}")),
         }
     }
 
     /// Gives the mechanism what the server has answered.
-    pub(crate) fn answer(&self, exchange: Exchange, token: Option<Vec<u8>>) {
-        if exchange == self.exchange {
+    pub(crate) fn answer<C: Completion, W: Watcher + Send + 'static>(
+        &mut self,
+        handle: &Handle<C, W>,
+        exchange: Exchange,
+        token: Option<Vec<u8>>,
+    ) {
+        if exchange != self.exchange {
+            return;
+        }
+        match &mut self.side {
             // The thread is gone when it has said its last word.
-            let _ = self.tokens.send(token);
+            Side::Thread(tokens) => drop(tokens.send(token)),
+            Side::Here(mechanism) => feed(handle, exchange, mechanism.step(token.as_deref())),
         }
     }
+}
+
+/// What the application calls the server.
+fn host_of<C: Completion, W: Watcher + Send + 'static>(handle: &Handle<C, W>, addr: SocketAddr) -> String {
+    handle.names_of(addr).into_iter().next().unwrap_or_else(|| addr.ip().to_string())
+}
+
+/// Gives the session what the mechanism says.
+fn feed<C: Completion, W: Watcher + Send + 'static>(
+    handle: &Handle<C, W>,
+    exchange: Exchange,
+    step: Result<Step, Failure>,
+) {
+    handle.feed(match step {
+        Ok(Step::Send(token)) => Input::SaslToken(exchange, token),
+        Ok(Step::Done) => Input::SaslDone(exchange),
+        Err(failure) => {
+            let is_final = failure.is_final();
+            Input::SaslFailed(exchange, SaslFailure { text: failure.to_string(), is_final })
+        }
+    });
 }
 
 /// The thread: until the mechanism is done, has failed, or nobody is interested any more.

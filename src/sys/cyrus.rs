@@ -124,6 +124,9 @@ pub(crate) struct Cyrus {
     is_complete: bool,
 }
 
+// SAFETY: a connection of libsasl2 may be used by any thread, one at a time, and one that is owned is.
+unsafe impl Send for Cyrus {}
+
 impl Cyrus {
     /// With the server that the host list calls `server`.
     pub(crate) fn new(params: Params, server: &str) -> Result<Cyrus, Failure> {

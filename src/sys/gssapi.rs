@@ -178,6 +178,9 @@ pub(crate) struct Gssapi {
     stage: Stage,
 }
 
+// SAFETY: a context of GSSAPI may be used by any thread, one at a time, and one that is owned is.
+unsafe impl Send for Gssapi {}
+
 impl Gssapi {
     /// With the service at `host`. `identity` is the authorization identity, empty for the one that is authenticated.
     pub(crate) fn new(service: &str, host: &str, identity: &str) -> Result<Gssapi, Failure> {

@@ -1,0 +1,123 @@
+//! What a program with an event loop of its own calls. In the single-threaded library these calls do all the work, and call
+//! the application back; in the multi-threaded one its threads do, and these calls inform.
+use super::entry::{Zk, call};
+use super::lifecycle::call_back;
+use super::types::zhandle_t;
+use crate::io::driver::{Readiness, Watched};
+use libc::c_int;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use zk_core::code::Code;
+use zk_core::session::State;
+
+/// `ZOOKEEPER_WRITE`.
+const WRITE: c_int = 1;
+/// `ZOOKEEPER_READ`.
+const READ: c_int = 2;
+
+/// What there is to wait for.
+struct Interest {
+    watched: Option<Watched>,
+    until: Option<Instant>,
+}
+
+/// What a program with an event loop waits for: the socket or -1, what to wait for there, and for how long at most. In the
+/// single-threaded library it also does what is due: connects, pings, notices silence, calls back.
+// divergence: Between two attempts zookeeper_interest of the single-threaded library says fd -1 and how long the pause lasts, at most a third of the timeout; stock says a sixtieth of the timeout after a pass over the list, and with two dead servers no pause at all.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zookeeper_interest(
+    zh: *mut zhandle_t,
+    fd: *mut c_int,
+    interest: *mut c_int,
+    tv: *mut libc::timeval,
+) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |handle| {
+            if fd.is_null() || interest.is_null() || tv.is_null() {
+                return Err(Code::BadArguments);
+            }
+            if handle.published.is_unrecoverable() {
+                return Err(Code::InvalidState);
+            }
+            let found = if handle.is_pumped() { pump(handle) } else { Ok(observe(handle)) };
+            let (found, result) = match found {
+                Ok(found) => (found, Ok(())),
+                Err(code) => (Interest { watched: None, until: Some(Instant::now()) }, Err(code)),
+            };
+            fd.write(found.watched.map_or(-1, |watched| watched.fd));
+            interest.write(found.watched.map_or(0, |watched| READ | if watched.wants_write { WRITE } else { 0 }));
+            tv.write(time_left(&found, handle.published.timeout()));
+            result
+        })
+    }
+}
+
+/// A turn of the loop, as far as the socket is not needed.
+fn pump(handle: &Arc<Zk>) -> Result<Interest, Code> {
+    handle.adopt();
+    let turn = handle.turn(None, |output| call_back(handle, output));
+    match turn.ended {
+        Some(code) => Err(code),
+        None => Ok(Interest { watched: turn.watched, until: turn.until }),
+    }
+}
+
+/// What the I/O thread waits for.
+fn observe(handle: &Zk) -> Interest {
+    let (until, wants_write) = handle.peek(|session| {
+        let writing = session.has_outgoing() || matches!(session.state(), State::Connecting | State::Securing);
+        (session.deadline(), writing)
+    });
+    let socket = handle.socket.load(Ordering::Relaxed);
+    Interest { watched: (socket >= 0).then_some(Watched { fd: socket, wants_write }), until }
+}
+
+/// How long to wait, at most a third of the timeout. In whole milliseconds, up: a loop that counts in them must not come
+/// too early.
+fn time_left(found: &Interest, timeout: c_int) -> libc::timeval {
+    let longest = Duration::from_millis(u64::try_from(timeout).unwrap_or(0) / 3);
+    let left = found.until.map_or(longest, |at| at.saturating_duration_since(Instant::now())).min(longest);
+    let millis = u64::try_from(left.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+    libc::timeval {
+        tv_sec: libc::time_t::try_from(millis / 1000).unwrap_or(libc::time_t::MAX),
+        tv_usec: libc::suseconds_t::try_from(millis % 1000 * 1000).unwrap_or(0),
+    }
+}
+
+/// Says what has happened to the socket. In the single-threaded library it reads, writes and calls back: returns `ZNOTHING`
+/// when there was nothing to read after all, and why the connection has ended if it has. The multi-threaded one has done the
+/// work: `ZNOTHING` to one who wants to read, `ZOK` to another. `ZINVALIDSTATE` without a connection.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zookeeper_process(zh: *mut zhandle_t, events: c_int) -> c_int {
+    // SAFETY: the contract of `super`.
+    unsafe {
+        call(zh, |handle| {
+            if handle.published.is_unrecoverable() {
+                return Err(Code::InvalidState);
+            }
+            if handle.is_pumped() {
+                return process(handle, events);
+            }
+            if handle.socket.load(Ordering::Relaxed) < 0 {
+                return Err(Code::InvalidState);
+            }
+            if events & READ == 0 { Ok(()) } else { Err(Code::Nothing) }
+        })
+    }
+}
+
+fn process(handle: &Arc<Zk>, events: c_int) -> Result<(), Code> {
+    handle.adopt();
+    if !handle.is_dialled() {
+        return Err(Code::InvalidState);
+    }
+    let ready = Readiness::of_socket(events & READ != 0, events & WRITE != 0);
+    let turn = handle.turn(Some(ready), |output| call_back(handle, output));
+    match turn.ended {
+        Some(code) => Err(code),
+        None if events & READ != 0 && !turn.has_received => Err(Code::Nothing),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,157 @@
+//! A handle without threads: the calls of the application do what the I/O thread and the completion thread do. Owns the driver
+//! then, and when callbacks run: within those calls, with no lock of the handle held.
+use super::{Completion, Handle};
+use crate::io::driver::{Driver, Next, Readiness, Watched};
+use crate::observe::logging;
+use crate::sys::lock::Mutex;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use zk_core::code::Code;
+use zk_core::session::{Input, Output, Watcher};
+
+/// How often a question to a server that the application's loop does not watch is looked after.
+const PROBE_INTERVAL: Duration = Duration::from_millis(10);
+
+/// What a handle without threads has in their place.
+pub(crate) struct Pump<C, W> {
+    /// `None` before the start and after the end.
+    driver: Mutex<Option<Driver<C, W>>>,
+    /// Callbacks under way, one within the other.
+    depth: AtomicU32,
+}
+
+impl<C, W> Default for Pump<C, W> {
+    fn default() -> Self {
+        Pump { driver: Mutex::new(None), depth: AtomicU32::new(0) }
+    }
+}
+
+/// What came of a turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Turn {
+    /// Why a connection, an attempt or the session has ended, if one has.
+    pub(crate) ended: Option<Code>,
+    /// Whether a whole frame was received.
+    pub(crate) has_received: bool,
+    /// What to watch; `None` without a connection.
+    pub(crate) watched: Option<Watched>,
+    /// When the next turn is due; `None` when only the socket can tell.
+    pub(crate) until: Option<Instant>,
+}
+
+/// Counts a callback while it runs.
+struct DepthGuard<'a>(&'a AtomicU32);
+
+impl Drop for DepthGuard<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<C: Completion, W: Watcher + Send + 'static> Pump<C, W> {
+    /// Runs `body` with the driver, unless the handle has ended. What is logged meanwhile is written afterwards, as a log
+    /// callback may call the library.
+    fn with_driver<R>(&self, body: impl FnOnce(&mut Driver<C, W>) -> R) -> Option<R> {
+        logging::deferred(|| self.driver.lock().as_mut().map(body))
+    }
+}
+
+impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
+    /// Gives a handle without threads its driver, which has a reference to the handle until it is closed.
+    pub(crate) fn set_driver(&self, driver: Driver<C, W>) {
+        if let Some(pump) = &self.pump {
+            *pump.driver.lock() = Some(driver);
+        }
+    }
+
+    /// Whether there is a connection or an attempt at one.
+    pub(crate) fn is_dialled(&self) -> bool {
+        let pump = self.pump.as_ref();
+        pump.and_then(|pump| pump.with_driver(|driver| driver.watched().is_some())).unwrap_or(false)
+    }
+
+    /// Does all that can be done without waiting: what `ready` says of the socket, what is due, what there is to send. `call`
+    /// calls the application back, for one item of the queue at a time.
+    pub(crate) fn turn(&self, ready: Option<Readiness>, mut call: impl FnMut(Output<C, W>) -> ControlFlow<()>) -> Turn {
+        let Some(pump) = &self.pump else { return Turn::default() };
+        let received = self.received_bytes();
+        if let Some(ready) = ready {
+            pump.with_driver(|driver| driver.apply_watched(ready));
+        }
+        // What callbacks ask for goes out with one write, below.
+        self.call_back(pump, &mut call);
+        let mut next = pump.with_driver(Driver::settle);
+        if self.call_back(pump, &mut call) {
+            next = pump.with_driver(Driver::settle);
+        }
+        if self.is_closed.load(Ordering::Acquire) && pump.depth.load(Ordering::Relaxed) == 0 {
+            self.finish_pumped(pump, &mut call);
+        }
+        let ended = self.lock().session.take_end();
+        let has_received = self.received_bytes() != received;
+        let (watched, until) = pump.with_driver(|driver| (driver.watched(), until(driver, next))).unwrap_or_default();
+        let until = if self.queue.len() > 0 { Some(Instant::now()) } else { until };
+        Turn { ended, has_received, watched, until }
+    }
+
+    fn received_bytes(&self) -> u64 {
+        self.lock().session.stats().received_bytes
+    }
+
+    /// Calls back for what is in the queue, until a callback closes the handle. Returns whether there was anything.
+    fn call_back(&self, pump: &Pump<C, W>, call: &mut impl FnMut(Output<C, W>) -> ControlFlow<()>) -> bool {
+        let mut has_called = false;
+        while !self.is_closed.load(Ordering::Acquire)
+            && let Some(output) = self.queue.pop()
+        {
+            has_called = true;
+            pump.call_one(output, call);
+        }
+        has_called
+    }
+
+    /// Closes the session. Returns when every callback has returned; from a callback of this handle it returns at once, and
+    /// the call of the application that has called back does the rest.
+    pub(crate) fn close_pumped(&self, mut call: impl FnMut(Output<C, W>) -> ControlFlow<()>) {
+        let Some(pump) = &self.pump else { return };
+        self.feed(Input::Close);
+        if pump.depth.load(Ordering::Relaxed) == 0 {
+            self.finish_pumped(pump, &mut call);
+        }
+    }
+
+    /// Sends the close request, waits for its answer, and calls back for what is left.
+    fn finish_pumped(&self, pump: &Pump<C, W>, call: &mut impl FnMut(Output<C, W>) -> ControlFlow<()>) {
+        let driver = pump.driver.lock().take();
+        let Some(mut driver) = driver else { return };
+        // Of what became ready before this nothing may be told any more.
+        driver.apply(Readiness::all());
+        driver.run_to_end();
+        drop(driver);
+        while let Some(output) = self.queue.pop() {
+            pump.call_one(output, call);
+        }
+    }
+}
+
+impl<C, W> Pump<C, W> {
+    fn call_one(&self, output: Output<C, W>, call: &mut impl FnMut(Output<C, W>) -> ControlFlow<()>) {
+        self.depth.fetch_add(1, Ordering::Relaxed);
+        let _depth = DepthGuard(&self.depth);
+        // `Last` ends a completion thread; here the queue just runs empty.
+        let _ = call(output);
+    }
+}
+
+/// When the driver has something to do although the socket says nothing.
+fn until<C: Completion, W: Watcher + Send + 'static>(driver: &Driver<C, W>, next: Option<Next>) -> Option<Instant> {
+    let now = Instant::now();
+    let own = match next {
+        Some(Next::Wait(at)) => at,
+        Some(Next::Step) => Some(now),
+        Some(Next::End) | None => None,
+    };
+    let probe = driver.has_probe().then(|| now + PROBE_INTERVAL);
+    own.into_iter().chain(probe).min()
+}
