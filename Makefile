@@ -31,7 +31,7 @@ setup-test:
 setup-demo:
 	scripts/setup.sh demo
 
-build: ## the library, target/release/libzookeeper_mt.so, and the simulated server
+build: ## the libraries, target/release/libzookeeper_{mt,st}.so, and the simulated server
 	$(CARGO) build --release --workspace
 
 lint: ## formatting and clippy, warnings are errors; licences, sources and number of the crates; who imports whom
@@ -47,7 +47,7 @@ docs: ## the generated documents are current
 unit: ## the tests of the Rust crates, virtual-time scenarios included
 	$(CARGO) test --workspace
 
-abi: build ## the exported symbols against the list of 3.8.0
+abi: build ## the exported symbols of both libraries against the lists of 3.8.0
 	scripts/abi.sh $(ARGS)
 
 headers: build ## our headers: current, agreeing with Apache's, struct layouts
@@ -75,7 +75,7 @@ release-check: ## the release built twice, at different paths, and compared byte
 observe: build ## what operators see: published counters, calmkeeper top and plan, alert rules, the dashboard
 	$(PYTHON3) ctest/observe/run.py $(ARGS)
 
-ctest: build ## C programs on Debian's library and ours, same output
+ctest: build ## C programs on Debian's libraries and ours, same output
 	$(PYTHON3) ctest/run.py $(ARGS)
 
 .PHONY: hostile hostile-ours lifetimes

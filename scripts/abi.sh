@@ -1,15 +1,23 @@
 #!/bin/sh
-# The gate of the binary interface: compares what the shared library exports with the lists under abi/, and how it is
+# The gate of the binary interface: compares what a shared library exports with the lists under abi/, and how it is
 # linked with what a drop-in must be. Prints every difference and "N of N"; fails unless there is none.
 #
-# usage: abi.sh                prove that each kind of difference is noticed, then check the release build's library
-#        abi.sh LIBRARY        check LIBRARY
+# usage: abi.sh                prove that each kind of difference is noticed, then check the release build's libraries
+#        abi.sh LIBRARY        check LIBRARY: the single-threaded one if its name says libzookeeper_st
 #        abi.sh --self-test    the proof only
 set -eu
 cd "$(dirname "$0")/.."
 
-stock_list=abi/symbols-3.8.0.tsv
 additions_list=abi/additions.tsv
+# select_library mt|st: which of the two libraries the functions below are about.
+select_library() {
+    flavour=$1
+    case $flavour in
+    mt) stock_list=abi/symbols-3.8.0.tsv ;;
+    st) stock_list=abi/symbols-st-3.8.0.tsv ;;
+    esac
+}
+select_library mt
 # What every Debian system has; libgcc_s brings the unwinder that keeps a panic from ending the host process.
 allowed_libraries='libc.so.6 libgcc_s.so.1 ld-linux-x86-64.so.2 ld-linux-aarch64.so.1 libm.so.6 libpthread.so.0 libdl.so.2'
 
@@ -32,7 +40,7 @@ compare() {
         FNR == 1 { file++ }
         /^#/ || NF == 0 { next }
         file == 1 { wanted[$1] = $2 "\t" $3; if (FILENAME == stock) stock_names[$1]; next }
-        file == 2 { wanted[$1] = $2 "\t" $3; next }
+        file == 2 { if ($4 == "" || $4 == flavour) wanted[$1] = $2 "\t" $3; next }
         {
             have[$1]
             if (!($1 in wanted)) { print "extra    " $0; bad++ }
@@ -45,7 +53,7 @@ compare() {
             close("sort")
             print (good + 0) " of " total
             exit bad > 0
-        }' stock="$stock_list" "$stock_list" "$additions_list" "$1"
+        }' stock="$stock_list" flavour="$flavour" "$stock_list" "$additions_list" "$1"
 }
 
 # linkage LIBRARY: prints what is wrong with the file's headers; fails if anything is.
@@ -55,7 +63,7 @@ linkage() {
     complain() { echo "linkage  $1"; failed=1; }
     has() { printf '%s\n' "$headers" | grep -qE "$1"; }
 
-    has '\(SONAME\) .*\[libzookeeper_mt\.so\.2\]' || complain 'the soname is not libzookeeper_mt.so.2'
+    has "\\(SONAME\\) .*\\[libzookeeper_$flavour\\.so\\.2\\]" || complain "the soname is not libzookeeper_$flavour.so.2"
     has 'GNU_RELRO' || complain 'no RELRO segment'
     has 'BIND_NOW|FLAGS_1.*NOW' || complain 'symbols are not bound at start (BIND_NOW)'
     has 'FLAGS_1.*NODELETE' || complain 'dlclose may unmap the code under the library threads (NODELETE)'
@@ -145,6 +153,11 @@ self_test() {
     printf '{ global: *; };' >"$work/none.map"
     printf 'CALM_1 { global: *; };' >"$work/versions.map"
     faulty versions '^linkage  defines symbol versions' '' "-Wl,--version-script=$work/versions.map"
+    # The lists of the other library: one function is too many there.
+    select_library st
+    faulty of-the-other '^linkage  the soname is not libzookeeper_st' ''
+    faulty synchronous '^extra    zoo_get	' '' -Wl,-soname,libzookeeper_st.so.2
+    select_library mt
     [ "$failures" = 0 ] || return 1
     echo 'self-test: every kind of difference is noticed'
 }
@@ -152,8 +165,17 @@ self_test() {
 case ${1-} in
 '')
     self_test
-    check "${CARGO_TARGET_DIR-target}/release/libzookeeper_mt.so"
+    status=0
+    for library in mt st; do
+        select_library $library
+        echo "libzookeeper_$library.so.2:"
+        check "${CARGO_TARGET_DIR-target}/release/libzookeeper_$library.so" || status=1
+    done
+    exit $status
     ;;
 --self-test) self_test ;;
-*) check "$1" ;;
+*)
+    case ${1##*/} in libzookeeper_st*) select_library st ;; esac
+    check "$1"
+    ;;
 esac
