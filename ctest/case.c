@@ -216,6 +216,7 @@ zhandle_t *begin(const char *chroot, watcher_fn watcher, void *context, int time
     return begin_at(hosts(), chroot, watcher, context, timeout_ms, flags);
 }
 
+#ifdef THREADED
 void await_state(zhandle_t *zh, int state)
 {
     int ms;
@@ -259,6 +260,7 @@ void make(zhandle_t *zh, const char *path, const char *data)
     if (rc != ZOK)
         die("create %s: %d", path, rc);
 }
+#endif
 
 /* Records. */
 
@@ -326,6 +328,7 @@ void drain_sorted(int n)
     print_records(n, 1);
 }
 
+#ifdef THREADED
 static void on_settled(int rc, const struct Stat *stat, const void *data)
 {
     (void)stat;
@@ -349,6 +352,16 @@ void settle(zhandle_t *zh)
     else
         drain_sorted(n - 1);
     printed++;
+}
+#endif
+
+int records_left(void)
+{
+    int n;
+    pthread_mutex_lock(&records_lock);
+    n = recorded - printed;
+    pthread_mutex_unlock(&records_lock);
+    return n;
 }
 
 void quiet(int ms)

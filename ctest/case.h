@@ -10,7 +10,8 @@
 #ifndef CTEST_CASE_H
 #define CTEST_CASE_H
 
-#ifndef THREADED
+/* run.py defines one of the two. */
+#if !defined(THREADED) && !defined(CTEST_WITHOUT_THREADS)
 #define THREADED
 #endif
 #ifndef _GNU_SOURCE
@@ -53,6 +54,7 @@ void order(const char *format, ...) __attribute__((format(printf, 1, 2)));
 zhandle_t *begin_at(const char *where, const char *chroot, watcher_fn watcher, void *context, int timeout_ms, int flags);
 /* begin_at(hosts(), ...). */
 zhandle_t *begin(const char *chroot, watcher_fn watcher, void *context, int timeout_ms, int flags);
+#ifdef THREADED
 /* Waits until zoo_state() is `state`; dies after a long wait. */
 void await_state(zhandle_t *zh, int state);
 /* Connected, quiet default watcher, chroot ROOT, which is made first. */
@@ -63,6 +65,7 @@ zhandle_t *open_plain(void);
 zhandle_t *open_at(const char *where, watcher_fn watcher, void *context);
 /* zoo_create with an open ACL; dies unless ZOK. */
 void make(zhandle_t *zh, const char *path, const char *data);
+#endif
 void nap(int ms);
 
 /* Records: a process-wide FIFO. */
@@ -70,10 +73,14 @@ void record(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints the next `n` records in order; dies when they do not come. */
 void drain(int n);
 void drain_sorted(int n);
+#ifdef THREADED
 /* Waits until all that the server has said so far has been delivered, and prints the records, sorted, or "  -". */
 void settle(zhandle_t *zh);
+#endif
 /* Waits `ms`; prints each record that came, or "nothing more". */
 void quiet(int ms);
+/* How many there are that have not been printed. */
+int records_left(void);
 /* Drops what has been recorded. */
 void forget(void);
 

@@ -36,10 +36,14 @@ def headers():
     return own if (own / "zookeeper" / "zookeeper.h").exists() else pathlib.Path("/usr/include")
 
 
+# What a program of either library is compiled with.
+OPTIONS = {"mt": ("-DTHREADED",), "st": ("-DCTEST_WITHOUT_THREADS",)}
+
+
 def _compile(built, parts, *arguments):
     """Run gcc if `built` is older than one of `parts`; returns the compiler's words on failure."""
     include = headers()
-    newest = max(part.stat().st_mtime for part in (*parts, HERE / "case.h", *(include / "zookeeper").glob("*.h")))
+    newest = max(part.stat().st_mtime for part in (*parts, *HERE.glob("*.h"), *(include / "zookeeper").glob("*.h")))
     if built.exists() and built.stat().st_mtime > newest:
         return None
     built.parent.mkdir(parents=True, exist_ok=True)
@@ -55,20 +59,21 @@ def _compile(built, parts, *arguments):
 
 
 def shared_object(program):
-    """What all programs share, compiled."""
-    return program.built().parents[1] / "case.o"
+    """What all programs share, compiled for the program's library."""
+    return program.built().parents[1] / f"case.{program.flavour}.o"
 
 
 def build_shared(program):
     """Compile case.c; returns the compiler's words on failure."""
-    return _compile(shared_object(program), [HERE / "case.c"], "-c", HERE / "case.c")
+    return _compile(shared_object(program), [HERE / "case.c"], *OPTIONS[program.flavour], "-c", HERE / "case.c")
 
 
 def build(program):
     """Compile one program, if it is older than what it is made of; returns the compiler's words on failure."""
     shared = shared_object(program)
-    return _compile(program.built(), [program.source, shared], program.source, shared, "-L", rig.link_directory("stock"),
-                    "-l:libzookeeper_mt.so.2", "-lpthread", "-ldl")
+    return _compile(program.built(), [program.source, shared], *OPTIONS[program.flavour], program.source, shared,
+                    "-L", rig.link_directory("stock"), f"-l:libzookeeper_{program.flavour}.so.2", "-lpthread", "-ldl",
+                    *(["-levent"] if "event2/" in program.source.read_text() else []))
 
 
 class Verdict:
@@ -216,9 +221,10 @@ def main():
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             # The long ones first, so that the end does not wait for them.
             programs += [p.again(number) for number in range(1, options.repeat) for p in programs]
-            wrong = build_shared(programs[0])
-            if wrong:
-                raise SystemExit(wrong)
+            for program in {p.flavour: p for p in programs}.values():
+                wrong = build_shared(program)
+                if wrong:
+                    raise SystemExit(wrong)
             list(pool.map(build, {p.source: p for p in programs}.values()))
             order = sorted(programs, key=lambda p: p.needs not in ("ensemble", "readonly", "driver"))
             for done in concurrent.futures.as_completed(

@@ -10,6 +10,8 @@ A program says in the first line of its opening comment what it needs:
     readonly        as ensemble, but only the first member is started, so it serves read-only
     script          `script(link)` of the Python file beside the program, as a FakeServer
     driver          `run(trial)` of the Python file beside the program does everything (bugs only)
+
+Programs whose names begin with st_ run on the single-threaded library.
 """
 
 import base64
@@ -89,6 +91,7 @@ class Program:
         self.root = f"/{source.stem}"
         self.kind = source.parent.name
         self.name = f"{self.kind}/{source.stem}"
+        self.flavour = "st" if source.stem.startswith("st_") else "mt"
         opening = source.read_text().split("needs:", 1)
         if len(opening) != 2:
             raise SystemExit(f"{source}: its opening comment does not say what it needs")
@@ -199,7 +202,7 @@ class Trial:
             self.which,
             CTEST_HOSTS=hosts or self.hosts,
             CTEST_ROOT=self.program.root,
-            CTEST_LIBRARY=rig.library(self.which),
+            CTEST_LIBRARY=rig.library(self.which, self.program.flavour),
             CTEST_CONTROL=theirs.fileno(),
             TZ="UTC",
             **environment,

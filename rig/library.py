@@ -1,4 +1,4 @@
-"""The two libraries, how to run a dynamic program on either, and the proof of which one it runs on."""
+"""The libraries, stock and ours, each multi-threaded ("mt") and single-threaded ("st"); how to run a dynamic program on either, and the proof of which one it runs on."""
 
 import os
 import pathlib
@@ -9,7 +9,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LIBRARIES = ("stock", "ours")
-_SONAME = "libzookeeper_mt.so.2"
+FLAVOURS = ("mt", "st")
 
 
 class LibraryMissing(Exception):
@@ -20,37 +20,45 @@ def _target():
     return pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
 
 
-def stock_library():
-    """Debian's library (package libzookeeper-mt2), or the file named by RIG_STOCK_LIBRARY."""
-    named = os.environ.get("RIG_STOCK_LIBRARY")
-    candidates = [pathlib.Path(named)] if named else sorted(pathlib.Path("/usr/lib").glob(f"*/{_SONAME}"))
+def stock_library(flavour="mt"):
+    """Debian's library (package libzookeeper-mt2 or -st2), or the multi-threaded one named by RIG_STOCK_LIBRARY."""
+    named = os.environ.get("RIG_STOCK_LIBRARY") if flavour == "mt" else None
+    soname = f"libzookeeper_{flavour}.so.2"
+    candidates = [pathlib.Path(named)] if named else sorted(pathlib.Path("/usr/lib").glob(f"*/{soname}"))
     for path in candidates:
         if path.exists():
             return path.resolve()
-    raise LibraryMissing(f"no {named or _SONAME}: install Debian's libzookeeper-mt2 (make setup)")
+    raise LibraryMissing(f"no {named or soname}: install Debian's libzookeeper-{flavour}2 (make setup)")
 
 
-def our_library():
-    """The library this repository builds, or the file named by RIG_OUR_LIBRARY."""
+def our_library(flavour="mt"):
+    """The library this repository builds. RIG_OUR_LIBRARY names another multi-threaded one, with the other beside it."""
     path = pathlib.Path(os.environ.get("RIG_OUR_LIBRARY") or _target() / "release" / "libzookeeper_mt.so")
+    if flavour == "st":
+        path = path.with_name("libzookeeper_st.so")
     if not path.exists():
         raise LibraryMissing(f"no {path}: build it first (make build)")
     return path.resolve()
 
 
-def library(which):
+def library(which, flavour="mt"):
     """The file of "stock" or "ours"."""
-    if which not in LIBRARIES:
-        raise ValueError(f"a library is one of {LIBRARIES}, not {which!r}")
-    return stock_library() if which == "stock" else our_library()
+    if which not in LIBRARIES or flavour not in FLAVOURS:
+        raise ValueError(f"a library is one of {LIBRARIES} and {FLAVOURS}, not {which!r} and {flavour!r}")
+    return stock_library(flavour) if which == "stock" else our_library(flavour)
 
 
 def link_directory(which):
-    """A directory in which libzookeeper_mt.so.2 (to run) and libzookeeper_mt.so (to link, -L) are that library."""
-    file = library(which)
+    """A directory in which libzookeeper_mt.so.2 (to run) and libzookeeper_mt.so (to link, -L) are that library, and
+    libzookeeper_st.so.2 the single-threaded one, where that is there."""
     directory = _target() / "rig" / which
     directory.mkdir(parents=True, exist_ok=True)
-    for name in (_SONAME, "libzookeeper_mt.so"):
+    links = dict.fromkeys(("libzookeeper_mt.so.2", "libzookeeper_mt.so"), library(which))
+    try:
+        links["libzookeeper_st.so.2"] = library(which, "st")
+    except LibraryMissing:
+        (directory / "libzookeeper_st.so.2").unlink(missing_ok=True)
+    for name, file in links.items():
         link = directory / name
         if link.is_symlink() and os.readlink(link) == str(file):
             continue

@@ -24,6 +24,8 @@ demo=(
 test=(
   g++
   libzookeeper-mt-dev   # Apache's headers
+  libzookeeper-st2      # Apache's single-threaded library
+  libevent-dev          # an event loop for a program on it
   zookeeper             # the real server
   libslf4j-java         # ... and its log
   default-jre-headless  # ... with keytool

@@ -2,9 +2,10 @@
 /*
  * zookeeper.h - the C interface to ZooKeeper.
  *
- * The interface is that of Apache ZooKeeper 3.8.0's multi-threaded C library, libzookeeper_mt; programs written for
- * it compile and run unchanged. Define THREADED before the include to see the synchronous calls; without it the
- * header shows zookeeper_interest() and zookeeper_process() instead. The library has all of them either way.
+ * The interface is that of Apache ZooKeeper 3.8.0's C libraries, the multi-threaded libzookeeper_mt and the
+ * single-threaded libzookeeper_st; programs written for them compile and run unchanged. Define THREADED before the include
+ * for the first: the header shows the synchronous calls then. Without it, for the second, it shows zookeeper_interest() and
+ * zookeeper_process() instead. libzookeeper_mt has all of them either way.
  *
  * What holds for all calls, unless their own text says otherwise:
  *
@@ -33,10 +34,11 @@
  *            caller's, to be freed with deallocate_String_vector() or deallocate_ACL_vector().
  * errno      is unchanged by a call that succeeds. Only calls whose text says so report by errno.
  * Threads    Any number of threads may use a handle. Callbacks of a handle run one at a time on a thread of the
- *            library, in the order of the answers and events; they may call the library, also synchronously. The
- *            strings, lists and status passed to a callback are the library's and valid until it returns. Log callbacks
- *            are different, see log_callback_fn. A thread that is cancelled (pthread_cancel) inside a call ends when
- *            the call returns.
+ *            library, in the order of the answers and events; they may call the library, also synchronously. (In
+ *            libzookeeper_st they run in the calls of the program's loop, see zookeeper_interest().) The strings,
+ *            lists and status passed to a callback are the library's and valid until it returns. Log callbacks are
+ *            different, see log_callback_fn. A thread that is cancelled (pthread_cancel) inside a call ends when the
+ *            call returns.
  * Watches    fire once: after the event, read again to leave a new one. They survive reconnects. The same function
  *            with the same context on the same path is one watch. The calls with `watch` leave the handle's own
  *            watcher if it is not 0; those with `watcher` and `watcherCtx` leave that function, none if it is null.
@@ -534,8 +536,17 @@ ZOOAPI void zoo_deterministic_conn_order(int yesOrNo);
 
 #ifndef THREADED
 /*
- * For programs with an event loop. The multi-threaded library has its own threads and needs neither; they are there
- * because Apache's library exports them.
+ * For programs with an event loop, on libzookeeper_st, which has no threads. Its handles do something only in calls: a
+ * request is sent by the call that makes it, or by the next turn of the loop; everything else happens in the two calls
+ * below. They never wait, but for names, which are looked up before an attempt and at most once a minute. Callbacks run
+ * in them, and in zookeeper_close(), and may make any call, zookeeper_close() too.
+ *
+ * A loop calls zookeeper_interest(), waits for what it says, and calls zookeeper_process() with what has happened. A
+ * program that forks may go on with a handle in the parent or in the child: the child has it for its own with its first
+ * call of either, and its zookeeper_close() before that leaves the parent's session alone.
+ *
+ * The multi-threaded library has its own threads and needs neither call; they are there because Apache's library exports
+ * them, and inform.
  */
 
 /**
@@ -548,17 +559,21 @@ extern ZOOAPI const int ZOOKEEPER_READ;
 
 /**
  * What to wait for: sets `*fd` to the socket, -1 for none, `*interest` to ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed, and
- * `*tv` to how long to wait at most. The library itself waits for the same.
+ * `*tv` to how long to wait at most, a third of the session timeout. Does what is due: connects, pings, gives up on a silent
+ * server. Between two attempts there is no socket, and the next attempt is not due before that time has passed.
  *
- * Returns ZOK, ZBADARGUMENTS for null pointers, or ZINVALIDSTATE when the session has ended.
+ * Returns ZOK, ZBADARGUMENTS for null pointers, ZINVALIDSTATE when the session has ended, or why a connection was given up
+ * just now: ZOPERATIONTIMEOUT, ZCONNECTIONLOSS, ZSESSIONEXPIRED. The loop goes on after the latter.
  */
 ZOOAPI int zookeeper_interest(zhandle_t *zh, int *fd, int *interest, struct timeval *tv);
 
 /**
- * Says what has happened to the socket: `events` is ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed. The library has seen it
- * and done what is to be done.
+ * Says what has happened to the socket: `events` is ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed, 0 for nothing. Reads, writes
+ * and calls back.
  *
- * Returns ZNOTHING, ZBADARGUMENTS for a null handle, or ZINVALIDSTATE without a connection.
+ * Returns ZOK, ZNOTHING when no answer was there to be read, ZBADARGUMENTS for a null handle, ZINVALIDSTATE without a
+ * connection or when the session has ended, or why the connection has ended just now: ZCONNECTIONLOSS, ZSESSIONEXPIRED,
+ * ZAUTHFAILED, ZMARSHALLINGERROR. In libzookeeper_mt, where all is done already, ZNOTHING or ZOK.
  */
 ZOOAPI int zookeeper_process(zhandle_t *zh, int events);
 #else
