@@ -232,7 +232,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         let mut blocked = None;
         self.with_inner(|inner, now| {
             let result = body(&mut inner.session, now);
-            if inner.session.pending_len() == 1 && inner.sendable().is_some() && !inner.is_outranked(now) {
+            let is_alone = inner.session.pending_len() == 1 && !self.is_pumped();
+            if is_alone && inner.sendable().is_some() && !inner.is_outranked(now) {
                 blocked = Some(BlockedSignals::new());
                 self.send(inner, now);
             }
