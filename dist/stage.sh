@@ -37,8 +37,15 @@ for library; do
 done
 cd "$here/.."
 install -m 644 include/zookeeper/*.h "$top/include/calmkeeper/zookeeper"
-sed "s|@PREFIX@|$prefix|; s|@VERSION@|$version|" dist/calmkeeper.pc.in >"$top/lib/pkgconfig/calmkeeper.pc"
-chmod 644 "$top/lib/pkgconfig/calmkeeper.pc"
+for library; do
+    # calmkeeper for the library for threads, calmkeeper-st for the other.
+    name=$(basename "$library" .2)
+    case $name in *_st.so) package=calmkeeper-st title='Calmkeeper, for event loops' ;; *) package=calmkeeper title=Calmkeeper ;; esac
+    name=${name#lib}
+    sed "s|@PREFIX@|$prefix|; s|@VERSION@|$version|; s|@NAME@|$title|; s|@LIBRARY@|${name%.so}|" dist/calmkeeper.pc.in \
+        >"$top/lib/pkgconfig/$package.pc"
+    chmod 644 "$top/lib/pkgconfig/$package.pc"
+done
 # With their folders, so that the links between them work; a link into the sources becomes plain text.
 for document in README.md CHANGELOG.md SECURITY.md MATRIX.md ARCHITECTURE.md docs/*.md; do
     sed -E 's/\[([^]]*)\]\((\.\.\/)*(ctest|core|sim|src|secure|bench|herd|fuzz|scripts|abi|include|python-compat|rig|tests)\/[^)]*\)/\1/g' \

@@ -91,6 +91,10 @@ class Case(unittest.TestCase):
         """Says what it runs on; linked to Apache's library."""
         return self.compile("which.c", f"-L{rig.link_directory('stock')}", "-lzookeeper_mt", *options)
 
+    def loop_program(self, *options):
+        """The same, linked to Apache's library for event loops."""
+        return self.compile("which.c", f"-L{rig.link_directory('stock')}", "-l:libzookeeper_st.so.2", *options)
+
     def holder(self, *options):
         """Waits for the end of its input; linked to Apache's library."""
         return self.compile("hold.c", "-DLINKED", "-DTHREADED", f"-L{rig.link_directory('stock')}", "-lzookeeper_mt", *options)

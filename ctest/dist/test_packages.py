@@ -55,7 +55,8 @@ class Packages(Case):
             self.assertIn(line, container)
         control = self.scratch / "control"
         run("dpkg-deb", "-e", made["libzookeeper-mt2-calmkeeper"], control)
-        self.assertEqual((control / "shlibs").read_text(), "libzookeeper_mt 2 libzookeeper-mt2\n")
+        self.assertEqual((control / "shlibs").read_text(), "libzookeeper_mt 2 libzookeeper-mt2\nlibzookeeper_st 2 libzookeeper-st2\n")
+        self.assertIn("libzookeeper-st2 (= 3.8.0-99)", container)
         self.assertEqual((control / "triggers").read_text(), "activate-noawait ldconfig\n")
         self.assertFalse((control / "postinst").exists())
 
@@ -69,6 +70,8 @@ class Packages(Case):
         self.assertEqual(self.uses(root, program), stock)
         installed = root / "usr/lib/calmkeeper/libzookeeper_mt.so.2"
         self.assertEqual(run(root / "usr/bin/with-calmkeeper", program).strip(), str(installed))
+        self.assertEqual(run(root / "usr/bin/with-calmkeeper", self.loop_program()).strip(),
+                         str(installed.with_name("libzookeeper_st.so.2")))
 
         run(root / "usr/bin/calmkeeper", "--root", root, "install")
         self.assertEqual(self.uses(root, program), installed.read_bytes())
@@ -84,8 +87,9 @@ class Packages(Case):
 
     def test_the_packaged_library_passes_the_gate(self):
         run(DIST / "stage.sh", self.scratch / "stage")
-        output = run(ROOT / "scripts/abi.sh", self.scratch / "stage/usr/lib/calmkeeper/libzookeeper_mt.so.2")
-        self.assertEqual(output.splitlines()[-1], "200 of 200")
+        for name, count in (("mt", "200 of 200"), ("st", "177 of 177")):
+            output = run(ROOT / "scripts/abi.sh", self.scratch / f"stage/usr/lib/calmkeeper/libzookeeper_{name}.so.2")
+            self.assertEqual(output.splitlines()[-1], count)
 
     def test_links_in_the_packaged_documents_work(self):
         documents = self.scratch / "usr/share/doc/calmkeeper"
@@ -104,11 +108,12 @@ class Packages(Case):
         prefix = self.scratch / "opt/calm"
         run(DIST / "stage.sh", "", prefix)
         environment = {"PKG_CONFIG_PATH": str(prefix / "lib/pkgconfig")}
-        flags = run("pkg-config", "--cflags", "--libs", "calmkeeper", environment=environment).split()
-        self.assertEqual(flags[0], f"-I{prefix}/include/calmkeeper")
-        program = self.scratch / "built"
-        run("gcc", "-Wall", "-Werror", HERE / "which.c", "-o", program, "-DWITH_PKG_CONFIG", *flags)
-        self.assertEqual(run(program).strip(), f"{prefix}/lib/calmkeeper/libzookeeper_mt.so.2")
+        for package, library in (("calmkeeper", "libzookeeper_mt.so.2"), ("calmkeeper-st", "libzookeeper_st.so.2")):
+            flags = run("pkg-config", "--cflags", "--libs", package, environment=environment).split()
+            self.assertEqual(flags[0], f"-I{prefix}/include/calmkeeper")
+            program = self.scratch / f"built-with-{package}"
+            run("gcc", "-Wall", "-Werror", HERE / "which.c", "-o", program, "-DWITH_PKG_CONFIG", *flags)
+            self.assertEqual(run(program).strip(), f"{prefix}/lib/calmkeeper/{library}")
         self.assertRegex(run("pkg-config", "--modversion", "calmkeeper", environment=environment), r"^\d+\.\d+\.\d+\n$")
 
     def test_bad_input_is_one_line(self):

@@ -32,6 +32,15 @@ class Run(Case):
         self.assertEqual(run(program).strip(), stock)
         self.assertIn("runs on Calmkeeper", self.check(program))
 
+    def test_a_program_with_an_event_loop_runs_on_the_library_for_those(self):
+        program, ours = self.loop_program(), f"{rig.our_library('st')}\n"
+        self.assertEqual(run(program).strip(), str(rig.stock_library("st")))
+        self.assertEqual(run_all(WITH, program), (ours, ""))
+        self.assertIn(f"runs on Calmkeeper ({ours.strip()})", self.check(program))
+        preloaded = self.loop_program(self.rpath())
+        self.assertEqual(run_all(WITH, preloaded), (ours, ""))
+        self.assertIn("preloaded into this one process", self.check(preloaded))
+
     def test_a_search_path_that_comes_after_ours_needs_no_preloading(self):
         program = self.program(f"-Wl,--enable-new-dtags,-rpath,{rig.stock_library().parent}")
         self.assertEqual(run_all(WITH, program), (f"{rig.our_library()}\n", ""))

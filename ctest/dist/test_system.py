@@ -29,6 +29,18 @@ class System(Case):
         self.assertIn("there was none before, so programs find no libzookeeper_mt.so.2 now", self.calmkeeper(root, "remove"))
         self.assertEqual([path for path, what in tree(root).items() if what[0] != "directory" and "ld.so" not in path], [])
 
+    def test_both_libraries_of_a_build_are_put_in_and_taken_out(self):
+        root, programs = self.system(), {"mt": self.program(), "st": self.loop_program()}
+        shutil.copy(rig.stock_library("st"), root / LIB / "libzookeeper_st.so.2.0.0")
+        (root / LIB / "libzookeeper_st.so.2").symlink_to("libzookeeper_st.so.2.0.0")
+        before = tree(root)
+        environment = {"CARGO_TARGET_DIR": str(rig.our_library().parents[1])}
+        run(DIST / "calmkeeper", "--root", root, "install", environment=environment)
+        for name, program in programs.items():
+            self.assertEqual(self.uses(root, program), rig.our_library(name).read_bytes())
+        run(DIST / "calmkeeper", "--root", root, "remove", environment=environment)
+        self.assertEqual(without_caches(tree(root)), without_caches(before))
+
     def test_a_packages_library_is_replaced_through_upgrades_and_comes_back(self):
         root, upgrade = self.packaged_system()
         program = self.program()

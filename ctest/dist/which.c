@@ -17,7 +17,7 @@ int main(void)
 #endif
     while (fgets(line, sizeof line, maps) != NULL) {
         char *path = strchr(line, '/');
-        if (path != NULL && strstr(path, "libzookeeper_mt") != NULL) {
+        if (path != NULL && strstr(path, "libzookeeper_") != NULL) {
             fputs(path, stdout);
             return 0;
         }

@@ -33,6 +33,11 @@ loader_list() {
         sed -n -e 's/^[[:space:]]*\(.*\) => \(\/.*\) (0x[0-9a-f]*)$/\1 \2/p' -e 's/^[[:space:]]*\(\/.*\) (0x[0-9a-f]*)$/\1 \1/p'
 }
 
+# For each of ours: $first becomes the one that is asked for.
+prefer_asked() {
+    [ "$(elf_fact "$library" soname)" != "$asked" ] || first=$library
+}
+
 # check_program NAME: sets $verdict, and $reason and $advice for the reader.
 #   ours     it needs the library and finds ours by LD_LIBRARY_PATH
 #   preload  only preloading puts ours in the place of what it would find, and its loader can
@@ -65,6 +70,13 @@ check_program() {
         return
     fi
     found=$(loader_list)
+    # Of ours, the one that it asks for.
+    asked=$(echo "$found" | sed -n 's/^\(libzookeeper_[a-z]*\.so\.2\) .*/\1/p' | head -n 1)
+    if [ -n "$asked" ] && [ "$asked" != "$soname" ]; then
+        first=$library
+        each_library prefer_asked
+        select_library "$first"
+    fi
     if [ -u "$program" ] || [ -g "$program" ]; then
         case $found in
         *libzookeeper_*)

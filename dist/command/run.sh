@@ -5,11 +5,8 @@
 # prepare_run NAME: $library, $soname, $directory and $program, and what check_program finds.
 prepare_run() {
     find_libraries
-    library=$(echo "$libraries" | head -n 1)
-    is_ours "$library" || fail "$library is not Calmkeeper's library; name that by --library"
-    library=$(readlink -f "$library")
-    soname=$(elf_fact "$library" soname)
-    library_directory
+    each_library offer
+    select_library "$(echo "$libraries" | head -n 1)"
     name=$(command -v -- "$1") || fail "no program $1: give its path, or put its directory into PATH"
     case $name in
     /*) ;;
@@ -18,6 +15,18 @@ prepare_run() {
     esac
     { [ -f "$name" ] && [ -x "$name" ]; } || fail "$name is not a program: make it executable"
     check_program "$name"
+}
+
+# What $library is found by.
+offer() {
+    is_ours "$library" || fail "$library is not Calmkeeper's library; name that by --library"
+    select_library "$library"
+    library_directory
+}
+
+select_library() {
+    library=$(readlink -f "$1")
+    soname=$(elf_fact "$library" soname)
 }
 
 run() {

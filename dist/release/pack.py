@@ -30,9 +30,9 @@ def tarball(target, libraries, out, scratch):
     """Sorted names, one owner, one moment, and no name or moment in gzip's header."""
     name = f"calmkeeper-{version()}-linux-{target.name.removesuffix('-gnu')}"
     stage(scratch, target, libraries, f"/{name}")
-    # The pkg-config file's prefix is where the file is, as the tarball may be unpacked anywhere.
-    description = scratch / name / "lib/pkgconfig/calmkeeper.pc"
-    description.write_text(description.read_text().replace(f"prefix=/{name}", "prefix=${pcfiledir}/../.."))
+    # The prefix of a pkg-config file is where the file is, as the tarball may be unpacked anywhere.
+    for description in (scratch / name / "lib/pkgconfig").glob("*.pc"):
+        description.write_text(description.read_text().replace(f"prefix=/{name}", "prefix=${pcfiledir}/../.."))
     archive = out / f"{name}.tar.gz"
     pack_tar(archive, scratch, [scratch / name])
     return [archive]

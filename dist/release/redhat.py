@@ -34,7 +34,7 @@ if [ "$1" = 0 ] && [ -s /var/lib/calmkeeper/installed ]; then /usr/bin/calmkeepe
 /usr/bin/with-calmkeeper
 /usr/lib/calmkeeper
 /usr/include/calmkeeper
-/usr/share/pkgconfig/calmkeeper.pc
+/usr/share/pkgconfig/calmkeeper*.pc
 %doc /usr/share/doc/calmkeeper
 """
 
@@ -57,9 +57,7 @@ SETTINGS = {
 def package(target, libraries, out, scratch):
     stage, top = scratch / "stage", scratch / "rpmbuild"
     run("sh", ROOT / "dist/stage.sh", stage, "/usr", *libraries, env={"STRIP": "", "PATH": "/usr/bin:/bin"})
-    (stage / "usr/share/pkgconfig").mkdir()
-    shutil.move(stage / "usr/lib/pkgconfig/calmkeeper.pc", stage / "usr/share/pkgconfig/calmkeeper.pc")
-    (stage / "usr/lib/pkgconfig").rmdir()
+    shutil.move(stage / "usr/lib/pkgconfig", stage / "usr/share/pkgconfig")
     # rpmbuild looks for what a library provides only where it may be executed.
     for library in (stage / "usr/lib/calmkeeper").glob("*.so.2"):
         library.chmod(0o755)
