@@ -189,10 +189,17 @@ impl Cyrus {
 
     /// The answer to the server's token; `None` where it sent none.
     pub(crate) fn step(&mut self, token: Option<&[u8]>) -> Result<Step, Failure> {
-        if self.is_complete {
-            return Ok(Step::Done);
-        }
         let name = &self.mechanism;
+        if self.is_complete {
+            // A server that goes on has authenticated nobody: it speaks another mechanism.
+            return match token {
+                Some(token) if !token.is_empty() => {
+                    let text = format!("{name}: the server asks for more than this mechanism has to say");
+                    Err(Failure::permanent(text))
+                }
+                _ => Ok(Step::Done),
+            };
+        }
         let token = token.ok_or_else(|| {
             let cause = "it has no JAAS configuration for its `Server` section";
             Failure::permanent(format!("{name}: the server does not offer SASL: {cause}"))
