@@ -10,6 +10,8 @@
  *   two P Q          zoo_aget of both, sent together: "first RC", "second RC"
  *   state            "state N"
  *   auth             the event (session, state) that came last: "event N"
+ *   identify S C     zoo_add_auth with scheme and credentials: "identify RC"
+ *   session          the session's password: "session HEX"
  *   fork             closes the handle in a child: "child STATUS"
  *   close            zookeeper_close: "closed RC"
  */
@@ -50,6 +52,12 @@ static int await_change(const volatile int *value, int unwanted)
     for (i = 0; i < 12000 && *value == unwanted; i++)
         usleep(5000);
     return *value;
+}
+
+static void on_identified(int rc, const void *data)
+{
+    (void)data;
+    results[0] = rc;
 }
 
 static void open_files(int count)
@@ -134,6 +142,16 @@ int main(int argc, char **argv)
             zoo_aget(zh, second, 0, on_data, (void *)1L);
             printf("first %d\n", await_change(&results[0], 1));
             printf("second %d\n", await_change(&results[1], 1));
+        } else if (sscanf(line, "identify %2047s %2047s", first, second) == 2) {
+            results[0] = 1;
+            zoo_add_auth(zh, first, second, (int)strlen(second), on_identified, NULL);
+            printf("identify %d\n", await_change(&results[0], 1));
+        } else if (strcmp(line, "session\n") == 0) {
+            const clientid_t *id = zoo_client_id(zh);
+            printf("session ");
+            for (i = 0; i < (int)sizeof(id->passwd); i++)
+                printf("%02x", (unsigned char)id->passwd[i]);
+            printf("\n");
         } else if (strcmp(line, "auth\n") == 0) {
             printf("event %d\n", await_change(&event, 0));
         } else if (strcmp(line, "fork\n") == 0) {

@@ -1,0 +1,171 @@
+"""Nothing secret in the log at its most talkative level, nor in any file that the library publishes: passwords of keys and of
+SASL, credentials of zoo_add_auth, the session's password, private keys. The search looks for each in every form that a log
+may give it, and has to find what is planted."""
+import base64
+import hashlib
+import shutil
+import subprocess
+import urllib.parse
+
+from common import CLOSED, WAIT, ask, build, client, ended, expect, file, opened, rig
+from fake_server import FakeServer
+
+KEY_PASSWORD = "k3y-pass-of-the-client"
+SASL_PASSWORD = "Tr0ub4dor-of-bob"
+CREDENTIALS = "carol:hunter2-of-carol"
+WRONG = "wr0ng-pass-of-bob"
+PLANTED = "planted-Xyzzy-9"
+
+
+def forms(secret):
+    """How the bytes of a secret may look."""
+    plain = secret.encode() if isinstance(secret, str) else secret
+    found = {plain, plain.hex().encode(), plain.hex().upper().encode(), plain.hex(" ").encode(), plain.hex(":").encode(),
+             ", ".join(map(str, plain)).encode(), ", ".join(f"0x{byte:02x}" for byte in plain).encode(),
+             urllib.parse.quote(plain).encode(), plain[::-1], repr(plain)[2:-1].encode(),
+             hashlib.md5(plain).hexdigest().encode(), hashlib.sha1(plain).hexdigest().encode(),
+             base64.b64encode(hashlib.sha1(plain).digest())}
+    # In base64 with anything before and after it: the characters that its own bytes decide.
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + plain)
+        whole = (before + len(plain)) * 8 // 6
+        found.add(encoded[-(-before * 8 // 6):whole])
+    return {form for form in found if len(form) >= 6}
+
+
+def leaks(secrets, texts):
+    """(secret's name, where, form) of all that is found."""
+    return [(name, where, form) for name, secret in secrets.items() for form in forms(secret)
+            for where, text in texts.items() if form in text]
+
+
+def published(program, directory):
+    """All that a process let out: its log, and every file below the directory."""
+    texts = {"log": "\n".join(program.errors).encode()}
+    for path in sorted(directory.rglob("*")):
+        if path.is_file():
+            texts[path.name] = path.name.encode() + b"\n" + path.read_bytes()
+    return texts
+
+
+def key_lines():
+    """Each line of the client's private key."""
+    return {f"line {number} of the key": line for number, line in enumerate(file("client.key").read_text().splitlines())
+            if not line.startswith("-")}
+
+
+def secrets():
+    return {"key password": KEY_PASSWORD, "SASL password": SASL_PASSWORD, "credentials": CREDENTIALS,
+            "credentials' password": CREDENTIALS.partition(":")[2], "wrong password": WRONG, **key_lines()}
+
+
+def log_secrets(directory):
+    """See the module."""
+    public, private = directory / "published", directory / "private"
+    public.mkdir(), private.mkdir()
+    key_password, key, known = KEY_PASSWORD, private / "client.key", secrets()
+    encrypt(key, key_password)
+    for name, text in (("sasl", SASL_PASSWORD), ("key", key_password), ("wrong", WRONG)):
+        (private / name).write_text(text + "\n")
+    (private / "long").write_text(SASL_PASSWORD * 100)
+    cert = ",".join(map(str, (file("ca.crt"), file("client.crt"), key, key_password)))
+    stats = {"ZOO_STATS_DIR": public, "ZOO_STATS_INTERVAL_MS": 50, "ZOO_STATS_KEEP": 1}
+    sasl = {"ZOO_SASL_MECHANISM": "DIGEST-MD5", "ZOO_SASL_USER": "bob", "ZOO_SASL_PASSWORD_FILE": private / "sasl"}
+    tls = {"ZOO_TLS_CA": file("ca.crt"), "ZOO_TLS_CERT": file("client.crt"), "ZOO_TLS_KEY": key}
+    by_call = {"CLIENT_USER": "bob", "CLIENT_SASL_HOST": "zk-sasl-md5", "CLIENT_PASSWORD_FILE": private / "sasl"}
+    runs = []
+
+    def searched(program):
+        runs.append(program)
+        found = leaks(known, published(program, public))
+        if found:
+            raise AssertionError(f"secrets: {found}")
+
+    with rig.Ensemble(tls=rig.Tls(client_auth="need"), sasl=rig.DigestMd5({"bob": SASL_PASSWORD})) as ensemble:
+        secure, plain = ensemble.secure_hosts, ensemble.hosts
+        for hosts, certificate, environment in (
+            (secure, cert, sasl), (secure, "-", {**tls, **sasl, "ZOO_TLS_KEY_PASSWORD_FILE": private / "key"}),
+            (secure, "-", {**tls, "ZOO_TLS_KEY_PASSWORD": key_password}), (plain, "-", sasl), (plain, "sasl:DIGEST-MD5", by_call),
+        ):
+            with client(hosts, certificate, **environment, **stats) as program:
+                opened(program)
+                ask(program, f"identify digest {CREDENTIALS}", "identify 0")
+                program.send("session")
+                known["session's password"] = bytes.fromhex(program.expect("^session ([0-9a-f]{32})$", WAIT)[1])
+                path = f"/secrets{len(runs)}"
+                ask(program, f"mine {path}", "mine 0")
+                # A new connection says it all again.
+                program.mark()
+                ensemble.kill()
+                program.expect("connection lost|closed early|timed out|refused", WAIT, stderr=True)
+                ensemble.start()
+                ensemble.wait_ready()
+                ask(program, "await", "state 3")
+                ask(program, f"get {path}", "get 0 5")
+                ended(program)
+                searched(program)
+        # What fails says why.
+        for hosts, certificate, environment in (
+            (plain, "-", {**sasl, "ZOO_SASL_PASSWORD_FILE": private / "wrong"}),
+            (plain, "sasl:DIGEST-MD5", {**by_call, "CLIENT_PASSWORD_FILE": private / "wrong"}),
+            (plain, "sasl:DIGEST-MD5", {**by_call, "CLIENT_PASSWORD_FILE": private / "long"}),
+            (plain, "sasl:PLAIN", by_call),
+        ):
+            with client(hosts, certificate, **environment, **stats) as program:
+                program.expect("^handle$", WAIT)
+                ask(program, "auth", "event -113")
+                ask(program, "close", CLOSED)
+                program.wait(WAIT)
+                searched(program)
+        with client(plain, "-", **stats) as program:
+            opened(program)
+            ask(program, f"identify nothing {CREDENTIALS}", "identify -115")
+            ask(program, "close", CLOSED)
+            program.wait(WAIT)
+            searched(program)
+    for certificate, environment in (
+        (f"{file('ca.crt')},{file('client.crt')},{key},{WRONG}", {}), (f"{cert},more", {}), (f"{cert}{SASL_PASSWORD}", {}),
+        ("-", {**tls, "ZOO_TLS_KEY_PASSWORD": WRONG}), ("-", {**tls, "ZOO_TLS_KEY_PASSWORD_FILE": private / "wrong"}),
+        ("-", {**tls, "ZOO_TLS_KEY_PASSWORD": key_password, "ZOO_TLS_KEY_PASSWORD_FILE": private / "sasl"}),
+        ("-", {**sasl, "ZOO_SASL_PASSWORD_FILE": private / "long"}),
+    ):
+        with client("127.0.0.1:1", certificate, **environment, **stats) as program:
+            program.expect("^(no handle|handle$)", WAIT)
+            if "no handle" not in program.lines[-1]:
+                ask(program, "close", CLOSED)
+            program.wait(WAIT)
+            searched(program)
+    expect("runs with a log", sum(any("ZOO_" in line for line in run.errors) for run in runs), len(runs))
+    expect("runs that talked at DEBUG", sum(any("ZOO_DEBUG" in line for line in run.errors) for run in runs) >= 8, True)
+    finds_what_is_planted(directory)
+
+
+def encrypt(target, password):
+    """The client's key with this password."""
+    subprocess.run(["openssl", "pkcs8", "-topk8", "-v2", "aes-256-cbc", "-in", file("client.key"), "-out", target, "-passout",
+                    f"pass:{password}"], check=True, stdin=subprocess.DEVNULL)
+
+
+def finds_what_is_planted(directory):
+    """A secret where the library logs it and where it publishes it, and one in each form."""
+    public = directory / "planted"
+    public.mkdir()
+    named = directory / f"client-{PLANTED}"
+    shutil.copy(build.program, named)
+    with FakeServer(lambda link: (link.accept_session(), link.serve())) as server:
+        with client(f"{server.hostport}/{PLANTED}", "-", program=named, ZOO_STATS_DIR=public, ZOO_STATS_INTERVAL_MS=50,
+                    ZOO_STATS_KEEP=1) as program:
+            opened(program)
+            ended(program)
+            places = {where for _, where, _ in leaks({"planted": PLANTED}, published(program, public))}
+    if "log" not in places or len(places) < 2:
+        raise AssertionError(f"the search found what was planted in {places} only")
+    for form in forms(PLANTED):
+        expect(f"found as {form}", bool(leaks({"planted": PLANTED}, {"text": b"before " + form + b" behind"})), True)
+    for before in (b"", b"a", b"ab", b"user:"):
+        text = base64.b64encode(before + PLANTED.encode() + b":more")
+        expect(f"found in base64 behind {before}", bool(leaks({"planted": PLANTED}, {"text": text})), True)
+    expect("found where nothing is", leaks({"planted": PLANTED}, {"text": b"nothing of the kind"}), [])
+
+
+CASES = (log_secrets,)
