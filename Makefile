@@ -141,6 +141,7 @@ test: ## all stages above that check something, one after the other, with a summ
 test-servers: build ## our library against real servers of other versions (downloads them)
 	scripts/setup.sh all
 	$(PYTHON3) ctest/programs/servers.py $(ARGS)
+	$(PYTHON3) ctest/secure/run.py --only server_3_9
 
 test-arm: ## the library for 64-bit ARM, under qemu (needs the Rust target aarch64-unknown-linux-gnu)
 	scripts/setup.sh aarch64

@@ -4,8 +4,6 @@ packets. Rows as in attacks.py, with the settings for TLS in the process's envir
 Three ways to serve: bare records, which need no key before TLS 1.2's key exchange; `Peer`, an honest TLS server of Python's
 ssl whose bytes the script sends itself, altered; and `OpenSsl`, for what Python's ssl does not offer.
 """
-import ctypes
-import os
 import ssl
 import struct
 import tempfile
@@ -13,12 +11,12 @@ import tempfile
 import rig
 from attacks import BAD, LOST, OK, Attack, GRANTED, integer, trickle
 from fake_server import Gone
+from openssl_server import TLS_1_2, TLS_1_3, OpenSsl, settings as openssl_settings
 from wire import Response, buffer, stat
 
 CERTIFICATE = -15  # ZSSLCONNECTIONERROR
 REFUSED = (CERTIFICATE, *LOST)
 ALERT, HANDSHAKE, DATA = 21, 22, 23
-TLS_1_2 = 0x0303
 ATTACKS = []
 
 
@@ -256,10 +254,21 @@ class Peer:
 
     def request(self):
         """The number of the next request, pings aside; all else is not looked at."""
+        return next_request(self)
+
+    def end(self):
+        """How the client ends, all else read and ignored: "close_notify", or "nothing" when the connection just ends."""
         while True:
-            xid = struct.unpack(">i", self.frame()[:4])[0]
-            if xid != -2:
-                return xid
+            try:
+                if not self._tls.read(65536):
+                    return "close_notify"
+            except ssl.SSLWantReadError:
+                try:
+                    self._inbox.write(self.link.some())
+                except Gone:
+                    return "nothing"
+            except ssl.SSLZeroReturnError:
+                return "close_notify"
 
     def close_notify(self):
         """The end of the stream, which is not that of the connection."""
@@ -458,112 +467,28 @@ attack("50,000 tickets", _tickets, (OK,), drops=False, seconds=20)
 
 # -- what Python's ssl does not offer
 
-class OpenSsl:
-    """A server of OpenSSL's own functions on the link's socket."""
-
-    _library = None
-
-    def __init__(self, link, version):
-        self._link = link
-        library = OpenSsl._load()
-        settings = library.SSL_CTX_new(library.TLS_server_method())
-        directory = rig.certificates()
-        library.SSL_CTX_ctrl(settings, 123, version, None)  # the least version, and
-        library.SSL_CTX_ctrl(settings, 124, version, None)  # the greatest
-        library.SSL_CTX_use_certificate_chain_file(settings, os.fsencode(directory / "server.crt"))
-        library.SSL_CTX_use_PrivateKey_file(settings, os.fsencode(directory / "server.key"), 1)
-        self._ssl = library.SSL_new(settings)
-        library.SSL_CTX_free(settings)
-        link.block()
-        library.SSL_set_fd(self._ssl, link.fileno())
-        self._need(library.SSL_accept(self._ssl))
-
-    @classmethod
-    def _load(cls):
-        if cls._library is None:
-            library = ctypes.CDLL("libssl.so.3")
-            for name in ("TLS_server_method", "SSL_CTX_new", "SSL_new"):
-                getattr(library, name).restype = ctypes.c_void_p
-            pointer, number, text = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
-            for name, arguments in {
-                "SSL_CTX_new": [pointer], "SSL_CTX_ctrl": [pointer, number, ctypes.c_long, pointer], "SSL_new": [pointer],
-                "SSL_CTX_use_certificate_chain_file": [pointer, text], "SSL_CTX_use_PrivateKey_file": [pointer, text, number],
-                "SSL_CTX_free": [pointer], "SSL_free": [pointer], "SSL_set_fd": [pointer, number], "SSL_accept": [pointer],
-                "SSL_read": [pointer, pointer, number], "SSL_write": [pointer, text, number], "SSL_do_handshake": [pointer],
-                "SSL_key_update": [pointer, number], "SSL_renegotiate": [pointer], "SSL_new_session_ticket": [pointer],
-            }.items():
-                getattr(library, name).argtypes = arguments
-            cls._library = library
-        return cls._library
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._library.SSL_free(self._ssl)
-
-    @staticmethod
-    def _need(result):
-        if result <= 0:
-            raise Gone
-
-    def read(self, count):
-        """So many bytes of the client's."""
-        data = b""
-        while len(data) < count:
-            space = ctypes.create_string_buffer(count - len(data))
-            got = self._library.SSL_read(self._ssl, space, len(space))
-            self._need(got)
-            data += space.raw[:got]
-        return data
-
-    def write(self, data):
-        """One record."""
-        self._need(self._library.SSL_write(self._ssl, data, len(data)))
-
-    def frame(self):
-        """The client's next packet."""
-        return self.read(struct.unpack(">i", self.read(4))[0])
-
-    def session(self):
-        """A session, granted."""
-        self.frame()
-        self.write(integer(len(GRANTED)) + GRANTED)
-
-    def request(self):
-        """The number of the next request, pings aside."""
-        while (xid := struct.unpack(">i", self.frame()[:4])[0]) == -2:
-            pass
-        return xid
-
-    def key_update(self, asks):
-        """New keys for what follows; the client's too if it `asks`."""
-        self._need(self._library.SSL_key_update(self._ssl, int(asks)))
-        self._need(self._library.SSL_do_handshake(self._ssl))
-
-    def renegotiate(self):
-        """Asks for another handshake; false if the client will not."""
-        self._need(self._library.SSL_renegotiate(self._ssl))
-        return self._library.SSL_do_handshake(self._ssl) > 0
-
-
 def openssl(then, version):
     """A script: TLS, a session, and `then(server)`."""
     def script(link):
-        with OpenSsl(link, version) as server:
-            server.session()
+        with OpenSsl(link, openssl_settings(version=version)) as server:
+            server.frame()
+            server.write(integer(len(GRANTED)) + GRANTED)
             then(server)
         link.until_eof(30)
     return script
 
 
-TLS_1_3 = 0x0304
+def next_request(server):
+    """The number of the next request, pings aside."""
+    while (xid := struct.unpack(">i", server.frame()[:4])[0]) == -2:
+        pass
+    return xid
 
 
 def _new_keys(asks, count):
     def serve(server):
         while True:
-            xid = server.request()
+            xid = next_request(server)
             for _ in range(count):
                 server.key_update(asks)
             server.write(reply(xid))
@@ -572,7 +497,7 @@ def _new_keys(asks, count):
 
 def _new_keys_for_ever(asks):
     def serve(server):
-        server.request()
+        next_request(server)
         while True:
             server.key_update(asks)
     return serve
@@ -580,7 +505,7 @@ def _new_keys_for_ever(asks):
 
 def _renegotiation(server):
     while True:
-        xid = server.request()
+        xid = next_request(server)
         server.renegotiate()
         server.write(reply(xid))
 

@@ -20,6 +20,7 @@ import traceback
 
 from common import CLOSED, WAIT, ask, build, client, ended, expect, file, lines, opened, rig, secured, server_context
 import log_secrets
+import server_kinds
 from fake_server import FakeServer  # noqa: E402
 from wire import Response, buffer, connect_response, read_connect_request, stat  # noqa: E402
 
@@ -414,7 +415,7 @@ def kerberos(directory):
 
 
 CASES = (digest, digest_liar, sasl_cut, kerberos, real, quorum, certificates, stock_trust, silent, one_record, large, many_files,
-         rotation, resumption, read_only_search, bad_settings, *log_secrets.CASES)
+         rotation, resumption, read_only_search, bad_settings, *log_secrets.CASES, *server_kinds.CASES)
 
 
 def main():
