@@ -177,8 +177,8 @@ def report(program, verdict, seconds):
         print(verdict.detail, flush=True)
 
 
-# These count memory and stack. Under a sanitizer or valgrind that would be the tool's.
-COUNT_MEMORY = ("burst_memory", "small_stacks")
+# These count memory, stack or system calls. Under a sanitizer or valgrind that would be the tool's.
+COUNT_MEMORY = ("burst_memory", "small_stacks", "st_idle_turns")
 
 
 def chosen(patterns, instrumented):
