@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use zk_core::code::Code;
+use zk_core::limits;
 use zk_core::session::State;
 
 /// `ZOOKEEPER_WRITE`.
@@ -58,10 +59,11 @@ pub unsafe extern "C" fn zookeeper_interest(
 fn pump(handle: &Arc<Zk>) -> Result<Interest, Code> {
     handle.adopt();
     let turn = handle.turn(None, |output| call_back(handle, output));
-    match turn.ended {
-        Some(code) => Err(code),
-        None => Ok(Interest { watched: turn.watched, until: turn.until }),
+    if let Some(code) = turn.ended {
+        return Err(code);
     }
+    let watched = turn.watched.or_else(|| handle.watch_pause(turn.until?));
+    Ok(Interest { watched, until: turn.until })
 }
 
 /// What the I/O thread waits for.
@@ -77,7 +79,7 @@ fn observe(handle: &Zk) -> Interest {
 /// How long to wait, at most a third of the timeout. In whole milliseconds, up: a loop that counts in them must not come
 /// too early.
 fn time_left(found: &Interest, timeout: c_int) -> libc::timeval {
-    let longest = Duration::from_millis(u64::try_from(timeout).unwrap_or(0) / 3);
+    let longest = Duration::from_millis(u64::try_from(timeout).unwrap_or(0) / 3).max(limits::LEAST_WAIT);
     let left = found.until.map_or(longest, |at| at.saturating_duration_since(Instant::now())).min(longest);
     let millis = u64::try_from(left.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
     libc::timeval {
@@ -110,14 +112,15 @@ pub unsafe extern "C" fn zookeeper_process(zh: *mut zhandle_t, events: c_int) ->
 
 fn process(handle: &Arc<Zk>, events: c_int) -> Result<(), Code> {
     handle.adopt();
-    if !handle.is_dialled() {
+    let is_dialled = handle.is_dialled();
+    if !is_dialled && !handle.has_pause_timer() {
         return Err(Code::InvalidState);
     }
     let ready = Readiness::of_socket(events & READ != 0, events & WRITE != 0);
     let turn = handle.turn(Some(ready), |output| call_back(handle, output));
     match turn.ended {
         Some(code) => Err(code),
-        None if events & READ != 0 && !turn.has_received => Err(Code::Nothing),
+        None if events & READ != 0 && is_dialled && !turn.has_received => Err(Code::Nothing),
         None => Ok(()),
     }
 }

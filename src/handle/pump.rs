@@ -4,11 +4,18 @@ use super::{Completion, Handle};
 use crate::io::driver::{Driver, Next, Readiness, Watched};
 use crate::observe::logging;
 use crate::sys::lock::Mutex;
+use crate::sys::pause_timer::PauseTimer;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use zk_core::code::Code;
 use zk_core::session::{Input, Output, Watcher};
+
+/// How late a loop is that does not come by itself when a pause ends, beyond a sixtieth of the session timeout: stock's pause.
+const LATE: Duration = Duration::from_millis(200);
+
+/// Whether a loop of this process has been that late.
+static IS_LATE: AtomicBool = AtomicBool::new(false);
 
 /// How often a question to a server that the application's loop does not watch is looked after.
 const PROBE_INTERVAL: Duration = Duration::from_millis(10);
@@ -19,11 +26,48 @@ pub(crate) struct Pump<C, W> {
     driver: Mutex<Option<Driver<C, W>>>,
     /// Callbacks under way, one within the other.
     depth: AtomicU32,
+    pause: Mutex<Pause>,
+}
+
+/// What the application was told of a pause between two attempts.
+#[derive(Default)]
+struct Pause {
+    /// When it ends, while there is one.
+    until: Option<Instant>,
+    /// For a loop that only watches descriptors, and what it is set to.
+    timer: Option<PauseTimer>,
+    set_to: Option<Instant>,
 }
 
 impl<C, W> Default for Pump<C, W> {
     fn default() -> Self {
-        Pump { driver: Mutex::new(None), depth: AtomicU32::new(0) }
+        Pump { driver: Mutex::new(None), depth: AtomicU32::new(0), pause: Mutex::new(Pause::default()) }
+    }
+}
+
+impl Pause {
+    /// The application takes a turn: learns from when it does.
+    fn end(&mut self, now: Instant, timeout: Duration) {
+        if self.until.take().is_some_and(|until| now > until + LATE + timeout / 60) {
+            IS_LATE.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// What to watch until `until`: nothing, unless loops of this process are late without.
+    fn begin(&mut self, until: Instant, now: Instant) -> Option<Watched> {
+        self.until = Some(until);
+        if !IS_LATE.load(Ordering::Relaxed) {
+            return None;
+        }
+        if self.timer.is_none() {
+            self.timer = PauseTimer::new().ok();
+        }
+        let timer = self.timer.as_ref()?;
+        if self.set_to != Some(until) {
+            timer.set(until.saturating_duration_since(now)).ok()?;
+            self.set_to = Some(until);
+        }
+        Some(Watched { fd: timer.fd(), wants_write: false })
     }
 }
 
@@ -71,11 +115,25 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         pump.and_then(|pump| pump.with_driver(|driver| driver.watched().is_some())).unwrap_or(false)
     }
 
+    /// Whether the application has been given a timer to watch.
+    pub(crate) fn has_pause_timer(&self) -> bool {
+        self.pump.as_ref().is_some_and(|pump| pump.pause.lock().set_to.is_some())
+    }
+
+    /// What the application is to watch until `until` while there is no connection: nothing. A loop that does not come back in
+    /// time without a descriptor gets one from the next pause on.
+    // divergence: A loop that comes too late after a pause of the single-threaded library, as that of node's package zookeeper does, which keeps no time without a descriptor, gets a timer's descriptor in the next one.
+    pub(crate) fn watch_pause(&self, until: Instant) -> Option<Watched> {
+        self.pump.as_ref()?.pause.lock().begin(until, Instant::now())
+    }
+
     /// Does all that can be done without waiting: what `ready` says of the socket, what is due, what there is to send. `call`
     /// calls the application back, for one item of the queue at a time.
     pub(crate) fn turn(&self, ready: Option<Readiness>, mut call: impl FnMut(Output<C, W>) -> ControlFlow<()>) -> Turn {
         let Some(pump) = &self.pump else { return Turn::default() };
         let received = self.received_bytes();
+        let timeout = Duration::from_millis(u64::try_from(self.published.timeout()).unwrap_or(0));
+        pump.pause.lock().end(Instant::now(), timeout);
         if let Some(ready) = ready {
             pump.with_driver(|driver| driver.apply_watched(ready));
         }
@@ -92,6 +150,9 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         let has_received = self.received_bytes() != received;
         let (watched, until) = pump.with_driver(|driver| (driver.watched(), until(driver, next))).unwrap_or_default();
         let until = if self.queue.len() > 0 { Some(Instant::now()) } else { until };
+        if watched.is_some() {
+            pump.pause.lock().set_to = None;
+        }
         Turn { ended, has_received, watched, until }
     }
 

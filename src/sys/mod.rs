@@ -12,6 +12,7 @@ pub(crate) mod log_sink;
 pub(crate) mod names;
 pub(crate) mod net;
 pub(crate) mod own_thread;
+pub(crate) mod pause_timer;
 pub(crate) mod priority;
 pub(crate) mod process;
 pub(crate) mod settings;
@@ -21,5 +22,6 @@ pub(crate) mod socket;
 pub(crate) mod stamp;
 pub(crate) mod sync;
 pub(crate) mod thread_end;
+pub(crate) mod time;
 #[cfg(calmkeeper_tsan)]
 pub(crate) mod tsan;

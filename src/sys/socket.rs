@@ -2,6 +2,7 @@
 //! read in the place of the I/O thread. Owns the system calls. Those that transfer or wait are the kernel's own rather than
 //! glibc's, which are cancellation points.
 use crate::sys::signals::BlockedSignals;
+use crate::sys::time::timespec;
 use libc::{c_int, c_long};
 use std::io;
 use std::mem::MaybeUninit;
@@ -38,13 +39,6 @@ pub(crate) fn wait_for_readable(fd: RawFd, limit: Duration) {
     let mut limit = timespec(limit);
     // SAFETY: one entry and a time, which live through the call; without a signal mask.
     unsafe { libc::syscall(libc::SYS_ppoll, &raw mut entry, 1, &raw mut limit, null::<u64>(), 0) };
-}
-
-fn timespec(duration: Duration) -> libc::timespec {
-    libc::timespec {
-        tv_sec: libc::time_t::try_from(duration.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: duration.subsec_nanos().into(),
-    }
 }
 
 fn length(rc: c_long) -> io::Result<usize> {
