@@ -170,8 +170,14 @@ bench: build ## the benchmark of the public API: stock, stock tuned, ours
 	scripts/setup.sh all
 	$(PYTHON3) bench/run.py $(ARGS)
 
+.PHONY: bench-secure
+bench-secure: build ## what TLS costs a client in CPU time, next to ours and stock without it
+	scripts/setup.sh test
+	$(PYTHON3) bench/secure.py $(ARGS)
+
 gates: build ## what our library spends per operation, counted and not timed: calls, allocations, instructions
 	scripts/setup.sh test
+	$(PYTHON3) bench/size.py
 	$(PYTHON3) bench/gates.py $(ARGS)
 
 clean: ## remove what was built
