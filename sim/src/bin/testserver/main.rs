@@ -38,7 +38,7 @@ fn serve(wanted: options::Wanted) -> io::Result<()> {
     let addresses: Vec<SocketAddr> = wanted.ports.iter().map(|port| SocketAddr::new(wanted.address, *port)).collect();
     let tls = match &wanted.tls {
         None => None,
-        Some(tls) => Some(stream::config(&tls.chain, &tls.key, tls.clients.as_deref()).map_err(io::Error::other)?),
+        Some(tls) => Some(stream::config(tls, wanted.tls_version).map_err(io::Error::other)?),
     };
     let mut server = Server::new(wanted.server, tls, &addresses)?;
     let ports: Vec<String> = server.ports().iter().map(u16::to_string).collect();

@@ -11,6 +11,14 @@ pub(crate) struct Wanted {
     pub(crate) ports: Vec<u16>,
     pub(crate) control: bool,
     pub(crate) tls: Option<Tls>,
+    pub(crate) tls_version: Option<TlsVersion>,
+}
+
+/// The only version of TLS that is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TlsVersion {
+    Tls12,
+    Tls13,
 }
 
 /// PEM files.
@@ -40,6 +48,7 @@ It prints the members' ports as one line and serves until it is killed. All data
   --old-handshake        connect responses of 36 bytes, as before 3.4
   --fast                 as little work per request as possible: no ACL checks
   --tls CERT,KEY[,CA]    speak TLS on all ports, with these PEM files; with CA, clients need a certificate of that CA
+  --tls-version V        only TLS 1.2 or only TLS 1.3: `1.2`, `1.3` (both)
   --control              read commands from stdin, one a line, each answered by `ok` or `error: ...`;
                          the server ends with its stdin. `help` lists them
 ";
@@ -51,6 +60,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, S
         ports: Vec::new(),
         control: false,
         tls: None,
+        tls_version: None,
     };
     let mut arguments = arguments;
     while let Some(argument) = arguments.next() {
@@ -87,6 +97,13 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Wanted, S
                 };
                 wanted.tls = Some(Tls { chain, key, clients });
             }
+            "--tls-version" => {
+                wanted.tls_version = Some(match value()?.as_str() {
+                    "1.2" => TlsVersion::Tls12,
+                    "1.3" => TlsVersion::Tls13,
+                    other => return Err(format!("no TLS {other} here")),
+                });
+            }
             "--control" => wanted.control = true,
             _ => return Err(format!("unknown argument {name}")),
         }
@@ -121,6 +138,7 @@ mod tests {
         let tls = of("--tls a,b").unwrap().tls.unwrap();
         assert_eq!((tls.chain, tls.key, tls.clients), ("a".into(), "b".into(), None));
         assert_eq!(of("--tls a,b,c").unwrap().tls.unwrap().clients, Some("c".into()));
+        assert_eq!(of("--tls a,b --tls-version 1.2").unwrap().tls_version, Some(TlsVersion::Tls12));
     }
 
     #[test]
@@ -134,6 +152,7 @@ mod tests {
             "--address nowhere",
             "--tls a",
             "--tls a,b,c,d",
+            "--tls-version 1.1",
         ] {
             assert!(of(text).is_err(), "{text}");
         }

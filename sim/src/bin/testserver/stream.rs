@@ -1,4 +1,5 @@
 //! A client's connection: plain, or TLS by rustls.
+use crate::options::{Tls, TlsVersion};
 use mio::net::TcpStream;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -79,7 +80,13 @@ impl Write for Stream {
 }
 
 /// The server's side of TLS: PEM files with its chain, its key, and, where clients must have a certificate, their CA.
-pub(crate) fn config(chain: &Path, key: &Path, clients: Option<&Path>) -> Result<Arc<ServerConfig>, String> {
+pub(crate) fn config(files: &Tls, version: Option<TlsVersion>) -> Result<Arc<ServerConfig>, String> {
+    let (chain, key) = (&*files.chain, &*files.key);
+    let versions = match version {
+        None => rustls::ALL_VERSIONS,
+        Some(TlsVersion::Tls12) => &[&rustls::version::TLS12],
+        Some(TlsVersion::Tls13) => &[&rustls::version::TLS13],
+    };
     let about = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let read = |path: &Path| -> Result<Vec<CertificateDer<'static>>, String> {
         let all = CertificateDer::pem_file_iter(path).map_err(|error| about(path, &error))?;
@@ -87,9 +94,9 @@ pub(crate) fn config(chain: &Path, key: &Path, clients: Option<&Path>) -> Result
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .map_err(|error| error.to_string())?;
-    let builder = match clients {
+    let builder = match files.clients.as_deref() {
         None => builder.with_no_client_auth(),
         Some(path) => {
             let mut roots = RootCertStore::empty();
