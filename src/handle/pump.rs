@@ -134,9 +134,13 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         let received = self.received_bytes();
         let timeout = Duration::from_millis(u64::try_from(self.published.timeout()).unwrap_or(0));
         pump.pause.lock().end(Instant::now(), timeout);
-        if let Some(ready) = ready {
-            pump.with_driver(|driver| driver.apply_watched(ready));
-        }
+        pump.with_driver(|driver| {
+            // A loop may come for the time alone, and what TLS has decrypted or a probe waits for is not seen at the socket.
+            let hidden = driver.has_probe() || driver.is_undrained();
+            if let Some(ready) = ready.or(hidden.then(Readiness::default)) {
+                driver.apply_watched(ready);
+            }
+        });
         // What callbacks ask for goes out with one write, below.
         self.call_back(pump, &mut call);
         let mut next = pump.with_driver(Driver::settle);

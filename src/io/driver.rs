@@ -3,6 +3,8 @@
 //!
 //! [`Driver::step`] does what can be done without waiting and says what to wait for; [`Driver::run`] is the loop around it. A
 //! handle without threads has the application's loop instead, see `handle::pump`.
+mod turns;
+
 use crate::handle::{Completion, Handle, IoStep, Stage};
 use crate::io::probe::Probe;
 use crate::io::receiver::ReadOutcome;
@@ -15,12 +17,13 @@ use crate::sys::signals;
 use crate::sys::thread_end::EndGuard;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use zk_core::servers::Lookup;
-use zk_core::session::{Input, Output, State, Watcher};
+use zk_core::session::{Input, Output, Watcher};
+
+pub(crate) use turns::Watched;
 
 pub(crate) const WAKE: Token = Token(0);
 const SOCKET: Token = Token(1);
@@ -32,10 +35,6 @@ const PEER: Token = Token(3);
 const READS_MAX: usize = 16;
 /// Steps in a row before the socket is looked at for what has arrived.
 const STEPS_MAX: u32 = 4;
-/// Least time between two lookups that make the application wait.
-// divergence: The single-threaded library resolves names before an attempt and at most once a minute, and zoo_set_servers_resolution_delay cannot make it more often; stock does it in every zookeeper_interest.
-const LOOKUP_INTERVAL: Duration = Duration::from_secs(60);
-
 pub(crate) struct Driver<C, W> {
     handle: Arc<Handle<C, W>>,
     poll: Poll,
@@ -51,14 +50,6 @@ pub(crate) struct Driver<C, W> {
     /// What a handle without threads is to ask the resolver before its next attempt, and when it may.
     lookup: Option<Lookup>,
     may_look_up: Instant,
-}
-
-/// What a loop has to watch for a handle without threads.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Watched {
-    pub(crate) fd: RawFd,
-    /// Whether it waits for room, or for the connection.
-    pub(crate) wants_write: bool,
 }
 
 /// What follows a step.
@@ -80,18 +71,6 @@ pub(crate) struct Readiness {
     probe: bool,
 }
 
-impl Readiness {
-    /// Everything may be ready.
-    pub(crate) fn all() -> Readiness {
-        Readiness { readable: true, writable: true, probe: true }
-    }
-
-    /// What an application says of the socket.
-    pub(crate) fn of_socket(readable: bool, writable: bool) -> Readiness {
-        Readiness { readable, writable, probe: false }
-    }
-}
-
 impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     pub(crate) fn new(handle: Arc<Handle<C, W>>, poll: Poll) -> Self {
         Driver {
@@ -104,7 +83,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
             ended: false,
             unshareable: false,
             lookup: None,
-            may_look_up: Instant::now() + LOOKUP_INTERVAL,
+            may_look_up: Instant::now() + turns::LOOKUP_INTERVAL,
         }
     }
 
@@ -168,55 +147,6 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         } else {
             Next::Step
         }
-    }
-
-    /// Steps until there is something to wait for, or as often as a loop should not be kept longer.
-    pub(crate) fn settle(&mut self) -> Next {
-        const SETTLE_MAX: u32 = 32;
-        self.resolve_before_attempt();
-        let mut next = Next::Step;
-        for _ in 0..SETTLE_MAX {
-            next = self.step();
-            if next != Next::Step {
-                break;
-            }
-        }
-        next
-    }
-
-    /// Resolves the names on this thread, if they were asked for and an attempt is about to start.
-    fn resolve_before_attempt(&mut self) {
-        let now = Instant::now();
-        if self.lookup.is_none() || now < self.may_look_up {
-            return;
-        }
-        let is_due = self.handle.peek(|session| {
-            matches!(session.state(), State::NotConnected | State::Paused) && session.not_before() <= now
-        });
-        if let Some(lookup) = self.lookup.take_if(|_| is_due) {
-            resolver::resolve_here(&self.handle, lookup);
-            self.may_look_up = Instant::now() + LOOKUP_INTERVAL;
-        }
-    }
-
-    /// What to watch; `None` without a connection or an attempt at one.
-    pub(crate) fn watched(&self) -> Option<Watched> {
-        let transport = self.transport.as_ref()?;
-        Some(Watched { fd: transport.fd(), wants_write: !transport.is_writable() })
-    }
-
-    /// Whether something is under way that the application does not watch.
-    pub(crate) fn has_probe(&self) -> bool {
-        self.probe.is_some()
-    }
-
-    /// What the application's loop says, and what it cannot know of.
-    pub(crate) fn apply_watched(&mut self, ready: Readiness) {
-        let mut ready = ready;
-        if self.probe.is_some() {
-            ready.probe = self.wait(&mut Events::with_capacity(8), Some(Instant::now())).probe;
-        }
-        self.apply(ready);
     }
 
     fn execute(&mut self, output: Output<C, W>) {
