@@ -11,7 +11,7 @@ ARGS    ?=
 MINUTES ?= 3
 
 # The stages of `make test`, in order. What everything needs comes first, then the quick ones.
-STAGES = setup-test build lint docs abi headers dist unit observe ctest hostile-ours lifetimes sanitize tsan schedules valgrind secure-servers secure programs chaos-short python-compat gates demo
+STAGES = setup-test build lint docs abi headers dist unit observe ctest st hostile-ours lifetimes sanitize tsan schedules valgrind secure-servers secure programs chaos-short python-compat gates demo
 
 export PYTHONDONTWRITEBYTECODE = 1
 
@@ -78,6 +78,10 @@ observe: build ## what operators see: published counters, calmkeeper top and pla
 ctest: build ## C programs on Debian's libraries and ours, same output
 	$(PYTHON3) ctest/run.py $(ARGS)
 
+.PHONY: st
+st: build ## the single-threaded library: TLS, SASL, silent servers, a read-only one, connections cut at random
+	$(PYTHON3) ctest/st/run.py $(ARGS)
+
 .PHONY: hostile hostile-ours lifetimes
 hostile: build ## what a hostile server can do: each attack on stock and on ours, with limits
 	$(PYTHON3) ctest/hostile.py $(ARGS)
@@ -142,6 +146,10 @@ test-servers: build ## our library against real servers of other versions (downl
 	scripts/setup.sh all
 	$(PYTHON3) ctest/programs/servers.py $(ARGS)
 	$(PYTHON3) ctest/secure/run.py --only server_3_9
+
+.PHONY: test-node
+test-node: build ## node's package zookeeper, unmodified, on stock and on ours: its own tests, servers lost (npm downloads it)
+	$(PYTHON3) ctest/programs/node.py $(ARGS)
 
 test-arm: ## the library for 64-bit ARM, under qemu (needs the Rust target aarch64-unknown-linux-gnu)
 	scripts/setup.sh aarch64
