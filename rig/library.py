@@ -115,10 +115,10 @@ def loaded_library(pid, timeout=60.0):
         time.sleep(0.01)
 
 
-def assert_loaded(pid, which, timeout=60.0):
+def assert_loaded(pid, which, timeout=60.0, flavour="mt"):
     """Fail unless the process runs on that very file (compared by inode, so a link or a copy cannot deceive)."""
     path = loaded_library(pid, timeout)
-    wanted = library(which)
+    wanted = library(which, flavour)
     inode = _mapped(pid)[0][1]
     if inode != wanted.stat().st_ino:
         raise AssertionError(f"process {pid} runs on {path}, not on {wanted} ({which})")
