@@ -4,6 +4,9 @@ import statistics
 
 from modes import HIGHER_IS_BETTER, UNITS
 
+# What the table compares ours with.
+BASES = ("stock", "tuned", "0.1.0")
+
 
 def ratio(figure, base, ours):
     """How many times better ours is; None where one of them is missing or nothing."""
@@ -32,7 +35,7 @@ def summarise(mode, runs):
             if values or counted is not None:
                 medians[name] = statistics.median(values) if values else counted
         floor = {base: ratio(figure, medians.get(base), medians.get("floor")) for base in ("stock", "tuned")}
-        for base in ("stock", "tuned", "floor", "kazoo", "rust"):
+        for base in ("stock", "tuned", "0.1.0", "floor", "kazoo", "rust"):
             if base in runs and "ours" in runs and base in medians and "ours" in medians:
                 paired = _paired_ratio(figure, runs[base]["timed"], runs["ours"]["timed"])
                 ratios[base] = paired if paired is not None else ratio(figure, medians[base], medians["ours"])
@@ -91,7 +94,7 @@ def _cells(summary, subjects):
                                                     "close_p99_us", "all_ms", "total_ms", "after_accept_ms")
                else row["figure"].rsplit("_", 1)[0].replace("_", " ") + ", " + row["unit"],
                *(number(row["medians"].get(s)) for s in subjects),
-               times(row["ratios"].get("stock")), times(row["ratios"].get("tuned")), _target_text(row)]
+               *(times(row["ratios"].get(base)) for base in BASES), _target_text(row)]
 
 
 def print_mode(summary, subjects, file):
@@ -106,7 +109,7 @@ def print_mode(summary, subjects, file):
 
 def print_heading(subjects, file):
     """The columns of print_mode."""
-    print("".ljust(22) + "".join(s.rjust(11) for s in [*subjects, "vs stock", "vs tuned"]) + "   target", file=file)
+    print("".ljust(22) + "".join(s.rjust(11) for s in [*subjects, *(f"vs {base}" for base in BASES)]) + "   target", file=file)
 
 
 def markdown(report):
@@ -125,6 +128,7 @@ def markdown(report):
         "- **floor**: the same requests on a plain socket, one thread, no library.",
         "- **stock**: Debian's libzookeeper-mt2. **tuned**: the same after "
         "`zoo_set_servers_resolution_delay(zh, -1)`, which stops a name resolution per loop pass.",
+        "- **0.1.0**: this library before its rooms were rebuilt, from its commit.",
         "- **kazoo**, **rust**: Python's client and the crate zookeeper-client, where they can do the same work.",
         "",
         "![Throughput and CPU per operation of stock and ours](img/bench.svg)",
@@ -133,8 +137,8 @@ def markdown(report):
         chosen = [s for s in report["modes"] if s["mode"].startswith("real-") == key]
         if not chosen:
             continue
-        lines += ["", f"## {heading}", "", "| mode | " + " | ".join(subjects) + " | vs stock | vs tuned | target |",
-                  "|---" * (len(subjects) + 4) + "|"]
+        lines += ["", f"## {heading}", "", "| mode | " + " | ".join([*subjects, *(f"vs {base}" for base in BASES)]) + " | target |",
+                  "|---" * (len(subjects) + len(BASES) + 2) + "|"]
         notes = []
         for summary in chosen:
             for i, cells in enumerate(_cells(summary, subjects)):
@@ -151,7 +155,7 @@ def markdown(report):
 
 # ---- the plot ----
 
-_COLOURS = {"floor": "#b0b0b0", "stock": "#c0504d", "tuned": "#e0a060", "ours": "#2e75b6", "kazoo": "#7f9f3f", "rust": "#7b5ea7"}
+_COLOURS = {"floor": "#b0b0b0", "stock": "#c0504d", "tuned": "#e0a060", "ours": "#2e75b6", "0.1.0": "#9dc3e6", "kazoo": "#7f9f3f", "rust": "#7b5ea7"}
 
 
 def plot(report, targets):

@@ -141,6 +141,7 @@ MAKERS = {
     "stock": lambda: Library("stock"),
     "tuned": lambda: Library("stock", tuned=True),
     "ours": lambda: Library("ours"),
+    "0.1.0": lambda: Library("0.1.0"),
     "kazoo": Kazoo,
     "rust": RustClient,
 }

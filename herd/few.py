@@ -14,10 +14,9 @@ import time
 
 import kernel
 import measure
-import older
 import report
 import rig
-from fleet import NODES, OURS, STOCK, Fleet, run_client
+from fleet import NODES, OLDER, OURS, STOCK, Fleet, run_client
 
 CLIENTS = (1, 20, 200)
 CASES = {
@@ -92,7 +91,7 @@ def _once(binary, variant, clients, case, timeout_ms):
         with Fleet(binary, variant, ensemble.hosts, clients, processes=processes, timeout_ms=timeout_ms, ramp_us=2000) as fleet:
             if fleet.wait_connected(60) != clients:
                 raise RuntimeError(f"{variant.label}: not all clients connect at the start")
-            older.check(fleet)
+            fleet.check_library()
             time.sleep(2)
             before = kernel.counters()["ActiveOpens"]
             lost = fleet.sample()["lost"]
@@ -168,7 +167,7 @@ def table(results):
 
 def run(binary, options):
     """Every case asked for, the libraries taking turns; writes few.json after each run and prints the table."""
-    variants = [STOCK, OURS, older.variant(options.out / "older")]
+    variants = [STOCK, OURS, OLDER]
     results = {}
     for case in options.few_cases or CASES:
         for clients in options.few_clients or CLIENTS:

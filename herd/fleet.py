@@ -52,6 +52,7 @@ class Variant:
 
 STOCK = Variant("stock", "stock")
 OURS = Variant("ours", "ours")
+OLDER = Variant("0.1.0", "0.1.0")
 
 
 def build(directory):

@@ -10,6 +10,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LIBRARIES = ("stock", "ours")
 FLAVOURS = ("mt", "st")
+# Earlier versions of ours, to compare with, and their commits.
+OLDER = {"0.1.0": "712acb4"}
 
 
 class LibraryMissing(Exception):
@@ -41,10 +43,30 @@ def our_library(flavour="mt"):
     return path.resolve()
 
 
+def older_library(version):
+    """The library of an earlier version, which the first call builds in .cache, or the file named by RIG_OLDER_LIBRARY."""
+    named = os.environ.get("RIG_OLDER_LIBRARY")
+    if named:
+        return pathlib.Path(named).resolve()
+    directory = ROOT / ".cache" / version
+    file = directory / "target" / "release" / "libzookeeper_mt.so"
+    if not file.exists():
+        source = directory / "source"
+        source.mkdir(parents=True, exist_ok=True)
+        with subprocess.Popen(["git", "-C", ROOT, "archive", OLDER[version]], stdout=subprocess.PIPE) as archive:
+            subprocess.run(["tar", "-x", "-C", source], stdin=archive.stdout, check=True)
+        if archive.returncode:
+            raise LibraryMissing(f"{version}: commit {OLDER[version]} is not in this repository")
+        subprocess.run(["cargo", "build", "--release", "--target-dir", directory / "target"], cwd=source, check=True)
+    return file
+
+
 def library(which, flavour="mt"):
-    """The file of "stock" or "ours"."""
+    """The file of "stock", "ours" or an earlier version, which has one flavour."""
+    if which in OLDER and flavour == "mt":
+        return older_library(which)
     if which not in LIBRARIES or flavour not in FLAVOURS:
-        raise ValueError(f"a library is one of {LIBRARIES} and {FLAVOURS}, not {which!r} and {flavour!r}")
+        raise ValueError(f"a library is one of {(*LIBRARIES, *OLDER)} and {FLAVOURS}, not {which!r} and {flavour!r}")
     return stock_library(flavour) if which == "stock" else our_library(flavour)
 
 
