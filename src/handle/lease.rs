@@ -28,23 +28,18 @@ pub(super) const LEASE_MAX: Duration = Duration::from_millis(1);
 pub(super) struct Leases {
     /// The lease that is out, and when it ends.
     current: Option<(LeaseNumber, Instant)>,
-    /// A lease that was revoked and whose borrower has not come back: it may wait for the socket still, and take the wake-up
-    /// that another reader needs. No lease is granted meanwhile.
-    stray: Option<LeaseNumber>,
     last: LeaseNumber,
     /// When a caller last wanted a lease.
     wanted: Option<Instant>,
-    /// Whether the I/O thread was woken for the socket while the lease was out, and left it to the borrower.
-    is_skipped: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct LeaseNumber(u64);
 
 impl Leases {
-    /// The connection is another one: what was lent of the one before is nobody's concern.
-    pub(super) fn reset(&mut self) {
-        *self = Leases { last: self.last, wanted: self.wanted, ..Leases::default() };
+    /// The connection is another one: what was lent of the one before is nobody's concern. Returns whether it is lent.
+    pub(super) fn reset(&mut self) -> bool {
+        self.current.take().is_some()
     }
 
     /// Whether a lease is out.
@@ -52,56 +47,45 @@ impl Leases {
         self.current.is_some()
     }
 
-    /// A caller wants a lease. `wakes_at` is when the I/O thread wakes up at the latest, `is_shared` whether a caller may wait
-    /// for the socket. The first one of a burst gets none: it makes the I/O thread prepare both.
-    fn grant(&mut self, now: Instant, wakes_at: Option<Instant>, is_shared: bool) -> Option<LeaseNumber> {
+    /// A caller wants a lease. `wakes_at` is when the I/O thread wakes up at the latest. The first one of a burst gets none: it
+    /// makes that thread wake up in time for the others.
+    fn grant(&mut self, now: Instant, wakes_at: Option<Instant>) -> Option<LeaseNumber> {
         self.wanted = Some(now);
         let until = now + LEASE_MAX;
         let is_watched = wakes_at.is_some_and(|at| at <= until);
-        if !is_watched || !is_shared || self.current.is_some() || self.stray.is_some() {
+        if !is_watched || self.current.is_some() {
             return None;
         }
         self.last.0 += 1;
         self.current = Some((self.last, until));
-        self.is_skipped = false;
         Some(self.last)
     }
 
-    /// The borrower is back. Returns whether the I/O thread was woken for the socket meanwhile.
+    /// The borrower is back. Returns whether the lease was in force still.
     fn give_back(&mut self, number: LeaseNumber) -> bool {
-        if self.stray == Some(number) {
-            self.stray = None;
-        }
-        if self.current.is_some_and(|(current, _)| current == number) {
+        let is_current = self.current.is_some_and(|(current, _)| current == number);
+        if is_current {
             self.current = None;
-            return self.is_skipped;
         }
-        false
+        is_current
+    }
+
+    /// How long the lease still lasts; `None` when it has ended.
+    fn left(&self, number: LeaseNumber, now: Instant) -> Option<Duration> {
+        let (current, until) = self.current?;
+        let left = until.saturating_duration_since(now);
+        (current == number && !left.is_zero()).then_some(left)
     }
 
     /// Revokes a lease that has lasted too long. Returns whether there was one.
-    pub(super) fn revoke_expired(&mut self, now: Instant) -> bool {
-        let Some((number, _)) = self.current.filter(|(_, until)| *until <= now) else { return false };
-        self.current = None;
-        self.stray = Some(number);
-        true
+    fn revoke_expired(&mut self, now: Instant) -> bool {
+        self.current.take_if(|(_, until)| *until <= now).is_some()
     }
 
     /// When the I/O thread must look again: leases are granted until then only.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
         let wanted = self.wanted.map(|at| at + LEASE_MAX).filter(|at| *at > now);
         wanted.max(self.current.map(|(_, until)| until))
-    }
-
-    /// Whether callers have wanted leases lately and one could be granted.
-    pub(super) fn are_wanted(&self, now: Instant) -> bool {
-        self.stray.is_none() && self.wanted.is_some_and(|at| at + LEASE_MAX > now)
-    }
-
-    /// The I/O thread was woken for the socket. Returns whether it leaves it to a borrower.
-    pub(super) fn skip(&mut self) -> bool {
-        self.is_skipped |= self.is_out();
-        self.is_out()
     }
 }
 
@@ -117,13 +101,40 @@ pub(super) struct ReadLease<'a, C: Completion, W: Watcher + Send + 'static> {
 impl<C: Completion, W: Watcher + Send + 'static> Drop for ReadLease<'_, C, W> {
     fn drop(&mut self) {
         let mut inner = self.handle.lock();
-        let was_skipped = inner.leases.give_back(self.number);
-        inner.must_read |= was_skipped || self.is_undrained;
-        let wake = inner.take_wake();
-        drop(inner);
-        if wake {
-            self.handle.wake();
+        if !inner.leases.give_back(self.number) {
+            return;
         }
+        let is_told = self.transport.take_back().is_ok();
+        if self.is_undrained || !is_told {
+            inner.must_read = true;
+            let wake = inner.take_wake();
+            drop(inner);
+            if wake {
+                self.handle.wake();
+            }
+        }
+    }
+}
+
+impl<C, W: Watcher> Inner<C, W> {
+    /// Grants the calling thread a lease, if one may be had.
+    fn lend(&mut self, now: Instant) -> Option<(Arc<Transport>, LeaseNumber)> {
+        let number = self.leases.grant(now, self.sleep.until())?;
+        let transport = self.transport.clone().filter(|transport| transport.lend().is_ok());
+        if transport.is_none() {
+            self.leases.give_back(number);
+        }
+        transport.map(|transport| (transport, number))
+    }
+
+    /// Ends a lease that has lasted too long. Returns whether there was one: then the I/O thread reads.
+    pub(super) fn revoke_expired(&mut self, now: Instant) -> bool {
+        let is_revoked = self.leases.revoke_expired(now);
+        if is_revoked && let Some(transport) = &self.transport {
+            // An error shows when the socket is read.
+            let _ = transport.take_back();
+        }
+        is_revoked
     }
 }
 
@@ -135,34 +146,25 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         body: impl FnOnce(&mut Session<C, W>, Instant) -> R,
         is_done: impl Fn() -> bool,
     ) -> R {
-        // No handler runs between here and the wait, or after it: one that called the library would find a lock held.
-        let blocked = BlockedSignals::new();
-        let (result, granted) = self.with_inner(|inner, now| {
+        // From the send to the end of the lease no handler runs but during the wait: one that called the library would find a
+        // lock held.
+        let mut sender = None;
+        let result = self.with_inner(|inner, now| {
             let result = body(&mut inner.session, now);
-            (result, self.send_and_lend(inner, now))
+            if inner.sendable().is_some() && !inner.is_outranked(now) {
+                let blocked = BlockedSignals::new();
+                // Before it is sent, or the reply might wake the I/O thread.
+                let granted = if inner.session.pending_len() <= 1 { inner.lend(now) } else { None };
+                self.send(inner, now);
+                sender = Some((blocked, granted));
+            }
+            result
         });
-        if let Some((transport, number)) = granted {
+        if let Some((blocked, Some((transport, number)))) = sender {
             let lease = ReadLease { handle: self, transport, number, is_undrained: false };
             lease.receive_until(&blocked, is_done);
         }
         result
-    }
-
-    /// Sends on the thread of a caller that waits, unless that is the I/O thread's business, and grants the caller a lease when
-    /// nothing else is in flight: before it sends, or the reply might wake the I/O thread.
-    fn send_and_lend(&self, inner: &mut Inner<C, W>, now: Instant) -> Option<(Arc<Transport>, LeaseNumber)> {
-        let transport = inner.sendable()?;
-        if inner.is_outranked(now) {
-            return None;
-        }
-        let mut granted = None;
-        if inner.session.pending_len() <= 1 {
-            let transport = Arc::clone(transport);
-            let number = inner.leases.grant(now, inner.sleep.until(), transport.is_shared());
-            granted = number.map(|number| (transport, number));
-        }
-        self.send(inner, now);
-        granted
     }
 }
 
@@ -177,14 +179,7 @@ impl<C: Completion, W: Watcher + Send + 'static> ReadLease<'_, C, W> {
                     Waited::Interrupted | Waited::Ready => {}
                 }
             }
-            // Deferred, as a log callback may call the library and wait for a reply that nobody would receive.
-            let outcome = logging::deferred(|| {
-                let mut receiver = self.handle.receiver.lock();
-                let outcome =
-                    receiver.read_from(&self.transport, |input| self.handle.feed_from(&self.transport, input));
-                self.handle.plan_receiver_trim(&receiver);
-                outcome
-            });
+            let outcome = self.read();
             self.is_undrained = outcome == ReadOutcome::More;
             if outcome == ReadOutcome::Closed || is_done() {
                 return;
@@ -196,12 +191,19 @@ impl<C: Completion, W: Watcher + Send + 'static> ReadLease<'_, C, W> {
         }
     }
 
+    fn read(&self) -> ReadOutcome {
+        // Deferred, as a log callback may call the library and wait for a reply that nobody would receive.
+        logging::deferred(|| {
+            let mut receiver = self.handle.receiver.lock();
+            let outcome = receiver.read_from(&self.transport, |input| self.handle.feed_from(&self.transport, input));
+            self.handle.plan_receiver_trim(&receiver);
+            outcome
+        })
+    }
+
     /// How long the lease still lasts; `None` when it has ended.
     fn left(&self) -> Option<Duration> {
-        let inner = self.handle.lock();
-        let (number, until) = inner.leases.current?;
-        let left = until.saturating_duration_since(Instant::now());
-        (number == self.number && !left.is_zero()).then_some(left)
+        self.handle.lock().leases.left(self.number, Instant::now())
     }
 }
 
@@ -214,17 +216,15 @@ mod tests {
 
     /// Grants one at `now`, with the I/O thread due in time.
     fn grant(leases: &mut Leases, now: Instant) -> Option<LeaseNumber> {
-        leases.grant(now, Some(now + LEASE_MAX), true)
+        leases.grant(now, Some(now + LEASE_MAX))
     }
 
     #[test]
     fn a_lease_needs_an_io_thread_that_wakes_up_in_time() {
         let (mut leases, now) = (Leases::default(), Instant::now());
-        assert_eq!(leases.grant(now, None, true), None);
-        assert_eq!(leases.grant(now, Some(now + LEASE_MAX + TICK), true), None);
-        assert_eq!(leases.grant(now, Some(now + LEASE_MAX), false), None);
-        assert!(leases.are_wanted(now), "the I/O thread is to prepare for the next one");
-        assert_eq!(leases.deadline(now), Some(now + LEASE_MAX));
+        assert_eq!(leases.grant(now, None), None);
+        assert_eq!(leases.grant(now, Some(now + LEASE_MAX + TICK)), None);
+        assert_eq!(leases.deadline(now), Some(now + LEASE_MAX), "the I/O thread is to prepare for the next one");
         assert!(grant(&mut leases, now).is_some());
         assert_eq!(grant(&mut leases, now), None, "one at a time");
     }
@@ -234,39 +234,26 @@ mod tests {
         let (mut leases, now) = (Leases::default(), Instant::now());
         let number = grant(&mut leases, now).unwrap();
         assert!(!leases.revoke_expired(now + ALMOST));
+        assert_eq!(leases.left(number, now + ALMOST), Some(TICK));
         assert_eq!(leases.deadline(now), Some(now + LEASE_MAX));
         let later = now + LEASE_MAX;
+        assert_eq!(leases.left(number, later), None);
         assert!(leases.revoke_expired(later));
         assert!(!leases.is_out());
-        assert!(!leases.skip(), "the I/O thread reads");
-        // The borrower may take a wake-up still.
-        assert_eq!(grant(&mut leases, later), None);
-        assert!(!leases.are_wanted(later));
-        leases.give_back(number);
-        assert!(grant(&mut leases, later).is_some());
+        assert!(!leases.give_back(number), "the I/O thread has it");
     }
 
     #[test]
     fn a_late_borrower_does_not_end_the_lease_of_another() {
         let (mut leases, now) = (Leases::default(), Instant::now());
         let first = grant(&mut leases, now).unwrap();
-        leases.reset();
+        assert!(leases.reset());
         let second = grant(&mut leases, now).unwrap();
-        leases.give_back(first);
+        assert_eq!(leases.left(first, now), None);
+        assert!(!leases.give_back(first));
         assert!(leases.is_out());
-        leases.give_back(second);
+        assert!(leases.give_back(second));
         assert!(!leases.is_out());
-    }
-
-    #[test]
-    fn what_the_io_thread_left_to_the_borrower_is_read_afterwards() {
-        let (mut leases, now) = (Leases::default(), Instant::now());
-        let number = grant(&mut leases, now).unwrap();
-        assert!(leases.skip());
-        assert!(leases.give_back(number));
-        assert!(!leases.skip());
-        let number = grant(&mut leases, now).unwrap();
-        assert!(!leases.give_back(number), "it is forgotten with the lease");
     }
 
     #[test]

@@ -138,10 +138,6 @@ pub(crate) struct IoStep<C, W> {
     pub(crate) deadline: Option<Instant>,
     /// Whether the socket must be read.
     pub(crate) reads: bool,
-    /// Whether a lease has been revoked.
-    pub(crate) revoked: bool,
-    /// Whether callers want leases on the connection.
-    pub(crate) shares: bool,
     pub(crate) is_closing: bool,
     pub(crate) stage: Stage,
 }
@@ -335,8 +331,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             inner.has_unsent = false;
             let trims = inner.plan_trim(&mut sending, now);
             let outputs = std::mem::take(&mut inner.io_outputs);
-            let revoked = inner.leases.revoke_expired(now);
-            let reads = std::mem::take(&mut inner.must_read) || revoked;
+            let reads = inner.revoke_expired(now) | std::mem::take(&mut inner.must_read);
             let session_deadline = inner.session.deadline();
             let lease_deadline = inner.leases.deadline(now);
             let deadline = [session_deadline, lease_deadline, inner.trim_at].into_iter().flatten().min();
@@ -351,8 +346,6 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                 is_idle,
                 deadline,
                 reads,
-                revoked,
-                shares: inner.session.is_established() && inner.leases.are_wanted(now),
                 is_closing: inner.session.is_closing(),
                 stage: inner.stage,
             };
@@ -371,23 +364,29 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         self.sending.lock().write(transport)
     }
 
-    /// The I/O thread has a connection, or an attempt at one, or none any more.
-    pub(crate) fn attach(&self, transport: Option<&Arc<Transport>>) {
-        {
+    /// The I/O thread has a connection, or an attempt at one, or none any more. Returns whether the one before is lent.
+    pub(crate) fn attach(&self, transport: Option<&Arc<Transport>>) -> bool {
+        let was_lent = {
             let mut sending = self.sending.lock();
             let mut inner = self.lock();
             inner.transport = transport.cloned();
-            inner.leases.reset();
             inner.must_read = false;
             sending.clear();
-        }
+            inner.leases.reset()
+        };
         self.receiver.lock().attach(transport.cloned());
+        was_lent
     }
 
     /// Reads once, on the I/O thread; `None` when a borrower does.
-    pub(crate) fn receive(&self, transport: &Transport) -> Option<ReadOutcome> {
-        if transport.is_shared() && self.lock().leases.skip() {
-            return None;
+    pub(crate) fn receive(&self) -> Option<ReadOutcome> {
+        {
+            let mut inner = self.lock();
+            // From here to the next sleep no lease is granted, whose borrower would wait for what is read here.
+            inner.sleep.end();
+            if inner.leases.is_out() {
+                return None;
+            }
         }
         Some(logging::deferred(|| {
             let mut receiver = self.receiver.lock();

@@ -5,7 +5,7 @@
 //! handle without threads has the application's loop instead, see `handle::pump`.
 mod turns;
 
-use crate::handle::{Completion, Handle, IoStep, Stage};
+use crate::handle::{Completion, Handle, Stage};
 use crate::io::probe::Probe;
 use crate::io::receiver::ReadOutcome;
 use crate::io::resolver;
@@ -28,8 +28,6 @@ pub(crate) use turns::Watched;
 pub(crate) const WAKE: Token = Token(0);
 const SOCKET: Token = Token(1);
 const PROBE: Token = Token(2);
-/// The end of the peer's side of a shared socket.
-const PEER: Token = Token(3);
 
 /// Reads in a row before the session's timers are looked at.
 const READS_MAX: usize = 16;
@@ -45,8 +43,6 @@ pub(crate) struct Driver<C, W> {
     readable: bool,
     /// Whether the peer has ended its side.
     ended: bool,
-    /// Whether this connection cannot be shared with callers.
-    unshareable: bool,
     /// What a handle without threads is to ask the resolver before its next attempt, and when it may.
     lookup: Option<Lookup>,
     may_look_up: Instant,
@@ -81,7 +77,6 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
             sasl: None,
             readable: false,
             ended: false,
-            unshareable: false,
             lookup: None,
             may_look_up: Instant::now() + turns::LOOKUP_INTERVAL,
         }
@@ -134,7 +129,6 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
             Stage::Closed | Stage::Open => {}
         }
         self.readable |= step.reads;
-        let is_watched = self.adjust_sharing(&step);
         let (is_idle, deadline, is_closing) = (step.is_idle, step.deadline, step.is_closing);
         for output in step.outputs {
             self.execute(output);
@@ -142,7 +136,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         self.send(is_closing);
         if self.readable {
             Next::Wait(Some(Instant::now()))
-        } else if is_idle && is_watched {
+        } else if is_idle {
             Next::Wait(deadline)
         } else {
             Next::Step
@@ -186,35 +180,17 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
 
     fn drop_transport(&mut self, reset: bool) {
         self.handle.socket.store(-1, Ordering::Relaxed);
+        let was_lent = self.handle.attach(None);
         if let Some(transport) = self.transport.take() {
             transport.disconnect(reset);
-        }
-        self.sasl = None;
-        self.handle.attach(None);
-        self.readable = false;
-        self.ended = false;
-        self.unshareable = false;
-    }
-
-    /// Lets callers read this connection, or takes it back from one that has had it for too long. Returns `false` when that
-    /// has ended the connection.
-    fn adjust_sharing(&mut self, step: &IoStep<C, W>) -> bool {
-        let Some(transport) = self.transport.as_ref().filter(|transport| transport.is_connected()) else { return true };
-        let result = if step.revoked {
-            transport.unshare()
-        } else if step.shares && !self.unshareable && !transport.is_shared() {
-            transport.share(PEER).map(|is_shared| self.unshareable = !is_shared)
-        } else {
-            Ok(())
-        };
-        match result {
-            Ok(()) => true,
-            // Nothing reports the socket any more.
-            Err(error) => {
-                self.fail(error);
-                false
+            if was_lent {
+                // Its borrower stops waiting.
+                transport.shut_down();
             }
         }
+        self.sasl = None;
+        self.readable = false;
+        self.ended = false;
     }
 
     fn send(&mut self, is_closing: bool) {
@@ -245,10 +221,10 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         let mut ready = Readiness::default();
         for event in events.iter() {
             match event.token() {
-                SOCKET | PEER => {
+                SOCKET => {
                     let is_closed = event.is_read_closed() || event.is_error();
                     ready.readable |= event.is_readable() || is_closed;
-                    ready.writable |= event.token() == SOCKET && (event.is_writable() || event.is_error());
+                    ready.writable |= event.is_writable() || event.is_error();
                     self.ended |= is_closed;
                 }
                 PROBE => ready.probe = true,
@@ -313,11 +289,13 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     fn receive(&mut self) {
         self.readable = false;
         for _ in 0..READS_MAX {
-            let Some(transport) = self.transport.as_ref() else { return };
-            match self.handle.receive(transport) {
+            if self.transport.is_none() {
+                return;
+            }
+            match self.handle.receive() {
                 Some(ReadOutcome::More) => {}
                 Some(ReadOutcome::Drained) if self.ended => {}
-                // What a borrower leaves wakes this thread again.
+                // What a borrower leaves is told again.
                 Some(ReadOutcome::Drained | ReadOutcome::Empty | ReadOutcome::Closed) | None => return,
             }
         }

@@ -4,6 +4,7 @@ pub(crate) mod driver;
 pub(crate) mod errand;
 pub(crate) mod probe;
 pub(crate) mod receiver;
+pub(crate) mod registration;
 pub(crate) mod resolver;
 pub(crate) mod sasl;
 pub(crate) mod security;

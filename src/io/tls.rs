@@ -3,9 +3,10 @@
 //!
 //! Sending and receiving share one state, so each call takes its lock, the last one in the order of locks, for as long as it
 //! takes to encrypt or decrypt a few records.
+use crate::io::registration::Registration;
 use crate::io::transport::Read;
 use crate::sys::lock::Mutex;
-use crate::sys::net::socket;
+use crate::sys::net;
 use crate::sys::sync::atomic::{AtomicBool, Ordering};
 use std::io;
 use std::os::fd::RawFd;
@@ -55,16 +56,16 @@ impl Tls {
     }
 
     /// Goes on with the handshake. Returns a text on the connection when it is done.
-    pub(crate) fn advance(&self, fd: RawFd, writable: &AtomicBool) -> io::Result<Option<String>> {
+    pub(crate) fn advance(&self, socket: &Registration) -> io::Result<Option<String>> {
         let mut state = self.state.lock();
         loop {
-            self.flush(&mut state, fd, writable)?;
+            self.flush(&mut state, socket)?;
             if !state.connection.is_handshaking() {
                 // What came with its last message wakes nobody any more.
                 self.undrained.store(true, Ordering::Relaxed);
                 return Ok(Some(state.connection.summary()));
             }
-            if !self.take_in(&mut state, fd, writable)? {
+            if !self.take_in(&mut state, socket)? {
                 return Ok(None);
             }
         }
@@ -73,7 +74,7 @@ impl Tls {
     /// Reads what has come, at most `space`, which is not empty. What was decrypted before comes first: two replies in one
     /// record are two replies. Nothing at all may come of much that was received.
     // divergence: All replies of one TLS record are delivered; stock leaves the second one in OpenSSL's buffer until more comes.
-    pub(crate) fn read_into(&self, fd: RawFd, writable: &AtomicBool, space: &mut [u8]) -> io::Result<Read> {
+    pub(crate) fn read_into(&self, socket: &Registration, space: &mut [u8]) -> io::Result<Read> {
         let mut state = self.state.lock();
         let (mut filled, mut barren) = (0, 0);
         let outcome = loop {
@@ -91,7 +92,7 @@ impl Tls {
                 ReadOutcome::Closed => break Ok(Read::More(filled)),
                 ReadOutcome::Drained => {}
             }
-            match self.take_in(&mut state, fd, writable) {
+            match self.take_in(&mut state, socket) {
                 Ok(true) if barren == BARREN_READS_MAX => break Ok(Read::More(filled)),
                 Ok(true) => barren += 1,
                 Ok(false) if filled == 0 => break Ok(Read::Empty),
@@ -106,12 +107,12 @@ impl Tls {
     }
 
     /// Takes in ciphertext, from the socket where none is left here. `false` when there is none.
-    fn take_in(&self, state: &mut State, fd: RawFd, writable: &AtomicBool) -> io::Result<bool> {
+    fn take_in(&self, state: &mut State, socket: &Registration) -> io::Result<bool> {
         if let Some(failure) = &state.failure {
             return Err(error_of(failure.clone()));
         }
         if state.fed == state.len {
-            match socket::receive(fd, &mut state.chunk) {
+            match net::socket::receive(socket.fd(), &mut state.chunk) {
                 Ok(0) => return Err(ended(&state.connection)),
                 Ok(n) => (state.fed, state.len) = (0, n),
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
@@ -126,7 +127,7 @@ impl Tls {
             Err(failure) => state.failure = Some(failure),
         }
         // An answer to the server's key update, or the alert that says why it is left.
-        let flushed = self.flush(state, fd, writable);
+        let flushed = self.flush(state, socket);
         match &state.failure {
             Some(failure) => Err(error_of(failure.clone())),
             None => flushed.map(|()| true),
@@ -135,16 +136,16 @@ impl Tls {
 
     /// Encrypts and writes. Returns how much was taken, part of which may wait for the socket still, see
     /// [`has_unsent`](Tls::has_unsent).
-    pub(crate) fn write(&self, fd: RawFd, writable: &AtomicBool, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn write(&self, socket: &Registration, bytes: &[u8]) -> io::Result<usize> {
         let mut state = self.state.lock();
         let taken = state.connection.write(bytes);
-        self.flush(&mut state, fd, writable)?;
+        self.flush(&mut state, socket)?;
         Ok(taken)
     }
 
     /// Writes what waits, now that there is room.
-    pub(crate) fn resume(&self, fd: RawFd, writable: &AtomicBool) -> io::Result<()> {
-        self.flush(&mut self.state.lock(), fd, writable)
+    pub(crate) fn resume(&self, socket: &Registration) -> io::Result<()> {
+        self.flush(&mut self.state.lock(), socket)
     }
 
     /// Whether ciphertext waits for the socket.
@@ -158,26 +159,25 @@ impl Tls {
     }
 
     /// Tells the server that nothing more comes, if that is possible at once.
-    pub(crate) fn end(&self, fd: RawFd) {
+    pub(crate) fn end(&self, socket: &Registration) {
         if let Some(mut state) = self.state.try_lock()
             && !state.connection.is_handshaking()
             && state.failure.is_none()
         {
             state.connection.close();
-            let _ = state.connection.write_to(&mut Socket(fd));
+            let _ = state.connection.write_to(&mut Socket(socket.fd()));
         }
     }
 
-    fn flush(&self, state: &mut State, fd: RawFd, writable: &AtomicBool) -> io::Result<()> {
+    fn flush(&self, state: &mut State, socket: &Registration) -> io::Result<()> {
         let mut result = Flushed::All;
         if state.connection.wants_write() {
-            result = write_out(&mut state.connection, fd)?;
+            result = write_out(&mut state.connection, socket.fd())?;
             if matches!(result, Flushed::Full) {
-                // As in `Transport::write`: there may have been an event for room since then.
-                writable.store(false, Ordering::SeqCst);
-                result = write_out(&mut state.connection, fd)?;
+                socket.set_full()?;
+                result = write_out(&mut state.connection, socket.fd())?;
                 if matches!(result, Flushed::All) {
-                    writable.store(true, Ordering::Relaxed);
+                    socket.set_writable();
                 }
             }
         }
@@ -202,7 +202,7 @@ struct Socket(RawFd);
 
 impl io::Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        socket::send(self.0, bytes)
+        net::socket::send(self.0, bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -4,15 +4,14 @@
 //! The I/O thread and blocking callers share it, so everything here works on a shared reference. One thread sends at a time
 //! and one receives at a time: the handle's locks ensure it. Nothing here blocks but [`Transport::wait_as_reader`] and
 //! [`Transport::wait_for_readable`].
+use crate::io::registration::Registration;
 use crate::io::tls::Tls;
 use crate::sys::net::{Registry, SockRef, TcpStream, Token, Waited, socket};
 use crate::sys::signals::BlockedSignals;
 use crate::sys::sync::atomic::{AtomicBool, Ordering};
-use socket::ReaderPoll;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::OnceLock;
 use std::time::Duration;
 use zk_secure::tls::Connection;
 
@@ -20,26 +19,12 @@ use zk_secure::tls::Connection;
 #[derive(Debug)]
 pub(crate) struct Transport {
     stream: TcpStream,
-    epoll: RawFd,
-    token: Token,
+    registration: Registration,
     tls: Option<Box<Tls>>,
     /// Whether there is a TCP connection.
     established: AtomicBool,
     /// Whether bytes may flow.
     connected: AtomicBool,
-    /// Whether a write may succeed; cleared when the socket is full, set by the next readiness event.
-    writable: AtomicBool,
-    /// How callers wait for the socket beside the I/O thread, once one has wanted to.
-    reader: OnceLock<Reader>,
-    /// Whether what arrives wakes a waiting caller alone.
-    shared: AtomicBool,
-}
-
-#[derive(Debug)]
-struct Reader {
-    poll: ReaderPoll,
-    /// For the end of the peer's side, which the I/O thread's poll does not report of a shared socket.
-    peer: socket::Duplicate,
 }
 
 /// What a read gave.
@@ -73,18 +58,13 @@ impl Transport {
         tls: Option<Connection>,
     ) -> io::Result<Transport> {
         let stream = TcpStream::connect(addr)?;
-        let epoll = registry.as_raw_fd();
-        socket::register_alone(epoll, stream.as_raw_fd(), token.0)?;
+        let registration = Registration::new(registry, stream.as_raw_fd(), token)?;
         Ok(Transport {
             stream,
-            epoll,
-            token,
+            registration,
             tls: tls.map(|connection| Box::new(Tls::new(connection))),
             established: AtomicBool::new(false),
             connected: AtomicBool::new(false),
-            writable: AtomicBool::new(false),
-            reader: OnceLock::new(),
-            shared: AtomicBool::new(false),
         })
     }
 
@@ -121,7 +101,7 @@ impl Transport {
 
     fn advance_tls(&self) -> io::Result<Progress> {
         let Some(tls) = &self.tls else { return Ok(Progress::Pending) };
-        let Some(summary) = tls.advance(self.fd(), &self.writable)? else { return Ok(Progress::Pending) };
+        let Some(summary) = tls.advance(&self.registration)? else { return Ok(Progress::Pending) };
         self.connected.store(true, Ordering::Relaxed);
         log::debug!(target: "init_ssl_for_socket", "{summary} with {}", self.stream.peer_addr()?);
         Ok(Progress::Connected)
@@ -133,18 +113,18 @@ impl Transport {
 
     /// Whether a write may succeed.
     pub(crate) fn is_writable(&self) -> bool {
-        self.writable.load(Ordering::Relaxed)
+        self.registration.is_writable()
     }
 
     /// The socket has room.
     pub(crate) fn set_writable(&self) {
-        self.writable.store(true, Ordering::Relaxed);
+        self.registration.set_writable();
     }
 
     /// Reads what has come, at most `space`, which is not empty.
     pub(crate) fn read_into(&self, space: &mut [u8]) -> io::Result<Read> {
         if let Some(tls) = &self.tls {
-            return tls.read_into(self.fd(), &self.writable, space);
+            return tls.read_into(&self.registration, space);
         }
         match socket::receive(self.fd(), space) {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -162,7 +142,7 @@ impl Transport {
     /// that it does again.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         if let Some(tls) = &self.tls {
-            return tls.write(self.fd(), &self.writable, bytes);
+            return tls.write(&self.registration, bytes);
         }
         match socket::send(self.fd(), bytes) {
             Ok(n) => Ok(n),
@@ -172,10 +152,8 @@ impl Transport {
         }
     }
 
-    /// After a write that found no room. The I/O thread may have seen an event for room since then, so it is tried again once
-    /// the socket counts as full: the event after a second failure cannot be missed.
     fn write_again(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.writable.store(false, Ordering::SeqCst);
+        self.registration.set_full()?;
         match socket::send(self.fd(), bytes) {
             Ok(n) => {
                 self.set_writable();
@@ -189,7 +167,7 @@ impl Transport {
     /// The socket has room: what TLS could not write goes first.
     pub(crate) fn resume(&self) -> io::Result<()> {
         self.set_writable();
-        self.tls.as_ref().map_or(Ok(()), |tls| tls.resume(self.fd(), &self.writable))
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.resume(&self.registration))
     }
 
     /// Whether something that was taken by [`Transport::write`] is not with the kernel yet. It is written by the next call of
@@ -206,7 +184,7 @@ impl Transport {
     /// Tells the server that nothing more comes, if this is TLS and that is possible at once.
     pub(crate) fn end_tls(&self) {
         if let Some(tls) = self.tls.as_ref().filter(|_| self.is_connected()) {
-            tls.end(self.fd());
+            tls.end(&self.registration);
         }
     }
 
@@ -218,68 +196,33 @@ impl Transport {
         socket::wait_for_readable(self.fd(), limit);
     }
 
-    /// Lets callers wait for the socket beside the I/O thread, see [`Transport::wait_as_reader`]. On the I/O thread. `false`
-    /// when that cannot be; on an error the I/O thread's poll does not watch the socket any more.
-    pub(crate) fn share(&self, peer: Token) -> io::Result<bool> {
-        if self.reader.get().is_none() {
-            let Ok(reader) = self.new_reader(peer) else { return Ok(false) };
-            let _ = self.reader.set(reader);
-        }
-        socket::deregister(self.epoll, self.fd())?;
-        if socket::register_shared(self.epoll, self.fd(), self.token.0).is_ok() {
-            self.shared.store(true, Ordering::Release);
-            return Ok(true);
-        }
-        socket::register_alone(self.epoll, self.fd(), self.token.0)?;
-        Ok(false)
+    /// A caller is to wait for what arrives in the place of the I/O thread, see [`Transport::wait_as_reader`].
+    pub(crate) fn lend(&self) -> io::Result<()> {
+        self.registration.lend()
     }
 
-    fn new_reader(&self, peer: Token) -> io::Result<Reader> {
-        let poll = ReaderPoll::new(self.fd())?;
-        let copy = socket::duplicate(self.fd())?;
-        socket::register_peer(self.epoll, &copy, peer.0)?;
-        Ok(Reader { poll, peer: copy })
+    /// From now on what arrives wakes the I/O thread, and what has arrived meanwhile, whoever still waits as a reader.
+    pub(crate) fn take_back(&self) -> io::Result<()> {
+        self.registration.take_back()
     }
 
-    /// From now on what arrives wakes the I/O thread, whoever still waits as a reader. On the I/O thread; on an error its poll
-    /// does not watch the socket any more.
-    pub(crate) fn unshare(&self) -> io::Result<()> {
-        if self.shared.swap(false, Ordering::Relaxed) {
-            socket::deregister(self.epoll, self.fd())?;
-            socket::register_alone(self.epoll, self.fd(), self.token.0)?;
-        }
-        Ok(())
-    }
-
-    /// Whether a caller may wait as a reader.
-    pub(crate) fn is_shared(&self) -> bool {
-        self.shared.load(Ordering::Acquire)
-    }
-
-    /// Waits for something to read; while a caller does, what arrives wakes it and not the I/O thread. It ends when the
-    /// connection ends, after `limit`, and when a signal handler has run, which has the thread's mask from before `blocked`.
+    /// Waits for something to read. It ends when the connection ends, after `limit`, and when a signal handler has run, which
+    /// has the thread's mask from before `blocked`.
     pub(crate) fn wait_as_reader(&self, limit: Duration, blocked: &BlockedSignals) -> Waited {
         if self.is_undrained() {
             return Waited::Ready;
         }
-        self.reader.get().map_or(Waited::TimedOut, |reader| reader.poll.wait(limit, blocked))
+        socket::wait_as_reader(self.fd(), limit, blocked)
     }
 
-    /// Ends the connection, by RST when `reset` is set, so that the server need not read what was sent. A caller that waits
-    /// for something to read stops waiting; the descriptor goes with the last reference. On the I/O thread.
+    /// Ends the connection, by RST when `reset` is set, so that the server need not read what was sent. The descriptor goes
+    /// with the last reference. On the I/O thread.
     pub(crate) fn disconnect(&self, reset: bool) {
-        let _ = socket::deregister(self.epoll, self.fd());
-        if let Some(reader) = self.reader.get() {
-            let _ = socket::deregister(self.epoll, reader.peer.as_raw_fd());
-        }
-        if !reset {
-            self.end_tls();
-        }
+        self.registration.end();
         if reset {
             let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
-        }
-        if self.is_shared() {
-            self.shut_down();
+        } else {
+            self.end_tls();
         }
     }
 

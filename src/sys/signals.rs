@@ -31,6 +31,7 @@ impl BlockedSignals {
     }
 
     /// The thread's own mask.
+    #[cfg(not(calmkeeper_shuttle))]
     pub(crate) fn mask_before(&self) -> &Mask {
         &self.before
     }

@@ -1,13 +1,12 @@
-//! What mio does not offer on a connected socket: reads and writes on a shared reference, and a second poll for callers that
-//! read in the place of the I/O thread. Owns the system calls. Those that transfer or wait are the kernel's own rather than
+//! What mio does not offer on a connected socket: reads, writes and waits on a shared reference, and a registration that
+//! changes without a source. Owns the system calls. Those that transfer or wait are the kernel's own rather than
 //! glibc's, which are cancellation points.
 use crate::sys::signals::BlockedSignals;
 use crate::sys::time::timespec;
 use libc::{c_int, c_long};
 use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr::null;
+use std::os::fd::RawFd;
+use std::ptr::{from_ref, null};
 use std::time::Duration;
 
 /// Receives at most `space`. Never blocks: nothing there is `WouldBlock`.
@@ -35,10 +34,15 @@ pub(crate) fn send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
 
 /// Waits until the descriptor can be read or has ended, or for `limit`; a signal ends it sooner.
 pub(crate) fn wait_for_readable(fd: RawFd, limit: Duration) {
+    wait(fd, limit, null());
+}
+
+/// The same with a signal mask, unless that is null. Returns what the system call does.
+fn wait(fd: RawFd, limit: Duration, mask: *const u64) -> c_long {
     let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
     let mut limit = timespec(limit);
-    // SAFETY: one entry and a time, which live through the call; without a signal mask.
-    unsafe { libc::syscall(libc::SYS_ppoll, &raw mut entry, 1, &raw mut limit, null::<u64>(), 0) };
+    // SAFETY: one entry and a time, which live through the call; the mask is null or of the size that the kernel is told.
+    unsafe { libc::syscall(libc::SYS_ppoll, &raw mut entry, 1, &raw mut limit, mask, size_of::<u64>()) }
 }
 
 fn length(rc: c_long) -> io::Result<usize> {
@@ -56,85 +60,31 @@ pub(crate) enum Waited {
     TimedOut,
 }
 
-/// A poll of its own for one socket. While somebody waits on it, what arrives wakes that thread and not the poll that the
-/// socket is registered with by [`register_shared`].
-///
-/// This is the kernel's rule for `EPOLLEXCLUSIVE`: of the polls that watch a descriptor exclusively, the first one registered
-/// that has a waiter is woken. What ends the connection wakes both.
-#[derive(Debug)]
-pub(crate) struct ReaderPoll {
-    epoll: OwnedFd,
-}
-
-impl ReaderPoll {
-    /// Must be made before the socket is registered by [`register_shared`].
-    pub(crate) fn new(fd: RawFd) -> io::Result<ReaderPoll> {
-        // SAFETY: without arguments in memory; the result is checked, and is nobody else's.
-        let epoll = unsafe {
-            let epoll = libc::epoll_create1(libc::EPOLL_CLOEXEC);
-            if epoll < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            OwnedFd::from_raw_fd(epoll)
-        };
-        control(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN | libc::EPOLLET | libc::EPOLLEXCLUSIVE, 0)?;
-        Ok(ReaderPoll { epoll })
-    }
-
-    /// Waits for something to read, with the signal mask that the thread had before `blocked`.
-    pub(crate) fn wait(&self, limit: Duration, blocked: &BlockedSignals) -> Waited {
-        // Up, or the last part of a millisecond would be spent asking.
-        let millis = c_int::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX);
-        let mut event = MaybeUninit::<libc::epoll_event>::uninit();
-        // SAFETY: room for one event, and a mask of the size that the kernel is told.
-        let count = unsafe {
-            libc::syscall(
-                libc::SYS_epoll_pwait,
-                self.epoll.as_raw_fd(),
-                event.as_mut_ptr(),
-                1,
-                millis,
-                std::ptr::from_ref(blocked.mask_before()),
-                size_of::<u64>(),
-            )
-        };
-        match count {
-            0 => Waited::TimedOut,
-            1.. => Waited::Ready,
-            _ => Waited::Interrupted,
-        }
+/// Waits for something to read, with the signal mask that the thread had before `blocked`.
+pub(crate) fn wait_as_reader(fd: RawFd, limit: Duration, blocked: &BlockedSignals) -> Waited {
+    match wait(fd, limit, from_ref(blocked.mask_before())) {
+        0 => Waited::TimedOut,
+        1.. => Waited::Ready,
+        _ => Waited::Interrupted,
     }
 }
 
-/// A second descriptor of a socket, see [`register_peer`].
-pub(crate) type Duplicate = OwnedFd;
-
-/// Makes one.
-pub(crate) fn duplicate(fd: RawFd) -> io::Result<Duplicate> {
-    // SAFETY: numbers only; the result is checked, and is nobody else's.
-    unsafe {
-        let copy = libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3);
-        if copy < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(copy)) }
-    }
+/// Registers a socket with mio's poll, which is told of all there is. What is ready already counts as new.
+pub(crate) fn register(epoll: RawFd, fd: RawFd, token: usize) -> io::Result<()> {
+    control(epoll, libc::EPOLL_CTL_ADD, fd, INPUT | ROOM | libc::EPOLLET, token)
 }
 
-/// Registers a socket with mio's poll for that poll alone. What is ready already counts as new.
-pub(crate) fn register_alone(epoll: RawFd, fd: RawFd, token: usize) -> io::Result<()> {
-    let events = libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLOUT | libc::EPOLLET;
-    control(epoll, libc::EPOLL_CTL_ADD, fd, events, token)
+/// Changes what the poll is told of a registered socket; an error always is. What is ready already counts as new.
+pub(crate) fn tell(epoll: RawFd, fd: RawFd, token: usize, input: bool, room: bool) -> io::Result<()> {
+    let input = if input { INPUT } else { 0 };
+    let room = if room { ROOM } else { 0 };
+    control(epoll, libc::EPOLL_CTL_MOD, fd, input | room | libc::EPOLLET, token)
 }
 
-/// The same beside a [`ReaderPoll`], which comes first. The kernel does not report the end of the peer's side this way, see
-/// [`register_peer`].
-pub(crate) fn register_shared(epoll: RawFd, fd: RawFd, token: usize) -> io::Result<()> {
-    let events = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLET | libc::EPOLLEXCLUSIVE;
-    control(epoll, libc::EPOLL_CTL_ADD, fd, events, token)
-}
-
-/// Registers a duplicate of the socket for the end of the peer's side only.
-pub(crate) fn register_peer(epoll: RawFd, copy: &Duplicate, token: usize) -> io::Result<()> {
-    control(epoll, libc::EPOLL_CTL_ADD, copy.as_raw_fd(), libc::EPOLLRDHUP | libc::EPOLLET, token)
-}
+/// That something has arrived, or that the peer has ended its side.
+const INPUT: c_int = libc::EPOLLIN | libc::EPOLLRDHUP;
+/// That there is room to write.
+const ROOM: c_int = libc::EPOLLOUT;
 
 /// Ends a registration.
 pub(crate) fn deregister(epoll: RawFd, fd: RawFd) -> io::Result<()> {
@@ -153,6 +103,7 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsRawFd;
 
     fn pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -166,40 +117,49 @@ mod tests {
         !events.is_empty()
     }
 
+    const PATIENCE: Duration = Duration::from_secs(20);
+
     #[test]
-    fn what_arrives_wakes_the_waiting_reader_only() {
+    fn a_poll_that_is_not_told_of_input_sleeps_and_is_told_afterwards() {
         let mut poll = mio::Poll::new().unwrap();
         let (near, mut far) = pair();
-        let epoll = poll.registry().as_raw_fd();
-        let reader = ReaderPoll::new(near.as_raw_fd()).unwrap();
-        register_shared(epoll, near.as_raw_fd(), 1).unwrap();
+        let (epoll, fd) = (poll.registry().as_raw_fd(), near.as_raw_fd());
+        register(epoll, fd, 1).unwrap();
         // That there is room to write.
-        assert!(has_event(&mut poll, Duration::from_secs(20)));
-        // A byte that comes before the thread waits wakes both. Then it is tried again with more time.
-        let alone = (1..20).any(|attempt| {
-            std::thread::scope(|scope| {
-                let waited = scope.spawn(|| reader.wait(Duration::from_secs(20), &BlockedSignals::new()));
-                std::thread::sleep(Duration::from_millis(attempt * attempt));
-                far.write_all(b"x").unwrap();
-                assert_eq!(waited.join().unwrap(), Waited::Ready);
-                receive(near.as_raw_fd(), &mut [0; 10]).unwrap();
-                !has_event(&mut poll, Duration::ZERO)
-            })
-        });
-        assert!(alone);
-        // Without a waiter the poll is told.
-        far.write_all(b"y").unwrap();
-        assert!(has_event(&mut poll, Duration::from_secs(20)));
+        assert!(has_event(&mut poll, PATIENCE));
+        tell(epoll, fd, 1, false, false).unwrap();
+        far.write_all(b"x").unwrap();
+        assert_eq!(wait_as_reader(fd, PATIENCE, &BlockedSignals::new()), Waited::Ready);
+        assert!(!has_event(&mut poll, Duration::ZERO));
+        tell(epoll, fd, 1, true, false).unwrap();
+        assert!(has_event(&mut poll, PATIENCE));
+        // What a reader has taken is nothing to tell of.
+        tell(epoll, fd, 1, false, false).unwrap();
+        receive(fd, &mut [0; 10]).unwrap();
+        tell(epoll, fd, 1, true, false).unwrap();
+        assert!(!has_event(&mut poll, Duration::ZERO));
     }
 
     #[test]
-    fn the_end_of_the_peer_is_seen_on_the_duplicate() {
+    fn the_end_of_the_peer_is_told_afterwards_too() {
         let mut poll = mio::Poll::new().unwrap();
         let (near, far) = pair();
-        let copy = duplicate(near.as_raw_fd()).unwrap();
-        register_peer(poll.registry().as_raw_fd(), &copy, 1).unwrap();
-        assert!(!has_event(&mut poll, Duration::ZERO));
+        let (epoll, fd) = (poll.registry().as_raw_fd(), near.as_raw_fd());
+        register(epoll, fd, 1).unwrap();
+        assert!(has_event(&mut poll, PATIENCE));
+        tell(epoll, fd, 1, false, false).unwrap();
         drop(far);
-        assert!(has_event(&mut poll, Duration::from_secs(20)));
+        assert_eq!(wait_as_reader(fd, PATIENCE, &BlockedSignals::new()), Waited::Ready);
+        tell(epoll, fd, 1, true, false).unwrap();
+        assert!(has_event(&mut poll, PATIENCE));
+    }
+
+    #[test]
+    fn a_wait_without_input_ends() {
+        let (near, _far) = pair();
+        assert_eq!(
+            wait_as_reader(near.as_raw_fd(), Duration::from_millis(1), &BlockedSignals::new()),
+            Waited::TimedOut
+        );
     }
 }

@@ -93,9 +93,8 @@ impl State {
 
     /// Something about a socket has become so: whoever is interested is told.
     fn touch(&mut self, fd: RawFd, change: Change) {
-        let taken = self.polls.values_mut().any(|poll| poll.takes_alone(fd, change));
         for poll in self.polls.values_mut() {
-            poll.touch(fd, change, taken);
+            poll.touch(fd, change);
         }
         NETWORK.changed.notify_all();
     }

@@ -10,23 +10,39 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token(pub(crate) usize);
 
-/// What a registration is interested in.
+/// What a registration is interested in. It is told of errors always.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Interests {
-    pub(super) readable: bool,
-    pub(super) writable: bool,
-    /// The end of the peer's side, `EPOLLRDHUP`.
-    pub(super) closed: bool,
-    /// `EPOLLEXCLUSIVE`: what arrives does not count while a reader waits for it.
-    pub(super) exclusive: bool,
+    /// What arrives, and the end of the peer's side.
+    pub(super) input: bool,
+    /// Room to write.
+    pub(super) room: bool,
+}
+
+impl Interests {
+    /// What of it this is interested in.
+    fn of(self, is: Change) -> Change {
+        let Interests { input, room } = self;
+        Change {
+            readable: is.readable && input,
+            closed: is.closed && input,
+            writable: is.writable && room,
+            error: is.error,
+        }
+    }
 }
 
 struct Registered {
-    /// The socket, of which the descriptor may be a duplicate.
-    socket: RawFd,
     token: Token,
     interests: Interests,
     queued: bool,
+}
+
+impl Registered {
+    fn touch(&mut self, change: Change) {
+        let Change { readable, writable, closed, error } = self.interests.of(change);
+        self.queued |= readable || writable || closed || error;
+    }
 }
 
 /// One poll, as the kernel has it.
@@ -34,37 +50,17 @@ struct Registered {
 pub(super) struct Polled {
     registered: BTreeMap<RawFd, Registered>,
     woken: Option<Token>,
-    /// Whether this is a poll for readers, which come first.
-    pub(super) is_for_readers: bool,
-    /// Threads that wait and have not been woken.
-    pub(super) waiting: usize,
 }
 
 impl Polled {
-    /// Whether a thread that waits here is woken by what arrives on a socket, and nobody else. Woken once, it does not count
-    /// any more.
-    pub(super) fn takes_alone(&mut self, fd: RawFd, change: Change) -> bool {
-        let arrives = change.readable && !change.writable && !change.closed && !change.error;
-        let takes = self.is_for_readers && arrives && self.waiting > 0 && self.registered.contains_key(&fd);
-        if takes {
-            self.waiting -= 1;
-        }
-        takes
-    }
-
-    pub(super) fn touch(&mut self, fd: RawFd, change: Change, taken: bool) {
-        for registered in self.registered.values_mut().filter(|registered| registered.socket == fd) {
-            let Interests { readable, writable, closed, exclusive } = registered.interests;
-            if taken && exclusive && !self.is_for_readers {
-                continue;
-            }
-            let ends = change.closed && closed || change.error;
-            registered.queued |= change.readable && readable || change.writable && writable || ends;
+    pub(super) fn touch(&mut self, fd: RawFd, change: Change) {
+        if let Some(registered) = self.registered.get_mut(&fd) {
+            registered.touch(change);
         }
     }
 
     pub(super) fn forget(&mut self, fd: RawFd) {
-        self.registered.retain(|_, registered| registered.socket != fd);
+        self.registered.remove(&fd);
     }
 }
 
@@ -121,16 +117,33 @@ impl AsRawFd for Registry {
     }
 }
 
-/// Registers a descriptor, which may be a duplicate of `socket`. What is so already counts as new.
-pub(super) fn register(poll: RawFd, fd: RawFd, socket: RawFd, token: Token, interests: Interests) -> io::Result<()> {
+/// Registers a socket. What is so already counts as new.
+pub(super) fn register(poll: RawFd, fd: RawFd, token: Token, interests: Interests) -> io::Result<()> {
+    with(poll, fd, |polled, is| {
+        let mut registered = Registered { token, interests, queued: false };
+        registered.touch(is);
+        match polled.registered.insert(fd, registered) {
+            Some(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            None => Ok(()),
+        }
+    })
+}
+
+/// Changes the interests of a registration. What is so already counts as new.
+pub(super) fn change(poll: RawFd, fd: RawFd, interests: Interests) -> io::Result<()> {
+    with(poll, fd, |polled, is| {
+        let registered = polled.registered.get_mut(&fd).ok_or(io::ErrorKind::NotFound)?;
+        registered.interests = interests;
+        registered.touch(is);
+        Ok(())
+    })
+}
+
+/// Runs `body` on a poll, with what is so of the socket.
+fn with(poll: RawFd, fd: RawFd, body: impl FnOnce(&mut Polled, Change) -> io::Result<()>) -> io::Result<()> {
     let mut state = lock();
-    let is = state.sockets.get(&socket).ok_or(io::ErrorKind::NotFound)?.is();
-    let polled = state.polls.get_mut(&poll).ok_or(io::ErrorKind::NotFound)?;
-    let ends = is.closed && interests.closed || is.error;
-    let queued = is.readable && interests.readable || is.writable && interests.writable || ends;
-    if polled.registered.insert(fd, Registered { socket, token, interests, queued }).is_some() {
-        return Err(io::ErrorKind::AlreadyExists.into());
-    }
+    let is = state.sockets.get(&fd).ok_or(io::ErrorKind::NotFound)?.is();
+    body(state.polls.get_mut(&poll).ok_or(io::ErrorKind::NotFound)?, is)?;
     NETWORK.changed.notify_all();
     Ok(())
 }
@@ -172,23 +185,19 @@ impl Poll {
     }
 }
 
-pub(super) fn ready(state: &mut State, poll: RawFd) -> Vec<Event> {
+fn ready(state: &mut State, poll: RawFd) -> Vec<Event> {
     let State { polls, sockets, .. } = state;
     let Some(polled) = polls.get_mut(&poll) else { return Vec::new() };
     let mut found = Vec::new();
     if let Some(token) = polled.woken.take() {
         found.push(Event { token, is: Change { readable: true, ..Change::default() } });
     }
-    for registered in polled.registered.values_mut() {
+    for (fd, registered) in &mut polled.registered {
         if !std::mem::take(&mut registered.queued) {
             continue;
         }
-        let Some(socket) = sockets.get(&registered.socket) else { continue };
-        let Interests { readable, writable, closed, .. } = registered.interests;
-        let mut is = socket.is();
-        is.readable &= readable;
-        is.closed &= closed;
-        is.writable &= writable;
+        let Some(socket) = sockets.get(fd) else { continue };
+        let is = registered.interests.of(socket.is());
         if is.readable || is.writable || is.closed || is.error {
             found.push(Event { token: registered.token, is });
         }

@@ -172,92 +172,27 @@ pub(crate) fn receive(fd: RawFd, space: &mut [u8]) -> io::Result<usize> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waited {
     Ready,
+    #[allow(dead_code, reason = "there are no signals here")]
     Interrupted,
     TimedOut,
 }
 
 /// See `sys::socket`.
-#[derive(Debug)]
-pub(crate) struct ReaderPoll {
-    poll: RawFd,
-}
-
-const READS: Interests = Interests { readable: true, writable: false, closed: false, exclusive: true };
-
-impl ReaderPoll {
-    pub(crate) fn new(fd: RawFd) -> io::Result<ReaderPoll> {
-        let poll = {
-            let mut state = lock();
-            let poll = state.next_descriptor();
-            state.polls.entry(poll).or_default().is_for_readers = true;
-            poll
-        };
-        let reader = ReaderPoll { poll };
-        poll::register(poll, fd, fd, Token(0), READS)?;
-        Ok(reader)
-    }
-
-    pub(crate) fn wait(&self, limit: Duration, _: &BlockedSignals) -> Waited {
-        Stop::BeforeWaiting.here();
-        if let Some(poll) = lock().polls.get_mut(&self.poll) {
-            poll.waiting = 1;
-        }
-        let waited =
-            wait(
-                Some(limit),
-                |state| {
-                    if poll::ready(state, self.poll).is_empty() { Next::Wait } else { Next::Done(()) }
-                },
-            );
-        if let Some(poll) = lock().polls.get_mut(&self.poll) {
-            poll.waiting = 0;
-        }
-        Stop::AfterWaiting.here();
-        if waited.is_some() { Waited::Ready } else { Waited::TimedOut }
-    }
-}
-
-impl Drop for ReaderPoll {
-    fn drop(&mut self) {
-        lock().polls.remove(&self.poll);
-    }
+pub(crate) fn wait_as_reader(fd: RawFd, limit: Duration, _: &BlockedSignals) -> Waited {
+    Stop::BeforeWaiting.here();
+    let waited = wait_until_readable(fd, limit);
+    Stop::AfterWaiting.here();
+    if waited.is_some() { Waited::Ready } else { Waited::TimedOut }
 }
 
 /// See `sys::socket`.
-#[derive(Debug)]
-pub(crate) struct Duplicate {
-    fd: RawFd,
-    socket: RawFd,
-}
-
-impl AsRawFd for Duplicate {
-    fn as_raw_fd(&self) -> RawFd {
-        self.fd
-    }
+pub(crate) fn register(epoll: RawFd, fd: RawFd, token: usize) -> io::Result<()> {
+    poll::register(epoll, fd, Token(token), Interests { input: true, room: true })
 }
 
 /// See `sys::socket`.
-#[allow(clippy::unnecessary_wraps, reason = "it is the kernel's")]
-pub(crate) fn duplicate(fd: RawFd) -> io::Result<Duplicate> {
-    Ok(Duplicate { fd: lock().next_descriptor(), socket: fd })
-}
-
-/// See `sys::socket`.
-pub(crate) fn register_alone(epoll: RawFd, fd: RawFd, token: usize) -> io::Result<()> {
-    let interests = Interests { readable: true, writable: true, closed: true, exclusive: false };
-    poll::register(epoll, fd, fd, Token(token), interests)
-}
-
-/// See `sys::socket`.
-pub(crate) fn register_shared(epoll: RawFd, fd: RawFd, token: usize) -> io::Result<()> {
-    let interests = Interests { readable: true, writable: true, closed: false, exclusive: true };
-    poll::register(epoll, fd, fd, Token(token), interests)
-}
-
-/// See `sys::socket`.
-pub(crate) fn register_peer(epoll: RawFd, copy: &Duplicate, token: usize) -> io::Result<()> {
-    let interests = Interests { readable: false, writable: false, closed: true, exclusive: false };
-    poll::register(epoll, copy.fd, copy.socket, Token(token), interests)
+pub(crate) fn tell(epoll: RawFd, fd: RawFd, _: usize, input: bool, room: bool) -> io::Result<()> {
+    poll::change(epoll, fd, Interests { input, room })
 }
 
 /// See `sys::socket`.
@@ -267,10 +202,14 @@ pub(crate) fn deregister(epoll: RawFd, fd: RawFd) -> io::Result<()> {
 
 /// See `sys::socket`.
 pub(crate) fn wait_for_readable(fd: RawFd, limit: Duration) {
+    wait_until_readable(fd, limit);
+}
+
+fn wait_until_readable(fd: RawFd, limit: Duration) -> Option<()> {
     wait(Some(limit), |state| match state.sockets.get(&fd) {
         Some(socket) if !socket.is().readable => Next::Wait,
         _ => Next::Done(()),
-    });
+    })
 }
 
 /// See `sys::socket`.
