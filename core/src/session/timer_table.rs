@@ -1,4 +1,5 @@
 //! All deadlines of a session, one place for each. Knows instants, not what is done at them.
+use std::cell::Cell;
 use std::time::Instant;
 
 /// What a deadline is for. Expired timers are handled in this order.
@@ -48,13 +49,21 @@ impl Timer {
 #[derive(Debug, Default)]
 pub(super) struct TimerTable {
     due: [Option<Instant>; Timer::ALL.len()],
+    /// What [`TimerTable::next`] said last, unless it may be wrong: it is asked several times a request, and they seldom differ.
+    earliest: Cell<Option<Instant>>,
+    is_known: Cell<bool>,
 }
 
 impl TimerTable {
     /// Sets or moves a deadline; `None` stops it.
     pub(super) fn set(&mut self, timer: Timer, at: impl Into<Option<Instant>>) {
         if let Some(due) = self.due.get_mut(timer as usize) {
-            *due = at.into();
+            let before = std::mem::replace(due, at.into());
+            let earliest = self.earliest.get();
+            let is_overtaken = due.is_some_and(|at| earliest.is_none_or(|earliest| at < earliest));
+            if is_overtaken || before.is_some() && before == earliest {
+                self.is_known.set(false);
+            }
         }
     }
 
@@ -63,7 +72,7 @@ impl TimerTable {
     }
 
     pub(super) fn stop_all(&mut self) {
-        self.due = Default::default();
+        *self = TimerTable::default();
     }
 
     /// When this deadline is due.
@@ -73,7 +82,10 @@ impl TimerTable {
 
     /// The earliest deadline.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.due.iter().flatten().min().copied()
+        if !self.is_known.replace(true) {
+            self.earliest.set(self.due.iter().flatten().min().copied());
+        }
+        self.earliest.get()
     }
 
     /// Whether `timer` is due at `now`; if so, it is stopped.
@@ -105,7 +117,25 @@ mod tests {
         assert_eq!(table.next(), Some(ms(2)));
         table.set(Timer::Ping, ms(20));
         assert_eq!(table.next(), Some(ms(3)));
+        table.set(Timer::Ping, ms(2));
+        assert_eq!(table.next(), Some(ms(2)));
         table.stop_all();
         assert_eq!(table.next(), None);
+        table.set(Timer::Close, ms(4));
+        assert_eq!(table.next(), Some(ms(4)));
+    }
+
+    #[test]
+    fn the_earliest_is_never_a_stale_one() {
+        let (mut table, now, mut random) = (TimerTable::default(), Instant::now(), 1_u64);
+        for _ in 0..10_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let [which, at, asks, ..] = (random >> 32).to_le_bytes();
+            let timer = Timer::ALL[usize::from(which) % Timer::ALL.len()];
+            table.set(timer, (at % 9 != 0).then(|| now + Duration::from_millis((at % 9).into())));
+            if asks % 2 == 0 {
+                assert_eq!(table.next(), Timer::ALL.iter().filter_map(|timer| table.get(*timer)).min());
+            }
+        }
     }
 }
