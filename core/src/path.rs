@@ -10,13 +10,12 @@ pub fn is_valid(path: &[u8], sequential: bool) -> bool {
     (is_plain(path) && path.last() != Some(&b'/')) || path == b"/" || is_valid_by_component(rest, sequential)
 }
 
-/// Bytes looked at in one go: eight, each with the one behind it.
-const WINDOW: usize = 9;
+/// Bytes looked at in one go: sixteen, each with the one behind it.
+const WINDOW: usize = 17;
 
-/// Whether no byte is below 0x1f and no `/` is followed by `/` or `.`, so that only the end can still be wrong. Now and
-/// then `false` although it is so.
+/// Whether no byte is below 0x1f and no `/` is followed by `/` or `.`, so that only the end can still be wrong.
 ///
-/// Paths are checked on every call: for one of 21 bytes this takes 90 instructions, a walk over its bytes 190.
+/// Paths are checked on every call: this takes a third of the instructions of a walk over the bytes.
 fn is_plain(path: &[u8]) -> bool {
     let Some(last) = path.last_chunk::<WINDOW>() else { return is_plain_short(path) };
     let mut rest = path;
@@ -29,31 +28,25 @@ fn is_plain(path: &[u8]) -> bool {
     is_plain_window(last)
 }
 
-#[inline(never)]
 fn is_plain_short(path: &[u8]) -> bool {
     let mut padded = [b'a'; WINDOW];
-    if let Some(place) = padded.get_mut(..path.len()) {
-        place.copy_from_slice(path);
+    for (place, byte) in padded.iter_mut().zip(path) {
+        *place = *byte;
     }
     is_plain_window(&padded)
 }
 
 /// The same of a window; its first byte only counts together with the next, as it is the first `/`, or the last byte of
-/// another window.
+/// another window. Without a branch, so that it becomes a few vector instructions.
 #[inline]
 fn is_plain_window(window: &[u8; WINDOW]) -> bool {
-    /// This byte, eight times.
-    const fn eight(byte: u8) -> u64 {
-        u64::from_ne_bytes([byte; 8])
-    }
-    // The high bit of each byte below `limit`; perhaps of a byte above one as well.
-    let below = |word: u64, limit: u8| word.wrapping_sub(eight(limit)) & !word;
-    let bytes = window.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    let next = window.last_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    let slashes = below(bytes ^ eight(b'/'), 1);
-    // `.` and `/` differ in the last bit only.
-    let joints = below((next | eight(1)) ^ eight(b'/'), 1);
-    ((slashes & joints) | below(next, 0x1f)) & eight(0x80) == 0
+    let bad = window.iter().zip(window.iter().skip(1)).fold(0, |bad, (byte, next)| {
+        let slash = u8::from(*byte == b'/');
+        // `.` and `/` differ in the last bit only.
+        let joint = u8::from(*next | 1 == b'/');
+        bad | (slash & joint) | u8::from(*next < 0x1f)
+    });
+    bad == 0
 }
 
 #[cold]
