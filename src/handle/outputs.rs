@@ -63,7 +63,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                 | Output::Probe(_)
                 | Output::SaslStart(..)
                 | Output::SaslChallenge(..) => inner.io_outputs.push_back(output),
-                Output::Remember(servers, memory) => history::remember(&servers, memory),
+                Output::Remember(servers, memory) => history::remember(&servers, *memory),
                 Output::Closed => inner.stage = Stage::Closed,
             }
         }

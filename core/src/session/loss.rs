@@ -3,7 +3,7 @@ use super::failure_log::{ESTALE, ETIMEDOUT, FLUSH_FAILED, Place, RECEIVE_FAILED,
 use super::link::{Death, Link};
 use super::timer_table::Timer;
 use super::{Output, Session, State, Watcher};
-use crate::backoff::{Event, Failure};
+use crate::backoff::{Event, Failure, Memory};
 use crate::code::Code;
 use crate::limits;
 use std::fmt;
@@ -152,12 +152,19 @@ impl<C, W: Watcher> Session<C, W> {
     /// Leaves the pace to other handles. Not while this handle pauses: a pause that it still keeps is not another
     /// handle's.
     pub(super) fn remember(&mut self, now: Instant) {
-        self.outputs.push_back(Output::Remember(Arc::clone(self.servers.hosts().names()), self.backoff.memory(now)));
+        let memory = self.backoff.memory(now);
+        self.leave_behind(memory);
     }
 
     /// Leaves the pace and the rank to the next handle, because this one's session is over.
     pub(super) fn bequeath(&mut self, now: Instant) {
-        self.outputs.push_back(Output::Remember(Arc::clone(self.servers.hosts().names()), self.backoff.legacy(now)));
+        let memory = self.backoff.legacy(now);
+        self.leave_behind(memory);
+    }
+
+    fn leave_behind(&mut self, memory: Memory) {
+        let names = Arc::clone(self.servers.hosts().names());
+        self.outputs.push_back(Output::Remember(names, Box::new(memory)));
     }
 
     pub(super) fn expire(&mut self, now: Instant, addr: SocketAddr) {

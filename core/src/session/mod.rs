@@ -210,8 +210,8 @@ pub enum Output<C, W> {
     Deliver(C, Result<Frame, Code>),
     /// Call watchers.
     Notify(Event<W>),
-    /// Keep this for later handles with these servers.
-    Remember(Arc<[HostPort]>, Memory),
+    /// Keep this for later handles with these servers. Boxed, or every reply would be moved with as much room.
+    Remember(Arc<[HostPort]>, Box<Memory>),
     /// The session is being closed: no `Deliver` and no `Notify` follows.
     Last,
     /// The session is closed; nothing follows.

@@ -157,7 +157,7 @@ impl World {
                     Heard::Probing(address)
                 }
                 Output::Remember(_, memory) => {
-                    client.memory = Some(memory);
+                    client.memory = Some(*memory);
                     continue;
                 }
                 // Only sessions with `Config::sasl` ask for it.
