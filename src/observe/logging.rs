@@ -6,6 +6,7 @@
 //! says, for lines that operators have searched for by function.
 pub use crate::sys::log_sink::Sink;
 use crate::sys::log_sink::{self, Callback, LINE_LEN_MAX};
+use crate::sys::marks::{self, Holding, Marks};
 use crate::sys::stamp::Stamp;
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
@@ -93,16 +94,8 @@ impl Write for Line {
     }
 }
 
-/// Whether lines of this thread wait for something to end, and whether there are any.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Holding {
-    No,
-    Nothing,
-    Lines,
-}
-
 thread_local! {
-    static HOLDING: Cell<Holding> = const { Cell::new(Holding::No) };
+    /// The lines of this thread that wait.
     static HELD: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -119,7 +112,7 @@ pub(crate) fn deferred<R>(body: impl FnOnce() -> R) -> R {
         }
     }
     // Looked up once: each time costs a call.
-    HOLDING.with(|holding| {
+    marks::with(|Marks { holding, .. }| {
         if holding.get() != Holding::No {
             return body();
         }
@@ -166,10 +159,10 @@ impl log::Log for ZooLog {
         let function = record.target().rsplit("::").next().unwrap_or_default();
         let mut line = Line::new(number(record.level()), function.as_bytes(), record.line().unwrap_or(0).into());
         let _ = line.write_fmt(*record.args());
-        if HOLDING.get() == Holding::No {
+        if marks::with(|marks| marks.holding.get()) == Holding::No {
             deliver(log_sink::current(), &mut line);
         } else {
-            HOLDING.set(Holding::Lines);
+            marks::with(|marks| marks.holding.set(Holding::Lines));
             // Lost only on a thread whose storage is gone already.
             let _ = HELD.try_with(|held| held.borrow_mut().push(line));
         }

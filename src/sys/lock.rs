@@ -3,21 +3,16 @@
 //!
 //! A signal handler may call the library while its thread is inside it. If that thread holds a lock, taking another one
 //! could wait for ever. The entries ask [`is_held`] and answer without a lock then.
-use crate::sys::sync;
+use crate::sys::{marks, sync};
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::ptr::from_ref;
 use std::sync::atomic::{Ordering, compiler_fence};
 use std::sync::{PoisonError, TryLockError};
 
-crate::sys::sync::thread_local! {
-    /// Locks that this thread holds or is about to take.
-    static HELD: Cell<u32> = const { Cell::new(0) };
-}
-
 /// Whether this thread holds a lock of the library, which only a signal handler can see.
 pub(crate) fn is_held() -> bool {
-    HELD.with(Cell::get) > 0
+    marks::with(|marks| marks.locks.get() > 0)
 }
 
 /// Marks this thread for as long as it lives. Set before the lock is taken and cleared after it is released, so that a
@@ -28,9 +23,9 @@ impl HeldGuard {
     #[inline]
     fn new() -> HeldGuard {
         // The address is kept, as each look-up costs a call.
-        let held = HELD.with(|held| {
-            held.set(held.get() + 1);
-            from_ref(held)
+        let held = marks::with(|marks| {
+            marks.locks.set(marks.locks.get() + 1);
+            from_ref(&marks.locks)
         });
         compiler_fence(Ordering::SeqCst);
         HeldGuard(held)

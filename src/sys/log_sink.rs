@@ -1,5 +1,6 @@
 //! Where log lines go: the process's stream, or the callback of the handle that the thread works for. Owns both places,
 //! the level that C programs set, and the C calls that deliver a line. The form of a line is `observe::logging`'s.
+use crate::sys::{cancel, marks};
 use libc::{FILE, c_char, c_void};
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -60,11 +61,6 @@ fn address(callback: Callback) -> *mut c_void {
     callback.map_or(null_mut(), |function| function as *mut c_void)
 }
 
-thread_local! {
-    /// The sink of the innermost `with` of this thread, or null.
-    static CURRENT: Cell<*const Sink> = const { Cell::new(std::ptr::null()) };
-}
-
 /// Runs `body`; what it logs on this thread goes to `sink`. Nests, as callbacks call the library for other handles.
 pub(crate) fn with<R>(sink: &Sink, body: impl FnOnce() -> R) -> R {
     struct Restore<'a>(&'a Cell<*const Sink>, *const Sink);
@@ -73,16 +69,16 @@ pub(crate) fn with<R>(sink: &Sink, body: impl FnOnce() -> R) -> R {
             self.0.set(self.1);
         }
     }
-    CURRENT.with(|current| {
-        let _restore = Restore(current, current.replace(sink));
+    marks::with(|marks| {
+        let _restore = Restore(&marks.sink, marks.sink.replace(sink));
         body()
     })
 }
 
 /// The callback that lines logged on this thread go to at the moment.
 pub(crate) fn current() -> Callback {
-    let sink = CURRENT.get();
-    // SAFETY: a pointer in CURRENT is that of a reference which a `with` further down this stack still holds.
+    let sink = marks::with(|marks| marks.sink.get());
+    // SAFETY: a pointer there is that of a reference which a `with` further down this stack still holds.
     if sink.is_null() { None } else { unsafe { &*sink }.callback() }
 }
 
@@ -120,12 +116,14 @@ fn keeping_errno(body: impl FnOnce()) {
 
 /// Hands a line to a callback, which is not `None`. Leaves errno as it was. The caller holds no lock.
 pub(crate) fn call(callback: Callback, line: &CStr) {
+    let _cancellation = cancel::DisabledGuard::new();
     // SAFETY: the line ends with NUL; the application keeps the callback usable, as the C interface demands.
     keeping_errno(|| unsafe { calmkeeper_call_log(callback, kept(line)) });
 }
 
 /// Writes a line, which ends with its newline, to the stream and flushes it. Leaves errno as it was.
 pub(crate) fn write(line: &[u8]) {
+    let _cancellation = cancel::DisabledGuard::new();
     // SAFETY: the application keeps the stream usable, as the C interface demands.
     keeping_errno(|| unsafe {
         let stream = stream();

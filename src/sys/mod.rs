@@ -9,6 +9,7 @@ pub(crate) mod gssapi;
 pub(crate) mod latch;
 pub(crate) mod lock;
 pub(crate) mod log_sink;
+pub(crate) mod marks;
 pub(crate) mod names;
 pub(crate) mod net;
 pub(crate) mod own_thread;
