@@ -6,7 +6,7 @@
     reason = "each function passes its arguments on, under the contract of `super`"
 )]
 use super::callbacks::{Data, Done};
-use super::entry::call;
+use super::entry::call_and_go_on;
 use super::operation::{NO_TTL, Operation, Watcher};
 use super::types::{
     ACL_vector, ZooWatcherType, acl_completion_t, data_completion_t, stat_completion_t, string_completion_t,
@@ -21,7 +21,7 @@ use libc::{c_char, c_int, c_void};
 /// The contract of [`super`].
 pub(super) unsafe fn submit(zh: *mut zhandle_t, operation: Operation, done: Done) -> c_int {
     unsafe {
-        call(zh, |handle| {
+        call_and_go_on(zh, |handle| {
             operation
                 .with_request(handle, |request| handle.with_request(|session, now| session.submit(now, request, done)))
         })

@@ -34,10 +34,9 @@ pub(super) unsafe fn from_c(zh: *const zhandle_t) -> Option<Arc<Zk>> {
 }
 
 /// What holds for a thread of the application while it is inside the library. It is not cancelled, because glibc unwinds a
-/// cancelled thread and Rust frames abort the process then. When the guard is dropped, errno is what it was: programs may
-/// look at it after a call that succeeded.
+/// cancelled thread and Rust frames abort the process then. When the guard is dropped, errno is what it was.
 pub(super) struct EntryGuard {
-    errno: c_int,
+    _errno: ErrnoGuard,
     _cancellation: cancel::DisabledGuard,
 }
 
@@ -45,12 +44,24 @@ impl EntryGuard {
     // divergence: A thread that is cancelled (pthread_cancel) inside a call ends when the call has returned, and the handle stays usable; on stock it ends at once and may keep the handle's locks.
     #[inline]
     pub(super) fn new() -> EntryGuard {
-        // SAFETY: errno is this thread's.
-        EntryGuard { errno: unsafe { libc::__errno_location().read() }, _cancellation: cancel::DisabledGuard::new() }
+        EntryGuard { _errno: ErrnoGuard::new(), _cancellation: cancel::DisabledGuard::new() }
     }
 }
 
-impl Drop for EntryGuard {
+/// When it is dropped, errno is what it was: programs may look at it after a call that succeeded.
+struct ErrnoGuard {
+    errno: c_int,
+}
+
+impl ErrnoGuard {
+    #[inline]
+    fn new() -> ErrnoGuard {
+        // SAFETY: errno is this thread's.
+        ErrnoGuard { errno: unsafe { libc::__errno_location().read() } }
+    }
+}
+
+impl Drop for ErrnoGuard {
     #[inline]
     fn drop(&mut self) {
         set_errno(self.errno);
@@ -83,6 +94,14 @@ pub(super) unsafe fn with_handle<R>(
     body: impl FnOnce(&Arc<Zk>) -> Result<R, Code>,
 ) -> Result<R, Code> {
     let _entry = EntryGuard::new();
+    // SAFETY: the caller's promise.
+    unsafe { enter(zh, body) }
+}
+
+/// # Safety
+/// The contract of [`super`].
+#[inline]
+unsafe fn enter<R>(zh: *const zhandle_t, body: impl FnOnce(&Arc<Zk>) -> Result<R, Code>) -> Result<R, Code> {
     // divergence: A null handle is ZBADARGUMENTS in every call; stock crashes in zoo_get, zoo_exists and others.
     // SAFETY: the caller's promise.
     let handle = unsafe { from_c(zh) }.ok_or(Code::BadArguments)?;
@@ -118,6 +137,18 @@ pub(super) unsafe fn with_unlocked<R>(zh: *const zhandle_t, body: impl FnOnce(&Z
 pub(super) unsafe fn call(zh: *const zhandle_t, body: impl FnOnce(&Arc<Zk>) -> Result<(), Code>) -> c_int {
     // SAFETY: the caller's promise.
     code_of(unsafe { with_handle(zh, body) })
+}
+
+/// The same for a function that submits a request and returns. The only cancellation points on its way are a log line and
+/// the waking of the I/O thread, which see to it themselves: an entry's own guard would be a twentieth of what the call costs.
+///
+/// # Safety
+/// The contract of [`super`].
+#[inline]
+pub(super) unsafe fn call_and_go_on(zh: *const zhandle_t, body: impl FnOnce(&Arc<Zk>) -> Result<(), Code>) -> c_int {
+    let _errno = ErrnoGuard::new();
+    // SAFETY: the caller's promise.
+    code_of(unsafe { enter(zh, body) })
 }
 
 /// What C returns.

@@ -25,6 +25,7 @@ pub enum Watcher {
 }
 
 impl Watcher {
+    #[inline]
     fn of(self, handle: &Zk) -> Option<Watch> {
         match self {
             Watcher::Own(0) => None,
@@ -118,13 +119,13 @@ impl Operation {
     /// # Safety
     /// The contract of [`super`].
     pub(super) unsafe fn with_request<R>(
-        self,
+        &self,
         handle: &Zk,
         body: impl FnOnce(&Request<'_, Watch>) -> Result<R, Code>,
     ) -> Result<R, Code> {
         // SAFETY: the caller's promise; nothing read here outlives the call.
         unsafe {
-            match self {
+            match *self {
                 Operation::Create { path: at, value: bytes, len, acl: list, mode, ttl, stat } => {
                     let (path, data, acl) = (path(at)?, value(bytes, len)?, acl(list));
                     body(&Request::Create(request::Create { path, data, acl: &acl, mode, ttl, stat }))

@@ -1,5 +1,6 @@
 //! When the I/O thread sleeps, and what it is woken for.
 use super::{Completion, Handle, Inner, Stage};
+use crate::sys::cancel;
 use crate::sys::net::Waker;
 use std::time::Instant;
 use zk_core::session::Watcher;
@@ -57,6 +58,7 @@ impl<C, W: Watcher> Inner<C, W> {
 impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     #[inline(never)]
     pub(super) fn wake(&self) {
+        let _cancellation = cancel::DisabledGuard::new();
         if let Some(Err(error)) = self.waker.as_ref().map(Waker::wake) {
             log::error!("cannot wake the I/O thread: {error}");
         }
