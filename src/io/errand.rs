@@ -2,11 +2,11 @@
 //! on when one may still touch the handle: a close waits for them, but not for ever.
 use crate::handle::Handle;
 use crate::observe::logging::with_sink;
+use crate::sys::lock::ProcessMutex;
 use crate::sys::own_thread::{self, OwnThread};
 use crate::sys::process::PerProcess;
-use crate::sys::sync::global::Mutex;
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a close waits for what is under way. Longer than one try of the C library's resolver lasts unless resolv.conf
@@ -52,21 +52,21 @@ enum Stage {
 }
 
 /// The thread's side of the agreement.
-pub(crate) struct Turn(Arc<Mutex<Stage>>);
+pub(crate) struct Turn(Arc<ProcessMutex<Stage>>);
 
 impl Turn {
     /// Runs `body`, which may log and use the handle; a close waits for it. `None` when the handle is closed and has not
     /// waited.
     pub(crate) fn take<R>(&self, body: impl FnOnce() -> R) -> Option<R> {
         {
-            let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut stage = self.0.lock();
             if *stage == Stage::Abandoned {
                 return None;
             }
             *stage = Stage::Answering;
         }
         let result = body();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Stage::Away;
+        *self.0.lock() = Stage::Away;
         Some(result)
     }
 }
@@ -76,14 +76,14 @@ struct Running {
     /// The address of the handle, only ever compared.
     owner: usize,
     errand: Errand,
-    stage: Arc<Mutex<Stage>>,
+    stage: Arc<ProcessMutex<Stage>>,
     thread: OwnThread,
 }
 
 impl Running {
     /// Makes the thread discard its results; `false` if it is handing one over already.
     fn abandon(&self) -> bool {
-        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stage = self.stage.lock();
         if *stage == Stage::Answering {
             return false;
         }
@@ -93,7 +93,7 @@ impl Running {
 }
 
 /// The threads of this process.
-static RUNNING: PerProcess<Mutex<Vec<Running>>> = PerProcess::new();
+static RUNNING: PerProcess<ProcessMutex<Vec<Running>>> = PerProcess::new();
 
 fn owner_of<C, W>(handle: &Arc<Handle<C, W>>) -> usize {
     Arc::as_ptr(handle).addr()
@@ -101,14 +101,14 @@ fn owner_of<C, W>(handle: &Arc<Handle<C, W>>) -> usize {
 
 /// Takes those out that `wanted` picks.
 fn take_running(wanted: impl Fn(&Running) -> bool) -> Vec<Running> {
-    let mut running = RUNNING.get().lock().unwrap_or_else(PoisonError::into_inner);
+    let mut running = RUNNING.get().lock();
     running.extract_if(.., |one| wanted(one)).collect()
 }
 
 /// Whether such a thread of this handle is still at work.
 pub(crate) fn is_running<C, W>(handle: &Arc<Handle<C, W>>, errand: Errand) -> bool {
     let owner = owner_of(handle);
-    let running = RUNNING.get().lock().unwrap_or_else(PoisonError::into_inner);
+    let running = RUNNING.get().lock();
     running.iter().any(|one| one.owner == owner && one.errand == errand && !one.thread.has_ended())
 }
 
@@ -123,9 +123,9 @@ pub(crate) fn start<C, W>(
         ended.thread.join();
     }
     let sink = Arc::clone(&handle.sink);
-    let stage = Arc::new(Mutex::new(Stage::Away));
+    let stage = Arc::new(ProcessMutex::new(Stage::Away));
     let turn = Turn(Arc::clone(&stage));
-    let mut running = RUNNING.get().lock().unwrap_or_else(PoisonError::into_inner);
+    let mut running = RUNNING.get().lock();
     let thread = OwnThread::spawn(errand.thread_name(), move || with_sink(&sink, || body(&turn)))?;
     running.push(Running { owner: owner_of(handle), errand, stage, thread });
     Ok(())

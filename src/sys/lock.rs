@@ -3,12 +3,14 @@
 //!
 //! A signal handler may call the library while its thread is inside it. If that thread holds a lock, taking another one
 //! could wait for ever. The entries ask [`is_held`] and answer without a lock then.
+use crate::sys::signals::BlockedSignals;
 use crate::sys::{marks, sync};
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::ptr::from_ref;
 use std::sync::atomic::{Ordering, compiler_fence};
 use std::sync::{PoisonError, TryLockError};
+use std::time::Duration;
 
 /// Whether this thread holds a lock of the library, which only a signal handler can see.
 pub(crate) fn is_held() -> bool {
@@ -113,9 +115,91 @@ impl Condvar {
     }
 }
 
+/// A lock of state that belongs to the whole process. While a thread holds it no handler of the application runs there, so
+/// none finds it taken by its own thread: every entry may be used in a handler, and these sections are short and seldom.
+#[derive(Debug, Default)]
+pub(crate) struct ProcessMutex<T>(sync::global::Mutex<T>);
+
+/// A lock of the process that is held. The fields are dropped in this order.
+pub(crate) struct ProcessGuard<'a, T> {
+    guard: std::sync::MutexGuard<'a, T>,
+    blocked: BlockedSignals,
+}
+
+impl<T> ProcessMutex<T> {
+    pub(crate) fn new(value: T) -> ProcessMutex<T> {
+        ProcessMutex(sync::global::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> ProcessGuard<'_, T> {
+        let blocked = BlockedSignals::new();
+        ProcessGuard { guard: self.0.lock().unwrap_or_else(PoisonError::into_inner), blocked }
+    }
+
+    /// `None` if a thread holds it.
+    pub(crate) fn try_lock(&self) -> Option<ProcessGuard<'_, T>> {
+        let blocked = BlockedSignals::new();
+        self.0.try_lock().ok().map(|guard| ProcessGuard { guard, blocked })
+    }
+}
+
+impl<'a, T> ProcessGuard<'a, T> {
+    /// Releases the lock until `changed` is notified or for `limit`. Signals stay blocked: for threads of the library.
+    pub(crate) fn wait(self, changed: &sync::global::Condvar, limit: Duration) -> ProcessGuard<'a, T> {
+        let ProcessGuard { guard, blocked } = self;
+        let guard = changed.wait_timeout(guard, limit).unwrap_or_else(PoisonError::into_inner).0;
+        ProcessGuard { guard, blocked }
+    }
+}
+
+impl<T> Deref for ProcessGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> DerefMut for ProcessGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
+    }
+}
+
 #[cfg(all(test, not(calmkeeper_shuttle)))]
 mod tests {
     use super::*;
+    use std::os::unix::thread::JoinHandleExt;
+    use std::sync::atomic::AtomicBool;
+
+    static STATE: ProcessMutex<u32> = ProcessMutex(sync::global::Mutex::new(0));
+    static HANDLED: AtomicBool = AtomicBool::new(false);
+
+    extern "C" fn handle(_: i32) {
+        *STATE.lock() += 1;
+        HANDLED.store(true, Ordering::SeqCst);
+    }
+
+    #[test]
+    fn a_handler_does_not_find_the_lock_of_its_own_thread() {
+        // SAFETY: a handler for a signal that nothing else here uses, and a signal to a thread that is joined afterwards.
+        unsafe { libc::signal(libc::SIGUSR2, handle as extern "C" fn(i32) as libc::sighandler_t) };
+        let (held, is_held) = std::sync::mpsc::channel();
+        let (release, is_released) = std::sync::mpsc::channel::<()>();
+        let holder = std::thread::spawn(move || {
+            let _guard = STATE.lock();
+            held.send(()).unwrap();
+            is_released.recv().unwrap();
+        });
+        is_held.recv().unwrap();
+        // SAFETY: as above.
+        unsafe { libc::pthread_kill(holder.as_pthread_t(), libc::SIGUSR2) };
+        assert!(!HANDLED.load(Ordering::SeqCst));
+        release.send(()).unwrap();
+        holder.join().unwrap();
+        assert!(HANDLED.load(Ordering::SeqCst));
+        assert_eq!(*STATE.lock(), 1);
+    }
 
     #[test]
     fn a_thread_is_marked_while_it_holds_a_lock() {

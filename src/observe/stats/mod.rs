@@ -7,14 +7,15 @@
 mod place;
 mod text;
 
+use crate::sys::lock::ProcessMutex;
 use crate::sys::own_thread::OwnThread;
 use crate::sys::process::{self, PerProcess};
-use crate::sys::sync::global::{Condvar, Mutex};
+use crate::sys::sync::global::Condvar;
 use crate::sys::{env, file};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 use zk_core::session::Stats;
@@ -67,11 +68,11 @@ const EXIT_WAIT_MS: u32 = 100;
 
 #[derive(Default)]
 struct Shared {
-    registry: Mutex<Registry>,
+    registry: ProcessMutex<Registry>,
     /// The number of the writer has changed.
     changed: Condvar,
     /// Held while the file is written, never together with the registry.
-    file: Mutex<Written>,
+    file: ProcessMutex<Written>,
 }
 
 #[derive(Default)]
@@ -106,7 +107,7 @@ fn interval() -> Duration {
 }
 
 fn with_registry<R>(body: impl FnOnce(&mut Registry) -> R) -> R {
-    body(&mut SHARED.get().registry.lock().unwrap_or_else(PoisonError::into_inner))
+    body(&mut SHARED.get().registry.lock())
 }
 
 /// Counts a new handle in, if a file is wanted.
@@ -143,7 +144,7 @@ fn keep_writing(place: &place::Place, interval: Duration, number: u64) {
     loop {
         report(write(place.path(), interval), place.path());
         let next = Instant::now() + interval;
-        let mut registry = shared.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut registry = shared.registry.lock();
         loop {
             if registry.number != number {
                 return;
@@ -152,7 +153,7 @@ fn keep_writing(place: &place::Place, interval: Duration, number: u64) {
             if left == Duration::ZERO {
                 break;
             }
-            registry = shared.changed.wait_timeout(registry, left).unwrap_or_else(PoisonError::into_inner).0;
+            registry = registry.wait(&shared.changed, left);
         }
     }
 }
@@ -196,7 +197,7 @@ fn write(path: &Path, interval: Duration) -> io::Result<()> {
     let (live, closed) = with_registry(|registry| (registry.live.clone(), registry.closed.clone()));
     let samples: Vec<Sample> = live.iter().filter_map(Weak::upgrade).map(|source| source.sample()).collect();
     let text = text::render(&text::Identity::own(interval), &closed, &samples);
-    let mut written = SHARED.get().file.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut written = SHARED.get().file.lock();
     if written.is_exiting {
         return Ok(());
     }
@@ -217,7 +218,7 @@ fn remove_at_exit() {
 extern "C" fn exiting() {
     let keep = env::var("ZOO_STATS_KEEP").is_some_and(|value| value == "1");
     for _ in 0..EXIT_WAIT_MS {
-        if let Ok(mut written) = SHARED.get().file.try_lock() {
+        if let Some(mut written) = SHARED.get().file.try_lock() {
             written.is_exiting = true;
             if let Some(path) = written.path.take()
                 && !keep
