@@ -177,9 +177,9 @@ static void call_for_ever(enum call call)
             if (random_below(2) == 0)
                 zoo_exists(own, "/", 0, &stat);
             pthread_cleanup_pop(1);
+            /* None of these need be a cancellation point; a synchronous call is one. */
+            pthread_testcancel();
         }
-        /* A call that is no cancellation point is as good: the thread then ends here. */
-        pthread_testcancel();
     }
 }
 

@@ -12,7 +12,7 @@ use libc::{c_char, c_int, c_void};
 
 /// Leaves a watch that stays after an event.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_add_watch(
+pub unsafe extern "C-unwind" fn zoo_add_watch(
     zh: *mut zhandle_t,
     path: *const c_char,
     mode: c_int,
@@ -25,13 +25,13 @@ pub unsafe extern "C" fn zoo_add_watch(
 
 /// Asks for the identities of the session.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_whoami(zh: *mut zhandle_t, infos: *mut ClientInfo_vector) -> c_int {
+pub unsafe extern "C-unwind" fn zoo_whoami(zh: *mut zhandle_t, infos: *mut ClientInfo_vector) -> c_int {
     unsafe { wait(zh, Operation::WhoAmI, ReplyTo::ClientInfos(infos)) }
 }
 
 /// Lists the session's ephemeral nodes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_get_ephemerals(
+pub unsafe extern "C-unwind" fn zoo_get_ephemerals(
     zh: *mut zhandle_t,
     prefix: *const c_char,
     strings: *mut String_vector,
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn zoo_get_ephemerals(
 
 /// Counts the nodes below a node.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_get_all_children_number(
+pub unsafe extern "C-unwind" fn zoo_get_all_children_number(
     zh: *mut zhandle_t,
     path: *const c_char,
     number: *mut c_int,
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn zoo_get_all_children_number(
 
 /// Does `count` reads with one request.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_multi_read(
+pub unsafe extern "C-unwind" fn zoo_multi_read(
     zh: *mut zhandle_t,
     count: c_int,
     ops: *const zoo_op_t,

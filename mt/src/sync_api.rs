@@ -15,7 +15,7 @@ use std::ptr::null_mut;
 
 /// Creates a node.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_create(
+pub unsafe extern "C-unwind" fn zoo_create(
     zh: *mut zhandle_t,
     path: *const c_char,
     value: *const c_char,
@@ -36,7 +36,7 @@ pub unsafe extern "C" fn zoo_create(
 
 /// Creates a node with a time to live.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_create_ttl(
+pub unsafe extern "C-unwind" fn zoo_create_ttl(
     zh: *mut zhandle_t,
     path: *const c_char,
     value: *const c_char,
@@ -58,7 +58,7 @@ pub unsafe extern "C" fn zoo_create_ttl(
 
 /// Creates a node and gives its status.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_create2(
+pub unsafe extern "C-unwind" fn zoo_create2(
     zh: *mut zhandle_t,
     path: *const c_char,
     value: *const c_char,
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn zoo_create2(
 
 /// Creates a node with a time to live and gives its status.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_create2_ttl(
+pub unsafe extern "C-unwind" fn zoo_create2_ttl(
     zh: *mut zhandle_t,
     path: *const c_char,
     value: *const c_char,
@@ -103,19 +103,24 @@ pub unsafe extern "C" fn zoo_create2_ttl(
 
 /// Deletes a node.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_delete(zh: *mut zhandle_t, path: *const c_char, version: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn zoo_delete(zh: *mut zhandle_t, path: *const c_char, version: c_int) -> c_int {
     unsafe { wait(zh, Operation::Delete { path, version }, ReplyTo::Code) }
 }
 
 /// Looks for a node; `watch` asks for the handle's watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_exists(zh: *mut zhandle_t, path: *const c_char, watch: c_int, stat: *mut Stat) -> c_int {
+pub unsafe extern "C-unwind" fn zoo_exists(
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    watch: c_int,
+    stat: *mut Stat,
+) -> c_int {
     unsafe { wait(zh, Operation::Exists { path, watcher: Watcher::Own(watch) }, ReplyTo::Stat(stat)) }
 }
 
 /// Looks for a node, with a watcher of its own.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_wexists(
+pub unsafe extern "C-unwind" fn zoo_wexists(
     zh: *mut zhandle_t,
     path: *const c_char,
     watcher: watcher_fn,
@@ -127,7 +132,7 @@ pub unsafe extern "C" fn zoo_wexists(
 
 /// Reads a node; `watch` asks for the handle's watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_get(
+pub unsafe extern "C-unwind" fn zoo_get(
     zh: *mut zhandle_t,
     path: *const c_char,
     watch: c_int,
@@ -142,7 +147,7 @@ pub unsafe extern "C" fn zoo_get(
 
 /// Reads a node, with a watcher of its own.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_wget(
+pub unsafe extern "C-unwind" fn zoo_wget(
     zh: *mut zhandle_t,
     path: *const c_char,
     watcher: watcher_fn,
@@ -162,7 +167,7 @@ pub unsafe extern "C" fn zoo_wget(
 
 /// Reads the ensemble's configuration; `watch` asks for the handle's watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_getconfig(
+pub unsafe extern "C-unwind" fn zoo_getconfig(
     zh: *mut zhandle_t,
     watch: c_int,
     buffer: *mut c_char,
@@ -176,7 +181,7 @@ pub unsafe extern "C" fn zoo_getconfig(
 
 /// Reads the ensemble's configuration, with a watcher of its own.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_wgetconfig(
+pub unsafe extern "C-unwind" fn zoo_wgetconfig(
     zh: *mut zhandle_t,
     watcher: watcher_fn,
     watcherCtx: *mut c_void,
@@ -195,7 +200,7 @@ pub unsafe extern "C" fn zoo_wgetconfig(
 
 /// Changes the ensemble's members and gives the new configuration.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_reconfig(
+pub unsafe extern "C-unwind" fn zoo_reconfig(
     zh: *mut zhandle_t,
     joining: *const c_char,
     leaving: *const c_char,
@@ -216,7 +221,7 @@ pub unsafe extern "C" fn zoo_reconfig(
 
 /// Writes a node.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_set(
+pub unsafe extern "C-unwind" fn zoo_set(
     zh: *mut zhandle_t,
     path: *const c_char,
     buffer: *const c_char,
@@ -228,7 +233,7 @@ pub unsafe extern "C" fn zoo_set(
 
 /// Writes a node and gives its status.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_set2(
+pub unsafe extern "C-unwind" fn zoo_set2(
     zh: *mut zhandle_t,
     path: *const c_char,
     buffer: *const c_char,
@@ -241,7 +246,7 @@ pub unsafe extern "C" fn zoo_set2(
 
 /// Lists a node's children; `watch` asks for the handle's watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_get_children(
+pub unsafe extern "C-unwind" fn zoo_get_children(
     zh: *mut zhandle_t,
     path: *const c_char,
     watch: c_int,
@@ -254,7 +259,7 @@ pub unsafe extern "C" fn zoo_get_children(
 
 /// Lists a node's children, with a watcher of its own.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_wget_children(
+pub unsafe extern "C-unwind" fn zoo_wget_children(
     zh: *mut zhandle_t,
     path: *const c_char,
     watcher: watcher_fn,
@@ -272,7 +277,7 @@ pub unsafe extern "C" fn zoo_wget_children(
 
 /// Lists a node's children and gives its status; `watch` asks for the handle's watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_get_children2(
+pub unsafe extern "C-unwind" fn zoo_get_children2(
     zh: *mut zhandle_t,
     path: *const c_char,
     watch: c_int,
@@ -290,7 +295,7 @@ pub unsafe extern "C" fn zoo_get_children2(
 
 /// Lists a node's children and gives its status, with a watcher of its own.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_wget_children2(
+pub unsafe extern "C-unwind" fn zoo_wget_children2(
     zh: *mut zhandle_t,
     path: *const c_char,
     watcher: watcher_fn,
@@ -309,7 +314,7 @@ pub unsafe extern "C" fn zoo_wget_children2(
 
 /// Reads a node's access control list.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_get_acl(
+pub unsafe extern "C-unwind" fn zoo_get_acl(
     zh: *mut zhandle_t,
     path: *const c_char,
     acl: *mut ACL_vector,
@@ -320,7 +325,7 @@ pub unsafe extern "C" fn zoo_get_acl(
 
 /// Replaces a node's access control list.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_set_acl(
+pub unsafe extern "C-unwind" fn zoo_set_acl(
     zh: *mut zhandle_t,
     path: *const c_char,
     version: c_int,
@@ -331,7 +336,7 @@ pub unsafe extern "C" fn zoo_set_acl(
 
 /// Removes one watch.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_remove_watches(
+pub unsafe extern "C-unwind" fn zoo_remove_watches(
     zh: *mut zhandle_t,
     path: *const c_char,
     wtype: ZooWatcherType,
@@ -350,7 +355,7 @@ pub unsafe extern "C" fn zoo_remove_watches(
 
 /// `zoo_remove_watches` under the name that it has in Apache's 3.5, for programs built against that.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_remove_watchers(
+pub unsafe extern "C-unwind" fn zoo_remove_watchers(
     zh: *mut zhandle_t,
     path: *const c_char,
     wtype: ZooWatcherType,
@@ -369,7 +374,7 @@ pub unsafe extern "C" fn zoo_remove_watchers(
 
 /// Removes all watches of a kind.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_remove_all_watches(
+pub unsafe extern "C-unwind" fn zoo_remove_all_watches(
     zh: *mut zhandle_t,
     path: *const c_char,
     wtype: ZooWatcherType,
@@ -380,7 +385,7 @@ pub unsafe extern "C" fn zoo_remove_all_watches(
 
 /// Runs `count` operations as one transaction.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_multi(
+pub unsafe extern "C-unwind" fn zoo_multi(
     zh: *mut zhandle_t,
     count: c_int,
     ops: *const zoo_op_t,

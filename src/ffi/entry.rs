@@ -41,7 +41,7 @@ pub(super) struct EntryGuard {
 }
 
 impl EntryGuard {
-    // divergence: A thread that is cancelled (pthread_cancel) inside a call ends when the call has returned, and the handle stays usable; on stock it ends at once and may keep the handle's locks.
+    // divergence: A thread that is cancelled (pthread_cancel) inside a synchronous call ends when that call has its result, inside another one at the next cancellation point after it, and the handle stays usable; on stock it ends at once and may keep the handle's locks.
     #[inline]
     pub(super) fn new() -> EntryGuard {
         EntryGuard { _errno: ErrnoGuard::new(), _cancellation: cancel::DisabledGuard::new() }

@@ -1,5 +1,8 @@
 //! Synchronous calls: the asynchronous path with a caller that waits. Owns the step from a reply to the caller's memory.
 //! The exported functions are in the package `mt`: the single-threaded library has none of them.
+//!
+//! As on Apache's library, a wait is a cancellation point: a cancelled thread ends when its call is over and has left nothing
+//! behind, so these functions may be unwound.
 use super::callbacks::{Done, Exact, SyncWaiter, Watch, acl_list, client_infos, client_path, ephemerals};
 use super::callout;
 use super::convert::{put_stat, put_text};
@@ -9,6 +12,7 @@ use super::multi_api;
 use super::multi_read_api;
 use super::operation::Operation;
 use super::types::{ACL_vector, ClientInfo_vector, Stat, String_vector, zhandle_t, zoo_op_result_t, zoo_op_t};
+use crate::sys::cancel;
 use libc::{c_char, c_int};
 use zk_core::code::Code;
 use zk_core::frames::Frame;
@@ -52,13 +56,15 @@ pub enum ReplyTo {
 /// The contract of [`super`].
 pub unsafe fn wait(zh: *mut zhandle_t, operation: Operation, to: ReplyTo) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe {
+    let code = unsafe {
         call(zh, |handle| {
             to.check()?;
             let frame = operation.with_request(handle, |request| exchange(handle, request))??;
             to.write(&handle.chroot, frame.bytes())
         })
-    }
+    };
+    cancel::end_if_cancelled();
+    code
 }
 
 /// The same for a transaction of `count` operations.
@@ -72,13 +78,15 @@ pub unsafe fn wait_multi(
     results: *mut zoo_op_result_t,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe {
+    let code = unsafe {
         call(zh, |handle| {
             let (ops, results) = multi_api::read(count, ops, results)?;
             let answer = exchange(handle, &Request::Multi(&ops))?;
             results.fill(&handle.chroot, answer)
         })
-    }
+    };
+    cancel::end_if_cancelled();
+    code
 }
 
 /// The same for `count` reads with one request.
@@ -92,13 +100,15 @@ pub unsafe fn wait_multi_read(
     results: *mut zoo_op_result_t,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe {
+    let code = unsafe {
         call(zh, |handle| {
             let (ops, results) = multi_read_api::read(count, ops, results)?;
             let answer = exchange(handle, &Request::MultiRead(&ops))?;
             results.fill(answer)
         })
-    }
+    };
+    cancel::end_if_cancelled();
+    code
 }
 
 /// Sends a request and waits for its reply. The outer error means that it was refused.

@@ -12,6 +12,20 @@ unsafe extern "C" {
     fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
 }
 
+/// cbindgen:ignore
+#[allow(unused_doc_comments, reason = "cbindgen reads it: these are not part of the C interface")]
+unsafe extern "C-unwind" {
+    fn pthread_testcancel();
+}
+
+/// Ends the calling thread here if it has been cancelled and may be. glibc unwinds its stack then: up to the application's
+/// frames there must be nothing that a drop would run for, and only functions that may be unwound (`"C-unwind"`).
+#[inline]
+pub(crate) fn end_if_cancelled() {
+    // SAFETY: see above.
+    unsafe { pthread_testcancel() };
+}
+
 /// This thread is not cancelled while it lives. A cancellation that comes meanwhile takes effect at the thread's next
 /// cancellation point afterwards.
 pub(crate) struct DisabledGuard {
