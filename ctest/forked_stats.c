@@ -85,8 +85,8 @@ static void child(void)
         die("a child counts %.0f handles", figure(getpid(), "zookeeper_client_handles"));
     if (zookeeper_close(zh) != ZOK)
         die("zookeeper_close in a child");
-    /* Not exit: the handlers of the C library and of others may need locks that were held at the fork. Every third child
-     * does it all the same, to see what becomes of the files. */
+    /* End with _exit: exit handlers may need locks that another thread of the parent held at the fork. Every third child
+     * calls exit nevertheless, so that the handler that removes the statistics file is tested as well. */
     if (getpid() % 3 == 0)
         exit(0);
     _exit(0);

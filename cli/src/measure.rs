@@ -22,7 +22,8 @@ pub(crate) fn run(host: &str) -> Result<String, Failure> {
         host.to_socket_addrs().map_err(|error| Failure::usage(format!("--measure {host}: {error}; HOST:PORT")))?;
     let address =
         resolved.into_iter().next().ok_or_else(|| Failure::usage(format!("--measure {host}: it has no address")))?;
-    // One first: a server that is not there, or no ZooKeeper, costs one connection only.
+    // Open one session before the threads start. If the address is wrong, or no ZooKeeper server listens there, the
+    // measurement then ends after one connection instead of a hundred.
     session(address)
         .map_err(|error| Failure::failed(format!("no session at {host}: {error}; is it a ZooKeeper server?")))?;
     let next = AtomicUsize::new(1);

@@ -1,7 +1,7 @@
 /* needs: server
- * Two threads share a handle on a CPU that others keep busy, and one of the two runs only when nothing else does
- * (SCHED_IDLE). It may wait for seconds, even in the middle of a call. The calls of the other thread succeed all the same,
- * and the connection is never lost: nobody waits for the slow thread to read what has arrived. */
+ * Two threads share a handle on a CPU that other processes keep busy. One of the two has the policy SCHED_IDLE: the kernel
+ * may keep it off the CPU for seconds, even in the middle of a call. The calls of the other thread must succeed meanwhile,
+ * and the connection must not be lost: reading from the socket must never depend on the idle thread. */
 #include "../case.h"
 
 #include <sched.h>

@@ -1,7 +1,8 @@
 /* needs: script
- * A thread that has sent its request and is then held up in a signal handler while it waits for the reply: the replies of
- * other threads, completions, watch events and pings arrive all the same, and the session goes on. So with a thread that is
- * held up in the log callback. It is told when to go on by a flag, so nothing here depends on how long anything takes. */
+ * A thread sends a request and is then blocked in a signal handler while it waits for the reply. Meanwhile other threads
+ * must get their replies, completions and watch events, pings must be answered, and the session must not be lost. The same
+ * holds for a thread that is blocked in the log callback. The test ends the blocking with a flag, so its outcome does not
+ * depend on timing. */
 #include "../case.h"
 
 #include <signal.h>

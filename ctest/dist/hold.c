@@ -28,7 +28,7 @@ int main(int count, char **words)
         if (strcmp(words[i], "open") == 0) {
             int handles = atoi(words[i + 1]);
             zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
-            /* Port 1 of the own machine: nobody is there, which is all the same to an open handle. */
+            /* Nothing listens on port 1. The handles count as open although they never connect. */
             while (handles-- > 0)
                 if (zookeeper_init("127.0.0.1:1", NULL, 10000, NULL, NULL, 0) == NULL)
                     return 3;

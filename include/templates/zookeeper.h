@@ -698,12 +698,13 @@ typedef struct zoo_op_result {
 @ zoo_awhoami
 
 /**
- * Lists the paths of this session's ephemeral nodes that start with `prefix`, "" or "/" for all. The prefix starts with a
- * slash and may end within a name, or with a slash. Own code: ZBADARGUMENTS for a prefix without a slash.
+ * Lists the paths of this session's ephemeral nodes. Only paths that start with `prefix` are returned; "" and "/" select
+ * all of them. The comparison is by bytes, so "/app/wor" selects "/app/worker-1". Own code: ZBADARGUMENTS for a prefix
+ * that does not start with a slash.
  */
 @ zoo_aget_ephemerals
 
-/** Yields how many nodes there are below a node, children of children included. Own code: ZNONODE. */
+/** Counts a node's descendants: its children, their children and so on, without the node. Own code: ZNONODE. */
 @ zoo_aget_all_children_number
 
 /**

@@ -929,12 +929,13 @@ ZOOAPI int zoo_aadd_watch(zhandle_t *zh, const char *path, int mode, watcher_fn 
 ZOOAPI int zoo_awhoami(zhandle_t *zh, client_infos_completion_t completion, const void *data);
 
 /**
- * Lists the paths of this session's ephemeral nodes that start with `prefix`, "" or "/" for all. The prefix starts with a
- * slash and may end within a name, or with a slash. Own code: ZBADARGUMENTS for a prefix without a slash.
+ * Lists the paths of this session's ephemeral nodes. Only paths that start with `prefix` are returned; "" and "/" select
+ * all of them. The comparison is by bytes, so "/app/wor" selects "/app/worker-1". Own code: ZBADARGUMENTS for a prefix
+ * that does not start with a slash.
  */
 ZOOAPI int zoo_aget_ephemerals(zhandle_t *zh, const char *prefix, strings_completion_t completion, const void *data);
 
-/** Yields how many nodes there are below a node, children of children included. Own code: ZNONODE. */
+/** Counts a node's descendants: its children, their children and so on, without the node. Own code: ZNONODE. */
 ZOOAPI int zoo_aget_all_children_number(zhandle_t *zh, const char *path, int_completion_t completion, const void *data);
 
 /**

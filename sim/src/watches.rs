@@ -86,8 +86,9 @@ impl Watches {
         self.recursive.forget(who);
     }
 
-    /// Who has a watch that stays and is told of a node's creation, change or deletion, or with `child` of its list of
-    /// children.
+    /// The connections that a persistent or recursive watch notifies about `path`. `child`: the event is a change of the
+    /// node's list of children, which recursive watches do not report; otherwise it is the node's own creation, change
+    /// or deletion.
     pub(crate) fn staying(&self, path: &str, child: bool) -> BTreeSet<ConnId> {
         let mut found: BTreeSet<_> = self.persistent.at(path).collect();
         let mut at = if child { None } else { Some(path) };
