@@ -39,6 +39,7 @@ test=(
   libsasl2-modules-gssapi-mit
   python3-dev
   pkg-config
+  doxygen           # make docs
   strace
   valgrind
   rpm               # make dist

@@ -1,48 +1,76 @@
-/*
- * zookeeper.h - the C interface to ZooKeeper.
+/**
+ * @file zookeeper.h
+ * The C interface to ZooKeeper.
  *
  * The interface is that of Apache ZooKeeper 3.8.0's C libraries, the multi-threaded libzookeeper_mt and the
  * single-threaded libzookeeper_st; programs written for them compile and run unchanged. Define THREADED before the include
  * for the first: the header shows the synchronous calls then. Without it, for the second, it shows zookeeper_interest() and
- * zookeeper_process() instead. libzookeeper_mt has all of them either way.
+ * zookeeper_process() instead. libzookeeper_mt exports all of them either way.
  *
- * What holds for all calls, unless their own text says otherwise:
+ * The following holds for all calls, unless their own text says otherwise.
  *
- * Paths      are absolute, C strings in UTF-8, with parts between single slashes; no part is "." or "..", none ends
- *            with a slash, and bytes 0x01 to 0x1e are not allowed. When the handle's host list has a chroot, paths
- *            are below it and results come without it.
- * Units      are bytes and milliseconds. Versions are counts of changes; -1 stands for any version.
- * Results    are ZOK (0) or a negative number of enum ZOO_ERRORS; zerror() names it. Every call may return
- *            ZBADARGUMENTS      for a null handle or path, an invalid path, or another argument out of range;
- *            ZINVALIDSTATE      when the session has ended (expired, refused, being closed) or the process was forked;
- *            ZMARSHALLINGERROR  when a request cannot be built, as for want of memory.
- *            What a server or the connection can add to them:
- *            ZCONNECTIONLOSS    the connection broke before the answer: the operation may or may not have happened;
- *            ZOPERATIONTIMEOUT  the connection was given up, since nothing came for two thirds of the session timeout;
- *            ZSESSIONEXPIRED, ZAUTHFAILED, ZCLOSING  the session ended first;
- *            ZNOAUTH            the session lacks the permission;
- *            ZNOTREADONLY       a write, and the server is in read-only mode;
- *            ZTHROTTLEDOP       the server is overloaded and did not do it.
- * Lengths    of values may be -1 for no value; any other negative length is ZBADARGUMENTS.
- * Waiting    Calls made while there is no connection wait for one. They fail when the attempt under way fails, with its
- *            code; during a pause between attempts after a sixtieth of the session timeout, with the code of the last
- *            failure; in any case after two thirds of the session timeout, or when the session ends.
- * Memory     The library copies what it needs: when a call returns, asynchronous calls included, its paths, values,
- *            access control lists and credentials may be changed or freed. What results are written to must stay: in
- *            zoo_amulti() until the completion has been called. Lists that a synchronous call returns are the
- *            caller's, to be freed with deallocate_String_vector() or deallocate_ACL_vector().
- * errno      is unchanged by a call that succeeds. Only calls whose text says so report by errno.
- * Threads    Any number of threads may use a handle. Callbacks of a handle run one at a time on a thread of the
- *            library, in the order of the answers and events; they may call the library, also synchronously. (In
- *            libzookeeper_st they run in the calls of the program's loop, see zookeeper_interest().) The strings,
- *            lists and status passed to a callback are the library's and valid until it returns. Log callbacks are
- *            different, see log_callback_fn. A thread that is cancelled (pthread_cancel) inside a call ends when the
- *            call returns.
- * Watches    fire once: after the event, read again to leave a new one. They survive reconnects. The same function
- *            with the same context on the same path is one watch. The calls with `watch` leave the handle's own
- *            watcher if it is not 0; those with `watcher` and `watcherCtx` leave that function, none if it is null.
- * Callbacks  An asynchronous call that returns ZOK calls its completion exactly once, with one of the codes above or
- *            of its own; one that returns an error never calls it. A null completion discards the answer.
+ * @par Parameters
+ * Parameters of one name mean the same everywhere. `zh` is the handle. `path` is the node. `version` is the version that the
+ * node must have, -1 for any. `watch`, if not 0, leaves the handle's own watcher on the node; `watcher` leaves that function,
+ * none if it is null, and calls it with `watcherCtx`. `completion` is called once with the result, and gets `data` as its last
+ * argument. `stat` receives the node's status and may be null.
+ *
+ * @par Paths
+ * A path is absolute, a C string in UTF-8, with parts between single slashes; no part is "." or "..", none ends with a slash,
+ * and bytes 0x01 to 0x1e are not allowed. When the handle's host list has a chroot, paths are below it and results come
+ * without it.
+ *
+ * @par Units
+ * Bytes and milliseconds. Versions are counts of changes.
+ *
+ * @par Results
+ * A call returns ZOK (0) or a negative number of enum ZOO_ERRORS; zerror() names it. Every call may return:
+ * - ZBADARGUMENTS for a null handle or path, an invalid path, or another argument out of range;
+ * - ZINVALIDSTATE when the session has ended (expired, refused, being closed) or the process was forked;
+ * - ZMARSHALLINGERROR when a request cannot be built, as for want of memory.
+ *
+ * @par
+ * A server or the connection can add these, which a completion gets as `rc` and a synchronous call returns:
+ * - ZCONNECTIONLOSS: the connection broke before the answer; the operation may or may not have happened;
+ * - ZOPERATIONTIMEOUT: the connection was given up, since nothing came for two thirds of the session timeout;
+ * - ZSESSIONEXPIRED, ZAUTHFAILED, ZCLOSING: the session ended first;
+ * - ZNOAUTH: the session lacks the permission;
+ * - ZNOTREADONLY: a write, and the server is in read-only mode;
+ * - ZTHROTTLEDOP: the server is overloaded and did not do it.
+ *
+ * @par
+ * "Own codes" are those that a call can have besides.
+ *
+ * @par Lengths
+ * The length of a value may be -1 for no value; any other negative length is ZBADARGUMENTS.
+ *
+ * @par Waiting
+ * Calls made while there is no connection wait for one. They fail when the attempt under way fails, with its code; during a
+ * pause between attempts after a sixtieth of the session timeout, with the code of the last failure; in any case after two
+ * thirds of the session timeout, or when the session ends.
+ *
+ * @par Ownership
+ * The library copies what it needs: when a call returns, asynchronous calls included, its paths, values, access control lists
+ * and credentials may be changed or freed. What results are written to must stay: in zoo_amulti() until the completion has
+ * been called. Lists that a synchronous call returns are the caller's, to be freed with deallocate_String_vector() or
+ * deallocate_ACL_vector(). The strings, lists and status passed to a callback are the library's and valid until it returns.
+ *
+ * @par errno
+ * A call that succeeds leaves errno unchanged. Only calls whose text says so report by errno.
+ *
+ * @par Threads
+ * Any number of threads may use a handle. Callbacks of a handle run one at a time on a thread of the library, in the order of
+ * the answers and events; they may call the library, also synchronously. (In libzookeeper_st they run in the calls of the
+ * program's loop, see zookeeper_interest().) Log callbacks are different, see log_callback_fn. A thread that is cancelled
+ * (pthread_cancel) inside a call ends when the call returns.
+ *
+ * @par Watches
+ * A watch fires once: after the event, read again to leave a new one. Watches survive reconnects. The same function with the
+ * same context on the same path is one watch.
+ *
+ * @par Completions
+ * An asynchronous call that returns ZOK calls its completion exactly once; one that returns an error never calls it. A null
+ * completion discards the answer.
  */
 #ifndef ZOOKEEPER_H_
 #define ZOOKEEPER_H_
@@ -78,10 +106,10 @@ extern "C" {
 
 /** How much is logged: each level includes those before it. */
 typedef enum {
-    ZOO_LOG_LEVEL_ERROR = 1,
-    ZOO_LOG_LEVEL_WARN = 2,
-    ZOO_LOG_LEVEL_INFO = 3,
-    ZOO_LOG_LEVEL_DEBUG = 4
+    ZOO_LOG_LEVEL_ERROR = 1, /**< Failures: of an attempt, a connection, a session. */
+    ZOO_LOG_LEVEL_WARN = 2,  /**< What an operator may have to look at. */
+    ZOO_LOG_LEVEL_INFO = 3,  /**< Connections and sessions as they come and go. */
+    ZOO_LOG_LEVEL_DEBUG = 4  /**< Single requests and replies. */
 } ZooLogLevel;
 
 /*
@@ -162,20 +190,20 @@ typedef struct _zhandle zhandle_t;
 
 /** The files of a TLS connection: what "ca,cert,key,password" names. */
 typedef struct _zcert {
-    char *certstr;
-    char *ca;
-    char *cert;
-    char *key;
-    char *passwd;
+    char *certstr; /**< The whole string. */
+    char *ca;      /**< The file of the CA's certificates. */
+    char *cert;    /**< The file of the client's certificate. */
+    char *key;     /**< The file of its key. */
+    char *passwd;  /**< The key's password. */
 } zcert_t;
 
 /** A socket and what TLS adds to it. The library does not hand any out. */
 typedef struct _zsock {
-    int sock;
-    zcert_t *cert;
+    int sock;      /**< The descriptor. */
+    zcert_t *cert; /**< The files, null without TLS. */
 #ifdef HAVE_OPENSSL_H
-    SSL *ssl_sock;
-    SSL_CTX *ssl_ctx;
+    SSL *ssl_sock;    /**< OpenSSL's connection. */
+    SSL_CTX *ssl_ctx; /**< OpenSSL's settings. */
 #endif
 } zsock_t;
 
@@ -184,8 +212,8 @@ typedef struct _zsock {
  * connection. Whoever has it can take the session over.
  */
 typedef struct {
-    int64_t client_id;
-    char passwd[16];
+    int64_t client_id; /**< The session's id. */
+    char passwd[16];   /**< Its password. */
 } clientid_t;
 
 @doc watcher_fn
@@ -216,14 +244,14 @@ typedef struct {
  * Makes a handle and begins to connect, in the background. Returns at once with a handle that can be used: what is
  * asked before there is a connection waits for it.
  *
- * host          "host:port,host:port,..." with an optional "/chroot" at the end. A host is a name, an IPv4 address or
- *               an IPv6 address, which may stand in brackets. Each name may have several addresses. The order is
- *               shuffled, see zoo_deterministic_conn_order().
- * fn            the handle's watcher: told of session events, and of the nodes watched with `watch`. May be null.
- * recv_timeout  the session timeout to ask for, in milliseconds; see zoo_recv_timeout() for what the server grants.
- * clientid      null for a new session, or the zoo_client_id() of the one to go on with.
- * context       for the watcher, as its `watcherCtx`, and for zoo_get_context().
- * flags         0, or ZOO_READONLY and ZOO_NO_LOG_CLIENTENV or-ed.
+ * @param host          "host:port,host:port,..." with an optional "/chroot" at the end. A host is a name, an IPv4 address or an
+ *                      IPv6 address, which may stand in brackets. Each name may have several addresses. The order is
+ *                      shuffled, see zoo_deterministic_conn_order().
+ * @param fn            the handle's watcher, for session events and the nodes watched with `watch`. May be null.
+ * @param recv_timeout  the session timeout to ask for, in milliseconds; see zoo_recv_timeout() for what the server grants.
+ * @param clientid      null for a new session, or the zoo_client_id() of the one to go on with.
+ * @param context       for the watcher, as its `watcherCtx`, and for zoo_get_context().
+ * @param flags         0, or ZOO_READONLY, ZOO_NO_LOG_CLIENTENV and ZOO_EXPIRE_LOCALLY or-ed.
  *
  * `host` and `clientid` may be freed when the call returns. `fn` may be called, with `context`, before it returns, and
  * until zookeeper_close() has returned. The call blocks while names are resolved. The threads of the handle end with
@@ -235,7 +263,7 @@ typedef struct {
  * zoo_state(), is_unrecoverable(), zoo_client_id() and zoo_recv_timeout() work; all else returns ZSYSTEMERROR. A sync
  * call waits with the thread's signal mask and blocks signals before and after, so a handler finds no lock there.
  *
- * Returns null, with errno set, when it cannot: EINVAL for a host list that cannot be parsed, or the reason why none
+ * @return null, with errno set, when it cannot: EINVAL for a host list that cannot be parsed, or the reason why none
  * of its names could be resolved, ENOENT among them; EAGAIN or EMFILE when there are no threads or descriptors.
  */
 @ zookeeper_init
@@ -246,14 +274,14 @@ typedef struct {
 #ifdef HAVE_OPENSSL_H
 /**
  * zookeeper_init() over TLS. `cert` is "ca[,cert[,key[,password]]]", files in PEM: the CA's certificates, the client's
- * certificate with its chain, its key, and the key's password. Two fields: the second file holds certificate and key.
- * A file that changes is read again when a connection is made. The ZOO_TLS_* variables are described in
+ * certificate with its chain, its key, and the key's password. Two fields: the second file holds certificate and key. A
+ * file that changes is read again when a connection is made. The ZOO_TLS_* variables are described in
  * docs/OPERATORS.md.
  *
  * The server's certificate must come from the CA; with ZOO_TLS_VERIFY=full it must be for the server's name as well.
  *
- * Returns null, with errno set, also when the files cannot be used: EINVAL, or why one cannot be read. The log says
- * which. Exported whatever OpenSSL's headers are, and without that library.
+ * @return null, with errno set, also when the files cannot be used: EINVAL, or why one cannot be read. The log
+ *      says which. Exported whatever OpenSSL's headers are, and without that library.
  */
 @ zookeeper_init_ssl
 #endif
@@ -267,10 +295,10 @@ ZOOAPI void close_zsock(zsock_t *zsock);
  * credentials.
  */
 typedef struct zoo_sasl_params {
-    const char *service;
-    const char *host;
-    const char *mechlist;
-    const sasl_callback_t *callbacks;
+    const char *service;              /**< The service's name, null for "zookeeper". */
+    const char *host;                 /**< The server's name, null for that of the host list. */
+    const char *mechlist;             /**< The mechanisms, with commas. */
+    const sasl_callback_t *callbacks; /**< Give the credentials. Must stay until the handle is closed. */
 } zoo_sasl_params_t;
 
 /**
@@ -292,17 +320,19 @@ ZOOAPI zhandle_t *zookeeper_init_sasl(const char *host, watcher_fn fn, int recv_
 ZOOAPI sasl_callback_t *zoo_sasl_make_basic_callbacks(const char *user, const char *realm, const char *password_file);
 
 /**
- * Makes a password of the `content_len` bytes of a file: at most `buf_len` bytes at `buf`, their number in `passwd_len`.
- * Returns SASL_OK, or another of Cyrus' codes.
+ * Makes a password of the `content_len` bytes of a file: at most `buf_len` bytes at `buf`, their number in
+ * `passwd_len`.
+ *
+ * @return SASL_OK, or another of Cyrus' codes.
  */
 typedef int (*zoo_sasl_password_callback_t)(const char *content, size_t content_len, void *context, char *buf,
                                             size_t buf_len, size_t *passwd_len);
 
 /** Where a password comes from. `callback` may be null, which takes the file's first line. */
 typedef struct zoo_sasl_password {
-    const char *password_file;
-    void *context;
-    zoo_sasl_password_callback_t callback;
+    const char *password_file;             /**< The file. */
+    void *context;                         /**< For the callback. */
+    zoo_sasl_password_callback_t callback; /**< Makes the password of the file's content; may be null. */
 } zoo_sasl_password_t;
 
 /** zoo_sasl_make_basic_callbacks() with a password that is made of a file of at most 1,023 bytes. */
@@ -316,8 +346,9 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
  * seconds for the server. Within one of the handle's own callbacks it returns at once, and the handle goes when the
  * callback has.
  *
- * Returns ZOK, also when the server could not be told; ZBADARGUMENTS for a null handle. In the child of a fork it
- * frees the handle without touching the parent's session.
+ * In the child of a fork it frees the handle without touching the parent's session.
+ *
+ * @return ZOK, also when the server could not be told; ZBADARGUMENTS for a null handle.
  */
 @ zookeeper_close
 
@@ -365,12 +396,14 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
  */
 
 /**
- * Replaces the list of servers; the form is zookeeper_init()'s, without a chroot. When the server in use is not on
- * the new list the handle moves to one that is; when the list has grown or shrunk some handles move, so that all
- * clients together spread evenly. Nothing happens when the servers are the same.
+ * Replaces the list of servers; the form is zookeeper_init()'s, without a chroot. When the server in use is not on the
+ * new list the handle moves to one that is; when the list has grown or shrunk some handles move, so that all clients
+ * together spread evenly. Nothing happens when the servers are the same.
  *
- * Blocks while names are resolved. Returns ZOK. On an error the old list stays: ZBADARGUMENTS with errno EINVAL for a
- * list that cannot be parsed; ZSYSTEMERROR with errno ENOENT when none of its names can be resolved, which may pass.
+ * Blocks while names are resolved.
+ *
+ * @return ZOK. On an error the old list stays: ZBADARGUMENTS with errno EINVAL for a list that cannot be parsed;
+ *      ZSYSTEMERROR with errno ENOENT when none of its names can be resolved, which may pass.
  */
 @ zoo_set_servers
 
@@ -379,7 +412,7 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
  * beginning, once a minute; less than a second counts as one. After a lost connection they are looked up in any case.
  * Numeric addresses never are, and no look-up holds up the connection.
  *
- * Returns ZOK, or ZBADARGUMENTS below -1.
+ * @return ZOK, or ZBADARGUMENTS below -1.
  */
 @ zoo_set_servers_resolution_delay
 
@@ -415,22 +448,22 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
 
 /**
  * What to wait for: sets `*fd` to the socket, -1 for none, `*interest` to ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed, and
- * `*tv` to how long to wait at most, a third of the session timeout. Does what is due: connects, pings, gives up on a silent
- * server. Between two attempts there is no socket, and the next attempt is not due before that time has passed; a program
- * that has come back too late from such a pause is given a timer's descriptor in the next ones.
+ * `*tv` to how long to wait at most, a third of the session timeout. Does what is due: connects, pings, gives up on a
+ * silent server. Between two attempts there is no socket, and the next attempt is not due before that time has passed;
+ * a program that has come back too late from such a pause is given a timer's descriptor in the next ones.
  *
- * Returns ZOK, ZBADARGUMENTS for null pointers, ZINVALIDSTATE when the session has ended, or why a connection was given up
- * just now: ZOPERATIONTIMEOUT, ZCONNECTIONLOSS, ZSESSIONEXPIRED. The loop goes on after the latter.
+ * @return ZOK, ZBADARGUMENTS for null pointers, ZINVALIDSTATE when the session has ended, or why a connection was
+ *      given up just now: ZOPERATIONTIMEOUT, ZCONNECTIONLOSS, ZSESSIONEXPIRED. The loop goes on after the latter.
  */
 @ zookeeper_interest
 
 /**
- * Says what has happened to the socket: `events` is ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed, 0 for nothing. Reads, writes
- * and calls back.
+ * Says what has happened to the socket: `events` is ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed, 0 for nothing. Reads,
+ * writes and calls back.
  *
- * Returns ZOK, ZNOTHING when no answer was there to be read, ZBADARGUMENTS for a null handle, ZINVALIDSTATE without a
- * connection or when the session has ended, or why the connection has ended just now: ZCONNECTIONLOSS, ZSESSIONEXPIRED,
- * ZAUTHFAILED, ZMARSHALLINGERROR. In libzookeeper_mt, where all is done already, ZNOTHING or ZOK.
+ * @return ZOK, ZNOTHING when no answer was there to be read, ZBADARGUMENTS for a null handle, ZINVALIDSTATE
+ *      without a connection or when the session has ended, or why the connection has ended just now: ZCONNECTIONLOSS,
+ *      ZSESSIONEXPIRED, ZAUTHFAILED, ZMARSHALLINGERROR. In libzookeeper_mt, where all is done already, ZNOTHING or ZOK.
  */
 @ zookeeper_process
 #else
@@ -463,7 +496,7 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
  * Writes the handle's counters to `stats`, of which the caller has `size` bytes, normally
  * `sizeof(struct zoo_reconnect_stats)`. An older, shorter structure gets its part. Not in Apache's library.
  *
- * Returns ZOK, or ZBADARGUMENTS for null pointers.
+ * @return ZOK, or ZBADARGUMENTS for null pointers.
  */
 @ zoo_get_reconnect_stats
 
@@ -478,12 +511,12 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
  */
 
 /**
- * Presents credentials now and after each reconnect. `scheme` is "digest" with a `cert` of "user:password", or
- * another one the servers know; `cert` has `certLen` bytes and may be null with 0. The library keeps a copy until the
- * handle is closed.
+ * Presents credentials now and after each reconnect. `scheme` is "digest" with a `cert` of "user:password", or another
+ * one the servers know; `cert` has `certLen` bytes and may be null with 0. The library keeps a copy until the handle is
+ * closed.
  *
- * `completion` gets ZOK, ZAUTHFAILED when they were refused, which ends the session, or why the connection broke. It is
- * called once, for the first answer.
+ * @param completion  gets ZOK, ZAUTHFAILED when they were refused, which ends the session, or why the connection
+ *      broke. It is called once, for the first answer.
  */
 @ zoo_add_auth
 
@@ -495,8 +528,9 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
  * Creates a node. `value` has `valuelen` bytes; null with -1 creates it without data. `mode` is one of the create
  * modes.
  *
- * completion: the node's path, with its number for a sequential mode. Own codes: ZNONODE, the parent does not exist;
- * ZNODEEXISTS; ZNOCHILDRENFOREPHEMERALS, the parent is ephemeral; ZINVALIDACL, the list is empty or not valid.
+ * @param completion  gets the node's path, with its number for a sequential mode. Own codes: ZNONODE, the parent
+ *      does not exist; ZNODEEXISTS; ZNOCHILDRENFOREPHEMERALS, the parent is ephemeral; ZINVALIDACL, the list is empty
+ *      or not valid.
  */
 @ zoo_acreate
 
@@ -511,19 +545,27 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
 /** zoo_acreate_ttl() whose completion gets the status too. */
 @ zoo_acreate2_ttl
 
-/** Deletes a node. Own codes: ZNONODE; ZBADVERSION, its data version is not `version`; ZNOTEMPTY, it has children. */
+/**
+ * Deletes a node. Own codes: ZNONODE; ZBADVERSION, its data version is not `version`; ZNOTEMPTY, it has children.
+ */
 @ zoo_adelete
 
 /**
- * Asks whether a node exists. completion: its status. Own code: ZNONODE. The watch is left in either case; it fires
- * when the node is created, deleted or its data set.
+ * Asks whether a node exists. The watch is left in either case; it fires when the node is created, deleted or its data
+ * set.
+ *
+ * @param completion  gets its status. Own code: ZNONODE.
  */
 @ zoo_aexists
 
 /** zoo_aexists() with a watcher of its own. */
 @ zoo_awexists
 
-/** Reads a node. completion: its data and status. Own code: ZNONODE, which leaves no watch. */
+/**
+ * Reads a node.
+ *
+ * @param completion  gets its data and status. Own code: ZNONODE, which leaves no watch.
+ */
 @ zoo_aget
 
 /** zoo_aget() with a watcher of its own. */
@@ -536,24 +578,27 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
 @ zoo_awgetconfig
 
 /**
- * Changes the ensemble's members: either `joining` ("server.4=host:2888:3888;2181", several with commas) and
- * `leaving` (ids with commas), or `members`, the whole new list; what does not apply is null. `version` is that of
- * the configuration to change, -1 for any.
+ * Changes the ensemble's members: either `joining` ("server.4=host:2888:3888;2181", several with commas) and `leaving`
+ * (ids with commas), or `members`, the whole new list; what does not apply is null. `version` is that of the
+ * configuration to change, -1 for any.
  *
- * completion: the new configuration and its status. Own codes: ZRECONFIGINPROGRESS; ZNEWCONFIGNOQUORUM; ZBADVERSION;
- * ZRECONFIGDISABLED, the servers do not allow it; ZUNIMPLEMENTED.
+ * @param dc  gets the new configuration and its status. Own codes: ZRECONFIGINPROGRESS;
+ *      ZNEWCONFIGNOQUORUM; ZBADVERSION; ZRECONFIGDISABLED, the servers do not allow it; ZUNIMPLEMENTED.
  */
 @ zoo_areconfig
 
 /**
- * Sets a node's data: `buflen` bytes, null with -1 for none. completion: the status after it. Own codes: ZNONODE;
- * ZBADVERSION.
+ * Sets a node's data: `buflen` bytes, null with -1 for none.
+ *
+ * @param completion  gets the status after it. Own codes: ZNONODE; ZBADVERSION.
  */
 @ zoo_aset
 
 /**
- * Lists a node's children. completion: their names without the path, in no particular order. Own code: ZNONODE, which
- * leaves no watch. The watch fires when a child is created or deleted, or the node itself is.
+ * Lists a node's children. The watch fires when a child is created or deleted, or the node itself is.
+ *
+ * @param completion  gets their names without the path, in no particular order. Own code: ZNONODE, which leaves no
+ *      watch.
  */
 @ zoo_aget_children
 
@@ -568,11 +613,17 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
 
 /**
  * Makes the server catch up with the leader: what is read on this handle afterwards is at least as new as what was
- * written anywhere before. completion: the path.
+ * written anywhere before.
+ *
+ * @param completion  gets the path.
  */
 @ zoo_async
 
-/** Reads a node's access control list. completion: it, and the node's status. Own code: ZNONODE. */
+/**
+ * Reads a node's access control list.
+ *
+ * @param completion  gets the list and the node's status. Own code: ZNONODE.
+ */
 @ zoo_aget_acl
 
 /**
@@ -586,33 +637,38 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
 
 /** One operation of a multi. Filled in by the functions below, of which it keeps the pointers. */
 typedef struct zoo_op {
-    int type;
+    int type; /**< Which operation: a ZOO_*_OP of proto.h. */
+    /** The arguments of the call of the same kind, such as zoo_acreate(). */
     union {
+        /** ZOO_CREATE_OP and its relatives. */
         struct {
-            const char *path;
-            const char *data;
-            int datalen;
-            char *buf;
-            int buflen;
-            const struct ACL_vector *acl;
-            int flags;
-            int64_t ttl;
-        } create_op;
+            const char *path; /**< As in the call. */
+            const char *data; /**< As in the call. */
+            int datalen; /**< As in the call. */
+            char *buf; /**< As in the call. */
+            int buflen; /**< As in the call. */
+            const struct ACL_vector *acl; /**< As in the call. */
+            int flags; /**< As in the call. */
+            int64_t ttl; /**< As in the call. */
+        } create_op; /**< For a creation. */
+        /** ZOO_DELETE_OP. */
         struct {
-            const char *path;
-            int version;
-        } delete_op;
+            const char *path; /**< As in the call. */
+            int version; /**< As in the call. */
+        } delete_op; /**< For a deletion. */
+        /** ZOO_SETDATA_OP. */
         struct {
-            const char *path;
-            const char *data;
-            int datalen;
-            int version;
-            struct Stat *stat;
-        } set_op;
+            const char *path; /**< As in the call. */
+            const char *data; /**< As in the call. */
+            int datalen; /**< As in the call. */
+            int version; /**< As in the call. */
+            struct Stat *stat; /**< As in the call. */
+        } set_op; /**< For new data. */
+        /** ZOO_CHECK_OP. */
         struct {
-            const char *path;
-            int version;
-        } check_op;
+            const char *path; /**< As in the call. */
+            int version; /**< As in the call. */
+        } check_op; /**< For a check of the version. */
     };
 } zoo_op_t;
 
@@ -622,10 +678,10 @@ typedef struct zoo_op {
  * with the operation, null where it has none or failed.
  */
 typedef struct zoo_op_result {
-    int err;
-    char *value;
-    int valuelen;
-    struct Stat *stat;
+    int err;           /**< The code. */
+    char *value;       /**< The buffer given with the operation. */
+    int valuelen;      /**< How many bytes it holds. */
+    struct Stat *stat; /**< The status given with the operation. */
 } zoo_op_result_t;
 
 /** Makes `*op` create a node, see zoo_create(); its path is written to `path_buffer` when the multi has been done. */
@@ -644,10 +700,11 @@ typedef struct zoo_op_result {
 @ zoo_check_op_init
 
 /**
- * Does `count` operations as one. `ops` with its paths, values and access control lists may be freed when the
- * call returns; `results`, of as many, and the path buffers and Stats that the operations name must stay until the
- * completion has been called. completion: the first code that is neither ZOK nor ZRUNTIMEINCONSISTENCY; `results` has
- * them all.
+ * Does `count` operations as one. `ops` with its paths, values and access control lists may be freed when the call
+ * returns; `results`, of as many, and the path buffers and Stats that the operations name must stay until the
+ * completion has been called.
+ *
+ * @param completion  gets the first code that is neither ZOK nor ZRUNTIMEINCONSISTENCY; `results` has them all.
  */
 @ zoo_amulti
 
@@ -675,16 +732,17 @@ typedef struct zoo_op_result {
 /**
  * Leaves a watch that stays after an event. The node need not exist. With ZOO_ADD_WATCH_PERSISTENT the watcher hears of
  * the node's creation, change and deletion, and of its list of children (ZOO_CHILD_EVENT). With
- * ZOO_ADD_WATCH_PERSISTENT_RECURSIVE it hears of the creation, change and deletion of the node and of each node below it,
- * and never of a list. A watcher is called once for an event, however many of its watches the event fires.
+ * ZOO_ADD_WATCH_PERSISTENT_RECURSIVE it hears of the creation, change and deletion of the node and of each node below
+ * it, and never of a list. A watcher is called once for an event, however many of its watches the event fires.
  *
- * Watches survive reconnects. What has changed while there was no connection is not reported: after a session event with
- * ZOO_CONNECTED_STATE the program must read again what it keeps. On a reconnect to a server before 3.6 they cannot be
- * re-armed; the server closes the connection, and the next one to it is made without them and with a line in the log.
+ * Watches survive reconnects. What has changed while there was no connection is not reported: after a session event
+ * with ZOO_CONNECTED_STATE the program must read again what it keeps. On a reconnect to a server before 3.6 they cannot
+ * be re-armed; the server closes the connection, and the next one to it is made without them and with a line in the
+ * log.
  *
  * Servers before 3.9 keep one kind of watch for a path and session: a read of the same path with a watch turns the
- * persistent watch into one that fires once, and removing with ZWATCHTYPE_CHILD or ZWATCHTYPE_DATA takes half of it away.
- * They do not know the types ZWATCHTYPE_PERSISTENT and ZWATCHTYPE_PERSISTENT_RECURSIVE, which fail there with
+ * persistent watch into one that fires once, and removing with ZWATCHTYPE_CHILD or ZWATCHTYPE_DATA takes half of it
+ * away. They do not know the types ZWATCHTYPE_PERSISTENT and ZWATCHTYPE_PERSISTENT_RECURSIVE, which fail there with
  * ZMARSHALLINGERROR: use ZWATCHTYPE_ANY.
  *
  * zoo_aremove_watches(), with a watcher, makes the library forget it; the server goes on sending the events, which are
@@ -698,13 +756,15 @@ typedef struct zoo_op_result {
 @ zoo_awhoami
 
 /**
- * Lists the paths of this session's ephemeral nodes. Only paths that start with `prefix` are returned; "" and "/" select
- * all of them. The comparison is by bytes, so "/app/wor" selects "/app/worker-1". Own code: ZBADARGUMENTS for a prefix
- * that does not start with a slash.
+ * Lists the paths of this session's ephemeral nodes. Only paths that start with `prefix` are returned; "" and "/"
+ * select all of them. The comparison is by bytes, so "/app/wor" selects "/app/worker-1". Own code: ZBADARGUMENTS for a
+ * prefix that does not start with a slash.
  */
 @ zoo_aget_ephemerals
 
-/** Counts a node's descendants: its children, their children and so on, without the node. Own code: ZNONODE. */
+/**
+ * Counts a node's descendants: its children, their children and so on, without the node. Own code: ZNONODE.
+ */
 @ zoo_aget_all_children_number
 
 /**
@@ -720,23 +780,25 @@ typedef struct zoo_op_result {
 @ zoo_get_children_op_init
 
 /**
- * Does `count` reads with one request: operations made by zoo_get_op_init() and zoo_get_children_op_init(). They
- * leave no watches and fail one by one: each result has the `err` of its own read. `results`, of as many, and what the
- * operations name must stay until the completion has been called. completion: ZOK when the server has answered, else why
- * not, and every `err` is that code.
+ * Does `count` reads with one request: operations made by zoo_get_op_init() and zoo_get_children_op_init(). They leave
+ * no watches and fail one by one: each result has the `err` of its own read. `results`, of as many, and what the
+ * operations name must stay until the completion has been called.
+ *
+ * @param completion  gets ZOK when the server has answered, else why not, and every `err` is that code.
  *
  * Own codes: ZBADARGUMENTS for a negative count or a bad path; ZUNIMPLEMENTED for an operation of another kind.
  */
 @ zoo_amulti_read
 
 /**
- * Sets how long requests may wait for their answers, in milliseconds, those in flight included; 0, the beginning, for as
- * long as the connection lives. ZOO_REQUEST_TIMEOUT_MS in the environment sets it for all handles. A request whose time
- * has passed is completed with ZREQUESTTIMEOUT; the server may do it all the same. The connection lives on, since nothing
- * is wrong with it: answers come in the order of the requests, so the late one is known by its place and dropped. What was
- * waiting for a connection is not sent any more. A watch is not left by a read or zoo_add_watch() that timed out.
+ * Sets how long requests may wait for their answers, in milliseconds, those in flight included; 0, the beginning, for
+ * as long as the connection lives. ZOO_REQUEST_TIMEOUT_MS in the environment sets it for all handles. A request whose
+ * time has passed is completed with ZREQUESTTIMEOUT; the server may do it all the same. The connection lives on, since
+ * nothing is wrong with it: answers come in the order of the requests, so the late one is known by its place and
+ * dropped. What was waiting for a connection is not sent any more. A watch is not left by a read or zoo_add_watch()
+ * that timed out.
  *
- * Returns ZOK, or ZBADARGUMENTS for a negative number.
+ * @return ZOK, or ZBADARGUMENTS for a negative number.
  */
 @ zoo_set_request_timeout
 
@@ -774,9 +836,11 @@ typedef enum {
 } ZooWatcherType;
 
 /**
- * Takes one watch off a path: that of `watcher` with `watcherCtx`. If `local` is not 0 only the library forgets it,
- * and the server is not told. completion, which is passed as void_completion_t although the type says otherwise: ZOK,
- * or why it failed; then the watch stays. Own code: ZNOWATCHER, there is no such watch.
+ * Takes one watch off a path: that of `watcher` with `watcherCtx`. If `local` is not 0 only the library forgets it, and
+ * the server is not told.
+ *
+ * @param completion  gets ZOK, or why it failed; then the watch stays. Own code: ZNOWATCHER, there is no such watch.
+ *      In Apache's header, as here, its type is a pointer to void_completion_t; pass the function itself.
  */
 @ zoo_aremove_watches
 

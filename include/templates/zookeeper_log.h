@@ -1,5 +1,6 @@
-/*
- * zookeeper_log.h - lets a program write lines into the library's log, in the library's form:
+/**
+ * @file zookeeper_log.h
+ * Lets a program write lines into the library's log, in the library's form:
  *
  *     2026-01-31 23:59:59,123:PID(0xTHREAD):ZOO_INFO@function@line: text
  *
@@ -28,14 +29,17 @@ extern ZOOAPI ZooLogLevel logLevel;
 
 /**
  * LOG_ERROR(callback, format, ...) to LOG_DEBUG: write a line if its level is on; the arguments after the callback are
- * printf's. When the level is off they cost one comparison and do not evaluate their arguments.
+ * those of printf(). When the level is off they cost one comparison and do not evaluate their arguments.
  *
  * As ever with these macros, each is an `if` without an `else`: inside another `if` put braces around it.
  */
 #define LOG_ERROR(_cb, ...) \
     CALMKEEPER_LOG_IF(logLevel >= ZOO_LOG_LEVEL_ERROR, _cb, ZOO_LOG_LEVEL_ERROR, __VA_ARGS__)
+/** As LOG_ERROR(), for warnings. */
 #define LOG_WARN(_cb, ...) CALMKEEPER_LOG_IF(logLevel >= ZOO_LOG_LEVEL_WARN, _cb, ZOO_LOG_LEVEL_WARN, __VA_ARGS__)
+/** As LOG_ERROR(), for what happens to connections and sessions. */
 #define LOG_INFO(_cb, ...) CALMKEEPER_LOG_IF(logLevel >= ZOO_LOG_LEVEL_INFO, _cb, ZOO_LOG_LEVEL_INFO, __VA_ARGS__)
+/** As LOG_ERROR(), for details. */
 #define LOG_DEBUG(_cb, ...) CALMKEEPER_LOG_IF(logLevel == ZOO_LOG_LEVEL_DEBUG, _cb, ZOO_LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /** What the four have in common; not for programs. */

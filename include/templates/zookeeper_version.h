@@ -1,5 +1,6 @@
-/*
- * zookeeper_version.h - the version of Apache ZooKeeper's C interface that these headers describe.
+/**
+ * @file zookeeper_version.h
+ * The version of Apache ZooKeeper's C interface that these headers describe.
  */
 #ifndef ZOOKEEPER_VERSION_H_
 #define ZOOKEEPER_VERSION_H_
@@ -11,10 +12,10 @@ extern "C" {
 /** The interface's version, not this library's: for that see calmkeeper_version_str(). */
 #define ZOO_VERSION "3.8.0"
 
-/** The three numbers of ZOO_VERSION, for programs that compare them. Apache's headers had them up to 3.5. */
+/** The first number of ZOO_VERSION, for programs that compare. Apache's headers had the three numbers up to 3.5. */
 #define ZOO_MAJOR_VERSION 3
-#define ZOO_MINOR_VERSION 8
-#define ZOO_PATCH_VERSION 0
+#define ZOO_MINOR_VERSION 8 /**< The second number. */
+#define ZOO_PATCH_VERSION 0 /**< The third number. */
 
 #ifdef __cplusplus
 }
