@@ -33,9 +33,9 @@ from wire import describe
 
 ADMIN = "admin:ctest"  # the superuser of the shared servers, for zoo_add_auth("digest", ...)
 _ADMIN_DIGEST = "admin:" + base64.b64encode(hashlib.sha1(ADMIN.encode()).digest()).decode()
-# What these lose is their subject: threads that callbacks have ended, and a child that has its parent's memory and not its
-# threads.
-LOSE_MEMORY = ("callback_ends_thread", "forked_child", "log_callback_exits")
+# What these lose is their subject: threads that callbacks have ended, a child that has its parent's memory and not its
+# threads, and a parent that leaves its handle to a child.
+LOSE_MEMORY = ("callback_ends_thread", "forked_child", "log_callback_exits", "st_daemon", "st_forked_close")
 
 
 @dataclasses.dataclass

@@ -24,7 +24,7 @@ from trial import LOSE_MEMORY  # noqa: E402
 SELECTION = (
     "acl", "callbacks", "children", "create_async", "cuts_under_load", "deallocate", "get_set", "log_callback", "multi",
     "null_paths", "peer_replies", "pending_close", "pending_loss", "set_servers", "threads", "watch_async", "watch_remove",
-    "truncated_replies", "multi_arguments", "unsolicited",
+    "truncated_replies", "multi_arguments", "unsolicited", "st_callbacks_call", "st_close_in_callback", "st_two_handles",
 )
 OPTIONS = (
     "valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite",
