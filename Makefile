@@ -12,7 +12,7 @@ ARGS    ?=
 MINUTES ?= 3
 
 # The stages of `make test`, in order. What everything needs comes first, then the quick ones.
-STAGES = setup-test build lint docs abi headers dist unit observe ctest st hostile-ours lifetimes sanitize tsan schedules valgrind secure-servers secure programs chaos-short python-compat gates demo
+STAGES = setup-test build lint docs abi headers dist examples unit observe ctest st hostile-ours lifetimes sanitize tsan schedules valgrind secure-servers secure programs chaos-short python-compat gates demo
 
 export PYTHONDONTWRITEBYTECODE = 1
 
@@ -48,8 +48,13 @@ lint: ## check: formatting and clippy, warnings are errors; licences, sources an
 docs: ## check: the generated documents are current, links work, the headers' documentation is complete
 	$(PYTHON3) scripts/divergences.py --check
 	$(PYTHON3) scripts/matrix.py --check
+	$(PYTHON3) scripts/log_lines.py --check
 	$(PYTHON3) scripts/links.py
 	scripts/doxygen/check.sh
+
+.PHONY: examples
+examples: build ## check: the examples in the documents, run against a real server
+	$(PYTHON3) ctest/docs/run.py $(ARGS)
 
 unit: ## check: the tests of the Rust crates, virtual-time scenarios included
 	$(CARGO) test --workspace

@@ -47,7 +47,7 @@ for library; do
     chmod 644 "$top/lib/pkgconfig/$package.pc"
 done
 # With their folders, so that the links between them work; a link into the sources becomes plain text.
-for document in README.md CHANGELOG.md SECURITY.md MATRIX.md ARCHITECTURE.md docs/*.md; do
+for document in README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md MATRIX.md ARCHITECTURE.md docs/*.md; do
     sed -E 's/\[([^]]*)\]\((\.\.\/)*(ctest|core|sim|src|secure|bench|herd|fuzz|scripts|abi|include|python-compat|rig|tests)\/[^)]*\)/\1/g' \
         "$document" >"$documents/$document"
     chmod 644 "$documents/$document"
