@@ -128,7 +128,7 @@ pub(crate) fn fix(wanted: Vec<Entry>, proved: &Identities) -> Result<Acl, Code> 
             fixed.push(entry);
         } else if scheme == "auth" {
             let before = fixed.len();
-            fixed.extend(proved.digests().map(|who| Entry { perms: entry.perms, who: who.clone() }));
+            fixed.extend(proved.authenticated().map(|who| Entry { perms: entry.perms, who: who.clone() }));
             if fixed.len() == before {
                 return Err(Code::InvalidAcl);
             }
@@ -204,15 +204,16 @@ impl Identities {
         }
     }
 
-    fn add(&mut self, id: Id) {
+    pub(crate) fn add(&mut self, id: Id) {
         if !self.all.contains(&id) {
             self.all.push(id);
             self.all.sort_by_key(Id::bucket);
         }
     }
 
-    fn digests(&self) -> impl Iterator<Item = &Id> {
-        self.all.iter().filter(|id| id.is("digest"))
+    /// Those that "auth" stands for.
+    fn authenticated(&self) -> impl Iterator<Item = &Id> {
+        self.all.iter().filter(|id| id.is("digest") || id.is("sasl"))
     }
 
     /// Whether `acl` allows one of `wanted`.

@@ -10,6 +10,7 @@ pub mod node;
 mod reconfig;
 mod requests;
 pub mod rules;
+mod sasl;
 mod sending;
 pub mod server;
 pub mod sessions;

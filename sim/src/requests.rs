@@ -107,6 +107,9 @@ impl Ensemble {
         if kind == op::SET_AUTH {
             return self.authenticate(id, request, &mut reader);
         }
+        if kind == op::SASL {
+            return self.answer_sasl(id, request);
+        }
         if !self.sessions.touch(session, self.now) && !read_only {
             return;
         }

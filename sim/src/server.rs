@@ -6,11 +6,12 @@ use crate::acl::Identities;
 use crate::fault::{Fault, Outlet};
 pub use crate::member::{Greeting, Mode, Options};
 use crate::member::{Lag, Member, Serving};
+pub use crate::sasl::SaslAnswer;
 use crate::sessions::Sessions;
 use crate::tree::{Happened, Tree};
 use crate::watches::Watches;
 use crate::words::{self, Vitals};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use zk_core::jute::Reader;
 
 /// Names a connection; never used twice.
@@ -41,6 +42,8 @@ pub enum Flow {
 /// The ensemble.
 #[derive(Debug)]
 pub struct Ensemble {
+    /// What is answered to tokens of SASL, used up from the front; may be changed at any time.
+    pub sasl: VecDeque<SaslAnswer>,
     pub(crate) options: Options,
     pub(crate) tree: Tree,
     pub(crate) sessions: Sessions,
@@ -71,6 +74,7 @@ impl Ensemble {
     pub fn new(options: Options) -> Ensemble {
         let members = options.members.max(1);
         let mut ensemble = Ensemble {
+            sasl: VecDeque::new(),
             tree: Tree::new(&options.config, if members > 1 { -1 } else { 0 }),
             sessions: Sessions::new(options.seed, options.tick),
             local_sessions: Sessions::new(!options.seed, options.tick),

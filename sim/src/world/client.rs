@@ -1,12 +1,13 @@
 //! A client of the world: the session with the little shell around it, and the record of all it was told. Knows no
 //! server.
-use super::{ClientNo, Happening, LinkNo, Parcel, World};
+use super::{ClientNo, Happening, LinkNo, Parcel, Step, World};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 use zk_core::backoff::Memory;
 use zk_core::code::Code;
 use zk_core::frames::Inbox;
-use zk_core::session::{Event, Input, Output, Session, State};
+use zk_core::session::{Event, Exchange, Input, Output, Session, State};
 
 /// Something a client did or was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,12 @@ pub struct Client {
     pub sent: Vec<Vec<u8>>,
     pub(super) link: Option<LinkNo>,
     pub(super) frozen_until: Option<Duration>,
+    /// Whether its connections have TLS.
+    pub(super) is_secured: bool,
+    /// What its mechanism has done, and the session has not heard yet.
+    pub(super) said: VecDeque<(Exchange, Step)>,
+    /// What servers have answered in SASL, in order.
+    pub challenges: Vec<Option<Vec<u8>>>,
     /// When a whole frame has last arrived.
     pub heard_at: Duration,
     /// What its kernel has not taken yet.
@@ -64,7 +71,7 @@ pub struct Client {
 const FRAME: usize = 16 << 20;
 
 impl Client {
-    pub(super) fn new(session: Session<u64, u32>) -> Client {
+    pub(super) fn new(session: Session<u64, u32>, is_secured: bool) -> Client {
         Client {
             state: session.state(),
             session,
@@ -73,6 +80,9 @@ impl Client {
             sent: Vec::new(),
             link: None,
             frozen_until: None,
+            is_secured,
+            said: VecDeque::new(),
+            challenges: Vec::new(),
             heard_at: Duration::ZERO,
             unsent: Vec::new(),
             inbox: Inbox::new(FRAME),
@@ -160,8 +170,15 @@ impl World {
                     client.memory = Some(*memory);
                     continue;
                 }
-                // Only sessions with `Config::sasl` ask for it.
-                Output::SaslStart(..) | Output::SaslChallenge(..) => continue,
+                Output::SaslStart(exchange, _) => {
+                    self.advance_mechanism(number, exchange, true);
+                    continue;
+                }
+                Output::SaslChallenge(exchange, token) => {
+                    client.challenges.push(token);
+                    self.advance_mechanism(number, exchange, false);
+                    continue;
+                }
                 Output::Last => Heard::Last,
                 Output::Closed => Heard::Closed,
             };

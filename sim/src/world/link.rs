@@ -206,7 +206,7 @@ impl World {
             return;
         }
         match self.due(number, true) {
-            Some(Parcel::Accepted) => self.feed(client, Input::Connected),
+            Some(Parcel::Accepted) => self.accepted(client, number),
             Some(Parcel::Bytes(bytes)) => self.hear(client, &bytes),
             Some(parcel @ (Parcel::Refused | Parcel::End | Parcel::Reset)) => {
                 self.feed(client, Input::Disconnected(error_of(&parcel)));

@@ -5,9 +5,12 @@
 //! connection's in `link`.
 mod client;
 mod link;
+mod secure;
 
 pub use client::{Client, Heard, Record};
 use link::{Link, Parcel};
+use secure::Ending;
+pub use secure::{Handshake, Secure, Step};
 
 use crate::server::{ConnId, Ensemble, Flow, Options};
 use rand::rngs::StdRng;
@@ -82,6 +85,10 @@ enum Happening {
     Thaw(ClientNo),
     /// A client's kernel takes more.
     Writable(ClientNo, LinkNo),
+    /// A TLS handshake ends.
+    Secured(ClientNo, LinkNo, Ending),
+    /// A SASL mechanism has done a step.
+    Mechanism(ClientNo),
 }
 
 /// Steps without progress of the clock that are taken for an endless loop.
@@ -95,6 +102,8 @@ pub struct World {
     pub weather: Weather,
     /// The name service; may be changed at any time.
     pub names: Names,
+    /// TLS and SASL; may be changed at any time.
+    pub secure: Secure,
     rng: StdRng,
     base: Instant,
     now: Duration,
@@ -116,6 +125,7 @@ impl World {
             ensemble: Ensemble::new(options),
             weather: Weather::default(),
             names: Names { answer: None, delay: Duration::from_millis(5) },
+            secure: Secure::default(),
             rng: StdRng::seed_from_u64(seed),
             base: Instant::now(),
             now: Duration::ZERO,
@@ -166,8 +176,9 @@ impl World {
 
     /// Adds a client. Its default watcher is number 0.
     pub fn connect(&mut self, config: Config, addresses: &[SocketAddr]) -> ClientNo {
+        let is_secured = config.tls;
         let session = Session::new(config, addresses, 0, self.instant());
-        self.clients.push(Client::new(session));
+        self.clients.push(Client::new(session, is_secured));
         let number = self.clients.len() - 1;
         self.settle(number);
         number
@@ -316,6 +327,8 @@ impl World {
             }
             Happening::Thaw(number) => self.thaw(number),
             Happening::Writable(number, link) => self.writable(number, link),
+            Happening::Secured(number, link, ending) => self.secured(number, link, ending),
+            Happening::Mechanism(number) => self.mechanism_says(number),
         }
     }
 

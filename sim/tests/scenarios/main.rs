@@ -5,6 +5,7 @@ mod closing;
 mod outages;
 mod persistent;
 mod requests;
+mod secure;
 mod servers;
 mod sessions;
 mod stage;
