@@ -3,7 +3,7 @@
 use crate::script::Script;
 use calmkeeper::ffi::types::{ACL, ACL_vector, Id, Stat, String_vector, zhandle_t, zoo_op_result_t, zoo_op_t};
 use calmkeeper::ffi::{
-    async_api, error_text, lifecycle, log_api, memory, multi_api, servers_api, state_api, stats_api,
+    async_api, error_text, event_loop_api, lifecycle, log_api, memory, multi_api, servers_api, state_api, stats_api,
 };
 use libc::{c_char, c_int, c_void};
 use std::ffi::CString;
@@ -135,9 +135,9 @@ unsafe fn call(zh: *mut zhandle_t, script: &mut Script<'_>, texts: &mut Texts) {
             20 => {
                 let (mut fd, mut interest) = (0, 0);
                 let mut tv = libc::timeval { tv_sec: 0, tv_usec: 0 };
-                servers_api::zookeeper_interest(zh, &raw mut fd, &raw mut interest, &raw mut tv)
+                event_loop_api::zookeeper_interest(zh, &raw mut fd, &raw mut interest, &raw mut tv)
             }
-            21 => servers_api::zookeeper_process(zh, number),
+            21 => event_loop_api::zookeeper_process(zh, number),
             22 => {
                 let mut stats = stats_api::zoo_reconnect_stats::default();
                 let size = usize::from(script.byte()).min(size_of_val(&stats));
