@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 FUZZ = pathlib.Path(__file__).resolve().parent
-TARGETS = ("decoder", "frames", "hosts", "session", "c_api", "certificates", "keys", "sasl")
+TARGETS = ("decoder", "frames", "hosts", "session", "c_api", "certificates", "keys", "sasl", "handshake", "tls_settings")
 TRIPLE = "x86_64-unknown-linux-gnu"
 COVERAGE = """--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table

@@ -7,6 +7,7 @@ mod secure;
 pub mod session;
 
 use script::Script;
+pub use secure::{certificates, handshake, keys, sasl, tls_settings};
 use zk_core::frames::Inbox;
 use zk_core::jute::Reader;
 use zk_core::multi::MultiResults;
@@ -28,6 +29,8 @@ pub const TARGETS: &[Target] = &[
     ("certificates", secure::certificates),
     ("keys", secure::keys),
     ("sasl", secure::sasl),
+    ("handshake", secure::handshake),
+    ("tls_settings", secure::tls_settings),
 ];
 
 /// Reply bodies: any bytes are read or refused, lists agree with their counts, and records survive a round trip.
