@@ -3,6 +3,8 @@
  *
  *   traffic PATH     a session; a large value, many requests at once, a watch; an idle loop that does not spin
  *   silent MS        a server that says nothing, or refuses the client: the loop goes on for MS without spinning, and the close returns
+ *   idle MS          a session and nothing else
+ *   daemon MS        the same in a child that was forked before; its parent ends with it
  *   move             a read-only session that finds a read-write server
  *   churn MS PATH    requests for MS, whatever happens to the connection: each is answered once
  *
@@ -16,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <zookeeper/zookeeper.h>
@@ -169,6 +172,15 @@ static void silent(long ms)
         die("%ld turns in %ld ms", turns, ms);
 }
 
+static void idle(long ms)
+{
+    long end = now_ms() + ms;
+    while (now_ms() < end)
+        turn(5000);
+    if (zoo_state(zh) != ZOO_CONNECTED_STATE)
+        die("state %d", zoo_state(zh));
+}
+
 static void churn(long ms, const char *path)
 {
     long end = now_ms() + ms;
@@ -206,7 +218,15 @@ int main(int count, char **words)
         traffic(words[4]);
     else if (strcmp(words[3], "silent") == 0)
         silent(atol(words[4]));
-    else if (strcmp(words[3], "churn") == 0)
+    else if (strcmp(words[3], "idle") == 0)
+        idle(atol(words[4]));
+    else if (strcmp(words[3], "daemon") == 0) {
+        pid_t child = fork();
+        int status;
+        if (child > 0)
+            return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 3;
+        idle(atol(words[4]));
+    } else if (strcmp(words[3], "churn") == 0)
         churn(atol(words[4]), words[5]);
     else if (strcmp(words[3], "move") == 0) {
         await_state(ZOO_READONLY_STATE);

@@ -82,6 +82,23 @@ def sasl(scratch):
         assert "the server refused the credentials" in log, log
 
 
+def statistics(scratch):
+    """The file of counters is written by the loop, and by a child that goes on with the handle, and is gone at the end."""
+    with rig.Ensemble() as ensemble:
+        for command in ("idle", "daemon"):
+            path = scratch / command
+            child = start(ensemble.hosts, 60000, command, 3000, ZOO_STATS_FILE=path, ZOO_STATS_INTERVAL_MS=100)
+            said = {}
+            while child.poll() is None:
+                if path.exists():
+                    lines = [line.rsplit(" ", 1) for line in path.read_text().splitlines() if line.startswith("zookeeper_client_handles_connected{")]
+                    said |= {float(value): names for names, value in lines}
+                time.sleep(0.01)
+            finish(child)
+            assert 1.0 in said, said
+            assert not path.exists()
+
+
 def silent(_):
     """Servers that accept and say nothing, in plain and where the client begins TLS; one that is not there; one that closes."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
@@ -145,7 +162,7 @@ def churn(_):
         print(f"     {out.splitlines()[0]}")
 
 
-TESTS = (tls, sasl, silent, readonly, churn)
+TESTS = (tls, sasl, statistics, silent, readonly, churn)
 
 
 def main():

@@ -4,6 +4,7 @@ use super::entry::{Zk, call};
 use super::lifecycle::call_back;
 use super::types::zhandle_t;
 use crate::io::driver::{Readiness, Watched};
+use crate::observe::stats;
 use libc::c_int;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -55,9 +56,16 @@ pub unsafe extern "C" fn zookeeper_interest(
     }
 }
 
+/// This process runs the loop from now on.
+fn adopt(handle: &Arc<Zk>) {
+    if handle.adopt() {
+        stats::register_for_turns(handle);
+    }
+}
+
 /// A turn of the loop, as far as the socket is not needed.
 fn pump(handle: &Arc<Zk>) -> Result<Interest, Code> {
-    handle.adopt();
+    adopt(handle);
     let turn = handle.turn(None, |output| call_back(handle, output));
     if let Some(code) = turn.ended {
         return Err(code);
@@ -111,7 +119,7 @@ pub unsafe extern "C" fn zookeeper_process(zh: *mut zhandle_t, events: c_int) ->
 }
 
 fn process(handle: &Arc<Zk>, events: c_int) -> Result<(), Code> {
-    handle.adopt();
+    adopt(handle);
     let is_dialled = handle.is_dialled();
     if !is_dialled && !handle.has_pause_timer() {
         return Err(Code::InvalidState);

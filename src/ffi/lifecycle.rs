@@ -388,6 +388,7 @@ fn make_session(config: Config, addresses: &[SocketAddr], default: Watch, flags:
 fn start(handle: &Arc<Zk>, poll: Poll) -> Result<(), Errno> {
     if handle.is_pumped() {
         handle.set_driver(Driver::new(Arc::clone(handle), poll));
+        stats::register_for_turns(handle);
         return Ok(());
     }
     let stack = process::stack_size();
@@ -483,8 +484,8 @@ pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
             } else {
                 handle.close();
                 errand::wait_for_end(&handle);
-                stats::retire(&handle, &handle.sample());
             }
+            stats::retire(&handle, &handle.sample());
             log::info!(target: "zookeeper_close", "Freeing zookeeper resources for sessionId={}\n", alternate_hex(id));
         });
         // SAFETY: the reference that C held; the application gives it up with this call.

@@ -2,7 +2,7 @@
 //! then, and when callbacks run: within those calls, with no lock of the handle held.
 use super::{Completion, Handle};
 use crate::io::driver::{Driver, Next, Readiness, Watched};
-use crate::observe::logging;
+use crate::observe::{logging, stats};
 use crate::sys::lock::Mutex;
 use crate::sys::pause_timer::PauseTimer;
 use std::ops::ControlFlow;
@@ -154,6 +154,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         let has_received = self.received_bytes() != received;
         let (watched, until) = pump.with_driver(|driver| (driver.watched(), until(driver, next))).unwrap_or_default();
         let until = if self.queue.len() > 0 { Some(Instant::now()) } else { until };
+        let until = until.into_iter().chain(stats::write_if_due()).min();
         if watched.is_some() {
             pump.pause.lock().set_to = None;
         }

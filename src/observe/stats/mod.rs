@@ -2,7 +2,7 @@
 //! handles and the schedule; the file's place is `place`'s, its text `text`'s, and what is counted `zk_core`'s.
 //!
 //! Off unless a place for the file is given. Written every `ZOO_STATS_INTERVAL_MS` (default 10,000, at least 100) by a thread
-//! that there is while there are handles, and when the last handle is closed. Removed when the process exits, unless
+//! that there is while there are handles, or in the turns of handles without threads, and when the last handle is closed. Removed when the process exits, unless
 //! `ZOO_STATS_KEEP` is 1.
 mod place;
 mod text;
@@ -83,6 +83,22 @@ struct Registry {
     writer: Option<OwnThread>,
     /// Tells the writer in charge from one that has to end.
     number: u64,
+    /// Handles without threads have this in the place of a writer.
+    turns: Option<Turns>,
+}
+
+/// When an application's loop writes the file.
+struct Turns {
+    place: place::Place,
+    interval: Duration,
+    next: Instant,
+}
+
+impl Registry {
+    fn add(&mut self, source: &Arc<impl Source + 'static>) {
+        self.live.retain(|source| source.strong_count() > 0);
+        self.live.push(Arc::downgrade(source) as Weak<dyn Source>);
+    }
 }
 
 /// The file as far as this process has written it.
@@ -93,6 +109,9 @@ struct Written {
 }
 
 static SHARED: PerProcess<Shared> = PerProcess::new();
+
+/// Whether a loop may have to write the file. Until then its turns do not look at the registry.
+static HAS_TURNS: AtomicBool = AtomicBool::new(false);
 
 fn interval() -> Duration {
     const DEFAULT: u64 = 10_000;
@@ -115,10 +134,8 @@ pub(crate) fn register(source: &Arc<impl Source + 'static>) {
     let Some(place) = place::Place::configured() else { return };
     let interval = interval();
     remove_at_exit();
-    let weak: Weak<dyn Source> = Arc::downgrade(source) as Weak<dyn Source>;
     let failed = with_registry(|registry| {
-        registry.live.retain(|source| source.strong_count() > 0);
-        registry.live.push(weak);
+        registry.add(source);
         if registry.writer.is_some() {
             return None;
         }
@@ -135,6 +152,40 @@ pub(crate) fn register(source: &Arc<impl Source + 'static>) {
     if let Some(error) = failed {
         log::warn!("no thread for the statistics file: {error}");
     }
+}
+
+/// The same for a handle without threads: the file is written by [`write_if_due`].
+pub(crate) fn register_for_turns(source: &Arc<impl Source + 'static>) {
+    let Some(place) = place::Place::configured() else { return };
+    let interval = interval();
+    remove_at_exit();
+    place.sweep(interval);
+    with_registry(|registry| {
+        registry.add(source);
+        registry.turns.get_or_insert_with(|| Turns { place, interval, next: Instant::now() });
+    });
+    HAS_TURNS.store(true, Ordering::Relaxed);
+}
+
+/// Writes the file on the calling thread, if one is wanted and it is time. Returns when it is due next. No lock of a handle may
+/// be held.
+pub(crate) fn write_if_due() -> Option<Instant> {
+    if !HAS_TURNS.load(Ordering::Relaxed) {
+        return None;
+    }
+    let now = Instant::now();
+    let (next, due) = with_registry(|registry| {
+        let turns = registry.turns.as_mut()?;
+        let due = (turns.next <= now).then(|| {
+            turns.next = now + turns.interval;
+            (turns.place.clone(), turns.interval)
+        });
+        Some((turns.next, due))
+    })?;
+    if let Some((place, interval)) = due {
+        report(write(place.path(), interval), place.path());
+    }
+    Some(next)
 }
 
 /// The thread that writes, until another number is in charge.
@@ -161,7 +212,7 @@ fn keep_writing(place: &place::Place, interval: Duration, number: u64) {
 /// Counts a handle out; `last` is its last sample. With the last handle the thread ends, and the file is written once more.
 pub(crate) fn retire(source: &Arc<impl Source + 'static>, last: &Sample) {
     let address = Arc::as_ptr(source).cast::<()>();
-    let writer = with_registry(|registry| {
+    let (writer, turns) = with_registry(|registry| {
         let known = registry.live.len();
         registry.live.retain(|source| source.strong_count() > 0 && source.as_ptr().cast::<()>() != address);
         if registry.live.len() < known {
@@ -169,19 +220,22 @@ pub(crate) fn retire(source: &Arc<impl Source + 'static>, last: &Sample) {
             registry.closed.entry(key).or_default().add(&last.stats);
         }
         if !registry.live.is_empty() {
-            return None;
+            return (None, None);
         }
         registry.number += 1;
-        registry.writer.take()
+        (registry.writer.take(), registry.turns.take())
     });
-    let Some(writer) = writer else { return };
-    SHARED.get().changed.notify_all();
-    if !writer.wait_until(Instant::now() + WRITER_WAIT_MAX) {
-        // It hangs in the file system, and so would this thread.
-        log::warn!("the statistics file cannot be written for more than {} s", WRITER_WAIT_MAX.as_secs());
+    if let Some(writer) = writer {
+        SHARED.get().changed.notify_all();
+        if !writer.wait_until(Instant::now() + WRITER_WAIT_MAX) {
+            // It hangs in the file system, and so would this thread.
+            log::warn!("the statistics file cannot be written for more than {} s", WRITER_WAIT_MAX.as_secs());
+            return;
+        }
+        writer.join();
+    } else if turns.is_none() {
         return;
     }
-    writer.join();
     if let Some(place) = place::Place::configured() {
         report(write(place.path(), interval()), place.path());
     }
