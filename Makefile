@@ -53,6 +53,11 @@ docs: ## check: the generated documents are current, links work, the headers' do
 	$(PYTHON3) scripts/links.py
 	scripts/doxygen/check.sh
 
+.PHONY: book
+book: ## use: the documents and the C interface as pages, target/book/index.html
+	scripts/setup.sh book
+	$(PYTHON3) scripts/book.py
+
 .PHONY: examples
 examples: build ## check: the examples in the documents, run against a real server
 	$(PYTHON3) ctest/docs/run.py $(ARGS)

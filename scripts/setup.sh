@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs, with apt, what is missing to build, test and measure. Running it again changes nothing and needs no network.
 #
-#   scripts/setup.sh [demo|test|all|aarch64|release]
+#   scripts/setup.sh [demo|test|all|aarch64|release|book]
 #                                       demo: what `make build` and `make demo` need (no Java)
 #                                       test: demo and what `make test` needs
 #                                       all:  test and what the experiments need (default)
 #                                       release: demo and what `make release` needs, from PyPI and crates.io too, in
 #                                             .cache/release-tools
+#                                       book: demo and what `make book` needs, from crates.io too, in .cache/book-tools
 #                                       aarch64: demo and what `make test-arm` needs, but for the Rust target
 # Needs root, or sudo without a password; otherwise it names the packages and fails.
 set -euo pipefail
@@ -73,6 +74,12 @@ release=(
 release_from_pypi=(ziglang==0.17.1 cargo-zigbuild==0.24.1)
 release_from_crates=(cargo-auditable@0.7.7 cargo-cyclonedx@0.5.9)
 
+book=(
+  doxygen
+)
+# Without its features: a server for live pages and a search index, which are most of what it would build.
+book_from_crates=mdbook@0.5.4
+
 profile=${1:-all}
 case $profile in
   demo) wanted=("${demo[@]}") ;;
@@ -80,7 +87,8 @@ case $profile in
   all) wanted=("${demo[@]}" "${test[@]}" "${all[@]}") ;;
   aarch64) wanted=("${demo[@]}" libzookeeper-mt-dev "${aarch64[@]}") ;;
   release) wanted=("${demo[@]}" "${release[@]}") ;;
-  *) echo "usage: $0 [demo|test|all|aarch64|release]" >&2; exit 2 ;;
+  book) wanted=("${demo[@]}" "${book[@]}") ;;
+  *) echo "usage: $0 [demo|test|all|aarch64|release|book]" >&2; exit 2 ;;
 esac
 
 missing_packages() {
@@ -124,10 +132,18 @@ release_tools() {
   done
 }
 
+book_tools() {
+  [ "$profile" = book ] || return 0
+  local tools
+  tools=$(cd "$(dirname "$0")/.." && pwd)/.cache/book-tools
+  [ -x "$tools/bin/mdbook" ] || cargo install --quiet --debug --locked --no-default-features --root "$tools" "$book_from_crates"
+}
+
 mapfile -t missing < <(missing_packages)
 if [ ${#missing[@]} -eq 0 ]; then
   check_rust
   release_tools
+  book_tools
   echo "setup: everything for '$profile' is installed"
   exit 0
 fi
@@ -164,4 +180,5 @@ if [ ${#missing[@]} -ne 0 ]; then
 fi
 check_rust
 release_tools
+book_tools
 echo "setup: done"
