@@ -37,7 +37,7 @@ class Attack:
     seconds: float = 12.0
     handles: int = 1
     environment: Callable = dict  # the process's, besides the library's
-    secured: Callable | None = None  # what the honest server does first
+    honest: Callable | None = None  # the honest server's script, where it is not the usual one
 
 
 def attack(name, *arguments, **options):

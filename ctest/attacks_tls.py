@@ -22,7 +22,7 @@ ATTACKS = []
 
 def attack(name, script, codes=LOST, **options):
     """Adds a row."""
-    ATTACKS.append(Attack(f"TLS: {name}", script, codes, environment=_environment, secured=secure, **options))
+    ATTACKS.append(Attack(f"TLS: {name}", script, codes, environment=_environment, honest=honest, **options))
 
 
 def _environment():
@@ -39,12 +39,14 @@ def context(certificate="server", version=None):
     return made
 
 
-def secure(link):
-    """TLS, honestly."""
+def honest(link):
+    """TLS, and all that a server does."""
     try:
         link.secure(context())
     except OSError as error:
         raise Gone from error
+    link.accept_session()
+    link.serve()
 
 
 # -- bare records

@@ -28,6 +28,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import rig  # noqa: E402
 import attacks  # noqa: E402
+import attacks_sasl  # noqa: E402
 import attacks_tls  # noqa: E402
 from fake_server import FakeServer  # noqa: E402
 from run import FLAGS, headers  # noqa: E402
@@ -57,7 +58,7 @@ class Run:
 
     def __init__(self, program, attack, which):
         self.attack = attack
-        with FakeServer(_honest(attack.secured)) as honest, FakeServer(attack.script) as hostile, tempfile.TemporaryFile() as log:
+        with FakeServer(attack.honest or _honest) as honest, FakeServer(attack.script) as hostile, tempfile.TemporaryFile() as log:
             self.address = hostile.hostport
             seconds = attack.seconds * (PATIENCE if which == "ours" else 1)
             command = [program, honest.hostport, hostile.hostport, attack.call, attack.handles, int(seconds * 1000)]
@@ -152,13 +153,9 @@ class Run:
         return ", ".join(parts)
 
 
-def _honest(secure):
-    def script(link):
-        if secure:
-            secure(link)
-        link.accept_session()
-        link.serve()
-    return script
+def _honest(link):
+    link.accept_session()
+    link.serve()
 
 
 def table(rows):
@@ -178,7 +175,7 @@ def main():
     parser.add_argument("-v", "--verbose", action="store_true", help="show the log of every run of ours")
     options = parser.parse_args()
     program = build()
-    chosen = [a for a in attacks.ATTACKS + attacks_tls.ATTACKS if not options.only
+    chosen = [a for a in attacks.ATTACKS + attacks_tls.ATTACKS + attacks_sasl.ATTACKS if not options.only
               or any(word in a.name or fnmatch.fnmatch(a.name, word) for word in options.only)]
     if not chosen:
         raise SystemExit("no attack matches")
@@ -187,11 +184,11 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         def start(attack, which):
             return pool.submit(Run, program, attack, which)
-        # Debian's library has no TLS.
-        runs = [(attack, options.lib == "both" and not attack.secured and start(attack, "stock"), start(attack, "ours"))
+        # Debian's library is built without TLS and SASL.
+        runs = [(attack, options.lib == "both" and not attack.honest and start(attack, "stock"), start(attack, "ours"))
                 for attack in chosen]
         for attack, stock, ours in runs:
-            theirs = stock.result().told() if stock else "has no TLS" if attack.secured else "-"
+            theirs = stock.result().told() if stock else "built without" if attack.honest else "-"
             run = ours.result()
             troubles = run.troubles()
             failed += bool(troubles)
