@@ -15,8 +15,10 @@ extern "C" {
 
 /** The first number of ZOO_VERSION, for programs that compare. Apache's headers had the three numbers up to 3.5. */
 #define ZOO_MAJOR_VERSION 3
-#define ZOO_MINOR_VERSION 8 /**< The second number. */
-#define ZOO_PATCH_VERSION 0 /**< The third number. */
+/** The second number. */
+#define ZOO_MINOR_VERSION 8
+/** The third number. */
+#define ZOO_PATCH_VERSION 0
 
 #ifdef __cplusplus
 }
