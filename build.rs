@@ -3,9 +3,9 @@
 //! The headers are made in `OUT_DIR`; with `CALMKEEPER_WRITE_HEADERS` set (`scripts/headers.sh --write`) also in include/zookeeper, where
 //! they are checked in. tests/headers.rs proves that the two are the same.
 #![allow(clippy::expect_used, clippy::panic, reason = "a build that cannot be done has to stop")]
-#[path = "build/headers.rs"]
+#[path = "build-script/headers.rs"]
 mod headers;
-#[path = "build/layout.rs"]
+#[path = "build-script/layout.rs"]
 mod layout;
 
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ fn main() {
         }
     }
     println!("cargo:rerun-if-env-changed=CALMKEEPER_WRITE_HEADERS");
-    for input in ["build.rs", "build", "abi/layout-3.8.0.tsv", "src/ffi", "mt/src", "include/templates"] {
+    for input in ["build.rs", "build-script", "abi/layout-3.8.0.tsv", "src/ffi", "mt/src", "include/templates"] {
         println!("cargo:rerun-if-changed={input}");
     }
 }
