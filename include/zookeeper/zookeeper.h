@@ -443,9 +443,8 @@ typedef struct zoo_sasl_params {
 /**
  * zookeeper_init2() with SASL by Cyrus' library, which the program has initialised, or this library loads. A null `host`
  * is what the host list calls the server, a null `service` "zookeeper"; null `sasl_params` are zookeeper_init2().
- * `callbacks` must stay until the handle is closed; they are called on a thread of the library, in libzookeeper_st
- * in zookeeper_process(). Exported whatever
- * Cyrus' headers are.
+ * `callbacks` must stay until the handle is closed; they are called on a thread of the library, in libzookeeper_st in
+ * zookeeper_process(). Exported whatever Cyrus' headers are.
  *
  * Credentials that are refused end the session: ZOO_AUTH_FAILED_STATE, and ZAUTHFAILED for all that waits.
  */
