@@ -204,6 +204,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(not(any(feature = "ring", feature = "aws-lc", feature = "fips")))]
+compile_error!("TLS needs one of the features ring, aws-lc and fips");
+
 /// The cryptography this package was built with.
 fn provider() -> CryptoProvider {
     #[cfg(any(feature = "aws-lc", feature = "fips"))]
