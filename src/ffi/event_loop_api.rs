@@ -1,8 +1,9 @@
 //! What a program with an event loop of its own calls. In the single-threaded library these calls do all the work, and call
 //! the application back; in the multi-threaded one its threads do, and these calls inform.
-use super::entry::{Zk, call};
+use super::entry::{Zk, call, guard};
 use super::lifecycle::call_back;
 use super::types::zhandle_t;
+use crate::handle::Turn;
 use crate::io::driver::{Readiness, Watched};
 use crate::observe::stats;
 use libc::c_int;
@@ -63,10 +64,18 @@ fn adopt(handle: &Arc<Zk>) {
     }
 }
 
+/// Takes a turn. After a panic of ours the handle cannot be used any more, as its connection may be in the middle of anything.
+fn take_turn(handle: &Arc<Zk>, ready: Option<Readiness>) -> Result<Turn, Code> {
+    guard(None, || Some(handle.turn(ready, |output| call_back(handle, output)))).ok_or_else(|| {
+        handle.with(|session, _| session.abort());
+        Code::SystemError
+    })
+}
+
 /// A turn of the loop, as far as the socket is not needed.
 fn pump(handle: &Arc<Zk>) -> Result<Interest, Code> {
     adopt(handle);
-    let turn = handle.turn(None, |output| call_back(handle, output));
+    let turn = take_turn(handle, None)?;
     if let Some(code) = turn.ended {
         return Err(code);
     }
@@ -125,7 +134,7 @@ fn process(handle: &Arc<Zk>, events: c_int) -> Result<(), Code> {
         return Err(Code::InvalidState);
     }
     let ready = Readiness::of_socket(events & READ != 0, events & WRITE != 0);
-    let turn = handle.turn(Some(ready), |output| call_back(handle, output));
+    let turn = take_turn(handle, Some(ready))?;
     match turn.ended {
         Some(code) => Err(code),
         None if events & READ != 0 && is_dialled && !turn.has_received => Err(Code::Nothing),

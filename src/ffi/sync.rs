@@ -114,7 +114,8 @@ pub unsafe fn wait_multi_read(
 /// Sends a request and waits for its reply. The outer error means that it was refused.
 fn exchange(handle: &Zk, request: &Request<'_, Watch>) -> Result<Result<Frame, Code>, Code> {
     // divergence: A sync call in a log callback on the library's I/O thread returns ZSYSTEMERROR; on stock it hangs.
-    if callout::is_io_thread(handle) {
+    // Nor can it be answered where no thread receives: a handle of the single-threaded library, in a program with both.
+    if callout::is_io_thread(handle) || handle.is_pumped() {
         return Err(Code::SystemError);
     }
     let (waiter, sender) = SyncWaiter::new();
