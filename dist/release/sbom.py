@@ -34,6 +34,6 @@ def write(out):
             file.write_text(json.dumps(normal(found, package), indent=2, sort_keys=True) + "\n")
             made.append(file)
     finally:
-        for folder in (ROOT, *ROOT.iterdir()):
-            (folder / f"{name}.json").unlink(missing_ok=True)
+        for file in (ROOT / f"{name}.json", *ROOT.glob(f"*/{name}.json")):
+            file.unlink(missing_ok=True)
     return made
