@@ -63,7 +63,9 @@ def older_library(version):
 
 def library(which, flavour="mt"):
     """The file of "stock", "ours" or an earlier version, which has one flavour."""
-    if which in OLDER and flavour == "mt":
+    if which in OLDER:
+        if flavour != "mt":
+            raise LibraryMissing(f"{which} has no library of the kind {flavour}")
         return older_library(which)
     if which not in LIBRARIES or flavour not in FLAVOURS:
         raise ValueError(f"a library is one of {(*LIBRARIES, *OLDER)} and {FLAVOURS}, not {which!r} and {flavour!r}")
