@@ -75,7 +75,7 @@ dist: build ## check: putting the library in and taking it out: wrapper, system-
 	$(PYTHON3) ctest/dist/run.py $(ARGS)
 
 deb: ## use: Debian packages of this machine's build in target/deb, for this Debian and newer ones
-	$(CARGO) build --release -p zookeeper_mt
+	$(CARGO) build --release -p zookeeper_mt -p zookeeper_st -p calmkeeper-cli
 	dist/release/debian.py
 
 .PHONY: release release-check

@@ -3,7 +3,8 @@
 # them by accident, the commands that put them in, and what is needed to compile.
 #
 # usage: stage.sh DIRECTORY [PREFIX [LIBRARY...]]
-#   below DIRECTORY, for the time when that is / (PREFIX: /usr); LIBRARY: those that cargo built, else what `make build` left
+#   below DIRECTORY, for the time when that is / (PREFIX: /usr); LIBRARY: those that cargo built, with calmkeeper-cli beside
+#   them, else what `make build` left
 # STRIP names the program that strips (for another architecture); empty: the libraries are stripped already.
 set -eu
 usage='usage: stage.sh DIRECTORY [PREFIX [LIBRARY...]]'
@@ -17,6 +18,8 @@ if [ $# -eq 0 ]; then
     [ $# -gt 0 ] || { echo "stage.sh: no library in $built: make build first" >&2; exit 1; }
 fi
 for library; do [ -r "$library" ] || { echo "stage.sh: there is no $library" >&2; exit 1; }; done
+program=$(dirname "$1")/calmkeeper-cli
+[ -r "$program" ] || { echo "stage.sh: there is no $program" >&2; exit 1; }
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$here/../Cargo.toml" | head -n 1)
 top=$directory$prefix
 private=$top/lib/calmkeeper
@@ -25,6 +28,12 @@ documents=$top/share/doc/calmkeeper
 mkdir -p "$top/bin" "$private/command" "$top/lib/pkgconfig" "$top/include/calmkeeper/zookeeper" "$documents/docs/img"
 install -m 755 "$here/calmkeeper" "$here/with-calmkeeper" "$top/bin"
 install -m 644 "$here"/command/*.sh "$private/command"
+if [ -n "${STRIP-strip}" ]; then
+    "${STRIP-strip}" -o "$private/calmkeeper-cli" "$program"
+    chmod 755 "$private/calmkeeper-cli"
+else
+    install -m 755 "$program" "$private"
+fi
 for library; do
     name=$(basename "$library" .2)
     if [ -n "${STRIP-strip}" ]; then
@@ -53,6 +62,7 @@ for document in README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md MATRIX.md ARC
     chmod 644 "$documents/$document"
 done
 install -m 644 docs/img/* "$documents/docs/img"
-mkdir -p "$documents/dist/recipes"
+mkdir -p "$documents/dist/recipes" "$documents/dist/observe"
 install -m 644 dist/recipes/* "$documents/dist/recipes"
+install -m 644 dist/observe/* "$documents/dist/observe"
 install -m 644 LICENSE "$documents/copyright"

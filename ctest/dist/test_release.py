@@ -22,10 +22,11 @@ MOMENT = "1700000000"
 
 
 def libraries_of(case):
-    """This machine's library, as build.py would have left it."""
+    """This machine's library and program, as build.py would have left them."""
     folder = case.scratch / "libraries" / TARGET.name
     folder.mkdir(parents=True, exist_ok=True)
     run("strip", "--strip-unneeded", "-o", folder / "libzookeeper_mt.so.2", rig.our_library())
+    run("strip", "-o", folder / common.PROGRAM, rig.our_library().parent / common.PROGRAM)
     return folder.parent
 
 
@@ -63,6 +64,9 @@ class Release(Case):
         top = next(self.scratch.glob("calmkeeper-*"))
         program = self.program()
         self.assertEqual(run(top / "bin/with-calmkeeper", program), f"{top}/lib/calmkeeper/libzookeeper_mt.so.2\n")
+        # The two subcommands that are a program of their own.
+        self.assertIn('"processes"', run(top / "bin/calmkeeper", "top", "--json", "--dir", self.scratch))
+        self.assertIn("--clients", run(top / "bin/calmkeeper", "plan", "--help"))
         flags = run("pkg-config", "--cflags", "--libs", "calmkeeper", environment={"PKG_CONFIG_PATH": str(top / "lib/pkgconfig")}).split()
         built = self.compile("which.c", "-DWITH_PKG_CONFIG", *flags)
         self.assertEqual(pathlib.Path(run(built).strip()).resolve(), top / "lib/calmkeeper/libzookeeper_mt.so.2")
@@ -118,7 +122,7 @@ class Release(Case):
             (["pack.py", "--libraries", none], "there is no library in"),
             (["pack.py", "--libraries", none, "msi"], "there is no kind msi"),
             (["gate.py"], "usage: gate.py"),
-            (["gate.py", TARGET.name, none], "there is no library"),
+            (["gate.py", TARGET.name, none], "there is no "),
             (["debian.py", "a", "b"], "usage: debian.py"),
         ]:
             with self.subTest(command=command):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds the libraries of a release: for old C libraries, with no path of the machine in them.
+"""Builds the libraries of a release, and the program behind `calmkeeper top` and `plan`: for old C libraries, with no path of the machine in them.
 
     dist/release/build.py [--out DIRECTORY] [--profile PROFILE] [TARGET...]
 
@@ -16,7 +16,7 @@ import shutil
 import subprocess
 
 import gate
-from common import LIBRARIES, ROOT, TARGETS, TOOLS, Failure, epoch, main, run
+from common import LIBRARIES, PROGRAM, ROOT, TARGETS, TOOLS, Failure, epoch, main, run
 
 TOOLCHAIN = ROOT / ".cache" / "release-toolchain"
 
@@ -119,7 +119,7 @@ def build(target, compiler, profile, built):
     if std:
         environment["RUSTC_BOOTSTRAP"] = "1"
     suffix = ".2.17" if target.is_glibc else ""
-    packages = [part for name in packages_to_build() for part in ("--package", name)]
+    packages = [part for name in (*packages_to_build(), PROGRAM) for part in ("--package", name)]
     arguments = ["cargo", "auditable", "zigbuild", "--locked", "--profile", profile, "--target", target.rust + suffix, *packages, *std]
     if compiler.run(arguments, environment, built):
         raise Failure(f"{target.name}: cargo failed")
@@ -132,10 +132,10 @@ def packages_to_build():
     return [package for package in LIBRARIES.values() if f'"name":"{package}"' in known]
 
 
-def put(source, destination):
+def put(source, destination, mode=0o644):
     destination.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, destination)
-    destination.chmod(0o644)
+    destination.chmod(mode)
 
 
 def compiler_for(target):
@@ -165,6 +165,8 @@ def build_all():
             if (folder / f"lib{package}.so").exists():
                 put(folder / f"lib{package}.so", options.out / target.name / name)
                 gate.check(options.out / target.name / name, target)
+        put(folder / PROGRAM, options.out / target.name / PROGRAM, 0o755)
+        gate.check(options.out / target.name / PROGRAM, target)
         print(options.out / target.name)
 
 

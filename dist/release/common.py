@@ -16,6 +16,8 @@ TOOLS = ROOT / ".cache" / "release-tools"
 GLIBC = (2, 17)
 # The library for threads comes first; the other one is there once the workspace builds it.
 LIBRARIES = {"libzookeeper_mt.so.2": "zookeeper_mt", "libzookeeper_st.so.2": "zookeeper_st"}
+# Beside them, for `calmkeeper top` and `calmkeeper plan`.
+PROGRAM = "calmkeeper-cli"
 
 
 @dataclasses.dataclass(frozen=True)

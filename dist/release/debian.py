@@ -63,7 +63,7 @@ def build(tree, name, architecture, out):
     for path in [tree, *tree.rglob("*")]:
         if not path.is_symlink():
             script = path.parent.name == "DEBIAN" and path.name in SCRIPTS
-            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" or script else 0o644)
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 or script else 0o644)
     package = out / f"{name}_{version()}_{architecture}.deb"
     # dpkg-deb takes files newer than $SOURCE_DATE_EPOCH for as old as that.
     run("dpkg-deb", "--root-owner-group", "-Zxz", "--build", tree, package, env={"SOURCE_DATE_EPOCH": str(epoch()), "PATH": "/usr/bin:/bin"})

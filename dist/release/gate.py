@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What a library of a release has to be, read with readelf:
+"""What a library of a release has to be, or the program beside it, read with readelf:
 
-    dist/release/gate.py TARGET LIBRARY...
+    dist/release/gate.py TARGET FILE...
 
 for the target's machine; needing no symbol version of the C library above 2.17 and no library besides the C library's and
-the unwinder's (none for musl); with its name, a build id and the list of dependencies; no path of the machine in it.
+the unwinder's (none for musl); with its name if it is a library, a build id and the list of dependencies; no path of the machine in it.
 """
 
 import os
@@ -12,7 +12,7 @@ import pathlib
 import re
 import sys
 
-from common import GLIBC, ROOT, TARGETS, Failure, main, run
+from common import GLIBC, PROGRAM, ROOT, TARGETS, Failure, main, run
 
 GLIBC_NEEDS = {"libc.so.6", "libpthread.so.0", "libdl.so.2", "libm.so.6", "librt.so.1", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
 
@@ -30,7 +30,7 @@ def faults(library, target):
     name = re.search(r"\(SONAME\).*\[(.*)\]", dynamic)
     if not re.search(rf"Machine:\s+{re.escape(target.machine)}", header):
         yield f"is not for {target.name}"
-    if not name or name[1] != library.name:
+    if library.name != PROGRAM and (not name or name[1] != library.name):
         yield f"has the name {name[1] if name else '(none)'}"
     if target.is_glibc:
         newest = newest_glibc(library)
@@ -60,10 +60,10 @@ def check(library, target):
 
 def check_all():
     if len(sys.argv) < 3 or sys.argv[1] not in TARGETS:
-        raise Failure(f"usage: gate.py {'|'.join(TARGETS)} LIBRARY...")
+        raise Failure(f"usage: gate.py {'|'.join(TARGETS)} FILE...")
     for name in sys.argv[2:]:
         if not pathlib.Path(name).is_file():
-            raise Failure(f"there is no library {name}")
+            raise Failure(f"there is no {name}")
         check(pathlib.Path(name), TARGETS[sys.argv[1]])
         print(f"{name}: as a release needs it")
 
