@@ -324,7 +324,7 @@ typedef struct _zsock {
 
 /**
  * What identifies a session, so that another connection or process can go on with it. All zero until the first
- * connection. Whoever has it can take the session over.
+ * connection. A program that has both can take the session over.
  */
 typedef struct {
     int64_t client_id; /**< The session's id. */
