@@ -9,8 +9,8 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-TRIPLE = "x86_64-unknown-linux-gnu"
+from instrumented import ROOT, as_loaded, build, programs, runtime
+
 # What the test programs themselves leave behind; everything that comes from the library counts.
 LEAKS_OF_THE_PROGRAMS = "leak:open_memstream\n"
 PROOF = r"""
@@ -24,32 +24,12 @@ int main(void) {
 """
 
 
-def runtime():
-    """The sanitizer's runtime, which has to be loaded before everything else."""
-    found = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
-    path = pathlib.Path(found.stdout.strip())
-    if not path.is_absolute():
-        sys.exit("gcc has no libasan.so: install libasan8 (make setup)")
-    return path.resolve()
-
-
-def build(target):
-    """The library with the sanitizer. The flag is unstable, which the stable compiler allows with this variable."""
-    environment = os.environ | {
-        "RUSTC_BOOTSTRAP": "1",
-        "RUSTFLAGS": "-Zsanitizer=address -Cforce-frame-pointers",
-        "CARGO_TARGET_DIR": str(target),
-    }
-    subprocess.run(["cargo", "build", "--lib", "--target", TRIPLE], cwd=ROOT, env=environment, check=True)
-    return target / TRIPLE / "debug" / "libzookeeper_mt.so"
-
-
 def prove(library, preload):
     """The sanitizer sees a fault that happens inside the library."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         (folder / "proof.c").write_text(PROOF)
-        (folder / "libzookeeper_mt.so.2").symlink_to(library)
+        as_loaded(library, folder)
         subprocess.run(
             ["gcc", "-DTHREADED", f"-I{ROOT}/include/zookeeper", "-o", "proof", "proof.c", str(library),
              "-Wl,--allow-shlib-undefined"],
@@ -64,18 +44,13 @@ def prove(library, preload):
 
 def main():
     target = ROOT / "target" / "sanitize"
-    library, preload = build(target), runtime()
+    library = build(target, "-Zsanitizer=address", "-Cforce-frame-pointers")
+    preload = runtime("libasan.so", "libasan8")
     prove(library, preload)
     suppressions = target / "leaks.txt"
     suppressions.write_text(LEAKS_OF_THE_PROGRAMS)
-    environment = os.environ | {
-        "RIG_OUR_LIBRARY": str(library),
-        "RIG_OUR_PRELOAD": str(preload),
-        "ASAN_OPTIONS": "exitcode=99",
-        "LSAN_OPTIONS": f"suppressions={suppressions}:print_suppressions=0",
-    }
-    script = [sys.executable, ROOT / "ctest/run.py", "--lib", "ours", "--instrumented", *sys.argv[1:]]
-    sys.exit(subprocess.run(script, cwd=ROOT, env=environment).returncode)
+    sys.exit(programs(*sys.argv[1:], RIG_OUR_LIBRARY=str(library), RIG_OUR_PRELOAD=str(preload), ASAN_OPTIONS="exitcode=99",
+                      LSAN_OPTIONS=f"suppressions={suppressions}:print_suppressions=0"))
 
 
 main()

@@ -11,16 +11,21 @@ exec and the signal masks of threads (the runtime refuses the one and has a thre
 
 Usage: tsan.py [--long] [--only PATTERN ...]
 The default runs cases/; --long also runs bugs/ and more of lifetimes."""
-import argparse
 import os
-import pathlib
 import shutil
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from instrumented import ROOT, arguments, as_loaded, build, programs, runtime
+
 HERE = ROOT / "ctest" / "tsan"
-TRIPLE = "x86_64-unknown-linux-gnu"
+FLAGS = (
+    "-Zsanitizer=thread",
+    "-Cunsafe-allow-abi-mismatch=sanitizer",  # the standard library is without
+    "-Zshare-generics=no",  # what can be compiled here, and thus with the sanitizer, is
+    "-Cforce-frame-pointers",
+    "--cfg=calmkeeper_tsan",
+)
 REPORTED = 66  # the exit status of a program with a report
 LIFETIMES = ("close", "pending", "block", "exit", "descriptors", "dlopen", "throw")
 # part of proof.c, what the report has to say
@@ -32,44 +37,19 @@ PROOFS = (
 )
 
 
-def runtime(target):
-    """What has to be loaded before everything else, as LD_PRELOAD has it."""
-    found = subprocess.run(["gcc", "-print-file-name=libtsan.so"], capture_output=True, text=True, check=True)
-    path = pathlib.Path(found.stdout.strip())
-    if not path.is_absolute():
-        sys.exit("gcc has no libtsan.so: install libtsan2 (make setup)")
+def with_additions(target):
+    """What has to be loaded before everything else, as LD_PRELOAD has it: the runtime, and before it what it lacks."""
     ours = target / "runtime.so"
     subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-fno-builtin", "-Wall", "-Wextra", "-Werror", "-o", ours,
                     HERE / "runtime.c"], check=True)
-    return f"{ours}:{path.resolve()}"
-
-
-def build(target):
-    """The library with the sanitizer. The flags are unstable, which the stable compiler allows with this variable."""
-    flags = [
-        "-Zsanitizer=thread",
-        "-Cunsafe-allow-abi-mismatch=sanitizer",  # the standard library is without
-        "-Zshare-generics=no",  # what can be compiled here, and thus with the sanitizer, is
-        "-Cforce-frame-pointers",
-        "--cfg=calmkeeper_tsan",
-    ]
-    environment = os.environ | {
-        "RUSTC_BOOTSTRAP": "1",
-        "RUSTFLAGS": " ".join(flags),
-        "CARGO_TARGET_DIR": str(target),
-        "CARGO_PROFILE_DEV_OPT_LEVEL": "1",
-    }
-    subprocess.run(["cargo", "build", "--lib", "--target", TRIPLE], cwd=ROOT, env=environment, check=True)
-    return target / TRIPLE / "debug" / "libzookeeper_mt.so"
+    return f"{ours}:{runtime('libtsan.so', 'libtsan2')}"
 
 
 def prove(library, preload, options):
     """The sanitizer reports what it has to, and nothing else."""
     folder = library.parent / "proof"
     folder.mkdir(exist_ok=True)
-    link = folder / "libzookeeper_mt.so.2"
-    link.unlink(missing_ok=True)
-    link.symlink_to(library)
+    as_loaded(library, folder)
     subprocess.run(["gcc", "-fsanitize=thread", "-O1", "-g", "-o", folder / "proof", HERE / "proof.c", library,
                     "-Wl,--allow-shlib-undefined"],
                    check=True)
@@ -98,13 +78,10 @@ def reports(folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--long", action="store_true", help="every program")
-    parser.add_argument("--only", action="append", metavar="PATTERN", help="only these of run.py's programs")
-    arguments = parser.parse_args()
+    chosen = arguments(__doc__)
     target = ROOT / "target" / "tsan"
-    library = build(target)
-    preload = runtime(target)
+    library = build(target, *FLAGS, CARGO_PROFILE_DEV_OPT_LEVEL="1")
+    preload = with_additions(target)
     # A child of fork may have threads; the parts that the runtime refuses even so are not run.
     options = f"exitcode={REPORTED}:die_after_fork=0:suppressions={HERE / 'suppressions.txt'}:print_suppressions=0"
     prove(library, preload, options)
@@ -112,22 +89,21 @@ def main():
     folder = target / "reports"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    environment = os.environ | {
+    environment = {
         "RIG_OUR_LIBRARY": str(library),
         "RIG_OUR_PRELOAD": preload,
         "CARGO_TARGET_DIR": str(target),
         "CTEST_FLAGS": "-fsanitize=thread",
         "TSAN_OPTIONS": f"{options}:log_path={folder / 'report'}",
     }
-    patterns = arguments.only or ([] if arguments.long else ["cases/"])
-    runs = [["ctest/run.py", "--lib", "ours", "--instrumented", *(word for pattern in patterns for word in ("--only", pattern))]]
-    if not arguments.only:
-        parts = [part for part in LIFETIMES if arguments.long or part != "block"]
+    failed = programs(only=chosen.only or ([] if chosen.long else ["cases/"]), **environment)
+    runs = []
+    if not chosen.only:
+        parts = [part for part in LIFETIMES if chosen.long or part != "block"]
         runs.append(["ctest/lifetimes.py", *(word for part in parts for word in ("--only", part))])
         runs.append(["bench/gates.py", "--mixed"])
-    failed = 0
     for command in runs:
-        failed |= subprocess.run([sys.executable, *command], cwd=ROOT, env=environment).returncode
+        failed |= subprocess.run([sys.executable, *command], cwd=ROOT, env=os.environ | environment).returncode
     count = reports(folder)
     print(f"ThreadSanitizer: {count} faults reported")
     sys.exit(1 if failed or count else 0)

@@ -8,14 +8,12 @@ anything there fails the run.
 
 Usage: valgrind.py [--long] [--only PATTERN ...]
 The default is a selection that passes memory to and fro; --long runs every program."""
-import argparse
-import os
-import pathlib
 import shutil
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from instrumented import ROOT, arguments, programs
+
 sys.path.insert(0, str(ROOT))
 
 import rig  # noqa: E402
@@ -80,19 +78,14 @@ def every():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--long", action="store_true", help="every program")
-    parser.add_argument("--only", action="append", metavar="PATTERN", help="only these of run.py's programs")
-    arguments = parser.parse_args()
+    chosen = arguments(__doc__)
     folder = ROOT / "target" / "valgrind"
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "said").mkdir(parents=True)
     prove(folder)
     wrapper = [*OPTIONS, f"--log-file={folder}/said/%p"]
-    patterns = arguments.only or (every() if arguments.long else [f"*/{name}*" for name in SELECTION])
-    command = [sys.executable, ROOT / "ctest/run.py", "--lib", "ours", "--instrumented",
-               *(word for pattern in patterns for word in ("--only", pattern))]
-    failed = subprocess.run(command, cwd=ROOT, env=os.environ | {"CTEST_WRAPPER": " ".join(wrapper)}).returncode
+    patterns = chosen.only or (every() if chosen.long else [f"*/{name}*" for name in SELECTION])
+    failed = programs(only=patterns, CTEST_WRAPPER=" ".join(wrapper))
     runs = 0
     faults = 0
     for file in sorted((folder / "said").iterdir()):
