@@ -74,6 +74,17 @@ static inline struct step turn(zhandle_t *zh, long limit_ms)
     return step;
 }
 
+/* Turns until the socket has something to say. */
+static inline struct step turn_until_ready(zhandle_t *zh)
+{
+    long end = now_ms() + PATIENCE_S * 1000;
+    struct step step;
+    do
+        step = turn(zh, 5000);
+    while (step.rc == ZOK && step.events == 0 && now_ms() < end);
+    return step;
+}
+
 /* Turns until there are `n` records. */
 static inline void turn_until_records(zhandle_t *zh, int n)
 {

@@ -11,7 +11,7 @@ int main(void)
     zhandle_t *zh = begin("", on_watch, "session", TIMEOUT_MS, 0);
     outcome("exists", zoo_aexists(zh, "/", 0, on_stat, "queued"));
     outcome("auth", zoo_add_auth(zh, "digest", "user:secret", 11, on_void, "auth"));
-    step = turn(zh, 5000);
+    step = turn_until_ready(zh);
     fact("connect: %s, interest %d, events %d, process %s, %s", code(step.rc), step.interest, step.events,
          code(step.processed), state_name(zoo_state(zh)));
     drain(records_left());

@@ -30,8 +30,8 @@ int main(void)
     outcome("NULL handle, process", zookeeper_process(NULL, 0));
     zoo_aexists(zh, "/zookeeper", 0, on_stat, "queued");
     fact("-- connecting");
-    show(zh, "connect", turn(zh, 5000));
-    show(zh, "handshake", turn(zh, 5000));
+    show(zh, "connect", turn_until_ready(zh));
+    show(zh, "handshake", turn_until_ready(zh));
     /* Stock sends it with the next turn, ours with the handshake's answer. */
     turn_until_records(zh, 1);
     drain(1);
@@ -46,7 +46,7 @@ int main(void)
     step.processed = zookeeper_process(zh, ZOOKEEPER_WRITE);
     show(zh, "writing in vain", step);
     outcome("get", zoo_aget(zh, "/zookeeper", 0, on_data, "get"));
-    show(zh, "the reply", turn(zh, 5000));
+    show(zh, "the reply", turn_until_ready(zh));
     fact("-- two thirds of the timeout go by, with pings");
     {
         long end = now_ms() + TIMEOUT_MS * 2 / 3 + 1000;
