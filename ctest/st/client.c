@@ -209,8 +209,10 @@ int main(int count, char **words)
     int flags = 0;
     if (count < 4)
         return 2;
-    if (strcmp(words[3], "move") == 0)
+    if (strcmp(words[3], "move") == 0) {
+        zoo_deterministic_conn_order(1);
         flags = ZOO_READONLY;
+    }
     zh = zookeeper_init(words[1], on_event, atoi(words[2]), NULL, NULL, flags);
     if (zh == NULL)
         die("no handle");

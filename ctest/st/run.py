@@ -19,9 +19,10 @@ import time
 import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))
+sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
 import rig  # noqa: E402
+from fake_server import FakeServer  # noqa: E402
 
 WAIT = 150
 
@@ -111,6 +112,25 @@ def silent(_):
         finish(start(rig.Ensemble.hosts_of([proxy]), 3000, "silent", 3000))
 
 
+def probe(_):
+    """A read-only server that stays so, and one that says that it can write: only the question to the second leads there."""
+    def script(answer, is_read_only):
+        def serve(link):
+            word = link.read(4)
+            if word == b"isro":
+                link.raw(answer)
+                return
+            link._pending[:0] = word
+            link.accept_session(read_only=is_read_only)
+            link.serve()
+        return serve
+
+    with FakeServer(script(b"ro", True)) as first, FakeServer(script(b"rw", False)) as second:
+        finish(start(f"{first.hostport},{second.hostport}", 10000, "move"))
+        for server in (first, second):
+            assert not server.failures, server.failures
+
+
 def readonly(_):
     """A session with a read-only server finds the read-write ones once they are there."""
     ensemble = rig.Ensemble(3, read_only=True, tick_time=200, min_session_timeout=400)
@@ -162,7 +182,7 @@ def churn(_):
         print(f"     {out.splitlines()[0]}")
 
 
-TESTS = (tls, sasl, statistics, silent, readonly, churn)
+TESTS = (tls, sasl, statistics, silent, probe, readonly, churn)
 
 
 def main():
