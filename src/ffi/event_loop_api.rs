@@ -133,11 +133,13 @@ fn process(handle: &Arc<Zk>, events: c_int) -> Result<(), Code> {
     if !is_dialled && !handle.has_pause_timer() {
         return Err(Code::InvalidState);
     }
+    // What TLS reads for itself is no frame.
+    let is_securing = handle.published.state() == State::Securing.to_i32();
     let ready = Readiness::of_socket(events & READ != 0, events & WRITE != 0);
     let turn = take_turn(handle, Some(ready))?;
     match turn.ended {
         Some(code) => Err(code),
-        None if events & READ != 0 && is_dialled && !turn.has_received => Err(Code::Nothing),
+        None if events & READ != 0 && is_dialled && !is_securing && !turn.has_received => Err(Code::Nothing),
         None => Ok(()),
     }
 }
