@@ -12,7 +12,7 @@ setup(
         Extension(
             "zookeeper",
             sources=sorted(str(source.relative_to(HERE)) for source in (HERE / "src").glob("*.c")),
-            depends=["src/zkmodule.h"],
+            depends=["src/zkmodule.h", "src/additive.h", "src/limited.h"],
             # A source distribution has the headers in it.
             include_dirs=[str(next(top for top in (HERE, HERE.parent) if (top / "include").is_dir()) / "include")],
             extra_compile_args=["-std=gnu11", "-fvisibility=hidden"],

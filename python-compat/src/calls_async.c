@@ -3,14 +3,7 @@
  * the completion is not called. */
 #include "zkmodule.h"
 
-/* What a call hands to the library: a context if there is a completion or a watch to look after, else NULL. */
-struct request {
-    struct session *session;
-    struct context *completion, *watch;
-};
-
-/* 0 and an exception on failure. */
-static int prepare(struct request *request, int id, PyObject *completion, PyObject *watcher)
+int request_prepare(struct request *request, int id, PyObject *completion, PyObject *watcher)
 {
     request->completion = request->watch = NULL;
     request->session = session_find(id);
@@ -31,8 +24,7 @@ static int prepare(struct request *request, int id, PyObject *completion, PyObje
     return 1;
 }
 
-/* What the call returns. After success the contexts belong to the library and may be gone already. */
-static PyObject *finish(struct request *request, int rc)
+PyObject *request_finish(struct request *request, int rc)
 {
     if (rc != ZOK) {
         context_free(request->watch);
@@ -59,10 +51,10 @@ static PyObject *zk_acreate(PyObject *module, PyObject *args)
     struct request request;
     struct ACL_vector acl;
     if (acl_from_python(list, &acl)) {
-        if (prepare(&request, id, completion, NULL)) {
+        if (request_prepare(&request, id, completion, NULL)) {
             SUBMIT(request.session, rc = zoo_acreate(request.session->handle, PyBytes_AS_STRING(path), data.buf,
                                                      (int)data.len, &acl, flags, on_string, request.completion));
-            result = finish(&request, rc);
+            result = request_finish(&request, rc);
         }
         acl_release(&acl);
     }
@@ -84,10 +76,10 @@ static PyObject *zk_adelete(PyObject *module, PyObject *args)
         return NULL;
     }
     struct request request;
-    if (prepare(&request, id, completion, NULL)) {
+    if (request_prepare(&request, id, completion, NULL)) {
         SUBMIT(request.session, rc = zoo_adelete(request.session->handle, PyBytes_AS_STRING(path), version, on_void,
                                                  request.completion));
-        result = finish(&request, rc);
+        result = request_finish(&request, rc);
     }
     Py_DECREF(path);
     return result;
@@ -107,11 +99,11 @@ static PyObject *zk_aexists(PyObject *module, PyObject *args)
         return NULL;
     }
     struct request request;
-    if (prepare(&request, id, completion, watcher)) {
+    if (request_prepare(&request, id, completion, watcher)) {
         SUBMIT(request.session, rc = zoo_awexists(request.session->handle, PyBytes_AS_STRING(path),
                                                   request.watch ? on_watch : NULL, request.watch, on_stat,
                                                   request.completion));
-        result = finish(&request, rc);
+        result = request_finish(&request, rc);
     }
     Py_DECREF(path);
     return result;
@@ -132,11 +124,11 @@ static PyObject *zk_aget(PyObject *module, PyObject *args)
         return NULL;
     }
     struct request request;
-    if (prepare(&request, id, completion, watcher)) {
+    if (request_prepare(&request, id, completion, watcher)) {
         SUBMIT(request.session, rc = zoo_awget(request.session->handle, PyBytes_AS_STRING(path),
                                                request.watch ? on_watch : NULL, request.watch, on_data,
                                                request.completion));
-        result = finish(&request, rc);
+        result = request_finish(&request, rc);
     }
     Py_DECREF(path);
     return result;
@@ -157,10 +149,10 @@ static PyObject *zk_aset(PyObject *module, PyObject *args)
         return NULL;
     }
     struct request request;
-    if (prepare(&request, id, completion, NULL)) {
+    if (request_prepare(&request, id, completion, NULL)) {
         SUBMIT(request.session, rc = zoo_aset(request.session->handle, PyBytes_AS_STRING(path), data.buf,
                                               (int)data.len, version, on_stat, request.completion));
-        result = finish(&request, rc);
+        result = request_finish(&request, rc);
     }
     PyBuffer_Release(&data);
     Py_DECREF(path);
@@ -181,11 +173,11 @@ static PyObject *zk_aget_children(PyObject *module, PyObject *args)
         return NULL;
     }
     struct request request;
-    if (prepare(&request, id, completion, watcher)) {
+    if (request_prepare(&request, id, completion, watcher)) {
         SUBMIT(request.session, rc = zoo_awget_children(request.session->handle, PyBytes_AS_STRING(path),
                                                         request.watch ? on_watch : NULL, request.watch, on_strings,
                                                         request.completion));
-        result = finish(&request, rc);
+        result = request_finish(&request, rc);
     }
     Py_DECREF(path);
     return result;
@@ -208,10 +200,10 @@ static PyObject *zk_async(PyObject *module, PyObject *args)
         return NULL;
     }
     struct request request;
-    if (prepare(&request, id, completion, NULL)) {
+    if (request_prepare(&request, id, completion, NULL)) {
         SUBMIT(request.session,
                rc = zoo_async(request.session->handle, PyBytes_AS_STRING(path), on_string, request.completion));
-        result = finish(&request, rc);
+        result = request_finish(&request, rc);
     }
     Py_DECREF(path);
     return result;
@@ -230,10 +222,10 @@ static PyObject *zk_aget_acl(PyObject *module, PyObject *args)
         return NULL;
     }
     struct request request;
-    if (prepare(&request, id, completion, NULL)) {
+    if (request_prepare(&request, id, completion, NULL)) {
         SUBMIT(request.session,
                rc = zoo_aget_acl(request.session->handle, PyBytes_AS_STRING(path), on_acl, request.completion));
-        result = finish(&request, rc);
+        result = request_finish(&request, rc);
     }
     Py_DECREF(path);
     return result;
@@ -255,10 +247,10 @@ static PyObject *zk_aset_acl(PyObject *module, PyObject *args)
     struct request request;
     struct ACL_vector acl;
     if (acl_from_python(list, &acl)) {
-        if (prepare(&request, id, completion, NULL)) {
+        if (request_prepare(&request, id, completion, NULL)) {
             SUBMIT(request.session, rc = zoo_aset_acl(request.session->handle, PyBytes_AS_STRING(path), version, &acl,
                                                       on_void, request.completion));
-            result = finish(&request, rc);
+            result = request_finish(&request, rc);
         }
         acl_release(&acl);
     }
@@ -282,10 +274,10 @@ static PyObject *zk_add_auth(PyObject *module, PyObject *args)
         return NULL;
     }
     struct request request;
-    if (prepare(&request, id, completion, NULL)) {
+    if (request_prepare(&request, id, completion, NULL)) {
         SUBMIT(request.session, rc = zoo_add_auth(request.session->handle, PyBytes_AS_STRING(scheme), credentials.buf,
                                                   (int)credentials.len, on_auth, request.completion));
-        result = finish(&request, rc);
+        result = request_finish(&request, rc);
     }
     PyBuffer_Release(&credentials);
     Py_DECREF(scheme);

@@ -126,6 +126,8 @@ struct opening {
     PyObject *watcher;  /* borrowed, or NULL */
     PyObject *pair;     /* an earlier session, borrowed, or NULL */
     int timeout;
+    int flags;           /* of zookeeper_init() */
+    int request_timeout; /* in milliseconds, 0 to leave it as the environment says */
     PyObject *cert;     /* bytes, owned; NULL for a session without zookeeper_init_ssl */
     struct sasl *sasl;  /* owned; NULL for one without zookeeper_init_sasl */
     struct sasl_settings settings;
@@ -159,19 +161,40 @@ static zhandle_t *call_library(struct opening *how, const clientid_t *client, st
     /* Our watcher is always there, with the session as its context, so set_watcher() only has to change a reference:
      * an event under way meanwhile finds a valid context whatever happens. */
     if (how->cert) {
-        return zookeeper_init_ssl(hosts, PyBytes_AS_STRING(how->cert), on_session_watcher, how->timeout, client, session, 0);
+        return zookeeper_init_ssl(hosts, PyBytes_AS_STRING(how->cert), on_session_watcher, how->timeout, client, session,
+                                  how->flags);
     }
     if (how->sasl) {
-        return zookeeper_init_sasl(hosts, on_session_watcher, how->timeout, client, session, 0, NULL, &how->settings);
+        return zookeeper_init_sasl(hosts, on_session_watcher, how->timeout, client, session, how->flags, NULL,
+                                   &how->settings);
     }
-    return zookeeper_init(hosts, on_session_watcher, how->timeout, client, session, 0);
+    return zookeeper_init(hosts, on_session_watcher, how->timeout, client, session, how->flags);
+}
+
+/* 0 with an exception for deadlines that the library does not have, or that are out of range. */
+static int check_deadlines(const struct opening *how)
+{
+    if (how->request_timeout < 0) {
+        raise_code(ZBADARGUMENTS);
+        return 0;
+    }
+#ifdef ZOO_HAVE_CALMKEEPER_API
+    if (zoo_set_request_timeout) {
+        return 1;
+    }
+#endif
+    if (how->request_timeout || (how->flags & EXPIRE_LOCALLY)) {
+        raise_lacking(how->request_timeout ? "request timeout" : "local expiry");
+        return 0;
+    }
+    return 1;
 }
 
 /* The handle, for Python; takes what the opening owns. */
 static PyObject *open_session(struct opening *how)
 {
     clientid_t client;
-    int resume = parse_client_id(how->pair, &client);
+    int resume = check_deadlines(how) ? parse_client_id(how->pair, &client) : -1;
     sessions_reap_orphans();
     struct session *session = resume < 0 ? NULL : session_new();
     PyObject *result = NULL;
@@ -185,6 +208,11 @@ static PyObject *open_session(struct opening *how)
         errno = 0;
         handle = call_library(how, resume ? &client : NULL, session);
         error = errno;
+#ifdef ZOO_HAVE_CALMKEEPER_API
+        if (handle && how->request_timeout) {
+            zoo_set_request_timeout(handle, how->request_timeout); /* covers requests in flight too */
+        }
+#endif
         Py_END_ALLOW_THREADS
         if (handle) {
             session->handle = handle;
@@ -204,7 +232,7 @@ static PyObject *open_session(struct opening *how)
 /* ---- the functions ---- */
 
 PyDoc_STRVAR(init_doc,
-"init($module, hosts, watcher=None, recv_timeout=10000, client_id=None, /)\n--\n\n\
+"init($module, hosts, watcher=None, recv_timeout=10000, client_id=None, /, *, flags=0, request_timeout=0)\n--\n\n\
 Start a session and return its handle; it is usable once the watcher has been called with CONNECTED_STATE, and calls\n\
 made before that wait for it.\n\
 \n\
@@ -212,22 +240,34 @@ made before that wait for it.\n\
   watcher       the default watcher: watcher(handle, type, state, path) for session events\n\
   recv_timeout  session timeout asked for, in milliseconds\n\
   client_id     (id, password) of an earlier session, from client_id(), to go on with that\n\
+  flags         READONLY: a server without a quorum will do, for reads, until there is one that has it;\n\
+                NO_LOG_CLIENTENV: do not log the lines about the environment; EXPIRE_LOCALLY: the session also expires,\n\
+                without a server's word, when no server has said anything for 4/3 of its timeout; or-ed\n\
+  request_timeout  as set_request_timeout() sets, in milliseconds; 0 leaves ZOO_REQUEST_TIMEOUT_MS of the environment, if\n\
+                set, in force\n\
+\n\
+EXPIRE_LOCALLY and request_timeout raise NotImplementedError on Apache's library. ZOO_LOCAL_EXPIRY=1 in the environment\n\
+sets that flag for all sessions. Only the environment has ZOO_RECONNECT_FORGET_ZXID=1, for servers whose data was wiped:\n\
+a session that all of them turn away for two session timeouts asks as one that has seen nothing, and can then read data\n\
+older than what it has read before.\n\
 \n\
 TLS and SASL can be set by the environment, see init_ssl() and init_sasl(). Raises ZooKeeperException if the host list\n\
 cannot be used.");
 
-static PyObject *zk_init(PyObject *module, PyObject *args)
+static PyObject *zk_init(PyObject *module, PyObject *args, PyObject *named)
 {
     (void)module;
+    static char *names[] = {"", "", "", "", "flags", "request_timeout", NULL};
     struct opening how = {.timeout = 10000};
-    if (!PyArg_ParseTuple(args, "O&|O&iO:init", as_text, &how.hosts, as_callback, &how.watcher, &how.timeout, &how.pair)) {
+    if (!PyArg_ParseTupleAndKeywords(args, named, "O&|O&iO$ii:init", names, as_text, &how.hosts, as_callback, &how.watcher,
+                                     &how.timeout, &how.pair, &how.flags, &how.request_timeout)) {
         return NULL;
     }
     return open_session(&how);
 }
 
 PyDoc_STRVAR(init_ssl_doc,
-"init_ssl($module, hosts, cert, watcher=None, recv_timeout=10000, client_id=None, /)\n--\n\n\
+"init_ssl($module, hosts, cert, watcher=None, recv_timeout=10000, client_id=None, /, *, flags=0, request_timeout=0)\n--\n\n\
 Like init(), with TLS: the ports in `hosts` are the servers' secure ones.\n\
 \n\
   cert          files in PEM, divided by commas: 'CA', or 'CA,CERTIFICATE,KEY' where servers demand a certificate of\n\
@@ -240,16 +280,18 @@ sessions of init() and init_sasl().\n\
 Raises ZooKeeperException if a file cannot be used; the library's log says why. Raises NotImplementedError if the\n\
 library has no TLS.");
 
-static PyObject *zk_init_ssl(PyObject *module, PyObject *args)
+static PyObject *zk_init_ssl(PyObject *module, PyObject *args, PyObject *named)
 {
     (void)module;
+    static char *names[] = {"", "", "", "", "", "flags", "request_timeout", NULL};
     struct opening how = {.timeout = 10000};
     if (!zookeeper_init_ssl) {
         PyErr_SetString(PyExc_NotImplementedError, "the library has no TLS");
         return NULL;
     }
-    if (!PyArg_ParseTuple(args, "O&O&|O&iO:init_ssl", as_text, &how.hosts, as_text, &how.cert, as_callback, &how.watcher,
-                          &how.timeout, &how.pair)) {
+    if (!PyArg_ParseTupleAndKeywords(args, named, "O&O&|O&iO$ii:init_ssl", names, as_text, &how.hosts, as_text, &how.cert,
+                                     as_callback, &how.watcher, &how.timeout, &how.pair, &how.flags,
+                                     &how.request_timeout)) {
         return NULL;
     }
     return open_session(&how);
@@ -257,7 +299,7 @@ static PyObject *zk_init_ssl(PyObject *module, PyObject *args)
 
 PyDoc_STRVAR(init_sasl_doc,
 "init_sasl($module, hosts, watcher=None, recv_timeout=10000, client_id=None, /, *, mechanism='DIGEST-MD5', user=None,\n\
-          password=None, realm=None, service='zookeeper', host=None)\n--\n\n\
+          password=None, realm=None, service='zookeeper', host=None, flags=0, request_timeout=0)\n--\n\n\
 Like init(), with SASL: each connection is authenticated before anything else is sent.\n\
 \n\
   mechanism     'DIGEST-MD5', 'GSSAPI' (Kerberos), or others of Cyrus SASL's, divided by commas\n\
@@ -276,7 +318,8 @@ Raises NotImplementedError if the ZooKeeper library has no SASL.");
 static PyObject *zk_init_sasl(PyObject *module, PyObject *args, PyObject *named)
 {
     (void)module;
-    static char *names[] = {"", "", "", "", "mechanism", "user", "password", "realm", "service", "host", NULL};
+    static char *names[] = {"", "", "", "", "mechanism", "user", "password", "realm", "service", "host",
+                            "flags", "request_timeout", NULL};
     struct opening how = {.timeout = 10000};
     PyObject *texts[6] = {NULL}; /* bytes, owned; in the order of the names */
     PyObject *result = NULL;
@@ -285,9 +328,9 @@ static PyObject *zk_init_sasl(PyObject *module, PyObject *args, PyObject *named)
         return NULL;
     }
     int is_parsed = PyArg_ParseTupleAndKeywords(
-        args, named, "O&|O&iO$O&O&O&O&O&O&:init_sasl", names, as_text, &how.hosts, as_callback, &how.watcher, &how.timeout,
+        args, named, "O&|O&iO$O&O&O&O&O&O&ii:init_sasl", names, as_text, &how.hosts, as_callback, &how.watcher, &how.timeout,
         &how.pair, as_optional_text, &texts[0], as_optional_text, &texts[1], as_optional_text, &texts[2], as_optional_text,
-        &texts[3], as_optional_text, &texts[4], as_optional_text, &texts[5]);
+        &texts[3], as_optional_text, &texts[4], as_optional_text, &texts[5], &how.flags, &how.request_timeout);
     how.sasl = is_parsed ? sasl_new(texts[1], texts[2], texts[3]) : NULL;
     if (how.sasl) {
         how.settings.mechanisms = texts[0] ? PyBytes_AS_STRING(texts[0]) : "DIGEST-MD5";
@@ -305,8 +348,8 @@ static PyObject *zk_init_sasl(PyObject *module, PyObject *args, PyObject *named)
 }
 
 PyMethodDef open_methods[] = {
-    {"init", zk_init, METH_VARARGS, init_doc},
-    {"init_ssl", zk_init_ssl, METH_VARARGS, init_ssl_doc},
+    {"init", (PyCFunction)(void (*)(void))zk_init, METH_VARARGS | METH_KEYWORDS, init_doc},
+    {"init_ssl", (PyCFunction)(void (*)(void))zk_init_ssl, METH_VARARGS | METH_KEYWORDS, init_ssl_doc},
     {"init_sasl", (PyCFunction)(void (*)(void))zk_init_sasl, METH_VARARGS | METH_KEYWORDS, init_sasl_doc},
     {NULL, NULL, 0, NULL},
 };

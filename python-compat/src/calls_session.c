@@ -108,6 +108,38 @@ static PyObject *zk_recv_timeout(PyObject *module, PyObject *args)
     return session ? PyLong_FromLong(zoo_recv_timeout(session->handle)) : NULL;
 }
 
+#ifdef ZOO_HAVE_CALMKEEPER_API
+PyDoc_STRVAR(set_request_timeout_doc,
+"set_request_timeout($module, handle, milliseconds, /)\n--\n\n\
+Set how long requests may wait for their answers, those in flight included; 0, the beginning, for as long as the\n\
+connection lives. ZOO_REQUEST_TIMEOUT_MS in the environment sets it for all sessions. Returns OK.\n\
+\n\
+A call whose time has passed raises RequestTimeoutException, and a completion gets REQUESTTIMEOUT; the server may do it all\n\
+the same. The connection lives on, and the late answer is dropped. Requests that wait for a connection are not sent any\n\
+more. The watch of a read, or of add_watch(), that timed out is not left.\n\
+\n\
+Raises BadArgumentsException for a negative number, NotImplementedError on Apache's library.");
+
+static PyObject *zk_set_request_timeout(PyObject *module, PyObject *args)
+{
+    (void)module;
+    int id, timeout, rc;
+    if (!zoo_set_request_timeout) {
+        return raise_lacking("zoo_set_request_timeout");
+    }
+    if (!PyArg_ParseTuple(args, "ii:set_request_timeout", &id, &timeout)) {
+        return NULL;
+    }
+    struct session *session = session_find(id);
+    if (!session) {
+        return NULL;
+    }
+    SUBMIT(session, rc = zoo_set_request_timeout(session->handle, timeout));
+    session_left_submit(session);
+    return rc == ZOK ? PyLong_FromLong(rc) : raise_code(rc);
+}
+#endif
+
 PyDoc_STRVAR(is_unrecoverable_doc,
 "is_unrecoverable($module, handle, /)\n--\n\n\
 Return True if the session has ended, by expiry or failed authentication: all that is left is close().");
@@ -232,6 +264,9 @@ PyMethodDef session_methods[] = {
     {"set_watcher", zk_set_watcher, METH_VARARGS, set_watcher_doc},
     {"state", zk_state, METH_VARARGS, state_doc},
     {"recv_timeout", zk_recv_timeout, METH_VARARGS, recv_timeout_doc},
+#ifdef ZOO_HAVE_CALMKEEPER_API
+    {"set_request_timeout", zk_set_request_timeout, METH_VARARGS, set_request_timeout_doc},
+#endif
     {"is_unrecoverable", zk_is_unrecoverable, METH_VARARGS, is_unrecoverable_doc},
     {"zerror", zk_zerror, METH_VARARGS, zerror_doc},
     {"set_debug_level", zk_set_debug_level, METH_VARARGS, set_debug_level_doc},

@@ -242,3 +242,23 @@ PyObject *strings_to_python(const struct String_vector *strings)
     }
     return list;
 }
+
+#ifdef ZOO_HAVE_CALMKEEPER_API
+/* In the form of an ACL's identities. */
+PyObject *infos_to_python(const struct ClientInfo_vector *infos)
+{
+    int count = infos && infos->count > 0 ? infos->count : 0;
+    PyObject *list = PyList_New(count);
+    for (int i = 0; list && i < count; i++) {
+        const struct ClientInfo *from = &infos->data[i];
+        PyObject *entry = Py_BuildValue("{s:N,s:N}", "scheme", text_to_python(from->authScheme, -1), "id",
+                                        text_to_python(from->user, -1));
+        if (!entry) {
+            Py_CLEAR(list);
+        } else {
+            PyList_SET_ITEM(list, i, entry);
+        }
+    }
+    return list;
+}
+#endif

@@ -94,7 +94,9 @@ static void deliver_to_watch(void *delivery)
     session_mark_completion_thread(context->session);
     tell_watcher(context->callback, context->session, event);
     if (event->type != ZOO_SESSION_EVENT) {
-        context_free(context); /* a watch fires once; session events before that leave it in place */
+        if (!context->watch_type) {
+            context_free(context); /* it fires once; session events before that leave it in place */
+        }
     } else if (event->state == ZOO_EXPIRED_SESSION_STATE || event->state == ZOO_AUTH_FAILED_STATE) {
         Py_CLEAR(context->callback); /* nothing can follow, so what it keeps alive may go before the close */
     }
@@ -108,7 +110,7 @@ void on_watch(zhandle_t *handle, int type, int state, const char *path, void *co
 
 /* ---- completions ---- */
 
-enum shape { VOID, AUTH, STAT, DATA, STRINGS, STRING, ACL_LIST };
+enum shape { VOID, AUTH, STAT, DATA, STRINGS, STRING, ACL_LIST, NUMBER, INFOS, READS };
 
 struct completion {
     enum shape shape;
@@ -119,6 +121,7 @@ struct completion {
     int length;
     const struct String_vector *strings;
     const struct ACL_vector *acl;
+    const struct ClientInfo_vector *infos;
 };
 
 static PyObject *arguments_of(const struct completion *completion)
@@ -137,6 +140,14 @@ static PyObject *arguments_of(const struct completion *completion)
         return Py_BuildValue("(iiN)", id, rc, text_to_python(completion->text, -1));
     case ACL_LIST:
         return Py_BuildValue("(iiNN)", id, rc, acl_to_python(completion->acl), stat_to_python(completion->stat));
+    case NUMBER:
+        return Py_BuildValue("(iii)", id, rc, completion->length);
+    case READS:
+        return Py_BuildValue("(iiN)", id, rc, reads_to_python(completion->context->reads, rc));
+    case INFOS:
+#ifdef ZOO_HAVE_CALMKEEPER_API
+        return Py_BuildValue("(iiN)", id, rc, infos_to_python(completion->infos));
+#endif
     case VOID:
     case AUTH:
         break;
@@ -156,9 +167,14 @@ static void deliver_completion(void *delivery)
     struct context *context = completion->context;
     if (completion->shape != AUTH) { /* those come on the I/O thread */
         session_mark_completion_thread(context->session);
+        session_free_removed(context->session, context->born);
     }
     if (context->watch && !watch_is_armed(completion)) {
         context_free(context->watch);
+    } else if (context->watch && context->watch_type) {
+        context->watch->since = ++context->session->clock; /* a persistent one, which no event has freed */
+    } else if (context->watch_type) {
+        removal_answered(context->session, context, completion->rc);
     }
     context->watch = NULL;
     if (context->callback) {
@@ -210,3 +226,20 @@ void on_acl(int rc, struct ACL_vector *acl, struct Stat *stat, const void *conte
 {
     complete(&(struct completion){.shape = ACL_LIST, .rc = rc, .acl = acl, .stat = stat}, context);
 }
+
+#ifdef ZOO_HAVE_CALMKEEPER_API
+void on_number(int rc, int value, const void *context)
+{
+    complete(&(struct completion){.shape = NUMBER, .rc = rc, .length = value}, context);
+}
+
+void on_infos(int rc, const struct ClientInfo_vector *infos, const void *context)
+{
+    complete(&(struct completion){.shape = INFOS, .rc = rc, .infos = infos}, context);
+}
+
+void on_reads(int rc, const void *context)
+{
+    complete(&(struct completion){.shape = READS, .rc = rc}, context);
+}
+#endif

@@ -36,6 +36,11 @@ static struct error {
     {ZCLOSING, "ClosingException", 1, NULL},
     {ZNOTHING, "NothingException", 1, NULL},
     {ZSESSIONMOVED, "SessionMovedException", 0, NULL},
+    /* Codes without an exception in zkpython, whose handlers are written for SystemErrorException. Apache's header does not
+     * name all of them. */
+    {NO_WATCHER, "NoWatcherException", 1, NULL},
+    {REQUEST_TIMEOUT, "RequestTimeoutException", 1, NULL},
+    {QUOTA_EXCEEDED, "QuotaExceededException", 1, NULL},
 };
 #define ERRORS (sizeof errors / sizeof errors[0])
 
@@ -55,6 +60,11 @@ PyObject *raise_code(int rc)
 PyObject *raise_invalid_acl(void)
 {
     return raise_code(ZINVALIDACL);
+}
+
+PyObject *raise_lacking(const char *function)
+{
+    return PyErr_Format(PyExc_NotImplementedError, "the library has no %s", function);
 }
 
 static PyObject *new_exception(PyObject *module, const char *name, PyObject *base)
@@ -141,6 +151,19 @@ static const struct {
     {"CLOSING", NULL, ZCLOSING},
     {"NOTHING", NULL, ZNOTHING},
     {"SESSIONMOVED", NULL, ZSESSIONMOVED},
+    {"NOWATCHER", NULL, NO_WATCHER},
+    {"REQUESTTIMEOUT", NULL, REQUEST_TIMEOUT},
+    {"QUOTAEXCEEDED", NULL, QUOTA_EXCEEDED},
+    {"ADD_WATCH_PERSISTENT", NULL, 0},
+    {"ADD_WATCH_PERSISTENT_RECURSIVE", NULL, 1},
+    {"WATCHTYPE_CHILD", NULL, WATCHTYPE_CHILD},
+    {"WATCHTYPE_DATA", NULL, WATCHTYPE_DATA},
+    {"WATCHTYPE_ANY", NULL, WATCHTYPE_ANY},
+    {"WATCHTYPE_PERSISTENT", NULL, WATCHTYPE_PERSISTENT},
+    {"WATCHTYPE_PERSISTENT_RECURSIVE", NULL, WATCHTYPE_PERSISTENT_RECURSIVE},
+    {"READONLY", NULL, ZOO_READONLY},
+    {"NO_LOG_CLIENTENV", NULL, 2},
+    {"EXPIRE_LOCALLY", NULL, EXPIRE_LOCALLY},
 };
 
 int constants_add_to(PyObject *module)

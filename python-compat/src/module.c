@@ -9,7 +9,11 @@ PyDoc_STRVAR(module_doc,
 A session is an integer handle: init(), init_ssl() or init_sasl() returns it, everything else takes it first, close()\n\
 ends it. Watchers are called as watcher(handle, type, state, path) and completions as completion(handle, rc, ...), on\n\
 the library's own thread. Errors raise subclasses of ZooKeeperException. Text and data come as str in which bytes that are not UTF-8\n\
-are lone surrogates: value.encode('utf-8', 'surrogateescape') gives the exact bytes.");
+are lone surrogates: value.encode('utf-8', 'surrogateescape') gives the exact bytes.\n\
+\n\
+Not in zkpython: TLS and SASL; persistent watches (add_watch, remove_watches), whoami, get_ephemerals,\n\
+get_all_children_number, multi_read, each with an asynchronous twin whose name begins with a; set_request_timeout, and the\n\
+arguments flags and request_timeout of init(). Most of these raise NotImplementedError on Apache's library.");
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
@@ -45,6 +49,7 @@ PyMODINIT_FUNC PyInit_zookeeper(void)
     if (errors_add_to(module) < 0 || constants_add_to(module) < 0 || PyModule_AddFunctions(module, open_methods) < 0
         || PyModule_AddFunctions(module, session_methods) < 0
         || PyModule_AddFunctions(module, sync_methods) < 0 || PyModule_AddFunctions(module, async_methods) < 0
+        || PyModule_AddFunctions(module, watch_methods) < 0 || PyModule_AddFunctions(module, read_methods) < 0
         || library_add_to(module) < 0) {
         Py_DECREF(module);
         return NULL;

@@ -3,6 +3,7 @@
  * The library keeps plain pointers to our contexts, and they have to stay valid for as long as it can use them:
  *   - the context of an asynchronous call until it is completed,
  *   - the context of a watch until its node event, or until the session's end (session events come in between),
+ *   - that of a persistent watch until its removal, after which events may still be queued, or until the session's end,
  *   - all of them at the latest when zookeeper_close() has returned, except when it was called from one of the session's
  *     own callbacks: then the library goes on until that callback has returned, and we know that it is through only when
  *     its completion thread ends. A thread-specific value whose destructor runs at that moment tells us.
@@ -42,6 +43,7 @@ struct context *context_new(struct session *session, PyObject *callback, int is_
     Py_XINCREF(callback);
     context->callback = callback;
     context->is_watch = is_watch;
+    context->born = ++session->clock;
     context->next = &session->all;
     context->previous = session->all.previous;
     context->previous->next = context;
@@ -56,10 +58,34 @@ void context_free(struct context *context)
     }
     context->previous->next = context->next;
     context->next->previous = context->previous;
+    Py_XDECREF(context->path);
+    reads_free(context->reads);
     /* Last, for it can run any Python code. */
     PyObject *callback = context->callback;
     free(context);
     Py_XDECREF(callback);
+}
+
+void context_retire(struct context *watch)
+{
+    struct session *session = watch->session;
+    watch->previous->next = watch->next;
+    watch->next->previous = watch->previous;
+    watch->next = &session->removed;
+    watch->previous = session->removed.previous;
+    watch->previous->next = watch;
+    session->removed.previous = watch;
+    watch->since = ++session->clock;
+    watch->callback = NULL;
+    session->removed_count++;
+}
+
+void session_free_removed(struct session *session, unsigned long long born)
+{
+    while (session->removed.next != &session->removed && session->removed.next->since < born) {
+        session->removed_count--;
+        context_free(session->removed.next);
+    }
 }
 
 /* ---- the table ---- */
@@ -103,6 +129,7 @@ struct session *session_new(void)
     }
     session->id = id;
     session->all.next = session->all.previous = &session->all;
+    session->removed.next = session->removed.previous = &session->removed;
     table[id] = session;
     return session;
 }
@@ -134,6 +161,7 @@ static void session_free(struct session *session)
     while (session->all.next != &session->all) {
         context_free(session->all.next);
     }
+    session_free_removed(session, ULLONG_MAX);
     if (table[session->id] == session) {
         table[session->id] = NULL;
     }

@@ -13,18 +13,28 @@
 #endif
 #include <zookeeper/zookeeper.h>
 
+#include "additive.h"
+
 /* ---- sessions: the table behind the integer handles, and who may still be called back ---- */
 
 struct session;
+struct reads;
 
 /* One Python callable the library has been given as `void *`. Lives in its session's list until it cannot be called
- * any more; the GIL guards it. */
+ * any more; the GIL guards it. Times are those of the session's clock. */
 struct context {
     struct context *previous, *next;
     struct session *session;
     PyObject *callback;    /* NULL: there is nobody to tell (left), only bookkeeping to do */
     struct context *watch; /* completions: the watch that exists only if this call succeeds, or NULL */
     int is_watch;
+    int watch_type;          /* a WATCHTYPE_...: of a persistent watch and the call that adds it, and of a removal; else 0 */
+    int is_being_removed;    /* persistent watches: a removal of this one is under way */
+    unsigned long long born; /* when it was made */
+    unsigned long long since; /* persistent watches: when they were found armed, 0 before; later, when they were removed */
+    PyObject *path;          /* bytes, owned: the path of a persistent watch and of a removal; else NULL */
+    struct context *removes; /* a removal's one watch, NULL for all of the path */
+    struct reads *reads;     /* where the library puts the results of amulti_read(), owned; else NULL */
 };
 
 struct session {
@@ -32,6 +42,9 @@ struct session {
     zhandle_t *handle;  /* NULL until zookeeper_init has returned or the first event told us */
     PyObject *watcher;  /* the default watcher, NULL for none */
     struct context all; /* head of the list of contexts */
+    struct context removed; /* head of the list of removed watches, oldest first: events for them may be queued */
+    int removed_count;
+    unsigned long long clock; /* counts contexts and removals */
     struct tag *tag;    /* its completion thread, as soon as that has called us */
     int submitting;     /* threads inside of a call that only queues something */
     int waiting;        /* threads inside of a call that waits for the server */
@@ -50,6 +63,11 @@ void sessions_reap_orphans(void);
 
 struct context *context_new(struct session *session, PyObject *callback, int is_watch);
 void context_free(struct context *context);
+/* Moves a watch to the list of removed ones, where it stays until no event for it can be queued: events and completions
+ * are called in order, so that holds when one is called whose request is younger than the removal. The caller drops what
+ * `callback` refers to. */
+void context_retire(struct context *watch);
+void session_free_removed(struct session *session, unsigned long long born);
 
 /* Called by the dispatchers on the library's threads. */
 void session_mark_completion_thread(struct session *session);
@@ -70,6 +88,16 @@ extern __thread struct session *session_being_served;
 void session_left_submit(struct session *session);
 void session_left_wait(struct session *session);
 
+/* What a call that queues a request hands to the library: a context if there is a completion or a watch, else NULL. */
+struct request {
+    struct session *session;
+    struct context *completion, *watch;
+};
+/* 0 and an exception on failure. */
+int request_prepare(struct request *request, int id, PyObject *completion, PyObject *watcher);
+/* What the call returns. After success the contexts belong to the library and may be gone already. */
+PyObject *request_finish(struct request *request, int rc);
+
 /* ---- dispatch: the C callbacks handed to the library ---- */
 
 void on_session_watcher(zhandle_t *handle, int type, int state, const char *path, void *session);
@@ -81,6 +109,18 @@ void on_data(int rc, const char *value, int length, const struct Stat *stat, con
 void on_strings(int rc, const struct String_vector *strings, const void *context);
 void on_string(int rc, const char *value, const void *context);
 void on_acl(int rc, struct ACL_vector *acl, struct Stat *stat, const void *context);
+
+#ifdef ZOO_HAVE_CALMKEEPER_API
+void on_number(int rc, int value, const void *context);
+void on_infos(int rc, const struct ClientInfo_vector *infos, const void *context);
+void on_reads(int rc, const void *context);
+PyObject *infos_to_python(const struct ClientInfo_vector *infos);
+#endif
+void reads_free(struct reads *reads);
+PyObject *reads_to_python(struct reads *reads, int rc);
+
+/* What an answered removal, asynchronous or not, has removed. */
+void removal_answered(struct session *session, struct context *removal, int rc);
 
 /* Ends the process for the SystemExit that is raised. */
 void leave_process(void);
@@ -106,6 +146,7 @@ PyObject *acl_to_python(const struct ACL_vector *acl);
 extern PyObject *ZooKeeperException;
 PyObject *raise_code(int rc); /* the exception that belongs to an error code; returns NULL */
 PyObject *raise_invalid_acl(void);
+PyObject *raise_lacking(const char *function); /* the library that is loaded does not have it; returns NULL */
 int errors_add_to(PyObject *module);
 int constants_add_to(PyObject *module);
 
@@ -120,5 +161,7 @@ extern PyMethodDef open_methods[];    /* calls_open.c */
 extern PyMethodDef session_methods[]; /* calls_session.c */
 extern PyMethodDef sync_methods[];    /* calls_sync.c */
 extern PyMethodDef async_methods[];   /* calls_async.c */
+extern PyMethodDef watch_methods[];   /* calls_watches.c */
+extern PyMethodDef read_methods[];    /* calls_reads.c */
 
 #endif

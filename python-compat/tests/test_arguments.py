@@ -4,11 +4,11 @@ import unittest
 
 import zookeeper
 
-from case import OPEN, Case, Recorder
+from case import OPEN, Case, Recorder, on_stock
 
 # For each function with a handle: good arguments after it, the number of optional ones among them, and for each the
 # Python type that it must not be.
-TEXT, DATA, NUMBER, ACL, CALLABLE, PAIR = "text", "data", "number", "acl", "callable", "pair"
+TEXT, DATA, NUMBER, ACL, CALLABLE, FLAG, LIST = "text", "data", "number", "acl", "callable", "flag", "list"
 PARAMETERS = {
     "create": ([TEXT, DATA, ACL, NUMBER], 1), "delete": ([TEXT, NUMBER], 1), "exists": ([TEXT, CALLABLE], 1),
     "get": ([TEXT, CALLABLE, NUMBER], 2), "get_children": ([TEXT, CALLABLE], 1), "set": ([TEXT, DATA, NUMBER], 1),
@@ -19,9 +19,19 @@ PARAMETERS = {
     "async_": ([TEXT, CALLABLE], 1), "aget_acl": ([TEXT, CALLABLE], 1),
     "aset_acl": ([TEXT, NUMBER, ACL, CALLABLE], 1), "add_auth": ([TEXT, DATA, CALLABLE], 1),
     "close": ([], 0), "client_id": ([], 0), "state": ([], 0), "recv_timeout": ([], 0), "is_unrecoverable": ([], 0),
-    "set_watcher": ([CALLABLE], 0),
+    "set_watcher": ([CALLABLE], 0), "remove_watches": ([TEXT, NUMBER, CALLABLE, FLAG], 3),
+    "aremove_watches": ([TEXT, NUMBER, CALLABLE, FLAG, CALLABLE], 4),
 }
-GOOD = {TEXT: "/", DATA: "x", NUMBER: 0, ACL: OPEN, CALLABLE: None}
+if not on_stock():
+    PARAMETERS.update({
+        "add_watch": ([TEXT, NUMBER, CALLABLE], 0), "aadd_watch": ([TEXT, NUMBER, CALLABLE, CALLABLE], 1),
+        "whoami": ([], 0), "awhoami": ([CALLABLE], 1), "get_all_children_number": ([TEXT], 0),
+        "aget_all_children_number": ([TEXT, CALLABLE], 1), "multi_read": ([LIST, NUMBER], 1),
+        "amulti_read": ([LIST, NUMBER, CALLABLE], 2), "set_request_timeout": ([NUMBER], 0),
+    })
+PREFIXES = {} if on_stock() else {"get_ephemerals": ([TEXT], 1), "aget_ephemerals": ([TEXT, CALLABLE], 2)}
+PARAMETERS.update(PREFIXES)
+GOOD = {TEXT: "/", DATA: "x", NUMBER: 0, ACL: OPEN, CALLABLE: None, FLAG: False, LIST: [("get", "/")]}
 BAD = {
     TEXT: [None, 1, 1.5, ["/"], bytearray(b"/")],
     DATA: [None, 1, 1.5, ["x"], {}],
@@ -31,8 +41,11 @@ BAD = {
           [{"perms": 2 ** 40, "scheme": "world", "id": "anyone"}], [{"perms": 31, "scheme": 5, "id": "anyone"}],
           [{"perms": 31, "scheme": "world", "id": None}], OPEN + [None]],
     CALLABLE: [1, "watcher", [1], 1.5],
+    FLAG: [],
+    LIST: [None, 1, "reads", [None], ["get"], [()], [("get",)], [("get", "/", 1)], [(1, "/")], [("get", 1)], [("set", "/")],
+           [("get", "/a\0b")]],
 }
-ALLOWED = (TypeError, OverflowError, zookeeper.InvalidACLException)
+ALLOWED = (TypeError, OverflowError, ValueError, zookeeper.InvalidACLException)
 
 
 class BadArguments(Case):
@@ -82,7 +95,7 @@ class BadArguments(Case):
     def test_bad_paths(self):
         completion = Recorder()
         for name, (kinds, _) in PARAMETERS.items():
-            if TEXT not in kinds or name == "add_auth":
+            if TEXT not in kinds or name == "add_auth" or name in PREFIXES:
                 continue
             for bad in ("", "a", "//", "/a/", "/a//b", "/a/../b", "/./a", "/a\x01b"):
                 arguments = self.good_for(name)

@@ -1,9 +1,15 @@
 """The module's surface: every name, every value, every exception, as published zkpython programs know them."""
 
+import glob
 import os
+import pathlib
+import subprocess
+import sysconfig
 import unittest
 
 import zookeeper
+
+from case import on_stock
 
 FUNCTIONS = {
     "init", "close", "client_id", "set_watcher", "state", "recv_timeout", "is_unrecoverable", "zerror",
@@ -15,6 +21,12 @@ OUR_FUNCTIONS = {
     "async_",  # `async` is a keyword
     "init_ssl",  # of Apache's later source
     "init_sasl",
+    "remove_watches", "aremove_watches",  # of Apache's library since 3.5, but not of zkpython
+}
+# Of our library only.
+OUR_FUNCTIONS |= {
+    "add_watch", "aadd_watch", "whoami", "awhoami", "get_ephemerals", "aget_ephemerals", "get_all_children_number",
+    "aget_all_children_number", "multi_read", "amulti_read", "set_request_timeout",
 }
 
 CONSTANTS = {
@@ -32,6 +44,14 @@ CONSTANTS = {
     "AUTHFAILED": -115, "CLOSING": -116, "NOTHING": -117, "SESSIONMOVED": -118,
 }
 
+OUR_CONSTANTS = {
+    "NOWATCHER": -121, "REQUESTTIMEOUT": -122, "QUOTAEXCEEDED": -125,
+    "ADD_WATCH_PERSISTENT": 0, "ADD_WATCH_PERSISTENT_RECURSIVE": 1,
+    "WATCHTYPE_CHILD": 1, "WATCHTYPE_DATA": 2, "WATCHTYPE_ANY": 3, "WATCHTYPE_PERSISTENT": 4,
+    "WATCHTYPE_PERSISTENT_RECURSIVE": 5,
+    "READONLY": 1, "NO_LOG_CLIENTENV": 2, "EXPIRE_LOCALLY": 0x10000,
+}
+
 EXCEPTIONS = {
     "SystemErrorException", "RuntimeInconsistencyException", "DataInconsistencyException", "ConnectionLossException",
     "MarshallingErrorException", "UnimplementedException", "OperationTimeoutException", "BadArgumentsException",
@@ -40,18 +60,22 @@ EXCEPTIONS = {
     "InvalidCallbackException", "InvalidACLException", "AuthFailedException", "ClosingException", "NothingException",
     "SessionMovedException",
 }
+# Their codes had none in zkpython and raised SystemErrorException.
+OUR_EXCEPTIONS = {"NoWatcherException", "RequestTimeoutException", "QuotaExceededException"}
 
 
 class Surface(unittest.TestCase):
     def test_the_module_names_the_library_that_it_runs_on(self):
         self.assertTrue(os.path.samefile(zookeeper.library, os.environ["ZK_TEST_LIBRARY"]), zookeeper.library)
 
-    def test_the_names_are_zkpythons_and_async_(self):
+    def test_the_names_are_zkpythons_and_ours(self):
         public = {name for name in dir(zookeeper) if not name.startswith("__")}
-        self.assertEqual(public, FUNCTIONS | OUR_FUNCTIONS | set(CONSTANTS) | EXCEPTIONS | {"ZooKeeperException", "library"})
+        ours = OUR_FUNCTIONS | set(OUR_CONSTANTS) | OUR_EXCEPTIONS | {"library"}
+        self.assertEqual(public, FUNCTIONS | set(CONSTANTS) | EXCEPTIONS | {"ZooKeeperException"} | ours)
 
     def test_every_constant_has_its_value(self):
-        self.assertEqual({name: getattr(zookeeper, name) for name in CONSTANTS}, CONSTANTS)
+        expected = dict(CONSTANTS, **OUR_CONSTANTS)
+        self.assertEqual({name: getattr(zookeeper, name) for name in expected}, expected)
 
     def test_every_function_is_documented_with_its_parameters(self):
         for name in FUNCTIONS | OUR_FUNCTIONS:
@@ -66,16 +90,17 @@ class Surface(unittest.TestCase):
 
     def test_every_exception_is_a_zookeeper_exception(self):
         self.assertIs(zookeeper.ZooKeeperException.__base__, Exception)
-        for name in EXCEPTIONS:
+        for name in EXCEPTIONS | OUR_EXCEPTIONS:
             with self.subTest(name):
                 exception = getattr(zookeeper, name)
                 self.assertTrue(issubclass(exception, zookeeper.ZooKeeperException))
                 self.assertEqual((exception.__module__, exception.__name__), ("zookeeper", name))
 
     def test_handlers_written_for_either_generation_catch_these(self):
-        for name in EXCEPTIONS - {"SystemErrorException"}:
+        both = {"InvalidStateException", "ClosingException", "NothingException"} | OUR_EXCEPTIONS
+        for name in EXCEPTIONS - {"SystemErrorException"} | OUR_EXCEPTIONS:
             is_both = issubclass(getattr(zookeeper, name), zookeeper.SystemErrorException)
-            self.assertEqual(is_both, name in ("InvalidStateException", "ClosingException", "NothingException"), name)
+            self.assertEqual(is_both, name in both, name)
 
     def test_the_version_is_three_numbers(self):
         self.assertRegex(zookeeper.__version__, r"^\d+\.\d+\.\d+$")
@@ -87,9 +112,24 @@ class Surface(unittest.TestCase):
         self.assertEqual(mapped, {str(wanted)})
 
 
+class Headers(unittest.TestCase):
+    """Built against Apache's header the module lacks what that does not declare; on Apache's library those functions raise."""
+
+    @unittest.skipUnless(os.path.exists("/usr/include/zookeeper/zookeeper.h"), "no header of Apache's")
+    def test_the_sources_compile_with_apaches_header(self):
+        sources = glob.glob(str(pathlib.Path(__file__).resolve().parents[1] / "src" / "*.c"))
+        includes = ["-I" + directory for directory in ("/usr/include", sysconfig.get_paths()["include"],
+                                                       sysconfig.get_paths()["platinclude"])]
+        command = ["cc", "-std=gnu11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror"] + includes + sources
+        done = subprocess.run(command, stderr=subprocess.PIPE, universal_newlines=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
 class Zerror(unittest.TestCase):
     def test_every_code_has_a_text_of_its_own(self):
         codes = [value for name, value in CONSTANTS.items() if name in dir(zookeeper) and value < -2]
+        if not on_stock():
+            codes += [zookeeper.NOWATCHER, zookeeper.REQUESTTIMEOUT, zookeeper.QUOTAEXCEEDED]
         texts = {zookeeper.zerror(code) for code in codes}
         self.assertNotIn("unknown error", texts)
         self.assertEqual(len(texts), len(set(codes)))

@@ -32,10 +32,10 @@ class Arguments(unittest.TestCase):
 
     def test_help_names_the_arguments(self):
         self.assertEqual(list(inspect.signature(zookeeper.init_ssl).parameters),
-                         ["hosts", "cert", "watcher", "recv_timeout", "client_id"])
+                         ["hosts", "cert", "watcher", "recv_timeout", "client_id", "flags", "request_timeout"])
         self.assertEqual(list(inspect.signature(zookeeper.init_sasl).parameters),
                          ["hosts", "watcher", "recv_timeout", "client_id", "mechanism", "user", "password", "realm", "service",
-                          "host"])
+                          "host", "flags", "request_timeout"])
 
     @unittest.skipIf(on_stock(), "Debian's library has neither")
     def test_wrong_arguments(self):
