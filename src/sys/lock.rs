@@ -122,7 +122,7 @@ pub(crate) struct ProcessMutex<T>(sync::global::Mutex<T>);
 
 /// A lock of the process that is held. The fields are dropped in this order.
 pub(crate) struct ProcessGuard<'a, T> {
-    guard: std::sync::MutexGuard<'a, T>,
+    guard: sync::global::MutexGuard<'a, T>,
     blocked: BlockedSignals,
 }
 

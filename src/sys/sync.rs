@@ -19,7 +19,7 @@ pub(crate) use std::{sync::atomic, thread, thread_local};
 /// times in one process, and a lock of its own does not outlive a run.
 pub(crate) mod global {
     #[cfg(calmkeeper_tsan)]
-    pub(crate) use crate::sys::tsan::{Condvar, Mutex};
+    pub(crate) use crate::sys::tsan::{Condvar, Mutex, MutexGuard};
     #[cfg(not(calmkeeper_tsan))]
-    pub(crate) use std::sync::{Condvar, Mutex};
+    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 }
