@@ -1,14 +1,39 @@
 /* needs: server
  * A callback that ends its thread, as Python's do while Python shuts down: the process lives, waiting calls are still
- * answered, and the handle can be closed. */
+ * answered, and the handle can be closed. What the thread kept for itself is no other thread's. */
 #include "../case.h"
 
 static _Atomic int called;
+static pthread_key_t own;
 
 static void leave(void)
 {
+    pthread_setspecific(own, "its own");
     called = 1;
     pthread_exit(NULL);
+}
+
+static void *look(void *unused)
+{
+    (void)unused;
+    nap(20);
+    return pthread_getspecific(own);
+}
+
+/* New threads may get the stacks of those that have ended. */
+static int heirs(void)
+{
+    pthread_t threads[6];
+    void *found;
+    int i, count = 0;
+    for (i = 0; i < 6; i++)
+        if (pthread_create(&threads[i], NULL, look, NULL) != 0)
+            die("no thread");
+    for (i = 0; i < 6; i++) {
+        pthread_join(threads[i], &found);
+        count += found != NULL;
+    }
+    return count;
 }
 
 static void in_watcher(zhandle_t *zh, int type, int state, const char *path, void *context)
@@ -79,11 +104,15 @@ static void check(const char *what, zhandle_t *zh, int rc)
     nap(50);
     outcome("a waiting call", zoo_exists(zh, "/", 0, &stat));
     outcome("close", zookeeper_close(zh));
+    fact("new threads with something of an old one: %d", heirs());
 }
 
 int main(void)
 {
-    zhandle_t *zh = open_case();
+    zhandle_t *zh;
+    if (pthread_key_create(&own, NULL) != 0)
+        die("no key");
+    zh = open_case();
     make(zh, "/n", "data");
     check("exists", zh, zoo_aexists(zh, "/n", 0, in_stat, NULL));
     zh = open_case();

@@ -6,6 +6,7 @@ use super::types::{
     int_completion_t, stat_completion_t, string_completion_t, string_stat_completion_t, strings_completion_t,
     strings_stat_completion_t, void_completion_t, watcher_fn, zhandle_t,
 };
+use crate::sys::own_thread;
 use libc::{c_char, c_int, c_void};
 use std::cell::Cell;
 use std::ptr::null;
@@ -119,4 +120,5 @@ extern "C" fn calmkeeper_thread_is_lost() {
     if let Some(handle) = driven {
         handle.lose_io_thread();
     }
+    own_thread::set_lost();
 }

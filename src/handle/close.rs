@@ -10,6 +10,7 @@ use crate::io::receiver::ReadOutcome;
 use crate::io::transport::Transport;
 use crate::observe::logging;
 use crate::sys::net::Waker;
+use crate::sys::own_thread;
 use crate::sys::sync::thread::{self, JoinHandle};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -42,11 +43,13 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             join(threads.driver);
         } else {
             log::error!("a log callback has ended the I/O thread of this handle");
+            own_thread::keep_lost(threads.driver);
         }
         if self.queue.wait_for_end() {
             join(threads.dispatcher);
         } else {
             log::error!("a callback of this handle has ended its thread; what was to be called after it never was");
+            own_thread::keep_lost(threads.dispatcher);
         }
     }
 

@@ -4,12 +4,33 @@ use crate::sys::process;
 use crate::sys::sync::global::{Condvar, Mutex};
 use std::cell::Cell;
 use std::io;
+use std::ptr::null;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 thread_local! {
     static OWN: Cell<bool> = const { Cell::new(false) };
+    /// The end of the [`OwnThread`] that this is, or null.
+    static END: Cell<*const End> = const { Cell::new(null()) };
+}
+
+/// Keeps the handle of a thread that a callback has ended. Dropped, it would have glibc give the stack to the next thread, with
+/// what `pthread_getspecific` says of this one, which nobody has cleared: that thread's code would take it for its own.
+pub(crate) fn keep_lost<T>(handle: T) {
+    std::mem::forget(handle);
+}
+
+/// A callback has ended the calling thread.
+pub(crate) fn set_lost() {
+    let end = END.try_with(Cell::get).unwrap_or(null());
+    // SAFETY: null or the end that the main function of this thread has a reference to, on this stack.
+    if let Some(end) = unsafe { end.as_ref() } {
+        let _reached = end.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        end.is_lost.store(true, Ordering::Release);
+        end.changed.notify_all();
+    }
 }
 
 /// Marks the calling thread as one of the library's.
@@ -24,12 +45,15 @@ pub(crate) fn is_own() -> bool {
 
 /// A thread whose end can be waited for with a limit. Dropped, the thread goes on without an owner.
 pub(crate) struct OwnThread {
-    handle: JoinHandle<()>,
+    /// Until it is joined.
+    handle: Option<JoinHandle<()>>,
     end: Arc<End>,
 }
 
 #[derive(Default)]
 struct End {
+    /// Whether a callback has ended the thread, which says nothing more then.
+    is_lost: AtomicBool,
     reached: Mutex<bool>,
     changed: Condvar,
 }
@@ -50,12 +74,13 @@ impl OwnThread {
         let end = Arc::new(End::default());
         let guard = EndGuard(Arc::clone(&end));
         let main = move || {
-            let _guard = guard;
+            let guard = guard;
+            END.set(Arc::as_ptr(&guard.0));
             mark();
             body();
         };
         let handle = Builder::new().name(name.to_owned()).stack_size(process::stack_size()).spawn(main)?;
-        Ok(OwnThread { handle, end })
+        Ok(OwnThread { handle: Some(handle), end })
     }
 
     /// Whether the thread has nothing left to do.
@@ -63,12 +88,12 @@ impl OwnThread {
         *self.end.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until [`has_ended`](Self::has_ended) or `deadline`; says which.
+    /// Waits until [`has_ended`](Self::has_ended), or until `deadline` or the loss of the thread; says which.
     pub(crate) fn wait_until(&self, deadline: Instant) -> bool {
         let mut reached = self.end.reached.lock().unwrap_or_else(PoisonError::into_inner);
         while !*reached {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left == Duration::ZERO {
+            if left == Duration::ZERO || self.end.is_lost.load(Ordering::Acquire) {
                 return false;
             }
             reached = self.end.changed.wait_timeout(reached, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -77,9 +102,17 @@ impl OwnThread {
     }
 
     /// Waits until the thread is gone.
-    pub(crate) fn join(self) {
-        if self.handle.join().is_err() {
+    pub(crate) fn join(mut self) {
+        if self.handle.take().is_some_and(|handle| handle.join().is_err()) {
             log::error!("internal error: a thread of the library panicked");
+        }
+    }
+}
+
+impl Drop for OwnThread {
+    fn drop(&mut self) {
+        if self.end.is_lost.load(Ordering::Acquire) {
+            keep_lost(self.handle.take());
         }
     }
 }
