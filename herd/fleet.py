@@ -44,6 +44,11 @@ class Variant:
     label: str
     library: str
     env: tuple = ()
+    is_secure: bool = False  # by TLS, which the environment switches on
+
+    def hosts(self, ensemble):
+        """Where it connects to."""
+        return ensemble.secure_hosts if self.is_secure else ensemble.hosts
 
     def environment(self):
         """The process environment that loads it."""
@@ -53,6 +58,11 @@ class Variant:
 STOCK = Variant("stock", "stock")
 OURS = Variant("ours", "ours")
 OLDER = Variant("0.1.0", "0.1.0")
+
+
+def with_tls():
+    """Ours on the servers' secure port, the certificate's name verified."""
+    return Variant("ours, TLS", "ours", (("ZOO_TLS_CA", str(rig.certificates() / "ca.crt")),), is_secure=True)
 
 
 def build(directory):

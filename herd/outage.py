@@ -35,6 +35,7 @@ class Plan:
     backlog: int = 0  # clientPortListenBacklog; 0 = the server's default (50)
     fresh_clients: bool = True
     tick_time: int = 2000
+    handshakes: int = 0  # outstanding TLS handshakes that a server admits; 0 = no limit, its default
 
 
 @dataclasses.dataclass
@@ -60,7 +61,8 @@ class _Sampler:
 
     def __init__(self, ensemble, fleets):
         self._ensemble, self._fleets = ensemble, fleets
-        self._ports = [member.port for member in ensemble.members]
+        ports = [(member.port, member.secure_port) for member in ensemble.members]
+        self._ports = [port for pair in ports for port in pair if port]
         self._cpu = {}  # server process -> CPU seconds when last seen
         self._first_cpu = None
         self._slow = {}
@@ -135,11 +137,13 @@ def _split(handles, count):
     return [handles // count + (number < handles % count) for number in range(count)]
 
 
-def _ensemble(plan):
+def _ensemble(plan, variants):
     config = {"clientPortListenBacklog": plan.backlog} if plan.backlog else {}
     return rig.Ensemble(
         plan.members, tick_time=plan.tick_time, min_session_timeout=1000, heap="384m", config=config,
         prefix=["prlimit", f"--nofile={plan.nofile}", "--"] if plan.nofile else [],
+        java_options=[f"-Dzookeeper.netty.server.outstandingHandshake.limit={plan.handshakes}"] if plan.handshakes else [],
+        tls=rig.Tls() if any(variant.is_secure for variant in variants) else None,
     )
 
 
@@ -164,7 +168,7 @@ def run(plan, variants, binary, progress, log=None):
     with contextlib.ExitStack() as stack:
         squeeze = throttles.create(plan.share)
         stack.callback(squeeze.close)
-        ensemble = stack.enter_context(_ensemble(plan))
+        ensemble = stack.enter_context(_ensemble(plan, variants))
         for member in ensemble.members:
             squeeze.add(member.pid)
         status, _ = run_client(binary, STOCK, "setup", ensemble.hosts, NODES)
@@ -174,7 +178,7 @@ def run(plan, variants, binary, progress, log=None):
         for number, (variant, handles) in enumerate(zip(variants, _split(plan.handles, len(variants)))):
             processes = max(1, plan.processes // len(variants))
             fleets[variant.label] = stack.enter_context(
-                Fleet(binary, variant, ensemble.hosts, handles, processes=processes, timeout_ms=plan.timeout_ms,
+                Fleet(binary, variant, variant.hosts(ensemble), handles, processes=processes, timeout_ms=plan.timeout_ms,
                       ramp_us=2500 * processes, log=log if number == 0 else None)
             )
         for label, fleet in fleets.items():
@@ -188,7 +192,8 @@ def run(plan, variants, binary, progress, log=None):
 
 def _hit(plan, variants, binary, progress, ensemble, fleets, squeeze):
     words = FourLetterWords(ensemble)
-    fresh = FreshClients(binary, variants[-1], ensemble.hosts, plan.timeout_ms) if plan.fresh_clients else None
+    newest = variants[-1]
+    fresh = FreshClients(binary, newest, newest.hosts(ensemble), plan.timeout_ms) if plan.fresh_clients else None
     top = None if zktop.missing() else zktop.Zktop(ensemble)
     for member in ensemble.members:
         words.ask(member, "mntr")

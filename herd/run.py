@@ -61,6 +61,9 @@ def arguments(words=None):
     add("--backlog", type=int, default=0, help="the servers' clientPortListenBacklog; 0 = their default, 50")
     add("--variant", action="append", metavar="LABEL=stock|ours[,VAR=VALUE...]",
         help="compare these instead of stock and ours (repeatable)")
+    add("--tls", action="store_true", help="compare ours with and without TLS, which stock does not have")
+    add("--handshakes", type=int, default=0,
+        help="the servers' netty.server.outstandingHandshake.limit; 0 = their default, none")
     add("--no-fresh-clients", action="store_true", help="do not try fresh clients meanwhile")
     add("--force", action="store_true", help="run although the machine seems too small for that many handles")
     add("--quick", action="store_true", help="the short form for CI")
@@ -81,6 +84,7 @@ def plan_of(options, incident=None):
         handles=options.handles, incident=incident,
         processes=options.processes, timeout_ms=options.timeout, share=options.share, nofile=nofile,
         patience=options.patience, backlog=options.backlog, fresh_clients=not options.no_fresh_clients,
+        handshakes=options.handshakes,
     )
 
 
@@ -91,6 +95,8 @@ def enough_descriptors(handles, victims):
 
 def variants_of(options):
     """What to compare."""
+    if options.tls:
+        return [fleet.OURS, fleet.with_tls()]
     if not options.variant:
         return [fleet.STOCK, fleet.OURS]
     found = []
@@ -226,10 +232,13 @@ def main():
         return questions.run(options, plan_of(options), binary, where, compare)
     if options.mode == "targets":
         return all_targets(options, binary, where)
-    targets = run_outage(options, plan_of(options), binary, where)
-    draw(options)
+    # Files of their own, since others are drawn from those of stock and ours.
+    name = "herd-tls" if options.tls else "herd"
+    targets = run_outage(options, plan_of(options), binary, where, name)
+    if not options.tls:
+        draw(options)
     print_targets(targets)
-    print(f"herd: {options.out}/herd.json, .csv, .png, .svg")
+    print(f"herd: {options.out}/{name}.json, .csv" + ("" if options.tls else ", .png, .svg"))
     hard = [target for target in targets if target.what in ("watches missed", "client processes that died")]
     return 0 if all(target.met for target in hard) else 1
 
