@@ -131,6 +131,7 @@ fn process(handle: &Arc<Zk>, events: c_int) -> Result<(), Code> {
     adopt(handle);
     let is_dialled = handle.is_dialled();
     if !is_dialled && !handle.has_pause_timer() {
+        handle.note_turn_in_pause();
         return Err(Code::InvalidState);
     }
     // What TLS reads for itself is no frame.

@@ -115,14 +115,21 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         pump.and_then(|pump| pump.with_driver(|driver| driver.watched().is_some())).unwrap_or(false)
     }
 
+    /// The application's loop takes turns in a pause too, so it keeps time, be it slow.
+    pub(crate) fn note_turn_in_pause(&self) {
+        if let Some(pump) = &self.pump {
+            pump.pause.lock().until = None;
+        }
+    }
+
     /// Whether the application has been given a timer to watch.
     pub(crate) fn has_pause_timer(&self) -> bool {
         self.pump.as_ref().is_some_and(|pump| pump.pause.lock().set_to.is_some())
     }
 
-    /// What the application is to watch until `until` while there is no connection: nothing. A loop that does not come back in
-    /// time without a descriptor gets one from the next pause on.
-    // divergence: A loop that comes too late after a pause of the single-threaded library, as that of node's package zookeeper does, which keeps no time without a descriptor, gets a timer's descriptor in the next one.
+    /// What the application is to watch until `until` while there is no connection: nothing. A loop that stops without a
+    /// descriptor, and comes back too late, gets one from the next pause on.
+    // divergence: A loop that stops during a pause of the single-threaded library and comes back too late, as that of node's package zookeeper does, gets a timer's descriptor in the next one; one that calls zookeeper_process in pauses never does.
     pub(crate) fn watch_pause(&self, until: Instant) -> Option<Watched> {
         self.pump.as_ref()?.pause.lock().begin(until, Instant::now())
     }
