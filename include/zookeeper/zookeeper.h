@@ -593,8 +593,8 @@ extern ZOOAPI const int ZOOKEEPER_READ;
 /**
  * What to wait for: sets `*fd` to the socket, -1 for none, `*interest` to ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed, and
  * `*tv` to how long to wait at most, a third of the session timeout. Does what is due: connects, pings, gives up on a
- * silent server. Between two attempts there is no socket, and the next attempt is not due before that time has passed;
- * a program that has come back too late from such a pause is given a timer's descriptor in the next ones.
+ * silent server. Between two attempts there is no socket, and the next attempt is not due before that time has passed. A
+ * loop that makes no call in such a pause and comes back too late is given a timer's descriptor in the next ones.
  *
  * @return ZOK, ZBADARGUMENTS for null pointers, ZINVALIDSTATE when the session has ended, or why a connection was
  *      given up just now: ZOPERATIONTIMEOUT, ZCONNECTIONLOSS, ZSESSIONEXPIRED. The loop goes on after the latter.
