@@ -139,8 +139,8 @@ pub(super) unsafe fn call(zh: *const zhandle_t, body: impl FnOnce(&Arc<Zk>) -> R
     code_of(unsafe { with_handle(zh, body) })
 }
 
-/// The same for a function that submits a request and returns. The only cancellation points on its way are a log line and
-/// the waking of the I/O thread, which see to it themselves: an entry's own guard would be a twentieth of what the call costs.
+/// The same for a function that submits a request and returns. It reaches two cancellation points, a log line and the wakeup of
+/// the I/O thread, and both disable cancellation themselves: a guard in the entry would be a twentieth of the cost of the call.
 ///
 /// # Safety
 /// The contract of [`super`].

@@ -37,7 +37,7 @@ pub(super) struct Leases {
 struct LeaseNumber(u64);
 
 impl Leases {
-    /// The connection is another one: what was lent of the one before is nobody's concern. Returns whether it is lent.
+    /// The connection is another one. Returns whether a lease on the one before was out.
     pub(super) fn reset(&mut self) -> bool {
         self.current.take().is_some()
     }
@@ -104,8 +104,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Drop for ReadLease<'_, C, W> {
         if !inner.leases.give_back(self.number) {
             return;
         }
-        let is_told = self.transport.take_back().is_ok();
-        if self.is_undrained || !is_told {
+        let is_reported = self.transport.resume_input().is_ok();
+        if self.is_undrained || !is_reported {
             inner.must_read = true;
             let wake = inner.take_wake();
             drop(inner);
@@ -120,7 +120,7 @@ impl<C, W: Watcher> Inner<C, W> {
     /// Grants the calling thread a lease, if one may be had.
     fn lend(&mut self, now: Instant) -> Option<(Arc<Transport>, LeaseNumber)> {
         let number = self.leases.grant(now, self.sleep.until())?;
-        let transport = self.transport.clone().filter(|transport| transport.lend().is_ok());
+        let transport = self.transport.clone().filter(|transport| transport.pause_input().is_ok());
         if transport.is_none() {
             self.leases.give_back(number);
         }
@@ -132,7 +132,7 @@ impl<C, W: Watcher> Inner<C, W> {
         let is_revoked = self.leases.revoke_expired(now);
         if is_revoked && let Some(transport) = &self.transport {
             // An error shows when the socket is read.
-            let _ = transport.take_back();
+            let _ = transport.resume_input();
         }
         is_revoked
     }

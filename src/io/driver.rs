@@ -295,7 +295,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
             match self.handle.receive() {
                 Some(ReadOutcome::More) => {}
                 Some(ReadOutcome::Drained) if self.ended => {}
-                // What a borrower leaves is told again.
+                // What a borrower leaves is reported again.
                 Some(ReadOutcome::Drained | ReadOutcome::Empty | ReadOutcome::Closed) | None => return,
             }
         }

@@ -1,5 +1,5 @@
-//! A socket's registration with the I/O thread's poll: what that thread is told of the socket, and whether a write may succeed.
-//! Owns both. While a caller waits for the socket itself, the I/O thread is not told of what arrives.
+//! A socket's registration with the I/O thread's poll. Owns which readiness events the poll reports, and whether a write may
+//! succeed. Input events are paused while a caller waits for the socket in the place of the I/O thread.
 use crate::sys::lock::Mutex;
 use crate::sys::net::{Registry, Token, socket};
 use crate::sys::sync::atomic::{AtomicBool, Ordering};
@@ -12,17 +12,17 @@ pub(crate) struct Registration {
     epoll: RawFd,
     fd: RawFd,
     token: Token,
-    told: Mutex<Told>,
+    interest: Mutex<Interest>,
     /// Cleared when the socket is full, set by the next readiness event.
     writable: AtomicBool,
 }
 
-/// What the I/O thread is told.
+/// The events that the poll reports, besides errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Told {
-    /// That something has arrived, or that the peer has ended its side.
+struct Interest {
+    /// Data has arrived, or the peer has shut down its side.
     input: bool,
-    /// That there is room to write.
+    /// There is room to write.
     room: bool,
 }
 
@@ -31,8 +31,8 @@ impl Registration {
     pub(crate) fn new(registry: &Registry, fd: RawFd, token: Token) -> io::Result<Registration> {
         let epoll = registry.as_raw_fd();
         socket::register(epoll, fd, token.0)?;
-        let told = Mutex::new(Told { input: true, room: true });
-        Ok(Registration { epoll, fd, token, told, writable: AtomicBool::new(false) })
+        let interest = Mutex::new(Interest { input: true, room: true });
+        Ok(Registration { epoll, fd, token, interest, writable: AtomicBool::new(false) })
     }
 
     pub(crate) fn fd(&self) -> RawFd {
@@ -49,31 +49,31 @@ impl Registration {
         self.writable.store(true, Ordering::Relaxed);
     }
 
-    /// A write found no room. The I/O thread may have seen an event for room since then, so the caller tries again: the event
-    /// after a second failure cannot be missed.
+    /// A write found no room. The I/O thread may have handled an event for room since then, so the caller tries again: if the
+    /// second write fails too, an event follows.
     pub(crate) fn set_full(&self) -> io::Result<()> {
         self.writable.store(false, Ordering::SeqCst);
-        self.change(|told| told.room = true)
+        self.change(|interest| interest.room = true)
     }
 
-    /// From now on a caller waits for what arrives, see [`take_back`](Registration::take_back).
-    pub(crate) fn lend(&self) -> io::Result<()> {
-        // Without the interest in room, as each change reports what is so already.
-        self.change(|told| *told = Told { input: false, room: !self.is_writable() })
+    /// Stops input events.
+    pub(crate) fn pause_input(&self) -> io::Result<()> {
+        // Without room too, because every change reports what is ready already, and a socket with room always is.
+        self.change(|interest| *interest = Interest { input: false, room: !self.is_writable() })
     }
 
-    /// The I/O thread is told of what arrives again, and of what has arrived meanwhile.
-    pub(crate) fn take_back(&self) -> io::Result<()> {
-        self.change(|told| told.input = true)
+    /// Starts input events again. Data that has arrived meanwhile is reported at once.
+    pub(crate) fn resume_input(&self) -> io::Result<()> {
+        self.change(|interest| interest.input = true)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Told)) -> io::Result<()> {
-        let mut told = self.told.lock();
-        let mut wanted = *told;
+    fn change(&self, change: impl FnOnce(&mut Interest)) -> io::Result<()> {
+        let mut interest = self.interest.lock();
+        let mut wanted = *interest;
         change(&mut wanted);
-        if wanted != *told {
-            socket::tell(self.epoll, self.fd, self.token.0, wanted.input, wanted.room)?;
-            *told = wanted;
+        if wanted != *interest {
+            socket::set_interest(self.epoll, self.fd, self.token.0, wanted.input, wanted.room)?;
+            *interest = wanted;
         }
         Ok(())
     }

@@ -196,14 +196,14 @@ impl Transport {
         socket::wait_for_readable(self.fd(), limit);
     }
 
-    /// A caller is to wait for what arrives in the place of the I/O thread, see [`Transport::wait_as_reader`].
-    pub(crate) fn lend(&self) -> io::Result<()> {
-        self.registration.lend()
+    /// Input does not wake the I/O thread any more: a caller is about to wait for it, see [`Transport::wait_as_reader`].
+    pub(crate) fn pause_input(&self) -> io::Result<()> {
+        self.registration.pause_input()
     }
 
-    /// From now on what arrives wakes the I/O thread, and what has arrived meanwhile, whoever still waits as a reader.
-    pub(crate) fn take_back(&self) -> io::Result<()> {
-        self.registration.take_back()
+    /// Input wakes the I/O thread again, even if a caller still waits for it. Data that has arrived meanwhile does so at once.
+    pub(crate) fn resume_input(&self) -> io::Result<()> {
+        self.registration.resume_input()
     }
 
     /// Waits for something to read. It ends when the connection ends, after `limit`, and when a signal handler has run, which

@@ -69,21 +69,21 @@ pub(crate) fn wait_as_reader(fd: RawFd, limit: Duration, blocked: &BlockedSignal
     }
 }
 
-/// Registers a socket with mio's poll, which is told of all there is. What is ready already counts as new.
+/// Registers a socket with mio's poll for all events. What is ready already is reported.
 pub(crate) fn register(epoll: RawFd, fd: RawFd, token: usize) -> io::Result<()> {
     control(epoll, libc::EPOLL_CTL_ADD, fd, INPUT | ROOM | libc::EPOLLET, token)
 }
 
-/// Changes what the poll is told of a registered socket; an error always is. What is ready already counts as new.
-pub(crate) fn tell(epoll: RawFd, fd: RawFd, token: usize, input: bool, room: bool) -> io::Result<()> {
+/// Sets the events that the poll reports of a registered socket, besides errors. What is ready already is reported.
+pub(crate) fn set_interest(epoll: RawFd, fd: RawFd, token: usize, input: bool, room: bool) -> io::Result<()> {
     let input = if input { INPUT } else { 0 };
     let room = if room { ROOM } else { 0 };
     control(epoll, libc::EPOLL_CTL_MOD, fd, input | room | libc::EPOLLET, token)
 }
 
-/// That something has arrived, or that the peer has ended its side.
+/// Data has arrived, or the peer has shut down its side.
 const INPUT: c_int = libc::EPOLLIN | libc::EPOLLRDHUP;
-/// That there is room to write.
+/// There is room to write.
 const ROOM: c_int = libc::EPOLLOUT;
 
 /// Ends a registration.
@@ -120,37 +120,37 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(20);
 
     #[test]
-    fn a_poll_that_is_not_told_of_input_sleeps_and_is_told_afterwards() {
+    fn paused_input_is_reported_afterwards() {
         let mut poll = mio::Poll::new().unwrap();
         let (near, mut far) = pair();
         let (epoll, fd) = (poll.registry().as_raw_fd(), near.as_raw_fd());
         register(epoll, fd, 1).unwrap();
-        // That there is room to write.
+        // Room to write.
         assert!(has_event(&mut poll, PATIENCE));
-        tell(epoll, fd, 1, false, false).unwrap();
+        set_interest(epoll, fd, 1, false, false).unwrap();
         far.write_all(b"x").unwrap();
         assert_eq!(wait_as_reader(fd, PATIENCE, &BlockedSignals::new()), Waited::Ready);
         assert!(!has_event(&mut poll, Duration::ZERO));
-        tell(epoll, fd, 1, true, false).unwrap();
+        set_interest(epoll, fd, 1, true, false).unwrap();
         assert!(has_event(&mut poll, PATIENCE));
-        // What a reader has taken is nothing to tell of.
-        tell(epoll, fd, 1, false, false).unwrap();
+        // Data that a reader has taken meanwhile is not.
+        set_interest(epoll, fd, 1, false, false).unwrap();
         receive(fd, &mut [0; 10]).unwrap();
-        tell(epoll, fd, 1, true, false).unwrap();
+        set_interest(epoll, fd, 1, true, false).unwrap();
         assert!(!has_event(&mut poll, Duration::ZERO));
     }
 
     #[test]
-    fn the_end_of_the_peer_is_told_afterwards_too() {
+    fn the_end_of_the_peer_is_reported_afterwards_too() {
         let mut poll = mio::Poll::new().unwrap();
         let (near, far) = pair();
         let (epoll, fd) = (poll.registry().as_raw_fd(), near.as_raw_fd());
         register(epoll, fd, 1).unwrap();
         assert!(has_event(&mut poll, PATIENCE));
-        tell(epoll, fd, 1, false, false).unwrap();
+        set_interest(epoll, fd, 1, false, false).unwrap();
         drop(far);
         assert_eq!(wait_as_reader(fd, PATIENCE, &BlockedSignals::new()), Waited::Ready);
-        tell(epoll, fd, 1, true, false).unwrap();
+        set_interest(epoll, fd, 1, true, false).unwrap();
         assert!(has_event(&mut poll, PATIENCE));
     }
 

@@ -191,7 +191,7 @@ pub(crate) fn register(epoll: RawFd, fd: RawFd, token: usize) -> io::Result<()> 
 }
 
 /// See `sys::socket`.
-pub(crate) fn tell(epoll: RawFd, fd: RawFd, _: usize, input: bool, room: bool) -> io::Result<()> {
+pub(crate) fn set_interest(epoll: RawFd, fd: RawFd, _: usize, input: bool, room: bool) -> io::Result<()> {
     poll::change(epoll, fd, Interests { input, room })
 }
 
