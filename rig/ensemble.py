@@ -180,7 +180,7 @@ class Ensemble:
     log_level            of the server's log: error, warn, info, debug
     config, java_options further zoo.cfg lines (a dict), further JVM arguments (a list)
     prefix               command put before java, e.g. ["prlimit", "--nofile=2000", "--"]
-    classpath            another server's jars
+    classpath            another server's jars; also an attribute, for members that are started later
     tls                  a rig.secure.Tls: a secure port besides (or with port unification instead of) the plain one
     sasl                 a rig.secure.DigestMd5 or Kerberos: clients can authenticate by SASL
     """
@@ -197,7 +197,7 @@ class Ensemble:
         self.tls = tls
         if tls is not None and classpath == _DEBIAN_CLASSPATH:
             classpath = f"{classpath}:{NETTY_CLASSPATH}"
-        self._classpath = classpath
+        self.classpath = classpath
         self._settings = {
             "tickTime": tick_time,
             "minSessionTimeout": min_session_timeout,
@@ -267,10 +267,10 @@ class Ensemble:
         java = shutil.which("java")
         if not java:
             raise ServerMissing("no java: make setup")
-        for jar in self._classpath.split(":"):
+        for jar in self.classpath.split(":"):
             if not jar.endswith("*") and not pathlib.Path(jar).exists():
                 raise ServerMissing(f"no {jar}: make setup")
-        return [*self._prefix, java, *self._options, "-cp", self._classpath, _MAIN]
+        return [*self._prefix, java, *self._options, "-cp", self.classpath, _MAIN]
 
     def _config(self, member):
         settings = dict(self._settings, dataDir=member.data)
