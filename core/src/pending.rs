@@ -1,6 +1,6 @@
 //! Requests in flight, in wire order. Owns who waits for what; knows no bytes but their number.
 use crate::limits;
-use crate::request::Effect;
+use crate::request::WatchChange;
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ pub(crate) struct Entry<C, W> {
     /// Who waits; `None` once it was told that the time limit has passed.
     pub(crate) completion: Option<C>,
     /// What a good answer changes in the watch registry.
-    pub(crate) effect: Option<Box<Effect<W>>>,
+    pub(crate) change: Option<Box<WatchChange<W>>>,
     /// Whether this is a read whose missing node arms a watch all the same.
     pub(crate) exists: bool,
 }

@@ -137,7 +137,7 @@ pub enum Request<'a, W> {
 
 /// What the reply changes in the watch registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect<W> {
+pub enum WatchChange<W> {
     /// Arms a watch at a server path.
     Arm(WatchKind, Box<[u8]>, W),
     /// Removes watches from a server path; without a watcher all of them.
@@ -149,7 +149,7 @@ impl<W: Clone> Request<'_, W> {
     ///
     /// Errors: `BadArguments` for a bad path or time to live; `MarshallingError` for a bad path inside a multi;
     /// `Unimplemented` for an operation a multi cannot hold.
-    pub fn encode(&self, xid: i32, chroot: &[u8], out: &mut Vec<u8>) -> Result<Option<Box<Effect<W>>>, Code> {
+    pub fn encode(&self, xid: i32, chroot: &[u8], out: &mut Vec<u8>) -> Result<Option<Box<WatchChange<W>>>, Code> {
         let start = out.len();
         let kind = self.kind()?;
         let result = message(out, xid, kind, |out| self.body(kind, chroot, out));
@@ -246,7 +246,7 @@ impl<W: Clone> Request<'_, W> {
         })
     }
 
-    fn body(&self, request: i32, chroot: &[u8], out: &mut Vec<u8>) -> Result<Option<Box<Effect<W>>>, Code> {
+    fn body(&self, request: i32, chroot: &[u8], out: &mut Vec<u8>) -> Result<Option<Box<WatchChange<W>>>, Code> {
         use WatchKind::{Child, Data, Exist};
         match self {
             Request::Create(create) => {
@@ -292,15 +292,15 @@ impl<W: Clone> Request<'_, W> {
             Request::AddWatch { path, kind, watcher } => {
                 let mode = kind.mode().ok_or(Code::BadArguments)?;
                 let path = put_path(out, chroot, path, false)?;
-                let effect = Effect::Arm(*kind, copy(out, path), watcher.clone());
+                let change = WatchChange::Arm(*kind, copy(out, path), watcher.clone());
                 out.put_i32(mode);
-                return Ok(Some(Box::new(effect)));
+                return Ok(Some(Box::new(change)));
             }
             Request::RemoveWatches { path, kind, watcher, .. } => {
                 let path = put_path(out, chroot, path, false)?;
-                let effect = Effect::Disarm(*kind, copy(out, path), watcher.clone());
+                let change = WatchChange::Disarm(*kind, copy(out, path), watcher.clone());
                 out.put_i32(kind.to_i32());
-                return Ok(Some(Box::new(effect)));
+                return Ok(Some(Box::new(change)));
             }
         }
         Ok(None)
@@ -381,11 +381,11 @@ fn read<W: Clone>(
     path: &[u8],
     watch: WatchKind,
     watcher: Option<&W>,
-) -> Result<Option<Box<Effect<W>>>, Code> {
+) -> Result<Option<Box<WatchChange<W>>>, Code> {
     let range = put_path(out, chroot, path, false)?;
-    let effect = watcher.map(|watcher| Box::new(Effect::Arm(watch, copy(out, range), watcher.clone())));
+    let change = watcher.map(|watcher| Box::new(WatchChange::Arm(watch, copy(out, range), watcher.clone())));
     out.put_bool(watcher.is_some());
-    Ok(effect)
+    Ok(change)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::jute::Reader;
 use crate::limits;
 use crate::path::strip_chroot;
 use crate::proto::{CONFIG_NODE, ReplyHeader, WatcherEvent, event, xid};
-use crate::request::Effect;
+use crate::request::WatchChange;
 use std::time::Instant;
 
 /// Something for watchers.
@@ -92,9 +92,9 @@ impl<C, W: Watcher> Session<C, W> {
         // A caller that got a timeout may have freed the watcher's context, so a late answer arms nothing. What it removes
         // is gone at the server.
         let is_late = entry.completion.is_none();
-        let effect = entry.effect.filter(|effect| counts && !(is_late && matches!(**effect, Effect::Arm(..))));
-        if let Some(effect) = effect {
-            self.apply(*effect, err);
+        let change = entry.change.filter(|change| counts && !(is_late && matches!(**change, WatchChange::Arm(..))));
+        if let Some(change) = change {
+            self.apply(*change, err);
         }
         let Some(completion) = entry.completion else { return };
         let result = if err == Code::Ok { Ok(frame.skip(ReplyHeader::LEN)) } else { Err(err) };

@@ -7,7 +7,7 @@ use crate::jute::Put;
 use crate::limits;
 use crate::pending::Entry;
 use crate::proto::{op, xid};
-use crate::request::{Effect, Request, frame};
+use crate::request::{Request, WatchChange, frame};
 use crate::watches::Removal;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -25,11 +25,11 @@ impl<C, W: Watcher> Session<C, W> {
         if request.payload_len() > limits::REQUEST || start > limits::QUEUED {
             return Err(if self.is_unrecoverable() { Code::InvalidState } else { Code::MarshallingError });
         }
-        let effect = request.encode(self.next_xid, &self.config.chroot, out)?;
+        let change = request.encode(self.next_xid, &self.config.chroot, out)?;
         let len = out.len() - start;
         let refusal = if self.is_unrecoverable() {
             Some(Code::InvalidState)
-        } else if let Some(Effect::Disarm(kind, path, watcher)) = effect.as_deref() {
+        } else if let Some(WatchChange::Disarm(kind, path, watcher)) = change.as_deref() {
             // Servers before 3.9 do not know the persistent kinds: not worth an error of theirs when there is none.
             let is_asked = watcher.is_none() && !matches!(kind, Removal::Persistent | Removal::Recursive);
             let found = is_asked || self.watches.has(*kind, path, watcher.as_ref());
@@ -46,8 +46,8 @@ impl<C, W: Watcher> Session<C, W> {
             return Err(code);
         }
         if local {
-            if let Some(effect) = effect {
-                self.apply(*effect, Code::Ok);
+            if let Some(change) = change {
+                self.apply(*change, Code::Ok);
             }
             self.outputs.push_back(Output::Deliver(completion, Ok(Frame::from(Vec::new()))));
             return Ok(());
@@ -57,7 +57,7 @@ impl<C, W: Watcher> Session<C, W> {
         if log::log_enabled!(log::Level::Debug) {
             self.log_request(xid, request);
         }
-        self.pending.push(Entry { xid, len, submitted: now, completion: Some(completion), effect, exists });
+        self.pending.push(Entry { xid, len, submitted: now, completion: Some(completion), change, exists });
         if self.request_timeout.is_some() && self.timers.get(Timer::Request).is_none() {
             self.arm_request_timeout();
         }
@@ -203,15 +203,15 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     /// Changes the watch registry as a good answer demands.
-    pub(super) fn apply(&mut self, effect: Effect<W>, err: Code) {
-        match effect {
-            Effect::Arm(kind, path, watcher) => {
+    pub(super) fn apply(&mut self, change: WatchChange<W>, err: Code) {
+        match change {
+            WatchChange::Arm(kind, path, watcher) => {
                 use crate::watches::WatchKind::{Data, Exist};
                 // A node that is there is watched for its data, one that is not for its creation.
                 let kind = if kind == Exist && err == Code::Ok { Data } else { kind };
                 self.watches.arm(kind, path, watcher);
             }
-            Effect::Disarm(kind, path, watcher) => self.watches.disarm(kind, &path, watcher.as_ref()),
+            WatchChange::Disarm(kind, path, watcher) => self.watches.disarm(kind, &path, watcher.as_ref()),
         }
     }
 }
