@@ -52,12 +52,12 @@ enum Stage {
 }
 
 /// The thread's side of the agreement.
-pub(crate) struct Turn(Arc<ProcessMutex<Stage>>);
+pub(crate) struct Permit(Arc<ProcessMutex<Stage>>);
 
-impl Turn {
+impl Permit {
     /// Runs `body`, which may log and use the handle; a close waits for it. `None` when the handle is closed and has not
     /// waited.
-    pub(crate) fn take<R>(&self, body: impl FnOnce() -> R) -> Option<R> {
+    pub(crate) fn run<R>(&self, body: impl FnOnce() -> R) -> Option<R> {
         {
             let mut stage = self.0.lock();
             if *stage == Stage::Abandoned {
@@ -113,20 +113,20 @@ pub(crate) fn is_running<C, W>(handle: &Arc<Handle<C, W>>, errand: Errand) -> bo
 }
 
 /// Starts a thread that runs `body`, with the handle's sink for its log lines. [`wait_for_end`] has to follow when the handle
-/// is closed; `body` holds no reference to the handle but within [`Turn::take`].
+/// is closed; `body` holds no reference to the handle but within [`Permit::run`].
 pub(crate) fn start<C, W>(
     handle: &Arc<Handle<C, W>>,
     errand: Errand,
-    body: impl FnOnce(&Turn) + Send + 'static,
+    body: impl FnOnce(&Permit) + Send + 'static,
 ) -> io::Result<()> {
     for ended in take_running(|one| one.thread.has_ended()) {
         ended.thread.join();
     }
     let sink = Arc::clone(&handle.sink);
     let stage = Arc::new(ProcessMutex::new(Stage::Away));
-    let turn = Turn(Arc::clone(&stage));
+    let permit = Permit(Arc::clone(&stage));
     let mut running = RUNNING.get().lock();
-    let thread = OwnThread::spawn(errand.thread_name(), move || with_sink(&sink, || body(&turn)))?;
+    let thread = OwnThread::spawn(errand.thread_name(), move || with_sink(&sink, || body(&permit)))?;
     running.push(Running { owner: owner_of(handle), errand, stage, thread });
     Ok(())
 }

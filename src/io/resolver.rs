@@ -108,9 +108,9 @@ fn lookup(server: &HostPort) -> Result<Vec<SocketAddr>, Failure> {
 pub(crate) fn resolve_again<C: Completion, W: Watcher + Send + 'static>(handle: &Arc<Handle<C, W>>, lookup: Lookup) {
     let Lookup { generation, names } = lookup;
     let weak = Arc::downgrade(handle);
-    let started = errand::start(handle, Errand::Lookup, move |turn| {
+    let started = errand::start(handle, Errand::Lookup, move |permit| {
         let answer = ask(&names);
-        turn.take(|| {
+        permit.run(|| {
             let result = answer.report();
             if let Some(handle) = weak.upgrade() {
                 feed_answer(&handle, generation, result);

@@ -2,7 +2,7 @@
 //! runs, and may block, in the calls of the application. Owns the mechanism's side; when it runs and what its end means is the
 //! session's.
 use crate::handle::{Completion, Handle};
-use crate::io::errand::{self, Errand, Turn};
+use crate::io::errand::{self, Errand, Permit};
 use crate::sys::cyrus::{Cyrus, Params};
 use crate::sys::gssapi::Gssapi;
 use rand::TryRng;
@@ -90,8 +90,8 @@ impl Conversation {
         let host = host_of(handle, addr);
         let (tokens, received) = channel();
         let weak = Arc::downgrade(handle);
-        let started = errand::start(handle, Errand::Sasl, move |turn| {
-            converse(&sasl, &host, &received, turn, |step| {
+        let started = errand::start(handle, Errand::Sasl, move |permit| {
+            converse(&sasl, &host, &received, permit, |step| {
                 if let Some(handle) = weak.upgrade() {
                     feed(&handle, exchange, step);
                 }
@@ -147,20 +147,20 @@ fn converse(
     sasl: &Sasl,
     host: &str,
     received: &Receiver<Option<Vec<u8>>>,
-    turn: &Turn,
+    permit: &Permit,
     tell: impl Fn(Result<Step, Failure>),
 ) {
     let mut mechanism = match sasl.mechanism(host) {
         Ok(mechanism) => mechanism,
         Err(failure) => {
-            turn.take(|| tell(Err(failure)));
+            permit.run(|| tell(Err(failure)));
             return;
         }
     };
     let mut step = mechanism.start();
     loop {
         let goes_on = matches!(step, Ok(Step::Send(_)));
-        if turn.take(|| tell(step)).is_none() || !goes_on {
+        if permit.run(|| tell(step)).is_none() || !goes_on {
             return;
         }
         let Ok(token) = received.recv() else { return };
