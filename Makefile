@@ -196,6 +196,11 @@ bench: build ## measure: the benchmark of the public API: stock, stock tuned, ou
 	scripts/setup.sh all
 	$(PYTHON3) bench/run.py $(ARGS)
 
+.PHONY: bench-loop
+bench-loop: build ## measure: a request in an event loop, on the single-threaded library, next to the multi-threaded one
+	scripts/setup.sh test
+	$(PYTHON3) bench/loop.py $(ARGS)
+
 .PHONY: bench-secure
 bench-secure: build ## measure: what TLS costs a client in CPU time, next to ours and stock without it
 	scripts/setup.sh test
