@@ -87,7 +87,7 @@ def log_secrets(directory):
             (secure, cert, sasl), (secure, "-", {**tls, **sasl, "ZOO_TLS_KEY_PASSWORD_FILE": private / "key"}),
             (secure, "-", {**tls, "ZOO_TLS_KEY_PASSWORD": key_password}), (plain, "-", sasl), (plain, "sasl:DIGEST-MD5", by_call),
         ):
-            with client(hosts, certificate, **environment, **stats) as program:
+            with client(hosts, certificate, 60000, **environment, **stats) as program:
                 opened(program)
                 ask(program, f"identify digest {CREDENTIALS}", "identify 0")
                 program.send("session")

@@ -17,6 +17,8 @@ sys.path.insert(0, str(HERE.parent / "programs"))
 import servers as other_versions  # noqa: E402
 
 CA = str(file("ca.crt"))
+# A session that outlives a server's restart on a busy machine, ms.
+LONG = 60000
 CERTIFICATE = f"{CA},{file('client.crt')},{file('client.key')}"
 
 
@@ -63,7 +65,7 @@ def refused(hosts, cert, reason, count=1):
 def unification(_):
     """One port for clients with and without TLS, at the same time."""
     with rig.Ensemble(tls=rig.Tls(port_unification=True)) as ensemble:
-        with client(ensemble.hosts, "-") as plain, client(ensemble.hosts, CA) as secure:
+        with client(ensemble.hosts, "-", LONG) as plain, client(ensemble.hosts, CA, LONG) as secure:
             opened(plain), opened(secure)
             ask(plain, "create /unified", "create 0")
             ask(secure, "get /unified", "get 0 5")
@@ -78,7 +80,7 @@ def real_tickets(_):
     """Debian's server resumes what it has given a ticket for, until it is restarted: then the ticket is worth nothing, and the
     handshake is a full one."""
     with rig.Ensemble(tls=rig.Tls()) as ensemble, rig.Proxy(ensemble.members[0].secure_hostport) as proxy:
-        with client(f"{proxy.host}:{proxy.port}", CA, 20000) as program:
+        with client(f"{proxy.host}:{proxy.port}", CA, LONG) as program:
             opened(program)
             program.expect(r"TLS 1\.2, \S+ with", WAIT, stderr=True)
             proxy.cut()
@@ -107,7 +109,7 @@ def server_3_9(directory):
         exchange(ensemble.secure_hosts, CERTIFICATE, "/newer", True, "1.3")
         refused(ensemble.secure_hosts, CA, "demands a client certificate|does not accept|may demand")
         with rig.Proxy(member.secure_hostport) as proxy:
-            with client(f"{proxy.host}:{proxy.port}", CERTIFICATE, 20000) as program:
+            with client(f"{proxy.host}:{proxy.port}", CERTIFICATE, LONG) as program:
                 opened(program)
                 program.expect(r"TLS 1\.3, \S+ with", WAIT, stderr=True)
                 for lose in (proxy.cut, lambda: member.restart(wait=WAIT)):
