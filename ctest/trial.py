@@ -284,9 +284,12 @@ class Trial:
 
     def order_await_requests(self, name, count=1, index=0, connection=-1):
         """Wait until so many requests of that name have passed."""
-        found = self.proxies[int(index)].connections[int(connection)]
-        self._until(lambda: sum(line.startswith(f"{name}:") for line in describe(found.from_client, True)) >= int(count),
-                    f"{count} {name}")
+        def seen():
+            # The last connection may be a new one by now.
+            found = self.proxies[int(index)].connections[int(connection)]
+            return sum(line.startswith(f"{name}:") for line in describe(found.from_client, True))
+
+        self._until(lambda: seen() >= int(count), f"{count} {name}")
 
     def order_kill(self, member):
         """Kill a member of the ensemble (counted from 1)."""
