@@ -102,7 +102,8 @@ def flags(compiler, target, built):
     found = [f"--remap-path-prefix={path}={name}" for path, name in renamed.items()]
     found += ["-Clink-arg=-Wl,--build-id=sha1", "-Cstrip=symbols"]
     if target.is_glibc:
-        return [*found, f"-Clink-arg={unwinder(target, compiler.top)}"]
+        # That of this machine needs more of the C library than the stubs have; the target brings its own.
+        return [*found, f"-Clink-arg={unwinder(target, compiler.top)}", "-Clink-arg=-Wl,--allow-shlib-undefined"]
     return [*found, "-Ctarget-feature=-crt-static"]
 
 
