@@ -44,13 +44,15 @@ def histories(count):
 
 
 def mutated(mutant):
-    """The file of a mutant with the fault in it."""
-    text = (ROOT / mutant["file"]).read_text()
-    for old, new in [(mutant["old"], mutant["new"]), *mutant.get("also", [])]:
+    """The files of a mutant with the fault in them. `also` lists further changes, a third item names another file."""
+    texts = {}
+    for old, new, *elsewhere in [(mutant["old"], mutant["new"]), *mutant.get("also", [])]:
+        file = elsewhere[0] if elsewhere else mutant["file"]
+        text = texts.get(file) or (ROOT / file).read_text()
         if text.count(old) != 1:
-            sys.exit(f"mutants: {mutant['name']}: its place is there {text.count(old)} times in {mutant['file']}:\n{old}")
-        text = text.replace(old, new)
-    return text
+            sys.exit(f"mutants: {mutant['name']}: its place is there {text.count(old)} times in {file}:\n{old}")
+        texts[file] = text.replace(old, new)
+    return texts
 
 
 def replayed(again):
@@ -82,24 +84,25 @@ def judge(mutant, count):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--histories", type=int, default=5000, help="within how many a fault has to be found")
+    parser.add_argument("--histories", type=int, default=10000, help="within how many a fault has to be found")
     parser.add_argument("--only", default="", help="the faults whose name has these words")
     options = parser.parse_args()
     mutants = tomllib.loads((ROOT / "sim/tests/random/mutants.toml").read_text())["mutant"]
-    texts = [mutated(mutant) for mutant in mutants]
+    chosen = [mutant for mutant in mutants if options.only in mutant["name"]]
+    faults = [mutated(mutant) for mutant in chosen]
     copy()
     status, said = histories(options.histories)
     if status:
         sys.exit(f"mutants: without any fault the histories fail:\n{said[-3000:]}")
     results = []
-    chosen = [(mutant, text) for mutant, text in zip(mutants, texts) if options.only in mutant["name"]]
-    for mutant, text in chosen:
-        target = COPY / mutant["file"]
-        target.write_text(text)
+    for mutant, files in zip(chosen, faults):
+        for file, faulty in files.items():
+            (COPY / file).write_text(faulty)
         try:
             found, line = judge(mutant, options.histories)
         finally:
-            target.write_text((ROOT / mutant["file"]).read_text())
+            for file in files:
+                (COPY / file).write_text((ROOT / file).read_text())
         print(f"{'ok    ' if found else 'FAILED'} {mutant['name']}\n       {line}", flush=True)
         results.append((mutant["name"], *(found or ("**not found**", ""))))
     missed = sum(seed == "**not found**" for _, seed, _ in results)

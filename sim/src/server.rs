@@ -336,6 +336,11 @@ impl Ensemble {
         (self.watches.data.contains(path, id), self.watches.child.contains(path, id))
     }
 
+    /// Whether a connection has a persistent watch and a recursive one at a path.
+    pub fn watched_lastingly(&self, id: ConnId, path: &str) -> (bool, bool) {
+        (self.watches.persistent.contains(path, id), self.watches.recursive.contains(path, id))
+    }
+
     /// What a member does.
     pub fn mode(&self, member: usize) -> Option<Mode> {
         Some(self.members.get(member)?.mode)

@@ -5,7 +5,7 @@ use crate::run::{Run, server_path};
 use zk_core::multi::MultiOp;
 use zk_core::proto::Acl;
 use zk_core::request::{Create, Request};
-use zk_core::watches::Removal;
+use zk_core::watches::{Removal, WatchKind};
 
 const OPEN: &[Acl<'static>] = &[Acl { perms: 31, scheme: Some(b"world"), id: Some(b"anyone") }];
 
@@ -70,6 +70,13 @@ impl Run {
                     }))
                     .collect();
                 return self.hand_in(one, tag, &Request::Multi(&ops), Meaning::Other, true, then);
+            }
+            Ask::AddWatch { path, mode, watcher } => {
+                let kind = WatchKind::from_mode(*mode).unwrap();
+                (
+                    Request::AddWatch { path: path_of(*path).as_bytes(), kind, watcher: *watcher },
+                    Meaning::AddWatch { path: own(*path), kind, watcher: *watcher },
+                )
             }
             Ask::Remove { path, kind, watcher, local } => {
                 local_only = *local;

@@ -41,6 +41,16 @@ pub(crate) fn absent(world: &World, one: &One, record: &Record) -> Verdict {
     if seen.created == node.stat().czxid { Err(format!("stale read: {server_path} is missing")) } else { Ok(()) }
 }
 
+/// A request fails by its time limit only when that has passed.
+pub(crate) fn early(one: &One, record: &Record) -> Verdict {
+    let Heard::Delivered(tag, Err(Code::RequestTimeout)) = &record.what else { return Ok(()) };
+    let Some(since) = one.model.waiting.get(tag).map(|waiting| waiting.since) else { return Ok(()) };
+    match one.least_limit {
+        Some(limit) if record.at >= since + limit => Ok(()),
+        limit => Err(format!("{tag} of {since:?} has timed out at {:?}, with limit {limit:?}", record.at)),
+    }
+}
+
 /// The credentials of an auth packet, behind its xid.
 fn auth_of(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
     let (_op, _type, _scheme) = (reader.i32().ok()?, reader.i32().ok()?, reader.buffer().ok()?);
@@ -97,8 +107,16 @@ impl Run {
             return Err(format!("connected, and no frame since {:?}", client.heard_at));
         }
         let (pending, outstanding) = (session.pending_len(), one.model.outstanding());
-        if pending != outstanding {
+        // One that has timed out keeps its place until its answer comes.
+        if pending < outstanding || (pending > outstanding && one.least_limit.is_none()) {
             return Err(format!("{pending} requests pending, {outstanding} not answered"));
+        }
+        if let Some(limit) = one.limit.filter(|_| !session.is_closing()) {
+            let since = one.model.waiting.values().filter(|one| one.order.is_some()).map(|one| one.since).min();
+            let due = since.map(|since| since.max(one.limit_since).max(one.frozen_until) + limit);
+            if due.is_some_and(|due| now > due + Duration::from_millis(2)) {
+                return Err(format!("a request of {since:?} waits at {now:?}, with a limit of {limit:?}"));
+            }
         }
         let armed: usize = one.model.armed.values().map(BTreeSet::len).sum();
         if session.watch_count() != armed {
@@ -162,7 +180,13 @@ impl Run {
         for (path, table) in one.model.armed.keys() {
             let server_path = server_path(one.setup.chroot, path);
             let (data, child) = self.world.ensemble.watched(end, &server_path);
-            let kept = if *table == Table::Child { child } else { data };
+            let (persistent, recursive) = self.world.ensemble.watched_lastingly(end, &server_path);
+            let kept = match table {
+                Table::Data | Table::Exist => data,
+                Table::Child => child,
+                Table::Persistent => persistent,
+                Table::Recursive => recursive,
+            };
             if !kept {
                 return Err(format!("the watch {table:?} at {path} is lost"));
             }
@@ -172,6 +196,7 @@ impl Run {
                 (Table::Exist, stat) => stat.is_some(),
                 (Table::Data, Some(stat)) => version != -1 && stat.mzxid != version,
                 (Table::Child, Some(stat)) => version != -1 && stat.pzxid != version,
+                (Table::Persistent | Table::Recursive, _) => false,
                 (_, None) => true,
             };
             if missed && !self.spoiled {

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use zk_core::code::Code;
 use zk_core::proto::{Stat, event};
+use zk_core::reply;
 use zk_core::session::{Event, State};
-use zk_core::{reply, watches::Removal};
+use zk_core::watches::{Removal, WatchKind};
 use zk_sim::world::{Heard, Record};
 
 /// What a request means to the model, once it is answered.
@@ -38,6 +39,11 @@ pub enum Meaning {
         kind: Removal,
         watcher: Option<u32>,
     },
+    AddWatch {
+        path: String,
+        kind: WatchKind,
+        watcher: u32,
+    },
     Other,
 }
 
@@ -54,6 +60,9 @@ pub enum Table {
     Data,
     Exist,
     Child,
+    /// These two stay after an event.
+    Persistent,
+    Recursive,
 }
 
 /// A client as it should be.
@@ -210,6 +219,13 @@ impl Model {
                 }
                 Ok(())
             }
+            Meaning::AddWatch { path, kind, watcher } => {
+                if result.is_ok() {
+                    let table = if kind == WatchKind::Recursive { Table::Recursive } else { Table::Persistent };
+                    self.armed.entry((path, table)).or_default().insert(watcher);
+                }
+                Ok(())
+            }
             Meaning::Auth | Meaning::Other => Ok(()),
         }
     }
@@ -243,9 +259,9 @@ impl Model {
         let tables: &[Table] = match kind {
             Removal::Children => &[Table::Child],
             Removal::Data => &[Table::Data, Table::Exist],
-            Removal::Any => &[Table::Data, Table::Exist, Table::Child],
-            // No history arms any.
-            Removal::Persistent | Removal::Recursive => &[],
+            Removal::Any => &[Table::Data, Table::Exist, Table::Child, Table::Persistent, Table::Recursive],
+            Removal::Persistent => &[Table::Persistent],
+            Removal::Recursive => &[Table::Recursive],
         };
         for table in tables {
             let key = (path.to_owned(), *table);
@@ -278,10 +294,27 @@ impl Model {
             wanted.extend(self.armed.remove(&key).unwrap_or_default());
             self.versions.remove(&key);
         }
+        if !tables.is_empty() {
+            wanted.extend(self.lasting(&path, event.kind));
+        }
         let told: BTreeSet<u32> = event.watchers.iter().copied().collect();
         require(!wanted.is_empty(), || format!("event {} at {path} without a watch", event.kind))?;
         require(told.len() == event.watchers.len(), || format!("a watcher twice in {event:?}"))?;
         require(told == wanted, || format!("event {} at {path}: {told:?} told, {wanted:?} armed", event.kind))
+    }
+
+    /// Those who hear of every event at a path: its persistent watchers, and the recursive ones of it and of each node above
+    /// it, which hear of no list.
+    fn lasting(&self, path: &str, kind: i32) -> BTreeSet<u32> {
+        let hears = |(at, table): &(String, Table)| match table {
+            Table::Persistent => at == path,
+            Table::Recursive => {
+                let is_below = at == "/" || path.strip_prefix(at.as_str()).is_some_and(|rest| rest.starts_with('/'));
+                kind != event::CHILD && (at == path || is_below)
+            }
+            Table::Data | Table::Exist | Table::Child => false,
+        };
+        self.armed.iter().filter(|(key, _)| hears(key)).flat_map(|(_, watchers)| watchers).copied().collect()
     }
 
     fn session_event(&mut self, event: &Event<u32>) -> Verdict {

@@ -41,6 +41,7 @@ pub enum Ask {
     Sync { path: usize },
     Multi { paths: Vec<usize>, fails: bool },
     Remove { path: usize, kind: i32, watcher: Option<u32>, local: bool },
+    AddWatch { path: usize, mode: i32, watcher: u32 },
 }
 
 /// What follows in the callback of a request.
@@ -85,6 +86,11 @@ pub enum Step {
     },
     Cycle {
         client: usize,
+    },
+    /// A time limit of requests.
+    Limit {
+        client: usize,
+        millis: Option<u64>,
     },
     Close {
         client: usize,
@@ -153,6 +159,37 @@ pub enum Step {
     },
 }
 
+impl Ask {
+    fn remove_locally(&mut self) {
+        if let Ask::Remove { local, .. } = self {
+            *local = true;
+        }
+    }
+}
+
+impl Then {
+    fn remove_locally(&mut self) {
+        if let Then::Ask(ask) = self {
+            ask.remove_locally();
+        }
+    }
+}
+
+impl Step {
+    fn remove_locally(&mut self) {
+        match self {
+            Step::Submit { ask, then, .. } => {
+                ask.remove_locally();
+                then.remove_locally();
+            }
+            Step::Call { ask, .. } => ask.remove_locally(),
+            Step::OnEvent { then, .. } => then.remove_locally(),
+            Step::Burst { asks, .. } => asks.iter_mut().for_each(Ask::remove_locally),
+            _ => {}
+        }
+    }
+}
+
 pub const PATHS: usize = 7;
 pub const MEMBERS: usize = 3;
 
@@ -183,7 +220,47 @@ impl Plan {
         let honest = rng.random_bool(0.5);
         let mut draw = Draw { rng, clients, trouble, honest };
         let steps = (0..count).map(|_| draw.step()).collect();
-        Plan { seed, members, honest, clients: setups, steps }
+        let mut plan = Plan { seed, members, honest, clients: setups, steps };
+        plan.insert_lasting_watches();
+        plan.insert_limits();
+        plan
+    }
+
+    /// In two histories of five. What is drawn here has its own numbers, so that the rest is what it is without.
+    fn insert_lasting_watches(&mut self) {
+        let mut rng = StdRng::seed_from_u64(!self.seed);
+        if !rng.random_bool(0.4) {
+            return;
+        }
+        for _ in 0..rng.random_range(1..=self.steps.len() / 4 + 1) {
+            let (client, path) = (rng.random_range(0..self.clients.len()), rng.random_range(0..PATHS));
+            let watcher = rng.random_range(0..4);
+            let ask = if rng.random_bool(0.8) {
+                Ask::AddWatch { path, mode: rng.random_range(0..=1), watcher }
+            } else {
+                let watcher = rng.random_bool(0.5).then_some(watcher);
+                Ask::Remove { path, kind: rng.random_range(3..=5), watcher, local: rng.random_bool(0.3) }
+            };
+            let at = rng.random_range(0..=self.steps.len());
+            self.steps.insert(at, Step::Submit { client, ask, then: Then::Nothing });
+        }
+    }
+
+    /// In one history of four.
+    fn insert_limits(&mut self) {
+        let mut rng = StdRng::seed_from_u64(self.seed.rotate_left(32) ^ 1);
+        if !rng.random_bool(0.25) {
+            return;
+        }
+        for _ in 0..rng.random_range(1..=4) {
+            let millis = [None, Some(1), Some(50), Some(500), Some(3000)][rng.random_range(0..5)];
+            let at = rng.random_range(0..=self.steps.len());
+            self.steps.insert(at, Step::Limit { client: rng.random_range(0..self.clients.len()), millis });
+        }
+        // Of a removal that timed out nobody is told what became of it.
+        for step in &mut self.steps {
+            step.remove_locally();
+        }
     }
 
     /// The same with some steps only.

@@ -1,5 +1,5 @@
 //! Plays a plan and checks every step of it.
-use crate::check::{absent, spurious};
+use crate::check::{absent, early, spurious};
 use crate::model::{Meaning, Model, Verdict};
 use crate::plan::{Ask, Plan, Setup, Step, Then};
 use std::collections::BTreeMap;
@@ -33,6 +33,10 @@ pub(crate) struct One {
     pub(crate) on_event: Option<Then>,
     /// Credentials taken in.
     pub(crate) auths: Vec<Vec<u8>>,
+    /// The time limit of requests, when it was set, and the least of all limits so far.
+    pub(crate) limit: Option<Duration>,
+    pub(crate) limit_since: Duration,
+    pub(crate) least_limit: Option<Duration>,
     /// At each attempt: the greatest transaction that it had been told of.
     pub(crate) floors: Vec<i64>,
 }
@@ -144,6 +148,9 @@ impl Run {
             session: given,
             on_event: None,
             auths: Vec::new(),
+            limit: None,
+            limit_since: Duration::ZERO,
+            least_limit: None,
             floors: Vec::new(),
         });
         self.ones.len() - 1
@@ -190,6 +197,15 @@ impl Run {
                 self.application(self.places[*client], |world| {
                     world.with(number, Session::cycle_server);
                 })?;
+            }
+            Step::Limit { client, millis } => {
+                // The session takes 5 ms for less.
+                let limit = millis.map(|millis| Duration::from_millis(millis.max(5)));
+                let (number, now) = (number(self, client), self.world.now());
+                self.world.with(number, |session, _| session.set_request_timeout(millis.map(Duration::from_millis)));
+                let one = &mut self.ones[self.places[*client]];
+                (one.limit, one.limit_since) = (limit, now);
+                one.least_limit = limit.into_iter().chain(one.least_limit).min();
             }
             Step::Close { client } => self.close(self.places[*client]),
             Step::Reopen { client } => {
@@ -376,6 +392,7 @@ impl Run {
                 spurious(&self.world, one, &record)?;
             }
             absent(&self.world, one, &record)?;
+            early(one, &record).map_err(|what| format!("client {at}: {what}"))?;
             self.honest(at, &record)?;
             let one = &mut self.ones[at];
             if let Heard::Attempt(_) = record.what {
