@@ -69,6 +69,10 @@ release=(
   python3-venv
   libgcc-s1-arm64-cross    # the unwinder's library, to link with
   debootstrap              # dist/release/toolchain.sh
+  musl-tools               # ctest/dist/portable.py, with the cross compiler and qemu
+  gcc-aarch64-linux-gnu
+  libc6-dev-arm64-cross
+  qemu-user
 )
 # With their versions: a release is the same bytes only with the same tools.
 release_from_pypi=(ziglang==0.17.1 cargo-zigbuild==0.24.1)
