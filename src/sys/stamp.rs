@@ -11,10 +11,11 @@ pub(crate) struct Stamp {
     pub(crate) time: [c_int; 3],
     pub(crate) millis: u32,
     pub(crate) process: libc::pid_t,
-    pub(crate) thread: libc::pthread_t,
+    pub(crate) thread: usize,
 }
 
 impl Stamp {
+    #[allow(clippy::cast_possible_truncation, reason = "a thread's name is a number on glibc, and a pointer on musl")]
     pub(crate) fn now() -> Stamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         let seconds = libc::time_t::try_from(since.as_secs()).unwrap_or(0);
@@ -28,7 +29,7 @@ impl Stamp {
                 time: [tm.tm_hour, tm.tm_min, tm.tm_sec],
                 millis: since.subsec_millis(),
                 process: libc::getpid(),
-                thread: libc::pthread_self(),
+                thread: libc::pthread_self() as usize,
             }
         }
     }
