@@ -258,8 +258,8 @@ static int begin_close(struct closing *c, int kind)
     case WATCH:
         snprintf(path, sizeof path, "/lifetimes-%d", (int)getpid());
         zoo_wexists(c->zh, path, by_watch, c, NULL);
-        zoo_acreate(c->zh, path, "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, NULL);
-        return zoo_adelete(c->zh, path, -1, NULL, NULL);
+        /* Ephemeral, as the handle may be closed before this returns. */
+        return zoo_acreate(c->zh, path, "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_EPHEMERAL, NULL, NULL);
     case VOID: return zoo_adelete(c->zh, "/none", -1, by_void, c);
     case STAT: return zoo_aexists(c->zh, "/", 0, by_stat, c);
     case DATA: return zoo_aget(c->zh, "/", 0, by_data, c);
