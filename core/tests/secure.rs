@@ -222,7 +222,7 @@ fn wrong_credentials_are_final_whoever_finds_out() {
 }
 
 #[test]
-fn what_may_pass_is_another_attempt_with_the_same_session() {
+fn what_may_pass_is_another_attempt_for_a_new_session() {
     let expired_ticket = |client: &mut Client| {
         let failure = SaslFailure { text: "ticket expired".to_owned(), is_final: false };
         client.handle(Input::SaslFailed(client.exchange(), failure));
@@ -240,9 +240,25 @@ fn what_may_pass_is_another_attempt_with_the_same_session() {
         let sent = client.sent();
         // Length, protocol version, last zxid and timeout come before the session's number.
         let mut reader = Reader::new(sent.get(4 + 4 + 8 + 4..).unwrap());
-        assert_eq!(reader.i64(), Ok(7), "the session is resumed");
+        assert_eq!(reader.i64(), Ok(0), "one that was never authenticated could be found expired");
         client.confirm();
         assert_eq!(client.seen.starts.len(), 2);
+    }
+}
+
+#[test]
+fn an_authenticated_session_is_resumed() {
+    let mut client = Client::authenticating();
+    client.handle(Input::SaslDone(client.exchange()));
+    // Lost twice, the second time before SASL has ended again.
+    for _ in 0..2 {
+        client.handle(Input::Disconnected(io::ErrorKind::UnexpectedEof.into()));
+        client.wait_for(State::Connecting);
+        client.sent();
+        client.handle(Input::Connected);
+        let sent = client.sent();
+        assert_eq!(Reader::new(sent.get(4 + 4 + 8 + 4..).unwrap()).i64(), Ok(7));
+        client.confirm();
     }
 }
 

@@ -145,7 +145,6 @@ impl<C, W: Watcher> Session<C, W> {
             self.backoff.session_created(response.session_id);
         }
         self.id = ClientId { id: response.session_id, password: response.password };
-        self.seen_read_write |= !response.read_only;
         self.timeout = response.timeout;
         self.backoff.set_session_timeout(timers::millis(self.timeout));
         if self.config.sasl {
@@ -160,6 +159,8 @@ impl<C, W: Watcher> Session<C, W> {
         self.plan = self.backoff.on(Event::Established, self.servers.len(), now, &mut self.rng);
         self.servers.confirm(addr);
         self.link = Link::Established { addr, is_read_only };
+        // Only now: a session that was lost before it was authenticated is not resumed, so that it cannot be found expired.
+        self.seen_read_write |= !is_read_only;
         self.start_session_timers(now, is_read_only);
         self.failure_log = FailureLogLimiter::default();
         self.stats.established += 1;
