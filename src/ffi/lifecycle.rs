@@ -304,6 +304,12 @@ unsafe fn security(cert: Option<*const c_char>, sasl: Option<Params>) -> Result<
         Some(params) => Some(Sasl::Application(params)),
         None => sasl::Settings::from_environment(&env::var_os).map_err(refused)?.map(Sasl::Environment),
     };
+    if settings.is_none() && env::var_os("ZOO_TLS").is_none() {
+        warn_unused(&["ZOO_TLS_CERT", "ZOO_TLS_KEY", "ZOO_TLS_KEY_PASSWORD_FILE"], "ZOO_TLS_CA", "not encrypted");
+    }
+    if sasl.is_none() {
+        warn_unused(&["ZOO_SASL_USER", "ZOO_SASL_PASSWORD_FILE"], "ZOO_SASL_MECHANISM", "not authenticated");
+    }
     if settings.is_none() && sasl.is_none() {
         return Ok(None);
     }
@@ -311,6 +317,13 @@ unsafe fn security(cert: Option<*const c_char>, sasl: Option<Params>) -> Result<
     let security = Security::new(context, sasl);
     security.log_notices();
     Ok(Some(Box::new(security)))
+}
+
+/// Settings of a capability that only `switch` turns on: forgotten, the program would connect without a word.
+fn warn_unused(names: &[&str], switch: &str, consequence: &str) {
+    if let Some(name) = names.iter().find(|name| env::var_os(name).is_some()) {
+        log::warn!("{name} is set, but {switch} is not: connections are {consequence}");
+    }
 }
 
 /// A number as C's `%#llx` prints it.
