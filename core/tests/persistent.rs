@@ -197,3 +197,18 @@ fn persistent_kinds_are_removed_when_the_server_agrees_and_refused_where_there_i
     client.ask(&remove(Removal::Persistent, Some("w")), Code::Ok).unwrap();
     assert!(client.event(event::CHANGED, "/c/a").is_empty());
 }
+
+#[test]
+fn other_kinds_are_not_removed_at_the_server_where_only_a_persistent_watch_stands() {
+    for kind in [WatchKind::Persistent, WatchKind::Recursive] {
+        let mut client = Client::new();
+        client.ask(&remove(Removal::Children, None), Code::NoWatcher).unwrap();
+        client.ask(&add(kind), Code::Ok).unwrap();
+        for other in [Removal::Children, Removal::Data] {
+            assert_eq!(client.ask(&remove(other, None), Code::Ok), Err(Code::NoWatcher));
+        }
+        client.ask(&Request::GetChildren { path: b"/a", watcher: Some("child"), stat: false }, Code::Ok).unwrap();
+        client.ask(&remove(Removal::Children, None), Code::Ok).unwrap();
+        client.ask(&remove(Removal::Any, None), Code::Ok).unwrap();
+    }
+}

@@ -30,8 +30,17 @@ impl<C, W: Watcher> Session<C, W> {
         let refusal = if self.is_unrecoverable() {
             Some(Code::InvalidState)
         } else if let Some(WatchChange::Disarm(kind, path, watcher)) = change.as_deref() {
-            // Servers before 3.9 do not know the persistent kinds: not worth an error of theirs when there is none.
-            let is_asked = watcher.is_none() && !matches!(kind, Removal::Persistent | Removal::Recursive);
+            // Servers before 3.9 do not know the persistent kinds: not worth an error of theirs when there is none. Nor is
+            // the server asked for another kind where only a persistent watch stands: it would take a part of that away.
+            let is_asked = watcher.is_none()
+                && match kind {
+                    Removal::Any => true,
+                    Removal::Children | Removal::Data => {
+                        !self.watches.has(Removal::Persistent, path, None)
+                            && !self.watches.has(Removal::Recursive, path, None)
+                    }
+                    Removal::Persistent | Removal::Recursive => false,
+                };
             let found = is_asked || self.watches.has(*kind, path, watcher.as_ref());
             (!found).then_some(Code::NoWatcher)
         } else {
