@@ -437,14 +437,15 @@ typedef struct zoo_sasl_params {
     const char *service;              /**< The service's name, null for "zookeeper". */
     const char *host;                 /**< The server's name, null for that of the host list. */
     const char *mechlist;             /**< The mechanisms, with commas. */
-    const sasl_callback_t *callbacks; /**< Give the credentials. Must stay until the handle is closed. */
+    const sasl_callback_t *callbacks; /**< Give the credentials. Must stay until the handle is closed and none runs. */
 } zoo_sasl_params_t;
 
 /**
  * zookeeper_init2() with SASL by Cyrus' library, which the program has initialised, or this library loads. A null `host`
  * is what the host list calls the server, a null `service` "zookeeper"; null `sasl_params` are zookeeper_init2().
  * `callbacks` must stay until the handle is closed; they are called on a thread of the library, in libzookeeper_st in
- * zookeeper_process(). Exported whatever Cyrus' headers are.
+ * zookeeper_process(). zookeeper_close() waits 6 seconds at most for one that blocks: then they must stay until it has
+ * returned too. Exported whatever Cyrus' headers are.
  *
  * Credentials that are refused end the session: ZOO_AUTH_FAILED_STATE, and ZAUTHFAILED for all that waits.
  */
