@@ -20,8 +20,6 @@ use crate::sys::net::{Poll, Waker};
 use crate::sys::sync::thread;
 use crate::sys::{env, lock, own_thread, process};
 use libc::{c_char, c_int, c_void};
-use rand::TryRng;
-use rand::rngs::SysRng;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -275,7 +273,7 @@ unsafe fn prepare(args: InitArgs) -> Result<Start, Errno> {
         first_xid: first_xid(),
         // divergence: All random choices come from a generator of the handle; stock seeds the process's random() and drand48()
         // again and again, which changes what the application gets from them.
-        seed: backoff.seed.unwrap_or_else(fresh_seed),
+        seed: backoff.seed.unwrap_or_else(process::fresh_seed),
         backoff,
     };
     let default = Watch::new(args.watcher.or(Some(ignore_event)), args.context).ok_or(libc::EINVAL)?;
@@ -335,16 +333,6 @@ fn alternate_hex(value: i64) -> String {
 fn unsigned(byte: c_char) -> u8 {
     let [byte] = byte.to_ne_bytes();
     byte
-}
-
-/// A seed from the system, not from a generator of this thread: after a fork, children would share its state and dial in
-/// step.
-fn fresh_seed() -> u64 {
-    SysRng.try_next_u64().unwrap_or_else(|error| {
-        log::warn!(target: "zookeeper_init_internal", "no random numbers from the system: {error}");
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::from(since.subsec_nanos()))
-            ^ u64::from(std::process::id()) << 32
-    })
 }
 
 /// Transaction ids start with the time, so that traces of several runs can be told apart.
@@ -470,6 +458,7 @@ pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
     let Some(handle) = (unsafe { from_c(zh) }) else { return Code::BadArguments.to_i32() };
     if handle.is_inherited() {
         // divergence: zookeeper_close in a forked child sends nothing and touches nothing of the parent's session.
+        handle.abandon_inherited();
         std::mem::forget(handle);
         return Code::Ok.to_i32();
     }

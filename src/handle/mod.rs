@@ -209,6 +209,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         let is_new = self.is_inherited();
         if is_new {
             self.generation.store(process::generation(), Ordering::Relaxed);
+            self.separate();
         }
         is_new
     }

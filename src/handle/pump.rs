@@ -5,6 +5,7 @@ use crate::io::driver::{Driver, Next, Readiness, Watched};
 use crate::observe::{logging, stats};
 use crate::sys::lock::Mutex;
 use crate::sys::pause_timer::PauseTimer;
+use crate::sys::process;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -107,6 +108,32 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         if let Some(pump) = &self.pump {
             *pump.driver.lock() = Some(driver);
         }
+    }
+
+    /// Replaces what a fork shares: the poll, the timer and the random numbers.
+    pub(super) fn separate(&self) {
+        if let Some(pump) = &self.pump {
+            *pump.pause.lock() = Pause::default();
+            self.lock().session.reseed(process::fresh_seed());
+            pump.with_driver(Driver::separate);
+        }
+    }
+
+    /// A forked child that has not adopted the handle closes it: its copies of the descriptors are closed, and nothing is sent
+    /// or deregistered, as the parent uses the same connection and poll. What a thread of the parent has locked stays.
+    pub(crate) fn abandon_inherited(&self) {
+        let Some(pump) = &self.pump else { return };
+        let driver = pump.driver.try_lock().and_then(|mut driver| driver.take());
+        if let Some(mut inner) = self.inner.try_lock() {
+            inner.transport = None;
+        }
+        if let Some(mut receiver) = self.receiver.try_lock() {
+            receiver.attach(None);
+        }
+        if let Some(mut pause) = pump.pause.try_lock() {
+            *pause = Pause::default();
+        }
+        drop(driver);
     }
 
     /// Whether there is a connection or an attempt at one.

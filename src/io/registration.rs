@@ -2,14 +2,14 @@
 //! succeed. Input events are paused while a caller waits for the socket in the place of the I/O thread.
 use crate::sys::lock::Mutex;
 use crate::sys::net::{Registry, Token, socket};
-use crate::sys::sync::atomic::{AtomicBool, Ordering};
+use crate::sys::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Registration {
-    epoll: RawFd,
+    epoll: AtomicI32,
     fd: RawFd,
     token: Token,
     interest: Mutex<Interest>,
@@ -32,7 +32,22 @@ impl Registration {
         let epoll = registry.as_raw_fd();
         socket::register(epoll, fd, token.0)?;
         let interest = Mutex::new(Interest { input: true, room: true });
+        let epoll = AtomicI32::new(epoll);
         Ok(Registration { epoll, fd, token, interest, writable: AtomicBool::new(false) })
+    }
+
+    /// Registers the socket with another poll instead: a forked child has its own, as the parent's is one with its parent.
+    pub(crate) fn move_to(&self, registry: &Registry) -> io::Result<()> {
+        let mut interest = self.interest.lock();
+        let epoll = registry.as_raw_fd();
+        socket::register(epoll, self.fd, self.token.0)?;
+        self.epoll.store(epoll, Ordering::Relaxed);
+        *interest = Interest { input: true, room: true };
+        Ok(())
+    }
+
+    fn epoll(&self) -> RawFd {
+        self.epoll.load(Ordering::Relaxed)
     }
 
     pub(crate) fn fd(&self) -> RawFd {
@@ -72,7 +87,7 @@ impl Registration {
         let mut wanted = *interest;
         change(&mut wanted);
         if wanted != *interest {
-            socket::set_interest(self.epoll, self.fd, self.token.0, wanted.input, wanted.room)?;
+            socket::set_interest(self.epoll(), self.fd, self.token.0, wanted.input, wanted.room)?;
             *interest = wanted;
         }
         Ok(())
@@ -80,6 +95,6 @@ impl Registration {
 
     /// Ends the registration.
     pub(crate) fn end(&self) {
-        let _ = socket::deregister(self.epoll, self.fd);
+        let _ = socket::deregister(self.epoll(), self.fd);
     }
 }

@@ -196,6 +196,11 @@ impl Transport {
         socket::wait_for_readable(self.fd(), limit);
     }
 
+    /// The connection is watched by another poll from now on.
+    pub(crate) fn move_to(&self, registry: &Registry) -> io::Result<()> {
+        self.registration.move_to(registry)
+    }
+
     /// Input does not wake the I/O thread any more: a caller is about to wait for it, see [`Transport::wait_as_reader`].
     pub(crate) fn pause_input(&self) -> io::Result<()> {
         self.registration.pause_input()

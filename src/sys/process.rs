@@ -1,8 +1,11 @@
 //! What the library asks of the process: whether it has been forked, state that a forked child must not share, what to do
 //! at its end, its name, and how large a thread's stack is.
+use rand::TryRng;
+use rand::rngs::SysRng;
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Grows by one in each child of a fork.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
@@ -29,6 +32,16 @@ pub(crate) fn generation() -> u32 {
 /// Whether a handle with this number was made by another process than this one.
 pub(crate) fn is_other(generation: u32) -> bool {
     GENERATION.load(Ordering::Relaxed) != generation
+}
+
+/// A seed from the system, not from a generator of this thread: after a fork, children would share its state and dial in
+/// step.
+pub(crate) fn fresh_seed() -> u64 {
+    SysRng.try_next_u64().unwrap_or_else(|error| {
+        log::warn!(target: "zookeeper_init_internal", "no random numbers from the system: {error}");
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::from(since.subsec_nanos()))
+            ^ u64::from(std::process::id()) << 32
+    })
 }
 
 /// State of one process. A forked child starts with a new one, because a lock of its parent's may be held by a thread that

@@ -342,6 +342,11 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
+    /// From now on the random choices are those of another seed: for a forked child, which must not dial in step with others.
+    pub fn reseed(&mut self, seed: u64) {
+        self.rng = StdRng::seed_from_u64(seed);
+    }
+
     /// The next thing to do, in order; `None` when all is done.
     pub fn poll(&mut self) -> Option<Output<C, W>> {
         let output = self.outputs.pop_front();

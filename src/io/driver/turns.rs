@@ -2,7 +2,7 @@
 use super::{Driver, Next, Readiness};
 use crate::handle::Completion;
 use crate::io::resolver;
-use crate::sys::net::Events;
+use crate::sys::net::{Events, Poll};
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 use zk_core::session::{State, Watcher};
@@ -58,6 +58,21 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         if let Some(lookup) = self.lookup.take_if(|_| is_due) {
             resolver::resolve_here(&self.handle, lookup);
             self.may_look_up = Instant::now() + LOOKUP_INTERVAL;
+        }
+    }
+
+    /// This process has inherited the driver by fork. Its poll is one with the parent's: each would take the other's events,
+    /// and remove the other's sockets.
+    pub(crate) fn separate(&mut self) {
+        self.probe = None;
+        match Poll::new() {
+            Ok(poll) => {
+                if let Some(Err(error)) = self.transport.as_ref().map(|transport| transport.move_to(poll.registry())) {
+                    self.fail(error);
+                }
+                self.poll = poll;
+            }
+            Err(error) => log::error!("cannot make a poll after a fork: {error}"),
         }
     }
 
