@@ -24,10 +24,10 @@ _LIMIT = 60.0  # s; what is not back by then is drawn here
 def _small(document):
     """[(label of the place, {library: [s]})]"""
     return [
-        (f"{found['clients']:,} clients,\n{_CASES[found['case']]}",
+        (f"{found['clients']:,} client{'' if found['clients'] == 1 else 's'},\n{_CASES[found['case']]}",
          {label: [_LIMIT if run["last_s"] is None else run["last_s"] for run in runs]
           for label, runs in found["libraries"].items()})
-        for found in document["results"]
+        for found in sorted(document["results"], key=lambda found: (list(_CASES).index(found["case"]), found["clients"]))
     ]
 
 
