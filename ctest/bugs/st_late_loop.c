@@ -29,10 +29,11 @@ static int late_turn(zhandle_t *zh)
 int main(void)
 {
     int round;
+    int waited = 0; /* in a round before: a pause of no time at all teaches nothing */
     zhandle_t *zh = begin("", on_nothing, NULL, 6000, 0);
     while (zoo_state(zh) != ZOO_CONNECTED_STATE)
         late_turn(zh);
-    for (round = 0; round < 4; round++) {
+    for (round = 0; round < 6; round++) {
         int late = 0;
         int64_t id = zoo_client_id(zh)->client_id;
         order("cut");
@@ -43,8 +44,9 @@ int main(void)
         fact("round %d: waited for its clock %d times", round, late);
         if (zoo_client_id(zh)->client_id != id)
             die("round %d: another session", round);
-        if (round > 0 && late > 0)
+        if (waited && late > 0)
             die("round %d: connected only when its clock said so, %d times", round, late);
+        waited |= late > 0;
     }
     return zookeeper_close(zh);
 }
