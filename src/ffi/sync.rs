@@ -14,6 +14,7 @@ use super::operation::Operation;
 use super::types::{ACL_vector, ClientInfo_vector, Stat, String_vector, zhandle_t, zoo_op_result_t, zoo_op_t};
 use crate::sys::cancel;
 use libc::{c_char, c_int};
+use std::sync::Arc;
 use zk_core::code::Code;
 use zk_core::frames::Frame;
 use zk_core::jute::Malformed;
@@ -56,15 +57,13 @@ pub enum ReplyTo {
 /// The contract of [`super`].
 pub unsafe fn wait(zh: *mut zhandle_t, operation: Operation, to: ReplyTo) -> c_int {
     // SAFETY: the caller's promise.
-    let code = unsafe {
-        call(zh, |handle| {
+    unsafe {
+        call_and_wait(zh, |handle| {
             to.check()?;
             let frame = operation.with_request(handle, |request| exchange(handle, request))??;
             to.write(&handle.chroot, frame.bytes())
         })
-    };
-    cancel::end_if_cancelled();
-    code
+    }
 }
 
 /// The same for a transaction of `count` operations.
@@ -78,15 +77,13 @@ pub unsafe fn wait_multi(
     results: *mut zoo_op_result_t,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    let code = unsafe {
-        call(zh, |handle| {
+    unsafe {
+        call_and_wait(zh, |handle| {
             let (ops, results) = multi_api::read(count, ops, results)?;
             let answer = exchange(handle, &Request::Multi(&ops))?;
             results.fill(&handle.chroot, answer)
         })
-    };
-    cancel::end_if_cancelled();
-    code
+    }
 }
 
 /// The same for `count` reads with one request.
@@ -100,13 +97,22 @@ pub unsafe fn wait_multi_read(
     results: *mut zoo_op_result_t,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    let code = unsafe {
-        call(zh, |handle| {
+    unsafe {
+        call_and_wait(zh, |handle| {
             let (ops, results) = multi_read_api::read(count, ops, results)?;
             let answer = exchange(handle, &Request::MultiRead(&ops))?;
             results.fill(answer)
         })
-    };
+    }
+}
+
+/// [`call`], and then the cancellation point.
+///
+/// # Safety
+/// The contract of [`super`].
+unsafe fn call_and_wait(zh: *mut zhandle_t, body: impl FnOnce(&Arc<Zk>) -> Result<(), Code>) -> c_int {
+    // SAFETY: the caller's promise.
+    let code = unsafe { call(zh, body) };
     cancel::end_if_cancelled();
     code
 }
