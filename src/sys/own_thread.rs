@@ -1,11 +1,11 @@
 //! Threads of the library beside those of a handle, and how long their end is waited for. Owns the mark by which a thread
 //! of the library is told from one of the application's.
 use crate::sys::process;
-use crate::sys::sync::global::{Condvar, Mutex};
+use crate::sys::sync::global::{Condvar, Mutex, MutexGuard};
+use crate::sys::thread_end::Stage;
 use std::cell::Cell;
 use std::io;
 use std::ptr::null;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -27,9 +27,7 @@ pub(crate) fn set_lost() {
     let end = END.try_with(Cell::get).unwrap_or(null());
     // SAFETY: null or the end that the main function of this thread has a reference to, on this stack.
     if let Some(end) = unsafe { end.as_ref() } {
-        let _reached = end.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        end.is_lost.store(true, Ordering::Release);
-        end.changed.notify_all();
+        end.set(Stage::Lost);
     }
 }
 
@@ -52,18 +50,26 @@ pub(crate) struct OwnThread {
 
 #[derive(Default)]
 struct End {
-    /// Whether a callback has ended the thread, which says nothing more then.
-    is_lost: AtomicBool,
-    reached: Mutex<bool>,
+    stage: Mutex<Stage>,
     changed: Condvar,
+}
+
+impl End {
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, stage: Stage) {
+        *self.stage() = stage;
+        self.changed.notify_all();
+    }
 }
 
 struct EndGuard(Arc<End>);
 
 impl Drop for EndGuard {
     fn drop(&mut self) {
-        *self.0.reached.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.0.changed.notify_all();
+        self.0.set(Stage::Ended);
     }
 }
 
@@ -85,20 +91,20 @@ impl OwnThread {
 
     /// Whether the thread has nothing left to do.
     pub(crate) fn has_ended(&self) -> bool {
-        *self.end.reached.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.end.stage() == Stage::Ended
     }
 
     /// Waits until [`has_ended`](Self::has_ended), or until `deadline` or the loss of the thread; says which.
     pub(crate) fn wait_until(&self, deadline: Instant) -> bool {
-        let mut reached = self.end.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*reached {
+        let mut stage = self.end.stage();
+        while *stage == Stage::Running {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left == Duration::ZERO || self.end.is_lost.load(Ordering::Acquire) {
+            if left == Duration::ZERO {
                 return false;
             }
-            reached = self.end.changed.wait_timeout(reached, left).unwrap_or_else(PoisonError::into_inner).0;
+            stage = self.end.changed.wait_timeout(stage, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        true
+        *stage == Stage::Ended
     }
 
     /// Waits until the thread is gone.
@@ -111,7 +117,7 @@ impl OwnThread {
 
 impl Drop for OwnThread {
     fn drop(&mut self) {
-        if self.end.is_lost.load(Ordering::Acquire) {
+        if *self.end.stage() == Stage::Lost {
             keep_lost(self.handle.take());
         }
     }

@@ -9,10 +9,13 @@ pub(crate) struct ThreadEnd {
     changed: Condvar,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+/// How far a thread is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Stage {
+    #[default]
     Running,
     Ended,
+    /// A callback has ended it: it never returns.
     Lost,
 }
 
