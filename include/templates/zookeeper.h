@@ -794,7 +794,7 @@ typedef struct zoo_op_result {
 /**
  * Sets how long requests may wait for their answers, in milliseconds, those in flight included; 0, the beginning, for
  * as long as the connection lives. ZOO_REQUEST_TIMEOUT_MS in the environment sets it for all handles. A request whose
- * time has passed is completed with ZREQUESTTIMEOUT; the server may do it all the same. The connection lives on, since
+ * time has passed is completed with ZREQUESTTIMEOUT; the server may still do it. The connection lives on, since
  * nothing is wrong with it: answers come in the order of the requests, so the late one is known by its place and
  * dropped. What was waiting for a connection is not sent any more. A watch is not left by a read or zoo_add_watch()
  * that timed out.

@@ -1,5 +1,5 @@
 /* What Apache's library for C does not have. Our header declares the functions; built against Apache's header the module
- * leaves out its own that call them. A library without them loads all the same: each address is null there. */
+ * leaves out its own that call them. The module also loads on a library without them, where each address is null. */
 #ifndef ZKADDITIVE_H
 #define ZKADDITIVE_H
 

@@ -202,9 +202,9 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         self.is_inherited() && !self.is_pumped()
     }
 
-    /// This process runs the loop of a handle without threads: the session is its own from now on.
+    /// This process runs the loop of a handle without threads: the session is its own from now on. Returns whether that is
+    /// new.
     // divergence: A forked child owns an inherited handle of the single-threaded library once it calls zookeeper_interest or zookeeper_process; before that its calls send nothing, and its zookeeper_close leaves the parent's session alone. On stock every call of the child writes to the parent's connection.
-    /// Returns whether that is new.
     pub(crate) fn adopt(&self) -> bool {
         let is_new = self.is_inherited();
         if is_new {

@@ -33,6 +33,7 @@ const PROBE: Token = Token(2);
 const READS_MAX: usize = 16;
 /// Steps in a row before the socket is looked at for what has arrived.
 const STEPS_MAX: u32 = 4;
+
 pub(crate) struct Driver<C, W> {
     handle: Arc<Handle<C, W>>,
     poll: Poll,

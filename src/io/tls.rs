@@ -16,8 +16,8 @@ use zk_secure::tls::{Connection, Failure, ReadOutcome};
 /// Ciphertext that one read of the socket takes; a record has a little more than 16 KiB at most.
 const CHUNK: usize = 17 * 1024;
 
-/// Reads of the socket that give no plaintext, one after the other, before others have their turn: tickets and key updates
-/// can come without an end.
+/// Reads of the socket in a row that give no plaintext before the lock is released: a server can send tickets and key updates
+/// without an end.
 const BARREN_READS_MAX: usize = 16;
 
 /// See the module.

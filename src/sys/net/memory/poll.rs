@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token(pub(crate) usize);
 
-/// What a registration is interested in. It is told of errors always.
+/// The events that a registration reports, besides errors.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Interests {
     /// What arrives, and the end of the peer's side.
