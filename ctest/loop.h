@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <poll.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #define PATIENCE_S 90
@@ -22,14 +23,28 @@ static inline long now_ms(void)
 }
 
 /* How many threads this process has. */
+static inline int entries(const char *path)
+{
+    DIR *directory = opendir(path);
+    int n = 0;
+    while (readdir(directory) != NULL)
+        n++;
+    closedir(directory);
+    return n - 2;
+}
+
 static inline int threads(void)
 {
-    DIR *tasks = opendir("/proc/self/task");
-    int n = 0;
-    while (readdir(tasks) != NULL)
-        n++;
-    closedir(tasks);
-    return n - 2;
+    return entries("/proc/self/task");
+}
+
+/* Waits for a child that has to end well. */
+static inline void wait_for(pid_t child)
+{
+    int status;
+    fflush(stdout);
+    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        die("a child ended with %#x", status);
 }
 
 /* What zookeeper_interest said last. */

@@ -1,16 +1,7 @@
 /* needs: server
  * A program that makes its handle, forks, and goes on in the child, as daemons do, on the single-threaded library: before
  * the connection is made, and when it is there. The parent ends without a word. */
-#include <sys/wait.h>
 #include "../loop.h"
-
-static void wait_for(pid_t child)
-{
-    int status;
-    fflush(stdout);
-    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        die("a child ended with %#x", status);
-}
 
 static void go_on(zhandle_t *zh, int64_t id)
 {

@@ -1,30 +1,10 @@
 /* needs: server
  * Forks of a program on the single-threaded library: the parent closes and the child goes on, and a child that only closes.
  * Neither disturbs the other, and the descriptors of who closes are given back. */
-#include <dirent.h>
-#include <sys/wait.h>
 #include "../loop.h"
 
 /* Waiting in vain for the answer to a close takes three. */
 enum { SLOW_MS = 2500 };
-
-static void wait_for(pid_t child)
-{
-    int status;
-    fflush(stdout);
-    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        die("a child ended with %#x", status);
-}
-
-static int descriptors(void)
-{
-    int count = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    while (directory != NULL && readdir(directory) != NULL)
-        count++;
-    closedir(directory);
-    return count;
-}
 
 static void the_parent_closes(void)
 {
@@ -64,9 +44,9 @@ static void the_child_closes(void)
     turn_until_state(zh, ZOO_CONNECTED_STATE);
     child = fork();
     if (child == 0) {
-        int before = descriptors();
+        int before = entries("/proc/self/fd");
         outcome("close in the child", zookeeper_close(zh));
-        fact("given back: %d", descriptors() < before);
+        fact("given back: %d", entries("/proc/self/fd") < before);
         fflush(stdout);
         _exit(0);
     }
