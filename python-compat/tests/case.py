@@ -68,6 +68,12 @@ def eventually(condition, what, patience=PATIENCE):
         time.sleep(0.005)
 
 
+def resident_kib():
+    """The memory of this process."""
+    with open("/proc/self/status") as status:
+        return int([line for line in status if line.startswith("VmRSS")][0].split()[1])
+
+
 class Recorder:
     """A callback that remembers its calls: the arguments, and the thread that made them."""
 

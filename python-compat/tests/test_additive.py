@@ -8,7 +8,7 @@ import weakref
 
 import zookeeper
 
-from case import OPEN, Case, Recorder, eventually, on_stock
+from case import OPEN, Case, Recorder, eventually, on_stock, resident_kib
 from server import Server
 
 OK, ANY = zookeeper.OK, zookeeper.WATCHTYPE_ANY
@@ -249,10 +249,6 @@ class Removal(Base):
                 zookeeper.add_watch(self.handle, self.path, PERSISTENT, print)
                 zookeeper.remove_watches(self.handle, self.path, ANY, print, True)
 
-        def resident_kib():
-            with open("/proc/self/status") as status:
-                return int([line for line in status if line.startswith("VmRSS")][0].split()[1])
-
         rounds()
         before = resident_kib()
         rounds()
@@ -400,10 +396,6 @@ class Reads(Base):
                 zookeeper.multi_read(self.handle, [("get", self.path), ("get_children", "/")])
                 zookeeper.whoami(self.handle)
                 zookeeper.get_ephemerals(self.handle)
-
-        def resident_kib():
-            with open("/proc/self/status") as status:
-                return int([line for line in status if line.startswith("VmRSS")][0].split()[1])
 
         rounds()
         before = resident_kib()

@@ -7,7 +7,7 @@ import weakref
 
 import zookeeper
 
-from case import OPEN, Case, Recorder, eventually
+from case import OPEN, Case, Recorder, eventually, resident_kib
 
 
 class Callback(Recorder):
@@ -107,11 +107,6 @@ class References(Case):
         watcher.wait(100)
         del bad
         eventually(lambda: [sys.getrefcount(item) for item in watched[:-1]] == before, "counts are as before")
-
-
-def resident_kib():
-    with open("/proc/self/status") as status:
-        return int([line for line in status if line.startswith("VmRSS")][0].split()[1])
 
 
 class Growth(Case):
