@@ -3,7 +3,8 @@
 library, where it is. With --check it only says whether the file is current."""
 import pathlib
 import re
-import sys
+
+from generated import finish
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 HEAD = """# Where Calmkeeper differs from Apache's library on purpose
@@ -38,12 +39,7 @@ def rows():
 
 def main():
     made = HEAD + "".join(rows())
-    target = ROOT / "docs/DIVERGENCES.md"
-    if "--check" in sys.argv:
-        if not target.exists() or target.read_text() != made:
-            sys.exit("docs/DIVERGENCES.md is not current: run scripts/divergences.py")
-        return
-    target.write_text(made)
+    finish(ROOT / "docs/DIVERGENCES.md", made, "docs/DIVERGENCES.md", "divergences.py")
 
 
 main()

@@ -8,6 +8,8 @@ import pathlib
 import re
 import sys
 
+from generated import finish
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TABLE = ROOT / "scripts/log_lines.tsv"
 TARGET = ROOT / "docs/LOG.md"
@@ -102,11 +104,7 @@ def main():
     made = HEAD.read_text()
     made = made.replace("@STOCK@\n", "".join(rows["stock"])).replace("@NEW@\n", "".join(rows["new"]))
     made = made.replace("@ABSENT@\n", "".join(f"| `{cell(text)}` | {why} |\n" for text, why in absent))
-    if "--check" in sys.argv:
-        if not TARGET.exists() or TARGET.read_text() != made:
-            sys.exit("docs/LOG.md is not current: run scripts/log_lines.py")
-        return
-    TARGET.write_text(made)
+    finish(TARGET, made, "docs/LOG.md", "log_lines.py")
 
 
 main()

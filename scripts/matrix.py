@@ -5,6 +5,8 @@ import pathlib
 import re
 import sys
 
+from generated import finish
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TESTS = ["ctest", "python-compat"]
 HEAD = """# What is exported, who imports it, what tests it
@@ -50,14 +52,9 @@ def main():
         shown = ", ".join(files[:3]) + (" and more" if len(files) > 3 else "")
         kinds = {"T": "function", "R": "constant", "D": "variable"}
         out.append(f"| {symbol} | {kinds[kind]} | {', '.join(sorted(set(importers.get(symbol, []))))} | {shown} |\n")
-    made, target = "".join(out), ROOT / "MATRIX.md"
-    if "--check" in sys.argv:
-        if bare:
-            sys.exit("no test names " + ", ".join(bare))
-        if not target.exists() or target.read_text() != made:
-            sys.exit("MATRIX.md is not current: run scripts/matrix.py")
-        return
-    target.write_text(made)
+    if bare and "--check" in sys.argv:
+        sys.exit("no test names " + ", ".join(bare))
+    finish(ROOT / "MATRIX.md", "".join(out), "MATRIX.md", "matrix.py")
     if bare:
         print("no test names " + ", ".join(bare), file=sys.stderr)
 

@@ -7,6 +7,8 @@ import pathlib
 import re
 import sys
 
+from generated import finish
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs/img/windows.svg"
 SOURCE = "".join((ROOT / "core/src/backoff" / name).read_text() for name in ("windows.rs", "rank.rs"))
@@ -127,12 +129,7 @@ def picture():
 
 
 def main():
-    made = picture()
-    if "--check" in sys.argv:
-        if not TARGET.exists() or TARGET.read_text() != made:
-            sys.exit("docs/img/windows.svg is not current: run scripts/windows.py")
-        return
-    TARGET.write_text(made)
+    finish(TARGET, picture(), "docs/img/windows.svg", "windows.py")
 
 
 main()
