@@ -466,6 +466,7 @@ impl Backoff {
         self.hot = took >= slow || self.level.congestion > 0;
         self.last_contact = Some(now);
         self.tracker.established();
+        self.briefs.came(self.failures);
         self.begin();
     }
 
@@ -545,7 +546,8 @@ impl Backoff {
     /// Servers that confirm sessions only to break them are not asked at the pace of servers that are healthy.
     fn draw_brief(&mut self, uptime: Duration, rng: &mut impl Rng) -> Duration {
         // divergence: From the ninth session in a row that is lost before its first ping was due, and if most of the
-        // addresses have cut one of them, the reconnect pauses as after failed passes; stock connects again at once.
+        // addresses have cut one of them or failed just before one, the reconnect pauses as after failed passes; stock
+        // connects again at once.
         let window = self.brief_window(self.briefs.passes(self.servers));
         if window.is_zero() {
             return window;

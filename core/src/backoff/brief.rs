@@ -15,9 +15,16 @@ pub(super) struct Briefs {
     run: u32,
     /// The addresses that have cut one, each once.
     cutters: Vec<SocketAddr>,
+    /// Attempts at other addresses that had failed when the latest of these sessions came.
+    failures: u32,
 }
 
 impl Briefs {
+    /// A session has come after so many failed attempts.
+    pub(super) fn came(&mut self, failures: u32) {
+        self.failures = failures;
+    }
+
     /// A session was cut young by this address.
     pub(super) fn cut(&mut self, address: Option<SocketAddr>) {
         self.run = (self.run + 1).min(RUN_MAX);
@@ -36,9 +43,10 @@ impl Briefs {
     }
 
     /// After how many failed passes over a list of `servers` addresses the pause should be. Zero as long as most of the
-    /// addresses have cut no session: one of the others is tried at once.
+    /// addresses may be good, having neither cut a session nor failed just before one came: one of them is tried at once.
     pub(super) fn passes(&self, servers: u32) -> u32 {
         let majority = usize::try_from(servers / 2 + 1).unwrap_or(usize::MAX).min(CUTTERS_MAX);
-        if self.cutters.len() >= majority { self.run.saturating_sub(FREE) } else { 0 }
+        let failures = usize::try_from(self.failures).unwrap_or(usize::MAX);
+        if self.cutters.len().saturating_add(failures) >= majority { self.run.saturating_sub(FREE) } else { 0 }
     }
 }

@@ -183,6 +183,27 @@ fn one_address_that_cuts_every_session_young_is_avoided_and_no_pause_follows() {
 }
 
 #[test]
+fn addresses_that_refuse_are_no_alternative_to_one_that_cuts_every_session_young() {
+    for seed in seeds().take(20) {
+        let mut story = Story::with(&Config::default(), Duration::from_secs(2), 3, seed);
+        story.on(Event::Init);
+        story.backoff.session_created(session_of(5));
+        story.on(Event::Established);
+        let mut pauses = Vec::new();
+        for _ in 0..20 {
+            story.at = 1;
+            pauses.push(story.lose(false, MS));
+            story.fail(Failure::Refused);
+            story.fail(Failure::Refused);
+            story.on(Event::Established);
+        }
+        // The first loss followed a session that nobody had refused.
+        assert!(pauses[..8].iter().all(|pause| *pause <= T / 100), "{pauses:?}");
+        assert!(pauses[12..].iter().all(|pause| *pause >= INFORMED_FLOOR / 2 - MS), "{pauses:?}");
+    }
+}
+
+#[test]
 fn the_many_pause_for_long_where_most_addresses_cut_sessions_young() {
     let mut story = Story::of_rank(900, 3, 1);
     let mut pauses = Vec::new();
