@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws herd.png and herd.svg from herd.csv and herd.json: connected clients and attempts per second, one time axis.
 
-    plot.py DIRECTORY
+    plot.py DIRECTORY [NAME...]     NAME: only these of the fleets
 """
 
 import csv
@@ -15,9 +15,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.ticker import FuncFormatter  # noqa: E402
 
-_COLOURS = {"stock": "#c2410c", "ours": "#0f766e"}
+_COLOURS = {"stock": "#c2410c", "ours": "#0f766e", "0.1.0": "#9ca3af"}
 _OTHERS = ("#6d28d9", "#1d4ed8", "#a16207", "#be185d")
-_NAMES = {"stock": "Apache's library (Debian)", "ours": "Calmkeeper"}
+_NAMES = {"stock": "Apache's library (Debian)", "ours": "Calmkeeper", "0.1.0": "Calmkeeper 0.1.0"}
 _INK, _FAINT = "#1f2937", "#9ca3af"
 
 
@@ -68,9 +68,11 @@ def _style():
     })
 
 
-def draw(directory):
+def draw(directory, names=()):
     """Write both files into `directory`."""
     document = json.loads((directory / "herd.json").read_text())
+    if names:
+        document["results"] = {name: document["results"][name] for name in names}
     series = _series(directory / "herd.csv")
     middle = _middle_runs(document)
     end = document["plan"]["incident"]["seconds"]
@@ -93,14 +95,14 @@ def draw(directory):
     above.set_ylim(0, handles * 1.08)
     above.set_ylabel("connected clients")
     above.annotate(document["incident"], (end / 2, handles * 0.5), ha="center", va="center", fontsize=9, color="#92400e")
-    above.legend(frameon=False, loc="lower right")
+    above.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.06, 0.05))
     below.set_yscale("symlog", linthresh=10)
     below.set_ylim(bottom=0)
     below.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     below.set_ylabel("connection attempts per second\n(kernel counter, log scale)")
     below.set_xlabel("seconds since the outage began")
-    start = min(row["t"] for rows in series.values() for row in rows)
-    below.set_xlim(start, max(row["t"] for rows in series.values() for row in rows))
+    drawn = [row["t"] for (name, _), rows in series.items() if name in document["results"] for row in rows]
+    below.set_xlim(min(drawn), max(drawn))
     plan = document["plan"]
     limits = [f"{plan['share'] * 100:g} % of a core" if plan["share"] else "",
               f"{plan['nofile']:,} descriptors" if plan["nofile"] else ""]
@@ -115,4 +117,4 @@ def draw(directory):
 
 
 if __name__ == "__main__":
-    draw(pathlib.Path(sys.argv[1]))
+    draw(pathlib.Path(sys.argv[1]), sys.argv[2:])

@@ -158,6 +158,38 @@ def outage_table(results):
     return "\n".join(lines)
 
 
+def rounds_table(results):
+    """Markdown for several rounds: medians and, in brackets, ranges. `results` as in outage_table, one fleet a case."""
+    def after_fresh(run, label):
+        back, fresh = run["fleets"][label]["t99"], run["fresh_client"]["first_served_s"]
+        return None if back is None or fresh is None else max(0.0, back - fresh)
+
+    rows = {
+        "connection attempts during the outage": (lambda run, _: run["attempts"]["outage"], "{:,.0f}"),
+        "connection attempts in all": (lambda run, _: run["attempts"]["total"], "{:,.0f}"),
+        "listen overflows at the servers": (lambda run, _: run["kernel"]["ListenOverflows"], "{:,.0f}"),
+        "CPU of all clients during the outage, s": (lambda run, _: run["client_cpu_outage_s"], "{:.1f}"),
+        "log lines a client": (lambda run, label: run["fleets"][label]["log_lines_per_client"], "{:.0f}"),
+        "sessions lost": (lambda run, label: run["fleets"][label]["lost"], "{:,.0f}"),
+        "99 % back, s after a fresh client's first session": (after_fresh, "{:.1f}"),
+        "the same, s after the outage": (lambda run, label: run["fleets"][label]["t99"], "{:.1f}"),
+    }
+
+    def cell(label, pick, form):
+        values = [pick(run, label) for run in results[label]]
+        known = [value for value in values if value is not None]
+        middle = measure.median(values)
+        shown = "never" if middle is None else form.format(middle)
+        if not known:
+            return shown
+        most = "never" if None in values else form.format(max(known))
+        return f"{shown} ({form.format(min(known))} to {most})"
+
+    lines = [f"| | {' | '.join(results)} |", "|---" * (len(results) + 1) + "|"]
+    lines += [f"| {what} | {' | '.join(cell(label, *row) for label in results)} |" for what, row in rows.items()]
+    return "\n".join(lines)
+
+
 def outage_targets(results, timed=True):
     """Issue 3's rows for a real ensemble, on medians. `results`: {"stock": [...], "ours": [...]}."""
     if "stock" not in results or "ours" not in results:

@@ -59,7 +59,7 @@ def arguments(words=None):
     add("--processes", type=int, default=8, help="client processes (%(default)s)")
     add("--timeout", type=int, default=10_000, help="session timeout, ms (%(default)s)")
     add("--backlog", type=int, default=0, help="the servers' clientPortListenBacklog; 0 = their default, 50")
-    add("--variant", action="append", metavar="LABEL=stock|ours[,VAR=VALUE...]",
+    add("--variant", action="append", metavar="LABEL=stock|ours|0.1.0[,VAR=VALUE...]",
         help="compare these instead of stock and ours (repeatable)")
     add("--tls", action="store_true", help="compare ours with and without TLS, which stock does not have")
     add("--handshakes", type=int, default=0,
@@ -103,8 +103,8 @@ def variants_of(options):
     for text in options.variant:
         label, _, rest = text.partition("=")
         library, *settings = rest.split(",")
-        if library not in rig.LIBRARIES:
-            raise SystemExit(f"herd: --variant {text}: the library is one of {rig.LIBRARIES}")
+        if library not in (*rig.LIBRARIES, *rig.OLDER):
+            raise SystemExit(f"herd: --variant {text}: the library is one of {', '.join((*rig.LIBRARIES, *rig.OLDER))}")
         found.append(fleet.Variant(label, library, tuple(tuple(item.split("=", 1)) for item in settings)))
     return found
 
@@ -175,6 +175,8 @@ def run_outage(options, plan, binary, where, name="herd", timed=True):
         print(f"herd: without zktop: {zktop.missing()}", file=sys.stderr)
     results = compare(options, plan, cases, binary, where, name)
     print(report.outage_table(results))
+    if (options.runs or 1) > 1:
+        print(report.rounds_table(results))
     return report.outage_targets(results, timed)
 
 

@@ -16,6 +16,7 @@ Standard library only, so that it runs on Debian's bare python3. A script outsid
 
 from rig.library import (
     LIBRARIES,
+    OLDER,
     ROOT,
     LibraryMissing,
     assert_loaded,
@@ -38,6 +39,7 @@ from rig.secure import DigestMd5, Kerberos, NoKdc, Tls, certificates
 
 __all__ = [
     "LIBRARIES",
+    "OLDER",
     "ROOT",
     "Connection",
     "DigestMd5",
