@@ -27,7 +27,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     /// handle it returns at once, and the rest happens when that callback returns.
     pub(crate) fn close(&self) {
         let current = thread::current().id();
-        let (threads, transport) = self.with_inner(|inner, now| {
+        let (threads, transport) = self.with_inner(Inner::now, |inner, now| {
             inner.session.handle(now, Input::Close);
             // The I/O thread calls the application too: its log callback.
             let own = |threads: &Threads| inner.dispatcher == Some(current) || threads.driver.thread().id() == current;
@@ -90,7 +90,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
 
     /// How long the close may still take; `None` when the session is closed.
     fn time_to_close(&self) -> Option<Duration> {
-        self.with_inner(|inner, now| {
+        self.with_inner(Inner::now, |inner, now| {
             if inner.session.deadline().is_some_and(|deadline| deadline <= now) {
                 inner.session.handle(now, Input::Timeout);
             }

@@ -149,7 +149,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         // From the send to the end of the lease no handler runs but during the wait: one that called the library would find a
         // lock held.
         let mut sender = None;
-        let result = self.with_inner(|inner, now| {
+        let result = self.with_inner(Inner::now, |inner, now| {
             let result = body(&mut inner.session, now);
             if inner.sendable().is_some() && !inner.is_outranked(now) {
                 let blocked = BlockedSignals::new();

@@ -85,6 +85,8 @@ struct Inner<C, W> {
     rank: Option<Rank>,
     /// When buffers are to be trimmed.
     trim_at: Option<Instant>,
+    /// The time when the clock was last read under this lock.
+    clock: Instant,
     threads: Option<Threads>,
     dispatcher: Option<ThreadId>,
     stage: Stage,
@@ -167,6 +169,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                 sleep: Sleep::default(),
                 rank: None,
                 trim_at: None,
+                clock: Instant::now(),
                 threads: None,
                 dispatcher: None,
                 stage: Stage::Open,
@@ -222,7 +225,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     /// Runs `body` on the session and hands over what follows from it. Log lines are written after the lock is released, as
     /// an application's log callback may call back.
     pub(crate) fn with<R>(&self, body: impl FnOnce(&mut Session<C, W>, Instant) -> R) -> R {
-        self.with_inner(|inner, now| body(&mut inner.session, now))
+        self.with_inner(Inner::now, |inner, now| body(&mut inner.session, now))
     }
 
     /// The same for a request whose caller goes on. It is sent here and now when nothing else is in flight, which costs the
@@ -231,7 +234,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     pub(crate) fn with_request<R>(&self, body: impl FnOnce(&mut Session<C, W>, Instant) -> R) -> R {
         // A signal that arrives during the write is delivered when the lock is released.
         let mut blocked = None;
-        self.with_inner(|inner, now| {
+        let clock = |inner: &mut Inner<C, W>| if self.is_pumped() { inner.now() } else { inner.now_or_almost() };
+        self.with_inner(clock, |inner, now| {
             let result = body(&mut inner.session, now);
             let is_alone = inner.session.pending_len() == 1 && !self.is_pumped();
             if is_alone && inner.sendable().is_some() && !inner.is_outranked(now) {
@@ -242,10 +246,14 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         })
     }
 
-    fn with_inner<R>(&self, body: impl FnOnce(&mut Inner<C, W>, Instant) -> R) -> R {
+    fn with_inner<R>(
+        &self,
+        clock: impl FnOnce(&mut Inner<C, W>) -> Instant,
+        body: impl FnOnce(&mut Inner<C, W>, Instant) -> R,
+    ) -> R {
         logging::deferred(|| {
             let mut inner = self.lock();
-            let now = Instant::now();
+            let now = clock(&mut inner);
             let result = body(&mut inner, now);
             if self.is_pumped() && !self.is_inherited() {
                 // No thread would be woken to do it.
@@ -271,7 +279,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
 
     /// The same from the I/O thread, which is awake and need not be woken.
     pub(crate) fn feed_awake(&self, input: Input<'_>) {
-        self.with_inner(|inner, now| {
+        self.with_inner(Inner::now, |inner, now| {
             inner.sleep.end();
             inner.session.handle(now, input);
         });
@@ -280,7 +288,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     /// The same from a caller that reads this connection. The session may have left it meanwhile and dial another server
     /// already, which must not be blamed for what comes from this one.
     fn feed_from(&self, transport: &Arc<Transport>, input: Input<'_>) {
-        self.with_inner(|inner, now| {
+        self.with_inner(Inner::now, |inner, now| {
             if inner.transport.as_ref().is_some_and(|current| Arc::ptr_eq(current, transport)) {
                 inner.session.handle(now, input);
             }
@@ -322,7 +330,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         logging::deferred(|| {
             let mut sending = self.sending.lock();
             let mut inner = self.lock();
-            let now = Instant::now();
+            let now = inner.now();
             if self.close_requested.swap(false, Ordering::Acquire) {
                 inner.session.handle(now, Input::Close);
                 // As after a close in a callback, the threads end by themselves.
@@ -428,6 +436,19 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
 }
 
 impl<C, W: Watcher> Inner<C, W> {
+    #[inline]
+    fn now(&mut self) -> Instant {
+        self.clock = Instant::now();
+        self.clock
+    }
+
+    /// The same for a request that joins others in flight. While the I/O thread is awake it reads the clock all the time, and
+    /// to read it for each request as well is a twentieth of the cost of one in a wide window.
+    #[inline]
+    fn now_or_almost(&mut self) -> Instant {
+        if !self.sleep.is_asleep() && self.session.is_streaming() { self.clock } else { self.now() }
+    }
+
     /// The connection, if what there is to send may go out on the thread of a caller.
     fn sendable(&self) -> Option<&Arc<Transport>> {
         if !self.session.has_outgoing() || !self.sleep.is_asleep() || !self.io_outputs.is_empty() {

@@ -511,6 +511,12 @@ impl<C, W: Watcher> Session<C, W> {
         self.pending.len()
     }
 
+    /// Whether requests are in flight, and the moment at which one is submitted serves the statistics only: no time limit is
+    /// counted from it.
+    pub fn is_streaming(&self) -> bool {
+        self.is_established() && !self.pending.is_empty() && self.request_timeout.is_none()
+    }
+
     /// Watches armed.
     pub fn watch_count(&self) -> usize {
         self.watches.len()
