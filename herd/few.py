@@ -69,6 +69,10 @@ class _Fresh:
                 self._over.set()
             time.sleep(_PAUSE)
 
+    def wait(self, deadline):
+        """Until one was served: the fleet may be back before it on a busy machine."""
+        self._over.wait(max(0.0, deadline - time.monotonic()))
+
     def stop(self):
         self._over.set()
         for thread in self._threads:
@@ -105,6 +109,7 @@ def _once(binary, variant, clients, case, timeout_ms):
             for member in victims:
                 member.cont() if case == "stopped" else member.start()
             slots = _wait_back(fleet, begun, ended + _PATIENCE)
+            fresh.wait(ended + _PATIENCE)
             fresh.stop()
             attempts = kernel.counters()["ActiveOpens"] - before - fresh.attempts
             sessions = fleet.sample()["lost"] - lost
