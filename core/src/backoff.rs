@@ -313,7 +313,7 @@ impl Backoff {
         self.hot && self.config.policy == Policy::Adaptive
     }
 
-    /// How long an operation submitted during a pause waits before it fails with connection loss: about as long as
+    /// How long an operation submitted during a pause waits before it fails with the last failure's code: about as long as
     /// the next attempt of the stock client would have taken to fail, so that a longer pause hangs nobody. Any call makes
     /// stock try at once, so that is the time of one attempt and not stock's pause.
     pub fn failure_tick(&self) -> Duration {

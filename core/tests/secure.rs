@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use zk_core::backoff;
 use zk_core::code::Code;
-use zk_core::frames::Frame;
+use zk_core::frames::{BadLength, Frame};
 use zk_core::jute::{Put, Reader};
 use zk_core::proto::{ConnectResponse, ReplyHeader};
 use zk_core::request::Request;
@@ -166,6 +166,35 @@ fn a_fault_that_only_an_operator_can_mend_pauses_longest_at_once() {
     let pause = client.session.not_before() - client.now;
     let most = Duration::from_secs(9) * 2 / 5;
     assert!(pause >= most / 2 && pause <= most, "{pause:?}");
+}
+
+#[test]
+fn requests_of_the_pause_get_the_code_of_the_last_failure() {
+    type Way = (&'static dyn Fn(&mut Client), Code);
+    let ways: [Way; 3] = [
+        (&|client| client.handle(Input::TlsFailed(io::Error::other("unknown issuer"))), Code::SslConnectionError),
+        (&|client| client.handle(Input::Disconnected(io::ErrorKind::UnexpectedEof.into())), Code::ConnectionLoss),
+        // Not about a request that came later.
+        (&|client| client.handle(Input::BadFrame(BadLength(-1))), Code::ConnectionLoss),
+    ];
+    for (way, code) in ways {
+        let mut client = Client::new(true, false);
+        let tick = Duration::from_secs(9) / 60;
+        // Until there is a pause that is longer than a request waits in it.
+        while client.session.state() != State::Paused || client.session.not_before() - client.now <= tick {
+            client.wait_for(State::Securing);
+            client.handle(Input::TcpConnected);
+            way(&mut client);
+            assert_eq!(client.session.state(), State::Paused);
+        }
+        client.submit(1);
+        while client.seen.results.is_empty() {
+            client.now = client.now.max(client.session.deadline().unwrap());
+            client.handle(Input::Timeout);
+            assert_eq!(client.session.state(), State::Paused);
+        }
+        assert_eq!(client.seen.results, [(1, Err(code))]);
+    }
 }
 
 #[test]

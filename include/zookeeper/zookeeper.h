@@ -47,8 +47,8 @@
  *
  * @par Waiting
  * Calls made while there is no connection wait for one. They fail when the attempt under way fails, with its code; during a
- * pause between attempts after a sixtieth of the session timeout, with the code of the last failure; in any case after two
- * thirds of the session timeout, or when the session ends.
+ * pause between attempts after a sixtieth of the session timeout, with the code of the last failure (ZCONNECTIONLOSS where
+ * that was an answer that could not be read); in any case after two thirds of the session timeout, or when the session ends.
  *
  * @par Ownership
  * The library copies what it needs: when a call returns, asynchronous calls included, its paths, values, access control lists

@@ -208,12 +208,9 @@ impl<C, W: Watcher> Session<C, W> {
             Failure::HandshakeTimeout => self.stats.handshake_timeouts += 1,
             Failure::Tls => self.stats.tls_failures += 1,
         }
-        self.drop_link(now, false);
+        self.drop_link(now, false, code);
         self.next_plan(now, Event::Failed(failure));
         self.avoid_if_asked(now, addr);
-        if matches!(failure, Failure::ConnectTimeout | Failure::HandshakeTimeout) {
-            self.last_failure = Code::OperationTimeout;
-        }
         if failure == Failure::Closed && error.kind() == io::ErrorKind::UnexpectedEof {
             self.failure_log.silent = self.failure_log.silent.saturating_add(1);
         }

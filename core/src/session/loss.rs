@@ -93,7 +93,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.outputs.push_back(Output::Disconnect { reset: false });
         self.stats.lost += 1;
         self.stats.last_loss = Some(now);
-        self.drop_link(now, false);
+        self.drop_link(now, false, loss.code);
         let read_timeout = loss.is_silence;
         self.next_plan(now, Event::Lost { read_timeout, established, last_received, server: Some(addr) });
         self.avoid_if_asked(now, addr);
@@ -108,7 +108,7 @@ impl<C, W: Watcher> Session<C, W> {
     /// Leaves an established session's server by choice.
     pub(super) fn leave(&mut self, now: Instant, event: Event) {
         self.outputs.push_back(Output::Disconnect { reset: false });
-        self.drop_link(now, false);
+        self.drop_link(now, false, Code::ConnectionLoss);
         self.next_plan(now, event);
         self.tell_loss(Code::ConnectionLoss);
     }
@@ -119,10 +119,15 @@ impl<C, W: Watcher> Session<C, W> {
         self.fail_pending(code);
     }
 
-    /// There is no connection any more. `is_fresh` as in [`Link::Idle`].
-    pub(super) fn drop_link(&mut self, now: Instant, is_fresh: bool) {
+    /// There is no connection any more. `is_fresh` as in [`Link::Idle`]; `code` says how it ended, to requests that are given
+    /// up before there is another one.
+    pub(super) fn drop_link(&mut self, now: Instant, is_fresh: bool, code: Code) {
         self.link = Link::Idle { is_fresh };
-        self.last_failure = Code::ConnectionLoss;
+        self.last_failure = match code {
+            // These are about the bytes of a connection, and the requests to come are not among them.
+            Code::MarshallingError | Code::RuntimeInconsistency => Code::ConnectionLoss,
+            code => code,
+        };
         limits::drain(&mut self.outgoing);
         self.timers.stop_all();
         self.arm_resolve(now);
@@ -188,7 +193,7 @@ impl<C, W: Watcher> Session<C, W> {
 
     /// Nothing more can succeed: tells the watchers and everyone who waits.
     pub(super) fn die(&mut self, now: Instant, death: Death, code: Code) {
-        self.drop_link(now, false);
+        self.drop_link(now, false, code);
         self.link = Link::Dead(death);
         self.timers.stop_all();
         self.notify_session(self.link.state());

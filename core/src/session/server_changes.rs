@@ -3,6 +3,7 @@ use super::failure_log::FailureLogLimiter;
 use super::link::Link;
 use super::{Output, Session, State, Watcher};
 use crate::backoff::Event;
+use crate::code::Code;
 use crate::servers::{Change, Hosts};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -56,7 +57,7 @@ impl<C, W: Watcher> Session<C, W> {
             Link::Connecting { .. } | Link::Handshaking { .. } if change.reconnect => {
                 let reset = self.backoff.rst() && matches!(self.link, Link::Handshaking { .. });
                 self.outputs.push_back(Output::Disconnect { reset });
-                self.drop_link(now, true);
+                self.drop_link(now, true, Code::ConnectionLoss);
                 self.next_plan(now, event);
             }
             Link::Idle { .. } => self.next_plan(now, event),
