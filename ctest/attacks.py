@@ -126,6 +126,11 @@ for length, words in ((-1, UNACCEPTABLE), (-(2**31), UNACCEPTABLE), (MAX, UNACCE
     attack(f"frame of {length} bytes", instead_of_reply(integer(length) + bytes(max(0, length) % 1000)), (*BAD, *LOST),
            drops=True, log=words.replace("cannot be read", HEADLESS))
 
+attack("a TLS alert instead of a handshake", instead_of_handshake(b"\x15\x03\x03\0\x02\x02\x28"), (*BAD, *LOST), drops=True,
+       log="speaks TLS on this port, and this client does not")
+attack("HTTP instead of a handshake", instead_of_handshake(b"HTTP/1.1 400 Bad Request\r\n\r\n"), (*BAD, *LOST), drops=True,
+       log="answers in HTTP")
+
 
 def _gigabyte(link):
     link.accept_session()

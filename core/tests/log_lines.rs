@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use zk_core::backoff;
-use zk_core::frames::Frame;
+use zk_core::frames::{BadLength, Frame};
 use zk_core::proto::{ConnectResponse, ReplyHeader, xid};
 use zk_core::request::Request;
 use zk_core::servers::{HostPort, Hosts};
@@ -151,6 +151,55 @@ fn errors_of_reading_and_writing_have_stocks_words() {
         &lines(),
         "ERROR@check_events: Socket 127.0.0.1:1 zk retcode=-4, errno=32(Broken pipe): failed while flushing send queue; ",
     );
+}
+
+/// The lines of a first attempt that ends so, before there was a session.
+fn first_end(end: Input<'_>) -> Vec<String> {
+    let mut client = Client::new(1);
+    client.wait_for(State::Connecting);
+    client.handle(Input::Connected);
+    lines();
+    client.handle(end);
+    lines()
+}
+
+#[test]
+fn a_client_on_a_port_of_another_protocol_is_told_so_at_once() {
+    let hint = "secure port? this client does not use TLS: see ZOO_TLS";
+    for error in [io::ErrorKind::UnexpectedEof.into(), io::Error::from_raw_os_error(104)] {
+        let lines = first_end(Input::Disconnected(error));
+        assert!(lines.iter().any(|line| line.contains(hint)), "{lines:#?}");
+    }
+    for (bytes, words) in [
+        (*b"\x15\x03\x03\x00", "speaks TLS on this port, and this client does not: see ZOO_TLS"),
+        (*b"\x15\x03\x01\x00", "speaks TLS on this port"),
+        (*b"HTTP", "answers in HTTP"),
+        (*b"SSH-", "another protocol: its answer begins with \"SSH-\""),
+        (*b"\xff\xff\xff\xff", "frame of -1 bytes announced, which is not acceptable; "),
+        (*b"\x7f\0\0\0", "ZOO_JUTE_MAXBUFFER"),
+    ] {
+        let lines = first_end(Input::BadFrame(BadLength(i32::from_be_bytes(bytes))));
+        let told = |line: &&String| line.contains(words) && line.contains("not acceptable");
+        assert_eq!(lines.iter().filter(told).count(), 1, "{words}: {lines:#?}");
+    }
+    // In a session these are a length like any other.
+    let mut client = Client::connected();
+    client.handle(Input::BadFrame(BadLength(i32::from_be_bytes(*b"HTTP"))));
+    assert!(!lines().iter().any(|line| line.contains("answers in")));
+    // A client that had a session is on the right port.
+    client.wait_for(State::Connecting);
+    client.handle(Input::Connected);
+    client.handle(Input::Disconnected(io::ErrorKind::UnexpectedEof.into()));
+    assert!(!lines().iter().any(|line| line.contains(hint)));
+}
+
+#[test]
+fn what_the_server_sent_is_said_once() {
+    let lines = first_end(Input::Received(&mut vec![Frame::from(vec![1, 2])]));
+    let start =
+        "ERROR@check_events: Socket 127.0.0.1:1 zk retcode=-5, errno=0(none): handshake answer cannot be read; ";
+    expect(&lines, start);
+    assert_eq!(lines.iter().map(|line| line.matches("cannot be read").count()).sum::<usize>(), 1, "{lines:#?}");
 }
 
 #[test]

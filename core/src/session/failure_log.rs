@@ -2,6 +2,7 @@
 //!
 //! Operators and programs search these lines for what Apache's library writes (its words, the C function's name as the
 //! target, its order of fields); what only this library says comes behind.
+use super::link::Link;
 use super::{Session, Watcher};
 use crate::backoff::Failure;
 use crate::code::Code;
@@ -14,6 +15,9 @@ use std::time::{Duration, Instant};
 pub(super) const ETIMEDOUT: i32 = 110;
 pub(super) const EHOSTDOWN: i32 = 112;
 pub(super) const ESTALE: i32 = 116;
+/// Those of a socket whose error carries words of TLS in their place.
+const EPIPE: i32 = 32;
+const ECONNRESET: i32 = 104;
 
 /// Errors of `socket` and `connect` (Linux numbers) whose cause is this host and not the server.
 mod local {
@@ -68,7 +72,7 @@ pub(super) struct FailureLogLimiter {
 }
 
 impl FailureLogLimiter {
-    /// So many connections that end without a byte are worth a hint.
+    /// So many connections that end without a byte are worth a hint, where there was a session before.
     const SILENT: u32 = 3;
     const FIRST: u32 = 20;
     const EVERY: u32 = 10;
@@ -107,11 +111,22 @@ pub(super) fn log_socket_error(
     }
 }
 
+/// Whether the peer has ended the connection, or a call found out that it had.
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+}
+
 /// The number and the system's text for an error, without Rust's number behind it. An end of file is stock's
-/// `errno=112(Host is down)` wherever it is met.
+/// `errno=112(Host is down)` wherever it is met. What TLS says of an end is no part of it, see [`Session::hint`].
 fn errno_of(error: &io::Error) -> (i32, String) {
-    let down = io::Error::from_raw_os_error(EHOSTDOWN);
-    let error = if error.kind() == io::ErrorKind::UnexpectedEof { &down } else { error };
+    let of_socket = match error.kind() {
+        io::ErrorKind::UnexpectedEof => Some(EHOSTDOWN),
+        io::ErrorKind::ConnectionReset => Some(ECONNRESET),
+        io::ErrorKind::BrokenPipe => Some(EPIPE),
+        _ => None,
+    };
+    let of_socket = of_socket.map(io::Error::from_raw_os_error);
+    let error = of_socket.as_ref().unwrap_or(error);
     let errno = error.raw_os_error().unwrap_or(0);
     let text = if error.raw_os_error() == Some(0) { "none".to_owned() } else { error.to_string() };
     (errno, text.rsplit_once(" (os error").map_or(text.clone(), |(head, _)| head.to_owned()))
@@ -125,6 +140,7 @@ impl<C, W: Watcher> Session<C, W> {
         failure: Failure,
         code: Code,
         error: &io::Error,
+        hint: &str,
     ) {
         // divergence: After 20 failed attempts in a row one in ten is logged. The line has the attempt's number and kind,
         // the policy's levels and the pause behind stock's words.
@@ -147,7 +163,6 @@ impl<C, W: Watcher> Session<C, W> {
             self.backoff.decision(),
         );
         let what = words(failure, error);
-        let hint = self.hint(failure, error);
         match failure {
             Failure::ConnectTimeout | Failure::HandshakeTimeout => {
                 let late = self.late_by(now).as_millis();
@@ -156,7 +171,8 @@ impl<C, W: Watcher> Session<C, W> {
             }
             // What the server answered, or what SASL needs of this host, could not be used: the error says why.
             Failure::Local | Failure::Closed if error.kind() == io::ErrorKind::InvalidData => {
-                log_socket_error(Place::CheckEvents, addr, code, error, format_args!("{error}; {details}"));
+                let none = io::Error::from_raw_os_error(0);
+                log_socket_error(Place::CheckEvents, addr, code, &none, format_args!("{error}; {details}"));
             }
             Failure::Local => log_socket_error(Place::Interest, addr, code, error, format_args!("{what}; {details}")),
             // Stock names no reason, only that there was an error.
@@ -178,15 +194,30 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    /// What an operator who has just set up TLS on one side only should look at. A server that is overloaded closes
-    /// connections in the same way, so it takes a few in a row.
-    fn hint(&self, failure: Failure, error: &io::Error) -> String {
-        let is_end = failure == Failure::Closed && error.kind() == io::ErrorKind::UnexpectedEof;
-        match error.get_ref() {
+    /// What an operator should look at after a connection that the server has ended before there was a session: who has just
+    /// set up TLS on one side only sees nothing else. Called while the link is still there.
+    pub(super) fn hint(&mut self, failure: Failure, error: &io::Error) -> String {
+        if failure != Failure::Closed || !is_end(error) {
+            return String::new();
+        }
+        if let Some(inner) = error.get_ref() {
             // What TLS says of an end in its handshake.
-            Some(inner) if is_end => format!(" ({inner})"),
-            None if is_end && !self.config.tls && self.failure_log.silent >= FailureLogLimiter::SILENT => {
-                " (a secure port? this client does not use TLS: see ZOO_TLS)".to_owned()
+            return format!(" ({inner})");
+        }
+        match self.link {
+            Link::Authenticating { .. } => " (during SASL authentication: the server's log has the reason)".to_owned(),
+            Link::Handshaking { .. } if self.config.tls && self.stats.established == 0 => {
+                " (right after TLS: a server without a quorum, or one that does not accept the client's certificate)"
+                    .to_owned()
+            }
+            Link::Handshaking { .. } if !self.config.tls => {
+                self.failure_log.silent = self.failure_log.silent.saturating_add(1);
+                // A client that had a session is on the right port, unless the servers were changed.
+                let is_new = self.stats.established == 0;
+                if !is_new && self.failure_log.silent < FailureLogLimiter::SILENT {
+                    return String::new();
+                }
+                " (a server without a quorum, or a secure port? this client does not use TLS: see ZOO_TLS)".to_owned()
             }
             _ => String::new(),
         }

@@ -199,6 +199,7 @@ impl<C, W: Watcher> Session<C, W> {
     /// An attempt ended without a session.
     pub(super) fn fail_attempt(&mut self, now: Instant, failure: Failure, code: Code, error: &io::Error) {
         let Some(addr) = self.link.address() else { return };
+        let hint = self.hint(failure, error);
         self.outputs.push_back(Output::Disconnect { reset: self.wants_reset() });
         match failure {
             Failure::Refused => self.stats.refused += 1,
@@ -211,10 +212,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.drop_link(now, false, code);
         self.next_plan(now, Event::Failed(failure));
         self.avoid_if_asked(now, addr);
-        if failure == Failure::Closed && error.kind() == io::ErrorKind::UnexpectedEof {
-            self.failure_log.silent = self.failure_log.silent.saturating_add(1);
-        }
-        self.log_failure(now, addr, failure, code, error);
+        self.log_failure(now, addr, failure, code, error, &hint);
         self.note_turned_away(now, addr, failure);
         self.fail_credentials(code);
         self.fail_pending(code);

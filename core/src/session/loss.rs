@@ -20,6 +20,25 @@ struct Loss {
     place: Place,
 }
 
+/// What a server speaks whose first four bytes, read as a frame's length, are `len`.
+fn other_protocol(len: i32) -> Option<String> {
+    let bytes = len.to_be_bytes();
+    match &bytes {
+        // A record of TLS: its type, and the version.
+        [0x14..=0x17, 3, 0..=4, _] => {
+            Some("the server speaks TLS on this port, and this client does not: see ZOO_TLS".to_owned())
+        }
+        b"HTTP" => {
+            Some("the server answers in HTTP: this is the port of a web server, or of the AdminServer".to_owned())
+        }
+        text if text.iter().all(|byte| (b' '..=b'~').contains(byte)) => {
+            let text = String::from_utf8_lossy(text);
+            Some(format!("the server speaks another protocol: its answer begins with \"{text}\""))
+        }
+        _ => None,
+    }
+}
+
 impl<C, W: Watcher> Session<C, W> {
     /// Reading or connecting failed, or the peer has ended the connection.
     pub(super) fn on_disconnected(&mut self, now: Instant, error: &io::Error) {
@@ -70,15 +89,22 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     pub(super) fn on_bad_frame(&mut self, now: Instant, len: i32) {
+        let what = "announced, which is not acceptable";
         let hint = if len > 0 { "; ZOO_JUTE_MAXBUFFER sets the largest" } else { "" };
-        let what = format!("frame of {len} bytes announced, which is not acceptable{hint}");
         match self.link {
-            Link::Established { .. } => self.on_misbehaviour(now, Code::MarshallingError, &what),
+            Link::Established { .. } => {
+                let text = format!("frame of {len} bytes {what}{hint}");
+                self.on_misbehaviour(now, Code::MarshallingError, &text);
+            }
             Link::Connecting { .. }
             | Link::Securing { .. }
             | Link::Handshaking { .. }
             | Link::Authenticating { .. } => {
-                let error = io::Error::new(io::ErrorKind::InvalidData, what);
+                let text = match other_protocol(len) {
+                    Some(protocol) => format!("{protocol} (frame of {len} bytes {what})"),
+                    None => format!("frame of {len} bytes {what}{hint}"),
+                };
+                let error = io::Error::new(io::ErrorKind::InvalidData, text);
                 self.fail_attempt(now, Failure::Closed, Code::MarshallingError, &error);
             }
             Link::Closing { .. } => self.finish_close(),
