@@ -1,7 +1,9 @@
 /*
  * A client that obeys: client HOSTS CERT TIMEOUT_MS. CERT is for zookeeper_init_ssl; "-" for zookeeper_init, "sasl:MECHANISMS"
  * for zookeeper_init_sasl (with CLIENT_SASL_HOST, CLIENT_USER, CLIENT_PASSWORD_FILE, CLIENT_CALLBACK), "NULL" for a
- * null string. CLIENT_READONLY: a read-only server will do. CLIENT_FILES: so many descriptors are open before. Says "handle" or "no handle, errno N", and then what the commands on its input answer:
+ * null string. CLIENT_READONLY: a read-only server will do. CLIENT_FILES: so many descriptors are open before. CLIENT_LEAVE:
+ * the working directory is another one once there is a handle. CLIENT_BLOCK: the password's callback takes so many seconds.
+ * Says "handle" or "no handle, errno N", and then what the commands on its input answer:
  *
  *   await            waits until the session is there: "state N"
  *   create P | get P one call: "create RC", "get RC LENGTH"
@@ -13,7 +15,7 @@
  *   identify S C     zoo_add_auth with scheme and credentials: "identify RC"
  *   session          the session's password: "session HEX"
  *   fork             closes the handle in a child: "child STATUS"
- *   close            zookeeper_close: "closed RC"
+ *   close            zookeeper_close: "closed RC", and "in a callback" if one runs that was given with the handle
  */
 #define HAVE_OPENSSL_H /* declares zookeeper_init_ssl */
 #define HAVE_CYRUS_SASL_H
@@ -31,6 +33,7 @@
 
 static volatile int event;
 static volatile int results[2] = {1, 1};
+static volatile int in_callback;
 
 static void watcher(zhandle_t *zh, int type, int state, const char *path, void *context)
 {
@@ -74,6 +77,12 @@ static int make_password(const char *content, size_t length, void *context, char
 {
     if (strcmp(context, "context") != 0 || length < 2 || length - 1 > room)
         return SASL_FAIL;
+    in_callback = 1;
+    if (getenv("CLIENT_BLOCK") != NULL) {
+        printf("blocked\n");
+        sleep((unsigned)atoi(getenv("CLIENT_BLOCK")));
+    }
+    in_callback = 0;
     memcpy(buffer, content + 1, length - 1);
     *password_length = length - 1;
     return SASL_OK;
@@ -116,6 +125,8 @@ int main(int argc, char **argv)
         printf("no handle, errno %d\n", errno);
         return 1;
     }
+    if (getenv("CLIENT_LEAVE") != NULL && chdir(getenv("CLIENT_LEAVE")) != 0)
+        return 2;
     printf("handle\n");
     while (fgets(line, sizeof(line), stdin) != NULL) {
         if (strcmp(line, "await\n") == 0) {
@@ -162,7 +173,8 @@ int main(int argc, char **argv)
             waitpid(child, &status, 0);
             printf("child %d\n", status);
         } else if (strcmp(line, "close\n") == 0) {
-            printf("closed %d\n", zookeeper_close(zh));
+            int rc = zookeeper_close(zh);
+            printf("closed %d%s\n", rc, in_callback ? " in a callback" : "");
             return 0;
         } else {
             return 2;

@@ -38,10 +38,10 @@ def file(name):
 
 
 @contextlib.contextmanager
-def client(hosts, cert, timeout=10000, program=None, **environment):
+def client(hosts, cert, timeout=10000, program=None, cwd=None, **environment):
     """The program, or a copy of it, with a handle; ends it whatever happens."""
     command = [program or build.program, hosts, cert, str(timeout)]
-    with rig.Program(command, env=rig.library_env("ours", **environment), merge=False) as program:
+    with rig.Program(command, env=rig.library_env("ours", **environment), cwd=cwd, merge=False) as program:
         yield program
 
 

@@ -269,14 +269,16 @@ def bad_settings(directory):
                     "-passout", "pass:another"], check=True, stdin=subprocess.DEVNULL)
     for cert, errno, words, environment in (
         ("NULL", 22, "NULL", {}),
-        ("/no/such/file", 2, "/no/such/file", {}),
+        ("/no/such/file", 2, "field 1 of the certificate string: CA file .name not shown", {}),
+        (f"{directory}/none", 2, f"field 1 of the certificate string: CA file {directory}/none: No such file", {}),
         (str(unreadable), 22, "empty.crt", {}),
         (f"{ca},{file('client.crt')},{file('server.key')}", 22, "server.key|client.crt", {}),
         (f"{ca},a,b,c,d", 22, "5 fields", {}),
         (f"{ca},{file('client.crt')},{encrypted},s3cr3t", 22, "password", {}),
         ("-", 22, "ZOO_TLS", {"ZOO_TLS": "yes"}),
         ("-", 22, "ZOO_TLS_CA", {"ZOO_TLS": "on"}),
-        ("-", 2, "/no/such/file", {"ZOO_TLS_CA": "/no/such/file"}),
+        ("-", 2, "ZOO_TLS_CA: CA file .name not shown", {"ZOO_TLS_CA": "/no/such/file"}),
+        ("-", 2, f"ZOO_TLS_CA: CA file {directory}/none: No such file", {"ZOO_TLS_CA": f"{directory}/none"}),
         (ca, 22, "ZOO_TLS_VERIFY", {"ZOO_TLS_VERIFY": "yes"}),
     ):
         with client("127.0.0.1:1", cert, **environment) as program:
@@ -385,6 +387,27 @@ def sasl_cut(directory):
     expect("cuts", len(cuts) >= 2, True)
 
 
+def left_directory(directory):
+    """Relative names of files for TLS: those of the working directory that the program has left."""
+    for name in ("ca.crt", "client.crt", "client.key"):
+        shutil.copy(file(name), directory / name)
+    (directory / "key-password").write_text("secret\n")
+    tls = {"ZOO_TLS_CA": "ca.crt", "ZOO_TLS_CERT": "client.crt", "ZOO_TLS_KEY": "client.key",
+           "ZOO_TLS_KEY_PASSWORD_FILE": "key-password"}
+    with FakeServer(secured(server_context("server", trust="ca"))) as server, rig.Proxy(server.hostport) as proxy:
+        hosts = f"localhost:{proxy.port}"
+        for cert, environment in (("ca.crt,client.crt,client.key", {}), ("-", tls)):
+            with client(hosts, cert, 20000, cwd=directory, CLIENT_LEAVE="/", **environment) as program:
+                opened(program)
+                os.utime(directory / "ca.crt")
+                program.mark()
+                proxy.cut()
+                program.expect("TLS certificates have changed and were read again", WAIT, stderr=True)
+                ask(program, "await", "state 3")
+                ask(program, "get /x", "get 0 0")
+                ended(program)
+
+
 def kerberos(directory):
     """GSSAPI by environment with an MIT KDC; without a ticket the attempt fails, and one that comes later lets it in."""
     with rig.Kdc() as kdc:
@@ -417,7 +440,7 @@ def kerberos(directory):
                 ended(program)
 
 
-CASES = (digest, digest_liar, sasl_cut, kerberos, real, quorum, certificates, stock_trust, silent, one_record, large, many_files,
+CASES = (digest, digest_liar, sasl_cut, left_directory, kerberos, real, quorum, certificates, stock_trust, silent, one_record, large, many_files,
          rotation, resumption, read_only_search, bad_settings, *log_secrets.CASES, *server_kinds.CASES)
 
 

@@ -1,9 +1,9 @@
 //! Reading configuration files: bounded, never blocking, and with a stamp that tells whether a file has changed.
-use crate::SettingsError;
+use crate::{NamedFile, SettingsError};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use zeroize::Zeroizing;
 
 /// A system's certificate bundle has a few hundred kilobytes.
@@ -40,19 +40,19 @@ fn identity(metadata: &Metadata) -> [i64; 7] {
 }
 
 /// A regular file's content, erased when dropped.
-pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SettingsError> {
-    let failed = |error: io::Error| SettingsError::io(path, &error);
-    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path).map_err(failed)?;
+pub(crate) fn read(named: &NamedFile) -> Result<Zeroizing<Vec<u8>>, SettingsError> {
+    let failed = |error: io::Error| named.unreadable(&error);
+    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(named.path()).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
-        return Err(SettingsError::content(path, "is a directory"));
+        return Err(named.unusable("is a directory"));
     }
     if !metadata.is_file() {
-        return Err(SettingsError::content(path, "is not a regular file"));
+        return Err(named.unusable("is not a regular file"));
     }
     read_open(&file, metadata.len())
         .map_err(failed)?
-        .ok_or_else(|| SettingsError::content(path, format_args!("is larger than {} MiB", FILE_LEN_MAX >> 20)))
+        .ok_or_else(|| named.unusable(format_args!("is larger than {} MiB", FILE_LEN_MAX >> 20)))
 }
 
 /// `None` if it is too large.
@@ -68,30 +68,30 @@ fn read_open(file: &File, expected: u64) -> io::Result<Option<Zeroizing<Vec<u8>>
 }
 
 /// The first line of a file, without its end; the whole password where a file holds one.
-pub(crate) fn first_line(path: &Path) -> Result<crate::Secret, SettingsError> {
-    let content = read(path)?;
+pub(crate) fn first_line(file: &NamedFile) -> Result<crate::Secret, SettingsError> {
+    let content = read(file)?;
     let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.is_empty() {
-        return Err(SettingsError::content(path, "the first line, which holds the password, is empty"));
+        return Err(file.unusable("the first line, which holds the password, is empty"));
     }
     Ok(crate::Secret::new(line.to_vec()))
 }
 
 /// The files in a directory, sorted by name; hidden ones (Kubernetes' `..data`) are left out.
-pub(crate) fn directory(path: &Path) -> Result<Vec<PathBuf>, SettingsError> {
+pub(crate) fn directory(named: &NamedFile) -> Result<Vec<NamedFile>, SettingsError> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(path).map_err(|error| SettingsError::io(path, &error))? {
-        let entry = entry.map_err(|error| SettingsError::io(path, &error))?;
+    for entry in fs::read_dir(named.path()).map_err(|error| named.unreadable(&error))? {
+        let entry = entry.map_err(|error| named.unreadable(&error))?;
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
             continue;
         }
         if found.len() == ENTRIES_MAX {
-            return Err(SettingsError::content(path, format_args!("holds more than {ENTRIES_MAX} files")));
+            return Err(named.unusable(format_args!("holds more than {ENTRIES_MAX} files")));
         }
         found.push(entry.path());
     }
     found.sort();
     found.retain(|file| file.is_file());
-    Ok(found)
+    Ok(found.into_iter().map(|file| named.member(file)).collect())
 }

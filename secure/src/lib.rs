@@ -6,11 +6,13 @@
 #![forbid(unsafe_code)]
 
 mod files;
+mod named_file;
 pub mod sasl;
 mod secret;
 mod settings_error;
 pub mod tls;
 
+pub use named_file::NamedFile;
 pub use secret::Secret;
 pub use settings_error::SettingsError;
 

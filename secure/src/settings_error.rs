@@ -1,5 +1,4 @@
 //! Why settings, or a file that they name, cannot be used.
-use std::path::Path;
 use std::{fmt, io};
 
 /// The platform's `EINVAL`; the same number on every Unix.
@@ -18,22 +17,9 @@ impl SettingsError {
         SettingsError { errno: EINVAL, text: one_line(text.into()) }
     }
 
-    /// A file whose content cannot be used: `EINVAL`.
-    pub(crate) fn content(path: &Path, reason: impl fmt::Display) -> SettingsError {
-        SettingsError::invalid(format!("{}: {reason}", path.display()))
-    }
-
-    /// A file that cannot be read: the system's errno.
-    pub(crate) fn io(path: &Path, error: &io::Error) -> SettingsError {
-        let text = format!("{}: {error}", path.display());
+    /// What the system refused: its errno.
+    pub(crate) fn system(error: &io::Error, text: String) -> SettingsError {
         SettingsError { errno: error.raw_os_error().unwrap_or(EINVAL), text: one_line(text) }
-    }
-
-    /// The same error, with what the file was wanted for in front: "CA file /x: ...".
-    #[must_use]
-    pub(crate) fn for_use(mut self, what: &str) -> SettingsError {
-        self.text = format!("{what} {}", self.text);
-        self
     }
 
     /// The value for `errno`: never 0.

@@ -40,7 +40,8 @@ impl Settings {
                 continue;
             }
             let Some((name, value)) = line.split_once('=').map(|(name, value)| (name.trim(), value.trim())) else {
-                wrong.push((number, format!("'{line}' is ignored, it is not ZOO_NAME=value")));
+                // Not shown: it could be a password.
+                wrong.push((number, "ignored, it is not ZOO_NAME=value".to_owned()));
                 continue;
             };
             if name.starts_with("ZOO_")
@@ -48,7 +49,7 @@ impl Settings {
             {
                 settings.insert(name.to_owned(), value.to_owned());
             } else {
-                wrong.push((number, format!("'{name}' is ignored, it is not the name of a setting, ZOO_...")));
+                wrong.push((number, "ignored, what is before '=' is not the name of a setting, ZOO_...".to_owned()));
             }
         }
         (Settings(settings), wrong)
@@ -104,6 +105,8 @@ mod tests {
         assert_eq!(settings.value("ZOO_A"), Some(""));
         assert_eq!(settings.value("PATH"), None);
         assert_eq!(wrong.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [5, 6, 7]);
+        let (_, wrong) = Settings::parse("ZOO_TLS_KEY_PASSWORD hunter2\nhunter2=\nhunter2\n");
+        assert!(wrong.len() == 3 && !wrong.iter().any(|(_, what)| what.contains("hunter2")), "{wrong:?}");
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! `ZOO_SASL_*`.
 use super::Failure;
-use crate::{Lookup, Secret, SettingsError, files, text_variable, variable};
-use std::path::PathBuf;
+use crate::{Lookup, NamedFile, Secret, SettingsError, files, text_variable, variable};
 
 /// What a ZooKeeper server registers for DIGEST-MD5, whatever its host is called.
 const DIGEST_HOST: &str = "zk-sasl-md5";
 /// The first part of the server's principal.
 const SERVICE: &str = "zookeeper";
+
+/// The variable that names a file whose first line is the password.
+const PASSWORD_FILE: &str = "ZOO_SASL_PASSWORD_FILE";
 
 /// A mechanism that the environment can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +34,7 @@ impl Mechanism {
 pub struct Settings {
     mechanism: Mechanism,
     user: String,
-    password_file: Option<PathBuf>,
+    password_file: Option<NamedFile>,
     service: String,
     host: Option<String>,
 }
@@ -47,7 +49,8 @@ impl Settings {
             Some(_) => return Err(SettingsError::invalid("ZOO_SASL_MECHANISM is neither DIGEST-MD5 nor GSSAPI")),
         };
         let user = text_variable(lookup, "ZOO_SASL_USER")?;
-        let password_file = variable(lookup, "ZOO_SASL_PASSWORD_FILE").map(PathBuf::from);
+        let password_file =
+            variable(lookup, PASSWORD_FILE).map(|file| NamedFile::new(PASSWORD_FILE, "SASL password file", file));
         if mechanism == Mechanism::DigestMd5 {
             if user.is_none() {
                 return Err(SettingsError::invalid("ZOO_SASL_MECHANISM is DIGEST-MD5, but ZOO_SASL_USER is not set"));
@@ -65,7 +68,7 @@ impl Settings {
             host: text_variable(lookup, "ZOO_SASL_HOST")?,
         };
         if let Some(file) = &settings.password_file {
-            files::first_line(file).map_err(|error| error.for_use("SASL password file"))?;
+            files::first_line(file)?;
         }
         Ok(Some(settings))
     }
@@ -83,7 +86,16 @@ impl Settings {
     /// The password, read anew, since it may have changed. A file that cannot be read is a temporary failure.
     pub fn password(&self) -> Result<Secret, Failure> {
         let Some(file) = &self.password_file else { return Ok(Secret::new(Vec::new())) };
-        files::first_line(file).map_err(|error| Failure::temporary(error.for_use("SASL password file").to_string()))
+        files::first_line(file).map_err(|error| Failure::temporary(format!("{}: {error}", self.mechanism.name())))
+    }
+
+    /// Mechanism and settings, for the log. No secret.
+    pub fn description(&self) -> String {
+        let name = self.mechanism.name();
+        match &self.password_file {
+            Some(file) => format!("{name}, the user of ZOO_SASL_USER with the password file {}", file.shown()),
+            None => name.to_owned(),
+        }
     }
 
     /// The service's name.

@@ -30,7 +30,8 @@ pub enum ReadOutcome {
 pub struct Connection {
     tls: ClientConnection,
     verifier: Arc<Verifier>,
-    has_certificate: bool,
+    /// The file of the client's certificate, if there is one.
+    certificate: Option<Arc<str>>,
     /// Ciphertext received.
     received: usize,
 }
@@ -40,11 +41,11 @@ impl Connection {
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
         verifier: Arc<Verifier>,
-        has_certificate: bool,
+        certificate: Option<Arc<str>>,
     ) -> Result<Connection, Failure> {
-        let mut tls = ClientConnection::new(config, name).map_err(|error| Failure::of_rustls(&error, false))?;
+        let mut tls = ClientConnection::new(config, name).map_err(|error| Failure::of_rustls(&error, None))?;
         tls.set_buffer_limit(Some(WRITE_LEN_MAX));
-        Ok(Connection { tls, verifier, has_certificate, received: 0 })
+        Ok(Connection { tls, verifier, certificate, received: 0 })
     }
 
     /// Takes in bytes from the socket; returns how many. Fewer than all means: [`read`](Connection::read) until
@@ -76,15 +77,19 @@ impl Connection {
         {
             return refusal;
         }
-        Failure::of_rustls(error, self.has_certificate)
+        Failure::of_rustls(error, self.certificate.as_deref())
     }
 
     /// What it means that the socket has ended.
     pub fn closed_by_peer(&self) -> Failure {
         let text = if self.received == 0 {
             "the server closed the connection without answering in TLS: is it the secureClientPort, and not overloaded?"
+        } else if self.tls.is_handshaking() && self.certificate.is_some() {
+            "the server closed the connection during the TLS handshake without saying why: it may not accept the client's \
+             certificate, or be overloaded; see its log"
         } else if self.tls.is_handshaking() {
-            "the server closed the connection during the TLS handshake"
+            "the server closed the connection during the TLS handshake without saying why: it may demand a client \
+             certificate (ZOO_TLS_CERT and ZOO_TLS_KEY), or be overloaded; see its log"
         } else {
             "the server closed the connection"
         };

@@ -138,12 +138,12 @@ impl Context {
         // Server Name Indication takes no address; rustls leaves it out for one.
         let indicated = names.iter().find(|name| matches!(name, ServerName::DnsName(_))).or(names.first());
         let indicated = indicated.cloned().unwrap_or_else(|| ServerName::from(peer.ip()));
-        let (server, has_certificate) = {
+        let (server, certificate) = {
             let mut loaded = lock(&self.loaded);
-            let has_certificate = loaded.credentials.client.is_some();
-            (self.server(&mut loaded, (peer, names))?, has_certificate)
+            let certificate = loaded.credentials.client_file.clone();
+            (self.server(&mut loaded, (peer, names))?, certificate)
         };
-        Connection::new(server.config, indicated, server.verifier, has_certificate)
+        Connection::new(server.config, indicated, server.verifier, certificate)
     }
 
     /// Lines that have come up since the last call.

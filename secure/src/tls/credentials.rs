@@ -2,15 +2,15 @@
 use super::certificate::Parsed;
 use super::key::{self, KeyFault};
 use super::pem;
-use super::settings::{Password, Roots, Settings};
+use super::settings::{Client, Password, Roots, Settings};
 use super::trust::Trust;
 use crate::files::{self, Stamp};
-use crate::{Secret, SettingsError};
+use crate::{NamedFile, Secret, SettingsError};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// PEM labels that hold a certificate.
@@ -23,6 +23,8 @@ const CHAIN_LEN_MAX: usize = 32;
 pub(super) struct Credentials {
     pub(super) trust: Arc<Trust>,
     pub(super) client: Option<Arc<CertifiedKey>>,
+    /// The file of its certificate, for messages.
+    pub(super) client_file: Option<Arc<str>>,
     /// What the operator should know of it.
     pub(super) warnings: Vec<String>,
 }
@@ -31,13 +33,9 @@ pub(super) struct Credentials {
 pub(super) fn load(settings: &Settings, provider: &CryptoProvider) -> Result<Credentials, SettingsError> {
     let mut warnings = Vec::new();
     let trust = Arc::new(load_trust(settings.roots.as_ref(), &mut warnings)?);
-    let client = match (&settings.certificate, &settings.key) {
-        (Some(certificate), Some(key)) => {
-            Some(Arc::new(load_client(certificate, key, settings.password.as_ref(), provider)?))
-        }
-        _ => None,
-    };
-    Ok(Credentials { trust, client, warnings })
+    let client = settings.client.as_ref().map(|client| load_client(client, provider)).transpose()?.map(Arc::new);
+    let client_file = settings.client.as_ref().map(|client| client.certificate.shown().into());
+    Ok(Credentials { trust, client, client_file, warnings })
 }
 
 /// The stamps of all files that `load` reads.
@@ -45,34 +43,37 @@ pub(super) fn stamps(settings: &Settings) -> Vec<(PathBuf, Stamp)> {
     let mut paths: Vec<PathBuf> = Vec::new();
     match &settings.roots {
         None => {}
-        Some(Roots::Path(path)) => push_with_content(path, &mut paths),
-        Some(Roots::System(all)) => all.iter().for_each(|path| push_with_content(path, &mut paths)),
+        Some(Roots::Path(file)) => push_with_content(file, &mut paths),
+        Some(Roots::System(all)) => all.iter().for_each(|file| push_with_content(file, &mut paths)),
     }
-    paths.extend(settings.certificate.clone());
-    paths.extend(settings.key.clone());
-    if let Some(Password::File(path)) = &settings.password {
-        paths.push(path.clone());
+    if let Some(client) = &settings.client {
+        paths.extend([&client.certificate, &client.key].map(|file| file.path().to_owned()));
+        if let Some(Password::File(file)) = &client.password {
+            paths.push(file.path().to_owned());
+        }
     }
     paths.into_iter().map(|path| (path.clone(), Stamp::of(&path))).collect()
 }
 
-fn push_with_content(path: &Path, paths: &mut Vec<PathBuf>) {
-    paths.push(path.to_owned());
-    if path.is_dir() {
-        paths.extend(files::directory(path).unwrap_or_default());
+fn push_with_content(file: &NamedFile, paths: &mut Vec<PathBuf>) {
+    paths.push(file.path().to_owned());
+    if file.path().is_dir() {
+        let members = files::directory(file).unwrap_or_default();
+        paths.extend(members.iter().map(|member| member.path().to_owned()));
     }
 }
 
 fn load_trust(roots: Option<&Roots>, warnings: &mut Vec<String>) -> Result<Trust, SettingsError> {
-    let certificates = match roots {
-        None => Vec::new(),
-        Some(Roots::Path(path)) => load_anchors(path, warnings).map_err(|error| error.for_use("CA file"))?,
-        Some(Roots::System(paths)) => load_system(paths, warnings)?,
+    let (certificates, source) = match roots {
+        None => (Vec::new(), "the CA file".to_owned()),
+        Some(Roots::Path(file)) => (load_anchors(file, warnings)?, format!("the CA file {}", file.shown())),
+        Some(Roots::System(files)) => (load_system(files, warnings)?, "the system's CA certificates".to_owned()),
     };
     let expected = certificates.len();
-    let (trust, unusable) = Trust::new(certificates);
+    let (trust, unusable) = Trust::new(certificates, source);
     if unusable > 0 {
-        let text = format!("{unusable} of the {expected} CA certificates cannot be used as trust anchors");
+        let source = &trust.source;
+        let text = format!("{unusable} of {expected} certificates cannot be used as trust anchors, in {source}");
         if unusable == expected {
             return Err(SettingsError::invalid(text));
         }
@@ -82,13 +83,13 @@ fn load_trust(roots: Option<&Roots>, warnings: &mut Vec<String>) -> Result<Trust
 }
 
 /// The system's store: a part that cannot be read is left out as long as another one can.
-fn load_system(paths: &[PathBuf], warnings: &mut Vec<String>) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
+fn load_system(files: &[NamedFile], warnings: &mut Vec<String>) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
     let mut found = Vec::new();
     let mut refusal = None;
-    for path in paths {
-        match load_anchors(path, warnings) {
+    for file in files {
+        match load_anchors(file, warnings) {
             Ok(more) => found.extend(more),
-            Err(error) => refusal = Some(error.for_use("system CA file")),
+            Err(error) => refusal = Some(error),
         }
     }
     match refusal {
@@ -102,64 +103,57 @@ fn load_system(paths: &[PathBuf], warnings: &mut Vec<String>) -> Result<Vec<Cert
 }
 
 /// A bundle, or a directory of them.
-fn load_anchors(path: &Path, warnings: &mut Vec<String>) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
-    if !path.is_dir() {
-        return certificates(path);
+fn load_anchors(named: &NamedFile, warnings: &mut Vec<String>) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
+    if !named.path().is_dir() {
+        return certificates(named);
     }
     let mut found = Vec::new();
     // OpenSSL's directories hold each certificate twice: by name, and by a link with its hash.
     let mut seen = HashSet::new();
-    for file in files::directory(path)? {
+    for file in files::directory(named)? {
         match certificates(&file) {
             Ok(more) => found.extend(more.into_iter().filter(|one| seen.insert(one.clone()))),
             // Directories hold other files too; only what calls itself a certificate is worth a line.
-            Err(error) if file.extension().is_some_and(|end| end == "pem" || end == "crt" || end == "cer") => {
+            Err(error) if file.path().extension().is_some_and(|end| end == "pem" || end == "crt" || end == "cer") => {
                 warnings.push(format!("left out: {error}"));
             }
             Err(_) => {}
         }
     }
     if found.is_empty() {
-        return Err(SettingsError::content(path, "no file in this directory holds a PEM certificate"));
+        return Err(named.unusable("no file in this directory holds a PEM certificate"));
     }
     Ok(found)
 }
 
 /// All certificates of a PEM file, at least one.
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
-    let text = files::read(path)?;
-    let blocks = pem::blocks(&text).map_err(|reason| SettingsError::content(path, reason))?;
+fn certificates(file: &NamedFile) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
+    let text = files::read(file)?;
+    let blocks = pem::blocks(&text).map_err(|reason| file.unusable(reason))?;
     let found: Vec<_> = blocks
         .iter()
         .filter(|block| CERTIFICATE_LABELS.contains(&block.label))
         .map(|block| CertificateDer::from(block.content.to_vec()))
         .collect();
     if found.is_empty() {
-        return Err(SettingsError::content(path, pem::missing(&text, "certificate", &blocks)));
+        return Err(file.unusable(pem::missing(&text, "certificate", &blocks)));
     }
     Ok(found)
 }
 
-fn load_client(
-    chain_path: &Path,
-    key_path: &Path,
-    password: Option<&Password>,
-    provider: &CryptoProvider,
-) -> Result<CertifiedKey, SettingsError> {
-    let chain = certificates(chain_path).map_err(|error| error.for_use("client certificate"))?;
+fn load_client(client: &Client, provider: &CryptoProvider) -> Result<CertifiedKey, SettingsError> {
+    let chain = certificates(&client.certificate)?;
     if chain.len() > CHAIN_LEN_MAX {
         let reason = format!("holds {} certificates, and a chain may have {CHAIN_LEN_MAX}", chain.len());
-        return Err(SettingsError::content(chain_path, reason).for_use("client certificate"));
+        return Err(client.certificate.unusable(reason));
     }
-    let password: Option<Secret> = match password {
+    let password: Option<Secret> = match &client.password {
         None => None,
         Some(Password::Text(secret)) => Some(secret.clone()),
-        Some(Password::File(path)) => {
-            Some(files::first_line(path).map_err(|error| error.for_use("key password file"))?)
-        }
+        Some(Password::File(file)) => Some(files::first_line(file)?),
     };
-    let fault = |reason: &str| SettingsError::content(key_path, reason).for_use("client key");
-    let text = files::read(key_path).map_err(|error| error.for_use("client key"))?;
+    let fault = |reason: &str| client.key.unusable(reason);
+    let text = files::read(&client.key)?;
     let key = key::decode(&text, password.as_ref(), key::COST_MAX).map_err(|reason| match reason {
         KeyFault::NeedsPassword => fault(
             "it is encrypted, and there is no password: give it as the fourth field of the certificate string or by \
@@ -174,10 +168,10 @@ fn load_client(
     let leaf = chain.first().map(|leaf| Parsed::new(leaf));
     match (leaf, key.public_key()) {
         (Some(Err(failure)), _) => {
-            return Err(SettingsError::content(chain_path, failure).for_use("client certificate"));
+            return Err(client.certificate.unusable(failure));
         }
         (Some(Ok(leaf)), Some(public)) if leaf.key.as_ref() != public.as_ref() => {
-            let reason = format!("the key does not belong to the certificate in {}", chain_path.display());
+            let reason = format!("the key does not belong to the certificate in {}", client.certificate.shown());
             return Err(fault(&reason));
         }
         _ => {}

@@ -67,9 +67,10 @@ impl Failure {
     }
 
     /// An error of rustls that is not a verdict of our verifier.
-    pub(super) fn of_rustls(error: &Error, sent_certificate: bool) -> Failure {
+    /// `certificate`: the file of the client's, if it has one.
+    pub(super) fn of_rustls(error: &Error, certificate: Option<&str>) -> Failure {
         match error {
-            Error::AlertReceived(alert) => alert_failure(*alert, sent_certificate),
+            Error::AlertReceived(alert) => alert_failure(*alert, certificate),
             Error::PeerIncompatible(reason) => Failure::new(
                 FailureKind::Incompatible,
                 format!(
@@ -98,14 +99,14 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// What the server means by an alert, and what to do.
-fn alert_failure(alert: AlertDescription, sent_certificate: bool) -> Failure {
+fn alert_failure(alert: AlertDescription, certificate: Option<&str>) -> Failure {
     use AlertDescription as A;
     let name = alert.as_str().map_or_else(|| format!("{}", u8::from(alert)), str::to_owned);
     let (kind, advice) = match alert {
         A::CertificateRequired => {
             (FailureKind::Refused, "it demands a client certificate: set ZOO_TLS_CERT and ZOO_TLS_KEY")
         }
-        A::BadCertificate | A::HandshakeFailure if !sent_certificate => (
+        A::BadCertificate | A::HandshakeFailure if certificate.is_none() => (
             FailureKind::Refused,
             "it may demand a client certificate (set ZOO_TLS_CERT and ZOO_TLS_KEY), or have no cipher suite in common",
         ),
@@ -122,5 +123,16 @@ fn alert_failure(alert: AlertDescription, sent_certificate: bool) -> Failure {
         }
         _ => (FailureKind::Alert, "the cause is in its log"),
     };
-    Failure::new(kind, format!("the server sent the TLS alert {name}: {advice}"))
+    let about_certificate = matches!(
+        alert,
+        A::UnknownCA
+            | A::CertificateExpired
+            | A::BadCertificate
+            | A::UnsupportedCertificate
+            | A::CertificateRevoked
+            | A::CertificateUnknown
+            | A::AccessDenied
+    );
+    let file = certificate.filter(|_| about_certificate).map_or_else(String::new, |file| format!(" ({file})"));
+    Failure::new(kind, format!("the server sent the TLS alert {name}: {advice}{file}"))
 }

@@ -1,10 +1,10 @@
 //! What the application and the operator want of TLS: the certificate string of `zookeeper_init_ssl` and `ZOO_TLS*`.
 use super::names;
-use crate::{Lookup, Secret, SettingsError, text_variable, variable};
+use crate::{Lookup, NamedFile, Secret, SettingsError, text_variable, variable};
 use rustls::pki_types::ServerName;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// How much of the server's certificate is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +21,9 @@ pub enum Verify {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Roots {
     /// A PEM file, or a directory of such files.
-    Path(PathBuf),
+    Path(NamedFile),
     /// The system's store, or what `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
-    System(Vec<PathBuf>),
+    System(Vec<NamedFile>),
 }
 
 /// The oldest TLS version that is accepted.
@@ -40,16 +40,22 @@ pub enum MinVersion {
 pub(super) enum Password {
     Text(Secret),
     /// The first line of a file, read anew with the key.
-    File(PathBuf),
+    File(NamedFile),
+}
+
+/// The client's certificate: all of it from one place, the certificate string or the environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Client {
+    pub(super) certificate: NamedFile,
+    pub(super) key: NamedFile,
+    pub(super) password: Option<Password>,
 }
 
 /// All settings of a handle. `Debug` shows no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub(super) roots: Option<Roots>,
-    pub(super) certificate: Option<PathBuf>,
-    pub(super) key: Option<PathBuf>,
-    pub(super) password: Option<Password>,
+    pub(super) client: Option<Client>,
     pub(super) verify: Verify,
     pub(super) server_name: Option<ServerName<'static>>,
     pub(super) min: MinVersion,
@@ -65,16 +71,28 @@ const SYSTEM_BUNDLES: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
+/// What a file is for, as messages call it.
+const CA_FILE: &str = "CA file";
+const CLIENT_CERTIFICATE: &str = "client certificate";
+const CLIENT_KEY: &str = "client key";
+const SYSTEM_FILE: &str = "system CA file";
+/// The fields of the certificate string that name files.
+const FIELDS: [&str; 3] = [
+    "zookeeper_init_ssl, field 1 of the certificate string",
+    "zookeeper_init_ssl, field 2 of the certificate string",
+    "zookeeper_init_ssl, field 3 of the certificate string",
+];
+
 impl Settings {
     /// Settings of `zookeeper_init_ssl`. The string names, divided by commas, the CA file, the certificate chain, the
     /// key and its password; as with strtok, empty fields do not count. Two fields: the second file holds chain and
-    /// key. What the string leaves open may come from the environment. The default is to verify the chain only.
+    /// key. What the string leaves open may come from the environment: a string with a certificate leaves no more open
+    /// than the key's password, where the environment has no other key that it could belong to. The default is to verify
+    /// the chain only.
     pub fn from_cert_string(string: Option<&[u8]>, lookup: Lookup<'_>) -> Result<Settings, SettingsError> {
         let string =
             string.ok_or_else(|| SettingsError::invalid("zookeeper_init_ssl: the certificate string is NULL"))?;
         let fields: Vec<&[u8]> = string.split(|byte| *byte == b',').filter(|field| !field.is_empty()).collect();
-        let path = |field: &[u8]| PathBuf::from(OsStr::from_bytes(field));
-        let mut settings = Settings::common(Verify::Ca, lookup)?;
         let (ca, rest) = match fields.as_slice() {
             [] => return Err(SettingsError::invalid("zookeeper_init_ssl: the certificate string names no CA file")),
             [ca, rest @ ..] if rest.len() <= 3 => (ca, rest),
@@ -85,15 +103,25 @@ impl Settings {
                 return Err(SettingsError::invalid(text));
             }
         };
-        settings.roots = Some(Roots::Path(path(ca)));
-        if let Some(certificate) = rest.first() {
-            settings.certificate = Some(path(certificate));
-            settings.key = Some(path(rest.get(1).unwrap_or(certificate)));
-        }
-        if let Some(password) = rest.get(2) {
-            settings.password = Some(Password::Text(Secret::new(password.to_vec())));
-        }
-        Ok(settings)
+        let named = |number: usize, what, field: &[u8]| {
+            let setting = FIELDS.get(number).copied().unwrap_or_default();
+            NamedFile::new(setting, what, Path::new(OsStr::from_bytes(field)))
+        };
+        let client = match *rest {
+            [] => Settings::client(lookup)?,
+            [certificate, ref more @ ..] => {
+                let certificate = named(1, CLIENT_CERTIFICATE, certificate);
+                let key = more.first().map_or_else(|| certificate.used_as(CLIENT_KEY), |key| named(2, CLIENT_KEY, key));
+                let has_own_key = ["ZOO_TLS_CERT", "ZOO_TLS_KEY"].iter().any(|name| variable(lookup, name).is_some());
+                let password = match more.get(1) {
+                    Some(text) => Some(Password::Text(Secret::new(text.to_vec()))),
+                    None if has_own_key => None,
+                    None => Settings::password(lookup),
+                };
+                Some(Client { certificate, key, password })
+            }
+        };
+        Settings::common(Verify::Ca, Some(Roots::Path(named(0, CA_FILE, ca))), client, lookup)
     }
 
     /// Settings by environment: `None` where `ZOO_TLS` and `ZOO_TLS_CA` do not ask for TLS, or `ZOO_TLS` is `off`. The
@@ -108,7 +136,12 @@ impl Settings {
         if !wanted {
             return Ok(None);
         }
-        let settings = Settings::common(Verify::Full, lookup)?;
+        let roots = match variable(lookup, "ZOO_TLS_CA") {
+            None => None,
+            Some(value) if value == "system" => Some(Roots::System(system_roots(lookup))),
+            Some(value) => Some(Roots::Path(NamedFile::new("ZOO_TLS_CA", CA_FILE, value))),
+        };
+        let settings = Settings::common(Verify::Full, roots, Settings::client(lookup)?, lookup)?;
         if settings.roots.is_none() && settings.verify != Verify::None {
             let text = "ZOO_TLS is on, but ZOO_TLS_CA names no file, directory or `system` to trust";
             return Err(SettingsError::invalid(text));
@@ -116,8 +149,38 @@ impl Settings {
         Ok(Some(settings))
     }
 
-    /// What `ZOO_TLS_*` says.
-    fn common(default: Verify, lookup: Lookup<'_>) -> Result<Settings, SettingsError> {
+    /// The environment's client certificate.
+    fn client(lookup: Lookup<'_>) -> Result<Option<Client>, SettingsError> {
+        let certificate = variable(lookup, "ZOO_TLS_CERT");
+        let key = variable(lookup, "ZOO_TLS_KEY");
+        let Some(certificate) = certificate.map(|file| NamedFile::new("ZOO_TLS_CERT", CLIENT_CERTIFICATE, file)) else {
+            return match key {
+                Some(_) => Err(SettingsError::invalid("ZOO_TLS_KEY is set, but ZOO_TLS_CERT is not")),
+                None => Ok(None),
+            };
+        };
+        let key =
+            key.map_or_else(|| certificate.used_as(CLIENT_KEY), |file| NamedFile::new("ZOO_TLS_KEY", CLIENT_KEY, file));
+        Ok(Some(Client { certificate, key, password: Settings::password(lookup) }))
+    }
+
+    /// The environment's password of a key.
+    fn password(lookup: Lookup<'_>) -> Option<Password> {
+        const FILE: &str = "ZOO_TLS_KEY_PASSWORD_FILE";
+        match variable(lookup, FILE) {
+            Some(file) => Some(Password::File(NamedFile::new(FILE, "key password file", file))),
+            None => variable(lookup, "ZOO_TLS_KEY_PASSWORD")
+                .map(|text| Password::Text(Secret::new(text.into_encoded_bytes()))),
+        }
+    }
+
+    /// With the variables that apply to certificate strings too.
+    fn common(
+        default: Verify,
+        roots: Option<Roots>,
+        client: Option<Client>,
+        lookup: Lookup<'_>,
+    ) -> Result<Settings, SettingsError> {
         let verify = match text_variable(lookup, "ZOO_TLS_VERIFY")?.as_deref() {
             None => default,
             Some("full") => Verify::Full,
@@ -136,29 +199,14 @@ impl Settings {
             Some("0") => false,
             Some(_) => return Err(SettingsError::invalid("ZOO_TLS_COMPAT is neither 1 nor 0")),
         };
-        let server_name = match text_variable(lookup, "ZOO_TLS_SERVER_NAME")? {
-            None => None,
-            Some(name) => Some(names::parse(&name).ok_or_else(|| {
-                SettingsError::invalid(format!("ZOO_TLS_SERVER_NAME: {name} is neither a host name nor an address"))
-            })?),
-        };
-        let roots = match variable(lookup, "ZOO_TLS_CA") {
-            None => None,
-            Some(value) if value == "system" => Some(Roots::System(system_roots(lookup))),
-            Some(value) => Some(Roots::Path(value.into())),
-        };
-        let certificate = variable(lookup, "ZOO_TLS_CERT").map(PathBuf::from);
-        let key = variable(lookup, "ZOO_TLS_KEY").map(PathBuf::from);
-        if certificate.is_none() && key.is_some() {
-            return Err(SettingsError::invalid("ZOO_TLS_KEY is set, but ZOO_TLS_CERT is not"));
-        }
-        let key = key.or_else(|| certificate.clone());
-        let password = match variable(lookup, "ZOO_TLS_KEY_PASSWORD_FILE") {
-            Some(file) => Some(Password::File(file.into())),
-            None => variable(lookup, "ZOO_TLS_KEY_PASSWORD")
-                .map(|text| Password::Text(Secret::new(text.into_encoded_bytes()))),
-        };
-        Ok(Settings { roots, certificate, key, password, verify, server_name, min, compat })
+        let server_name =
+            match text_variable(lookup, "ZOO_TLS_SERVER_NAME")? {
+                None => None,
+                Some(name) => Some(names::parse(&name).ok_or_else(|| {
+                    SettingsError::invalid("ZOO_TLS_SERVER_NAME is neither a host name nor an address")
+                })?),
+            };
+        Ok(Settings { roots, client, verify, server_name, min, compat })
     }
 
     /// How much is verified.
@@ -168,15 +216,17 @@ impl Settings {
 }
 
 /// The system's store: what the variables name as for OpenSSL, else the first bundle that exists.
-fn system_roots(lookup: Lookup<'_>) -> Vec<PathBuf> {
-    let named: Vec<PathBuf> = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+fn system_roots(lookup: Lookup<'_>) -> Vec<NamedFile> {
+    let named: Vec<NamedFile> = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         .into_iter()
-        .filter_map(|name| variable(lookup, name))
-        .flat_map(|value| std::env::split_paths(&value).collect::<Vec<_>>())
+        .filter_map(|name| variable(lookup, name).map(|value| (name, value)))
+        .flat_map(|(name, value)| {
+            std::env::split_paths(&value).map(|path| NamedFile::new(name, SYSTEM_FILE, path)).collect::<Vec<_>>()
+        })
         .collect();
     if !named.is_empty() {
         return named;
     }
-    let present = SYSTEM_BUNDLES.iter().map(PathBuf::from).find(|bundle| bundle.is_file());
-    vec![present.unwrap_or_else(|| PathBuf::from("/etc/ssl/certs"))]
+    let present = SYSTEM_BUNDLES.iter().copied().find(|bundle| Path::new(bundle).is_file());
+    vec![NamedFile::new("ZOO_TLS_CA", SYSTEM_FILE, present.unwrap_or("/etc/ssl/certs"))]
 }

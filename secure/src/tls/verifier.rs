@@ -104,12 +104,15 @@ impl Verifier {
                 Failure::new(FailureKind::Expired, text)
             }
             E::CertNotValidYet { .. } => {
-                let text = format!("the server's {what} is not valid yet: is the clock right?");
+                let start =
+                    validity.map_or_else(String::new, |v| format!(" (its own start: {})", v.not_before.to_date_time()));
+                let text = format!("the server's {what} is not valid yet{start}: is this host's clock right?");
                 Failure::new(FailureKind::NotYetValid, text)
             }
             E::UnknownIssuer => {
                 let issuer = parsed.map_or_else(|| "an unknown CA".to_owned(), |parsed| parsed.issuer_text());
-                let text = format!("the server's {what} was issued by {issuer}, which is not in the CA file");
+                let source = &self.trust.source;
+                let text = format!("the server's {what} was issued by {issuer}, which is not in {source}");
                 Failure::new(FailureKind::UnknownIssuer, text)
             }
             E::UnsupportedCertVersion => {

@@ -142,6 +142,7 @@ fn a_client_certificate_is_sent_where_it_is_demanded() {
         let failure = drive(&mut connect(&with, &["localhost"]), &mut strict).unwrap_err();
         assert_eq!(failure.kind(), FailureKind::Refused, "{failure}");
         assert!(!failure.to_string().contains("ZOO_TLS_CERT"), "{failure}");
+        assert!(failure.to_string().contains("client.crt"), "{failure}");
     }
 }
 

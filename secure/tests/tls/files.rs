@@ -51,7 +51,7 @@ fn the_certificate_string_has_one_to_four_fields() {
     assert_eq!(Settings::from_cert_string(None, &none).unwrap_err().errno(), EINVAL);
     // Empty fields collapse, as with strtok.
     let collapsed = Settings::from_cert_string(Some(b"a,,b"), &none).unwrap();
-    assert_eq!(collapsed, Settings::from_cert_string(Some(b"a,b,b"), &none).unwrap());
+    assert_eq!(collapsed, Settings::from_cert_string(Some(b"a,b"), &none).unwrap());
     let with_password = Settings::from_cert_string(Some(b"a,b,c,hunter2"), &none).unwrap();
     assert!(!format!("{with_password:?}").contains("hunter2"));
 }
@@ -112,6 +112,27 @@ fn arguments_win_over_the_environment_which_fills_the_gaps() {
 }
 
 #[test]
+fn a_string_with_a_certificate_wins_whole() {
+    let path = |name: &str| made(name).to_str().unwrap().to_owned();
+    let (key, encrypted) = (path("server.key"), path("client.pbes2.key"));
+    let password = directory("wins").join("password");
+    fs::write(&password, "secret\n").unwrap();
+    let file = ("ZOO_TLS_KEY_PASSWORD_FILE", password.to_str().unwrap());
+    // A key in the environment, with a certificate or without one, is not this certificate's.
+    for fields in [&["ca.crt", "client.crt", "client.key"][..], &["ca.crt", "client.pem"]] {
+        for variables in [&[("ZOO_TLS_KEY", &*key)][..], &[("ZOO_TLS_CERT", &*key), ("ZOO_TLS_KEY", &*key)]] {
+            context(fields, variables);
+        }
+    }
+    let string = format!("{},{},{encrypted}", path("ca.crt"), path("client.crt"));
+    // Nor is its password; without such a key it is meant for this one.
+    assert!(refused(&string, &[("ZOO_TLS_KEY", &key), file]).1.contains("there is no password"));
+    Context::new(Settings::from_cert_string(Some(string.as_bytes()), &lookup(&[file])).unwrap()).unwrap();
+    // A string without a certificate leaves that to the environment, which must be whole too.
+    assert!(refused(&path("ca.crt"), &[("ZOO_TLS_KEY", &key)]).1.contains("ZOO_TLS_CERT is not"));
+}
+
+#[test]
 fn every_encoding_of_a_key_is_read() {
     for (key, certificate, password) in [
         ("client.key", "client.crt", None),
@@ -164,8 +185,9 @@ fn every_unusable_file_is_named_with_the_reason() {
     let cut = write("cut", &fs::read(&cert).unwrap()[..400]);
     let large = write("large", &vec![b'x'; (16 << 20) + 1]);
     let bare = directory("bare").to_str().unwrap().to_owned();
+    let none = own.join("none").to_str().unwrap().to_owned();
     for (string, errno, reason) in [
-        ("/nonexistent/ca".to_owned(), ENOENT, "CA file /nonexistent/ca"),
+        (none.clone(), ENOENT, &*format!("field 1 of the certificate string: CA file {none}: No such file")),
         (empty.clone(), EINVAL, "the file is empty"),
         (text.clone(), EINVAL, "is not PEM"),
         (path("client.der"), EINVAL, "DER"),
@@ -175,8 +197,9 @@ fn every_unusable_file_is_named_with_the_reason() {
         (large, EINVAL, "larger than 16 MiB"),
         ("/dev/null".to_owned(), EINVAL, "not a regular file"),
         (bare, EINVAL, "no file in this directory"),
-        (format!("{ca},/nonexistent/cert"), ENOENT, "client certificate /nonexistent/cert"),
-        (format!("{ca},{cert},/nonexistent/key"), ENOENT, "client key /nonexistent/key"),
+        (format!("{ca},{none}"), ENOENT, &format!("field 2 of the certificate string: client certificate {none}")),
+        (format!("{ca},{cert},{none}"), ENOENT, &format!("field 3 of the certificate string: client key {none}")),
+        (format!("{ca},{cert},/nonexistent/key"), ENOENT, "client key (name not shown"),
         (format!("{ca},{cert}"), EINVAL, "no private key"),
         (format!("{ca},{cert},{ca}"), EINVAL, "no private key"),
         (format!("{ca},{cert},{}", path("server.key")), EINVAL, "does not belong to the certificate"),
@@ -190,14 +213,14 @@ fn every_unusable_file_is_named_with_the_reason() {
         assert_eq!(found, errno, "{text}");
         assert!(text.contains(reason), "{text}: not {reason}");
     }
-    let (errno, text) =
-        refused(&format!("{ca},{cert},{key}"), &[("ZOO_TLS_KEY_PASSWORD_FILE", "/nonexistent/password")]);
+    let (errno, text) = refused(&format!("{ca},{cert},{key}"), &[("ZOO_TLS_KEY_PASSWORD_FILE", "hunter2")]);
     assert_eq!(errno, ENOENT);
-    assert!(text.contains("key password file"), "{text}");
+    assert!(text.contains("ZOO_TLS_KEY_PASSWORD_FILE: key password file (name not shown"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
     let (errno, text) = refused(&format!("{ca},{cert},{key}"), &[("ZOO_TLS_KEY_PASSWORD_FILE", &empty)]);
     assert_eq!((errno, text.contains("is empty")), (EINVAL, true), "{text}");
     // Whatever a path holds, the message is one line.
-    assert!(refused("/nonexistent\n/ca\u{1b}", &[]).1.contains("/nonexistent?/ca?"));
+    assert!(refused(&format!("{none}\n\u{1b}"), &[]).1.contains("none??"));
 }
 
 #[test]
