@@ -183,6 +183,13 @@ def _fin(link):
     read_hello(link)
 
 
+def _alert_and_reset(link):
+    read_hello(link)
+    link.raw(record(ALERT, bytes([2, 116])))
+    link.reset()
+
+
+attack("an alert, and RST behind it", _alert_and_reset, REFUSED, drops=True, log="TLS alert.*demands a client certificate")
 attack("RST instead of an answer", _reset, drops=True, log="closed early")
 attack("FIN instead of an answer", _fin, drops=True, log="closed early.*without answering in TLS")
 

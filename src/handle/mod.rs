@@ -409,6 +409,28 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         }))
     }
 
+    /// Reads what has come on a connection that cannot be written to any more, on the I/O thread: replies, or why the server has
+    /// ended it. How it ends is not fed, since the failed write is.
+    pub(crate) fn receive_rest(&self) {
+        const READS_MAX: usize = 16;
+        if self.lock().leases.is_out() {
+            return;
+        }
+        logging::deferred(|| {
+            let mut receiver = self.receiver.lock();
+            for _ in 0..READS_MAX {
+                let outcome = receiver.read(|input| {
+                    if !matches!(input, Input::Disconnected(_)) {
+                        self.feed_awake(input);
+                    }
+                });
+                if outcome != ReadOutcome::More {
+                    break;
+                }
+            }
+        });
+    }
+
     fn plan_receiver_trim(&self, receiver: &Receiver) {
         if receiver.is_oversized() {
             self.lock().trim_at.get_or_insert_with(|| Instant::now() + TRIM_INTERVAL);

@@ -199,7 +199,13 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         match self.handle.send_taken(transport) {
             Ok(true) if is_closing => self.handle.feed_awake(Input::Flushed),
             Ok(_) => {}
-            Err(error) => self.handle.feed_awake(Input::SendFailed(error)),
+            Err(error) => {
+                self.handle.receive_rest();
+                self.handle.feed_awake(match tls::input_of(error) {
+                    Input::Disconnected(error) => Input::SendFailed(error),
+                    failed => failed,
+                });
+            }
         }
     }
 

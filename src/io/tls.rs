@@ -20,6 +20,9 @@ const CHUNK: usize = 17 * 1024;
 /// without an end.
 const BARREN_READS_MAX: usize = 16;
 
+/// Reads of what a server has left behind that has ended the connection: an alert comes within its last records.
+const LAST_READS_MAX: usize = 16;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Tls {
@@ -113,12 +116,12 @@ impl Tls {
         }
         if state.fed == state.len {
             match net::socket::receive(socket.fd(), &mut state.chunk) {
-                Ok(0) => return Err(ended(&state.connection)),
+                Ok(0) => return Err(ended(&state.connection, io::ErrorKind::UnexpectedEof.into())),
                 Ok(n) => (state.fed, state.len) = (0, n),
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
                     return Ok(false);
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(ended(&state.connection, error)),
             }
         }
         let result = state.connection.feed(state.chunk.get(state.fed..state.len).unwrap_or_default());
@@ -138,6 +141,9 @@ impl Tls {
     /// [`has_unsent`](Tls::has_unsent).
     pub(crate) fn write(&self, socket: &Registration, bytes: &[u8]) -> io::Result<usize> {
         let mut state = self.state.lock();
+        if let Some(failure) = &state.failure {
+            return Err(error_of(failure.clone()));
+        }
         let taken = state.connection.write(bytes);
         self.flush(&mut state, socket)?;
         Ok(taken)
@@ -170,6 +176,10 @@ impl Tls {
     }
 
     fn flush(&self, state: &mut State, socket: &Registration) -> io::Result<()> {
+        self.write_pending(state, socket).map_err(|error| why(state, socket, error))
+    }
+
+    fn write_pending(&self, state: &mut State, socket: &Registration) -> io::Result<()> {
         let mut result = Flushed::All;
         if state.connection.wants_write() {
             result = write_out(&mut state.connection, socket.fd())?;
@@ -210,12 +220,40 @@ impl io::Write for Socket {
     }
 }
 
-/// The socket has ended. In the handshake that is a failure with a text; later it is the end of a connection like any other.
-fn ended(connection: &Connection) -> io::Error {
-    if connection.is_handshaking() {
-        return io::Error::new(io::ErrorKind::UnexpectedEof, connection.closed_by_peer());
+/// Why a write failed. A server that ends the connection has said the reason before, in an alert that is still to be read.
+fn why(state: &mut State, socket: &Registration, error: io::Error) -> io::Error {
+    for _ in 0..LAST_READS_MAX {
+        if state.failure.is_some() {
+            break;
+        }
+        if state.fed == state.len {
+            match net::socket::receive(socket.fd(), &mut state.chunk) {
+                Ok(0) => break,
+                Ok(n) => (state.fed, state.len) = (0, n),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => break,
+            }
+        }
+        match state.connection.feed(state.chunk.get(state.fed..state.len).unwrap_or_default()) {
+            // Plaintext has to be read first.
+            Ok(0) => break,
+            Ok(n) => state.fed += n,
+            Err(failure) => state.failure = Some(failure),
+        }
     }
-    io::ErrorKind::UnexpectedEof.into()
+    match &state.failure {
+        Some(failure) => error_of(failure.clone()),
+        None => ended(&state.connection, error),
+    }
+}
+
+/// The connection has ended with `error`. In the handshake that is a failure with a text; later it is an end like any other.
+fn ended(connection: &Connection, error: io::Error) -> io::Error {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    if connection.is_handshaking() && matches!(error.kind(), UnexpectedEof | ConnectionReset | BrokenPipe) {
+        return io::Error::new(error.kind(), connection.closed_by_peer());
+    }
+    error
 }
 
 /// A failure as the reading and connecting sides report errors.
@@ -227,4 +265,61 @@ pub(crate) fn error_of(failure: Failure) -> io::Error {
 pub(crate) fn input_of(error: io::Error) -> Input<'static> {
     let failure = error.get_ref().and_then(|inner| inner.downcast_ref::<Failure>());
     if failure.is_some_and(Failure::needs_operator) { Input::TlsFailed(error) } else { Input::Disconnected(error) }
+}
+
+#[cfg(all(test, not(calmkeeper_shuttle)))]
+mod tests {
+    #![allow(clippy::unwrap_used)] // tests
+    use super::*;
+    use crate::io::transport::{Progress, Transport};
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::time::{Duration, Instant};
+    use zk_secure::tls::{Context, Settings};
+
+    const WAIT: Duration = Duration::from_secs(20);
+
+    /// What a client finds whose server sends these bytes and resets the connection before the client has written anything.
+    fn reset_behind(bytes: &[u8]) -> io::Error {
+        let variables = |name: &str| match name {
+            "ZOO_TLS" => Some("on".into()),
+            "ZOO_TLS_VERIFY" => Some("none".into()),
+            _ => None,
+        };
+        let context = Context::new(Settings::from_environment(&variables).unwrap().unwrap()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let poll = mio::Poll::new().unwrap();
+        let tls = context.connect(addr, &["localhost".to_owned()]).unwrap();
+        let near = Transport::connect(addr, poll.registry(), mio::Token(1), Some(tls)).unwrap();
+        let (mut far, _) = listener.accept().unwrap();
+        let end = Instant::now() + WAIT;
+        while near.advance().unwrap() != Progress::Tcp {
+            assert!(Instant::now() < end);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        far.write_all(bytes).unwrap();
+        net::SockRef::from(&far).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(far);
+        near.wait_for_readable(WAIT);
+        near.advance().unwrap_err()
+    }
+
+    #[test]
+    fn an_alert_is_read_though_the_write_before_it_fails() {
+        let error = reset_behind(&[0x15, 3, 3, 0, 2, 2, 116]);
+        assert!(error.to_string().contains("demands a client certificate"), "{error:?}");
+        assert!(matches!(input_of(error), Input::TlsFailed(_)));
+    }
+
+    #[test]
+    fn a_reset_without_an_alert_says_what_it_may_be() {
+        let error = reset_behind(&[]);
+        assert!(matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe), "{error:?}");
+        assert!(error.to_string().contains("secureClientPort"), "{error}");
+        // Its first record has begun, so it does speak TLS.
+        let error = reset_behind(&[0x16, 3, 3]);
+        assert!(error.to_string().contains("may demand a client certificate"), "{error}");
+        assert!(matches!(input_of(error), Input::Disconnected(_)), "it may be overload, which passes");
+    }
 }
