@@ -15,6 +15,8 @@ SASL_PASSWORD = "Tr0ub4dor-of-bob"
 CREDENTIALS = "carol:hunter2-of-carol"
 WRONG = "wr0ng-pass-of-bob"
 PLANTED = "planted-Xyzzy-9"
+# A password where the name of a file belongs.
+MISPLACED = "M1splaced-of-dave"
 
 
 def forms(secret):
@@ -56,7 +58,7 @@ def key_lines():
 
 def secrets():
     return {"key password": KEY_PASSWORD, "SASL password": SASL_PASSWORD, "credentials": CREDENTIALS,
-            "credentials' password": CREDENTIALS.partition(":")[2], "wrong password": WRONG, **key_lines()}
+            "credentials' password": CREDENTIALS.partition(":")[2], "wrong password": WRONG, "misplaced password": MISPLACED, **key_lines()}
 
 
 def log_secrets(directory):
@@ -110,6 +112,8 @@ def log_secrets(directory):
             (plain, "sasl:DIGEST-MD5", {**by_call, "CLIENT_PASSWORD_FILE": private / "wrong"}),
             (plain, "sasl:DIGEST-MD5", {**by_call, "CLIENT_PASSWORD_FILE": private / "long"}),
             (plain, "sasl:PLAIN", by_call),
+            (plain, "sasl:DIGEST-MD5", {**by_call, "CLIENT_PASSWORD_FILE": MISPLACED}),
+            (plain, "sasl:DIGEST-MD5", {**by_call, "CLIENT_PASSWORD_FILE": f"/{MISPLACED}", "CLIENT_CALLBACK": 1}),
         ):
             with client(hosts, certificate, **environment, **stats) as program:
                 program.expect("^handle$", WAIT)
@@ -127,7 +131,7 @@ def log_secrets(directory):
         (f"{file('ca.crt')},{file('client.crt')},{key},{WRONG}", {}), (f"{cert},more", {}), (f"{cert}{SASL_PASSWORD}", {}),
         ("-", {**tls, "ZOO_TLS_KEY_PASSWORD": WRONG}), ("-", {**tls, "ZOO_TLS_KEY_PASSWORD_FILE": private / "wrong"}),
         ("-", {**tls, "ZOO_TLS_KEY_PASSWORD": key_password, "ZOO_TLS_KEY_PASSWORD_FILE": private / "sasl"}),
-        ("-", {**sasl, "ZOO_SASL_PASSWORD_FILE": private / "long"}),
+        ("-", {**sasl, "ZOO_SASL_PASSWORD_FILE": private / "long"}), *misplaced(tls, sasl),
     ):
         with client("127.0.0.1:1", certificate, **environment, **stats) as program:
             program.expect("^(no handle|handle$)", WAIT)
@@ -138,6 +142,18 @@ def log_secrets(directory):
     expect("runs with a log", sum(any("ZOO_" in line for line in run.errors) for run in runs), len(runs))
     expect("runs that talked at DEBUG", sum(any("ZOO_DEBUG" in line for line in run.errors) for run in runs) >= 8, True)
     finds_what_is_planted(directory)
+
+
+def misplaced(tls, sasl):
+    """(certificate string, environment) with a password in the place of each file name."""
+    ca, client_file = file("ca.crt"), file("client.crt")
+    for secret in (MISPLACED, f"/{MISPLACED}", f"x/{MISPLACED}"):
+        yield from ((text, {}) for text in (secret, f"{ca},{secret}", f"{ca},{client_file},{secret}"))
+        for name in ("ZOO_TLS_CA", "ZOO_TLS_CERT", "ZOO_TLS_KEY", "ZOO_TLS_KEY_PASSWORD_FILE"):
+            yield "-", {**tls, name: secret}
+        yield "-", {**tls, "ZOO_TLS_CA": "system", "SSL_CERT_FILE": secret}
+        yield "-", {**tls, "ZOO_TLS_SERVER_NAME": f"{secret}!"}
+        yield "-", {**sasl, "ZOO_SASL_PASSWORD_FILE": secret}
 
 
 def encrypt(target, password):
@@ -160,6 +176,12 @@ def finds_what_is_planted(directory):
             places = {where for _, where, _ in leaks({"planted": PLANTED}, published(program, public))}
     if "log" not in places or len(places) < 2:
         raise AssertionError(f"the search found what was planted in {places} only")
+    # And in the name of a file, which is logged where there is such a file.
+    (directory / PLANTED).write_text("no certificate")
+    with client("127.0.0.1:1", "-", ZOO_TLS_CA=directory / PLANTED) as program:
+        program.expect("^no handle, errno 22$", WAIT)
+        program.wait(WAIT)
+        expect("found in a file's name", bool(leaks({"planted": PLANTED}, {"log": "\n".join(program.errors).encode()})), True)
     for form in forms(PLANTED):
         expect(f"found as {form}", bool(leaks({"planted": PLANTED}, {"text": b"before " + form + b" behind"})), True)
     for before in (b"", b"a", b"ab", b"user:"):

@@ -437,25 +437,26 @@ typedef struct zoo_sasl_params {
     const char *service;              /**< The service's name, null for "zookeeper". */
     const char *host;                 /**< The server's name, null for that of the host list. */
     const char *mechlist;             /**< The mechanisms, with commas. */
-    const sasl_callback_t *callbacks; /**< Give the credentials. Must stay until the handle is closed and none runs. */
+    const sasl_callback_t *callbacks; /**< Give the credentials. Must stay until the handle is closed. */
 } zoo_sasl_params_t;
 
 /**
  * zookeeper_init2() with SASL by Cyrus' library, which the program has initialised, or this library loads. A null `host`
  * is what the host list calls the server, a null `service` "zookeeper"; null `sasl_params` are zookeeper_init2().
  * `callbacks` must stay until the handle is closed; they are called on a thread of the library, in libzookeeper_st in
- * zookeeper_process(). zookeeper_close() waits 6 seconds at most for one that blocks: then they must stay until it has
- * returned too. Exported whatever Cyrus' headers are.
+ * zookeeper_process(). zookeeper_close() waits for one that runs, however long, but not in a callback of the library's.
+ * Exported whatever Cyrus' headers are.
  *
- * Credentials that are refused end the session: ZOO_AUTH_FAILED_STATE, and ZAUTHFAILED for all that waits.
+ * Credentials that are refused end the session: ZOO_AUTH_FAILED_STATE, and ZAUTHFAILED for all that waits. So does a password
+ * file that cannot be read when the handle first authenticates; later, that is a failed attempt, which is made again.
  */
 ZOOAPI zhandle_t *zookeeper_init_sasl(const char *host, watcher_fn fn, int recv_timeout, const clientid_t *clientid,
                                       void *context, int flags, log_callback_fn log_callback,
                                       zoo_sasl_params_t *sasl_params);
 
 /**
- * Callbacks that answer with a user, a realm and a password, the first line of a file; a null file asks the terminal. The
- * array is to be freed with free() when no handle uses it any more; what it points to stays.
+ * Callbacks that answer with a user, a realm and a password, the first line of a file; a null file asks the terminal. A
+ * relative name is one in the working directory at the time of zookeeper_init_sasl(). The array is to be freed with free() when no handle uses it any more; what it points to stays.
  */
 ZOOAPI sasl_callback_t *zoo_sasl_make_basic_callbacks(const char *user, const char *realm, const char *password_file);
 

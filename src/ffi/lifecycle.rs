@@ -138,7 +138,7 @@ pub unsafe extern "C" fn zookeeper_init2(
 /// file may hold both certificate and key. The chain of a server's certificate is verified, and with `ZOO_TLS_VERIFY=full`
 /// its name too. Returns null with errno `EINVAL`, or that of the file, when the files cannot be used; a file that
 /// changes is read again when a connection is made.
-// divergence: zookeeper_init_ssl, which Debian's build lacks, returns null for files that cannot be used, never hangs in a handshake, sends the server's name, and warns of a certificate for another; stock 3.9 makes a handle that spins.
+// divergence: zookeeper_init_ssl, which Debian's build lacks, returns null for files that cannot be used, never hangs in a handshake, sends the server's name, and warns of a certificate for another; relative names of files are those of the working directory at the time of the call. Stock 3.9 makes a handle that spins, and looks in the present working directory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zookeeper_init_ssl(
     host: *const c_char,
@@ -372,7 +372,10 @@ fn make_handle(
     } else {
         Some(Waker::new(poll.registry(), WAKE).map_err(|error| shortage("a wake descriptor", &error))?)
     };
-    let session = make_session(config, addresses, default, flags);
+    let mut session = make_session(config, addresses, default, flags);
+    if let Some(sasl) = security.as_ref().and_then(|security| security.sasl()) {
+        session.describe_sasl(sasl.description());
+    }
     Ok((Arc::new(Handle::new(session, waker, max_frame(), sink, security)), poll))
 }
 

@@ -4,17 +4,18 @@
 use super::convert::text;
 use super::lifecycle::{InitArgs, init};
 use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
-use crate::sys::cyrus::{Callback, Params};
+use crate::sys::cyrus::{self, Callback, Params};
 use libc::{c_char, c_int, c_uint, c_ulong, c_void, size_t};
 use std::cell::RefCell;
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::Read;
 use std::mem::transmute;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::ptr::null_mut;
+use std::sync::OnceLock;
 use zeroize::Zeroizing;
+use zk_secure::NamedFile;
 
 /// What a SASL exchange needs. A null `host` is what the host list calls the server, a null `service` "zookeeper".
 #[repr(C)]
@@ -62,7 +63,7 @@ const PASSWORD_MAX: usize = 1023;
 
 /// `zookeeper_init2` with SASL: the mechanisms are those of Cyrus SASL, which the program has initialised or the library
 /// loads, with the program's callbacks, called on a thread of the library. Null `sasl_params` is `zookeeper_init2`.
-// divergence: zookeeper_init_sasl, which Debian's build lacks, takes what the host list calls the server for a null host, where stock takes the address; its callbacks are called on a thread of their own, and what Kerberos says is never final.
+// divergence: zookeeper_init_sasl, which Debian's build lacks, takes what the host list calls the server for a null host, where stock takes the address; its callbacks are called on a thread of their own; what Kerberos says is never final, nor is a password file that cannot be read once the handle has authenticated; relative names of such files are those of the working directory at the time of the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zookeeper_init_sasl(
     host: *const c_char,
@@ -84,6 +85,10 @@ pub unsafe extern "C" fn zookeeper_init_sasl(
             callbacks: given.callbacks,
         })
     };
+    if let Some(params) = &sasl {
+        // SAFETY: the callbacks that the application gave, with an entry of id 0 at the end.
+        unsafe { fix_password_files(params.callbacks) };
+    }
     let watcher = r#fn;
     // SAFETY: the contract of `super`.
     unsafe { init(InitArgs { host, watcher, recv_timeout, clientid, context, flags, log_callback, cert: None, sasl }) }
@@ -98,7 +103,7 @@ pub unsafe extern "C" fn zoo_sasl_make_basic_callbacks(
     password_file: *const c_char,
 ) -> *mut Callback {
     // SAFETY: the contract of `super`.
-    unsafe { make_callbacks(user, realm, text(password_file), null_mut(), None) }
+    unsafe { make_callbacks("zoo_sasl_make_basic_callbacks", user, realm, text(password_file), null_mut(), None) }
 }
 
 /// The same with a callback that turns the content of a file into the password. A null `password` asks the terminal.
@@ -113,6 +118,7 @@ pub unsafe extern "C" fn zoo_sasl_make_password_callbacks(
         let given = password.as_ref();
         let file = given.and_then(|given| text(given.password_file));
         make_callbacks(
+            "zoo_sasl_make_password_callbacks",
             user,
             realm,
             file,
@@ -129,12 +135,44 @@ fn id(number: c_int) -> c_ulong {
 
 /// The context of [`password_answer`].
 struct Password {
+    /// The function that made it, for messages.
+    maker: &'static str,
     file: Option<Vec<u8>>,
+    /// The file as it was named when a handle, or an exchange without one, first had to do with it.
+    found: OnceLock<NamedFile>,
     context: *mut c_void,
     callback: zoo_sasl_password_callback_t,
 }
 
+impl Password {
+    /// The file. A relative name is one in the working directory at the time of the first call: a daemon leaves that later.
+    fn file(&self) -> Option<&NamedFile> {
+        let given = self.file.as_deref()?;
+        Some(self.found.get_or_init(|| NamedFile::new(self.maker, "SASL password file", OsStr::from_bytes(given))))
+    }
+}
+
+/// Settles which files the callbacks of [`make_callbacks`] among these read.
+///
+/// # Safety
+/// Null, or entries of which the last has the id 0.
+unsafe fn fix_password_files(callbacks: *const Callback) {
+    let mut next = callbacks;
+    // SAFETY: the caller's promise; the context of this very function is a `Password`, which is never freed.
+    unsafe {
+        while let Some(entry) = next.as_ref().filter(|entry| entry.id != id(LIST_END)) {
+            let is_ours =
+                entry.function.is_some_and(|function| function as usize == password_answer as *const () as usize);
+            if is_ours && let Some(password) = entry.context.cast::<Password>().as_ref() {
+                password.file();
+            }
+            next = next.add(1);
+        }
+    }
+}
+
 unsafe fn make_callbacks(
+    maker: &'static str,
     user: *const c_char,
     realm: *const c_char,
     file: Option<&[u8]>,
@@ -148,7 +186,8 @@ unsafe fn make_callbacks(
         let copy = |text: *const c_char| if text.is_null() { null_mut() } else { libc::strdup(text).cast::<c_void>() };
         let (realm_fn, name_fn) = (realm_answer as *const (), name_answer as *const ());
         let function = |pointer: *const ()| Some(transmute::<*const (), Function>(pointer));
-        let password = Box::new(Password { file: file.map(<[u8]>::to_vec), context, callback });
+        let password =
+            Box::new(Password { maker, file: file.map(<[u8]>::to_vec), found: OnceLock::new(), context, callback });
         let entries = [
             Callback { id: id(GET_REALM), function: function(realm_fn), context: copy(realm) },
             Callback { id: id(USER), function: function(name_fn), context: copy(user) },
@@ -224,7 +263,10 @@ unsafe extern "C" fn password_answer(
     // SAFETY: the context is `make_callbacks`'s, which never frees it.
     let password = match unsafe { read_password(&*context.cast::<Password>()) } {
         Ok(password) => password,
-        Err(code) => return code,
+        Err((code, reason)) => {
+            cyrus::note_missing_password(reason);
+            return code;
+        }
     };
     // `sasl_secret_t`: the length, then the bytes, and one of 0.
     let mut secret = Zeroizing::new(vec![0u64; 1 + password.len() / WORD + 1]);
@@ -248,23 +290,23 @@ unsafe extern "C" fn password_answer(
     OK
 }
 
-unsafe fn read_password(from: &Password) -> Result<Zeroizing<Vec<u8>>, c_int> {
-    let Some(file) = &from.file else {
+/// The password, or a code of Cyrus' and the reason.
+unsafe fn read_password(from: &Password) -> Result<Zeroizing<Vec<u8>>, (c_int, String)> {
+    let Some(file) = from.file() else {
         if from.callback.is_some() {
-            return Err(BAD_PARAMETER);
+            return Err((BAD_PARAMETER, format!("{}: a callback, but no password file", from.maker)));
         }
-        return crate::sys::cyrus::ask_terminal().map(Zeroizing::new).ok_or(FAIL);
+        let typed = cyrus::ask_terminal().map(Zeroizing::new);
+        return typed.ok_or_else(|| (FAIL, format!("{}: no password file, and no terminal to ask", from.maker)));
     };
+    let too_long = || (BUFFER_OVERFLOW, file.unusable(format_args!("has more than {PASSWORD_MAX} bytes")).to_string());
     let mut content = Zeroizing::new(Vec::with_capacity(PASSWORD_MAX + 1));
-    let path = Path::new(std::ffi::OsStr::from_bytes(file));
-    let opened = File::open(path).and_then(|file| file.take(PASSWORD_MAX as u64 + 1).read_to_end(&mut content));
-    if let Err(error) = opened {
-        log::error!("SASL password file {}: {error}", path.display());
-        return Err(FAIL);
-    }
+    File::open(file.path())
+        .and_then(|file| file.take(PASSWORD_MAX as u64 + 1).read_to_end(&mut content))
+        .map_err(|error| (FAIL, file.unreadable(&error).to_string()))?;
     if let Some(callback) = from.callback {
         if content.len() > PASSWORD_MAX {
-            return Err(BUFFER_OVERFLOW);
+            return Err(too_long());
         }
         let mut password = Zeroizing::new(vec![0u8; PASSWORD_MAX]);
         let mut len = 0;
@@ -274,15 +316,22 @@ unsafe fn read_password(from: &Password) -> Result<Zeroizing<Vec<u8>>, c_int> {
             callback(given, content.len(), from.context, room, PASSWORD_MAX, &raw mut len)
         };
         if rc != OK {
-            return Err(rc);
+            return Err((
+                rc,
+                file.unusable(format_args!("the program's callback makes no password of it (code {rc})")).to_string(),
+            ));
         }
         if len > PASSWORD_MAX {
-            return Err(BUFFER_OVERFLOW);
+            return Err(too_long());
         }
         password.truncate(len);
         return Ok(password);
     }
     let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.len() > PASSWORD_MAX { Err(BUFFER_OVERFLOW) } else { Ok(Zeroizing::new(line.to_vec())) }
+    if line.is_empty() {
+        // As one that is being written; no server has an empty password.
+        return Err((FAIL, file.unusable("the first line, which holds the password, is empty").to_string()));
+    }
+    if line.len() > PASSWORD_MAX { Err(too_long()) } else { Ok(Zeroizing::new(line.to_vec())) }
 }

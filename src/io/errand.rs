@@ -15,28 +15,39 @@ use std::time::{Duration, Instant};
 // lookup goes on; stock waits as long as the lookup takes.
 const WAIT_MAX: Duration = Duration::from_secs(6);
 
+/// As good as no limit.
+const FOR_EVER: Duration = Duration::from_secs(1 << 30);
+
 /// What a thread is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Errand {
     /// A question to the system's resolver.
     Lookup,
-    /// A SASL mechanism.
+    /// A SASL mechanism that uses the library's own settings.
     Sasl,
+    /// A SASL mechanism that calls the application's callbacks.
+    SaslOfApplication,
 }
 
 impl Errand {
     fn thread_name(self) -> &'static str {
         match self {
             Errand::Lookup => "zk-resolver",
-            Errand::Sasl => "zk-sasl",
+            Errand::Sasl | Errand::SaslOfApplication => "zk-sasl",
         }
     }
 
     fn description(self) -> &'static str {
         match self {
             Errand::Lookup => "name lookup",
-            Errand::Sasl => "SASL exchange",
+            Errand::Sasl | Errand::SaslOfApplication => "SASL exchange",
         }
+    }
+
+    /// Whether the thread uses memory of the application's, which may be gone when a close has returned: its callbacks, what
+    /// they point to and what they return. There is no copy to make of that, so it is waited for.
+    fn borrows(self) -> bool {
+        self == Errand::SaslOfApplication
     }
 }
 
@@ -132,14 +143,24 @@ pub(crate) fn start<C, W>(
 }
 
 /// Waits for the threads of a handle that is being closed, so that none of them is left, nor a call to the handle's log
-/// callback, when it returns. One that takes longer than [`WAIT_MAX`] goes on without the handle. On a thread of the library,
-/// where a close returns at once, nothing is waited for.
+/// callback, when it returns. One that takes longer than [`WAIT_MAX`] goes on without the handle, unless it uses memory of the
+/// application's, as on stock, whose close waits for its callbacks too. On a thread of the library, where a close returns at
+/// once, nothing is waited for.
 pub(crate) fn wait_for_end<C, W>(handle: &Arc<Handle<C, W>>) {
     let owner = owner_of(handle);
     let mine = take_running(|one| one.owner == owner);
     let deadline = Instant::now() + if own_thread::is_own() { Duration::ZERO } else { WAIT_MAX };
     for one in mine {
-        if !one.thread.wait_until(deadline) && one.abandon() {
+        let mut has_ended = one.thread.wait_until(deadline);
+        if !has_ended && one.errand.borrows() && !own_thread::is_own() {
+            log::warn!(
+                target: "zookeeper_close",
+                "a SASL exchange is under way for more than {} s: waiting for it, as it calls the program's callbacks",
+                WAIT_MAX.as_secs()
+            );
+            has_ended = one.thread.wait_until(Instant::now() + FOR_EVER);
+        }
+        if !has_ended && one.abandon() {
             if !own_thread::is_own() {
                 log::warn!(
                     target: "zookeeper_close",

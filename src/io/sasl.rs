@@ -31,6 +31,25 @@ pub(crate) enum Sasl {
 }
 
 impl Sasl {
+    /// Mechanism and settings, for the log. No secret.
+    pub(crate) fn description(&self) -> String {
+        match self {
+            Sasl::Environment(settings) => settings.description(),
+            Sasl::Application(params) => {
+                let list = params.mechanisms.to_string_lossy().replace(char::is_control, " ");
+                format!("{list}, credentials of zookeeper_init_sasl")
+            }
+        }
+    }
+
+    /// What the thread is for: whether it uses what belongs to the application.
+    fn errand(&self) -> Errand {
+        match self {
+            Sasl::Environment(_) => Errand::Sasl,
+            Sasl::Application(_) => Errand::SaslOfApplication,
+        }
+    }
+
     fn mechanism(&self, server: &str) -> Result<Box<dyn Mechanism>, Failure> {
         let settings = match self {
             Sasl::Environment(settings) => settings,
@@ -84,13 +103,14 @@ impl Conversation {
             };
         }
         // One that hangs must not gather others.
-        if errand::is_running(handle, Errand::Sasl) {
+        let errand = sasl.errand();
+        if errand::is_running(handle, errand) {
             return refused("the exchange of the attempt before has not ended yet".to_owned());
         }
         let host = host_of(handle, addr);
         let (tokens, received) = channel();
         let weak = Arc::downgrade(handle);
-        let started = errand::start(handle, Errand::Sasl, move |permit| {
+        let started = errand::start(handle, errand, move |permit| {
             converse(&sasl, &host, &received, permit, |step| {
                 if let Some(handle) = weak.upgrade() {
                     feed(&handle, exchange, step);
@@ -134,9 +154,15 @@ fn feed<C: Completion, W: Watcher + Send + 'static>(
 ) {
     handle.feed(match step {
         Ok(Step::Send(token)) => Input::SaslToken(exchange, token),
-        Ok(Step::Done) => Input::SaslDone(exchange),
+        Ok(Step::Done) => {
+            if let Some(security) = &handle.security {
+                security.note_authenticated();
+            }
+            Input::SaslDone(exchange)
+        }
         Err(failure) => {
-            let is_final = failure.is_final();
+            let has_authenticated = handle.security.as_ref().is_some_and(|security| security.has_authenticated());
+            let is_final = failure.is_final(has_authenticated);
             Input::SaslFailed(exchange, SaslFailure { text: failure.to_string(), is_final })
         }
     });

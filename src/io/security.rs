@@ -3,6 +3,7 @@
 use crate::io::resolver::Resolved;
 use crate::io::sasl::Sasl;
 use crate::sys::lock::Mutex;
+use crate::sys::sync::atomic::{AtomicBool, Ordering};
 use std::net::SocketAddr;
 use zk_core::servers::HostPort;
 use zk_secure::tls::{Connection, Context, Failure, Severity};
@@ -16,6 +17,8 @@ pub(crate) struct Security {
     tls: Option<Context>,
     sasl: Option<Sasl>,
     names: Mutex<Names>,
+    /// Whether SASL has succeeded on a connection of this handle.
+    authenticated: AtomicBool,
 }
 
 /// What the resolver said, host by host.
@@ -42,7 +45,7 @@ impl Names {
 
 impl Security {
     pub(crate) fn new(tls: Option<Context>, sasl: Option<Sasl>) -> Security {
-        Security { tls, sasl, names: Mutex::new(Names::default()) }
+        Security { tls, sasl, names: Mutex::new(Names::default()), authenticated: AtomicBool::new(false) }
     }
 
     /// Whether connections are secured by TLS.
@@ -53,6 +56,16 @@ impl Security {
     /// How connections are authenticated; `None` if they are not.
     pub(crate) fn sasl(&self) -> Option<&Sasl> {
         self.sasl.as_ref()
+    }
+
+    /// SASL has succeeded: the credentials are good ones.
+    pub(crate) fn note_authenticated(&self) {
+        self.authenticated.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it ever has.
+    pub(crate) fn has_authenticated(&self) -> bool {
+        self.authenticated.load(Ordering::Relaxed)
     }
 
     /// Learns which addresses the hosts of a list have.

@@ -1,15 +1,17 @@
 //! Cyrus SASL, the library that applications of `zookeeper_init_sasl` have in their process: found there, or loaded. Owns the
 //! calls and one connection object. The application's callbacks are called by that library, with its types.
 use libc::{c_char, c_int, c_uint, c_ulong, c_void};
+use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::ptr::{null, null_mut};
-use zk_secure::sasl::{Failure, Step};
+use zk_secure::sasl::{Failure, Step, kerberos_advice};
 
 /// As distributions name it.
 const LIBRARIES: [&CStr; 2] = [c"libsasl2.so.2", c"libsasl2.so.3"];
 
 const OK: c_int = 0;
 const CONTINUE: c_int = 1;
+const NO_MECHANISM: c_int = -4;
 const NOT_INITIALISED: c_int = -12;
 
 /// `sasl_callback_t`.
@@ -113,11 +115,27 @@ impl Library {
     }
 }
 
+thread_local! {
+    /// Why a callback of ours had no password for the exchange of this thread.
+    static NO_PASSWORD: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// A callback of ours has no password to give; `reason` goes into the failure of the exchange that this thread is in.
+pub(crate) fn note_missing_password(reason: String) {
+    NO_PASSWORD.set(Some(reason));
+}
+
+/// What ZooKeeper's servers call themselves for DIGEST-MD5, whatever their hosts are called.
+const DIGEST_HOST: &CStr = c"zk-sasl-md5";
+const DIGEST: &CStr = c"DIGEST-MD5";
+
 /// One exchange.
 pub(crate) struct Cyrus {
     library: Library,
     connection: *mut c_void,
     params: Params,
+    /// What the host list calls the server, where the application has not said.
+    is_listed_host: bool,
     /// The mechanism, once the library has chosen one.
     mechanism: String,
     /// Whether this side has said all it has to say.
@@ -131,43 +149,37 @@ impl Cyrus {
     /// With the server that the host list calls `server`.
     pub(crate) fn new(params: Params, server: &str) -> Result<Cyrus, Failure> {
         let library = Library::load()?;
-        let host = match &params.host {
-            Some(host) => host.clone(),
-            // A ZooKeeper server registers this name for it, whatever its host is called.
-            None if params.mechanisms.as_bytes() == b"DIGEST-MD5" => c"zk-sasl-md5".to_owned(),
-            None => CString::new(server).unwrap_or_default(),
-        };
-        let mut connection = null_mut();
-        let mut open = || {
-            // SAFETY: texts that end with NUL, the application's callbacks, and an out parameter.
-            unsafe {
-                let (service, host) = (params.service.as_ptr(), host.as_ptr());
-                (library.client_new)(service, host, null(), null(), params.callbacks, 0, &raw mut connection)
-            }
-        };
-        let mut rc = open();
-        if rc == NOT_INITIALISED {
-            // SAFETY: without callbacks for all connections.
-            rc = unsafe { (library.client_init)(null()) };
-            if rc == OK {
-                rc = open();
-            }
-        }
-        if rc != OK {
-            return Err(Failure::permanent(format!("libsasl2 gives no connection (code {rc})")));
-        }
-        Ok(Cyrus { library, connection, params, mechanism: String::new(), is_complete: false })
+        let is_listed_host = params.host.is_none();
+        let host = params.host.clone().unwrap_or_else(|| CString::new(server).unwrap_or_default());
+        let connection = open(&library, &params, &host)?;
+        Ok(Cyrus { library, connection, params, is_listed_host, mechanism: String::new(), is_complete: false })
     }
 
     /// What is sent first.
     pub(crate) fn start(&mut self) -> Result<Step, Failure> {
+        let list = self.params.mechanisms.clone();
+        let step = self.start_with(&list);
+        // Which mechanism it is, the library alone decides: of a list, in any notation. The server of this one goes by a name
+        // of its own.
+        if step.is_ok() && self.is_listed_host && self.mechanism.as_bytes() == DIGEST.to_bytes() {
+            let connection = open(&self.library, &self.params, DIGEST_HOST)?;
+            // SAFETY: the connection is the library's, and is used no more.
+            unsafe { (self.library.dispose)(&raw mut self.connection) };
+            self.connection = connection;
+            return self.start_with(DIGEST);
+        }
+        step
+    }
+
+    /// The library chooses one of the mechanisms of a list.
+    fn start_with(&mut self, list: &CStr) -> Result<Step, Failure> {
         let (mut out, mut length, mut mechanism) = (null(), 0, null());
+        NO_PASSWORD.set(None);
         // SAFETY: a text that ends with NUL, and out parameters.
         let rc = unsafe {
-            let list = self.params.mechanisms.as_ptr();
             (self.library.client_start)(
                 self.connection,
-                list,
+                list.as_ptr(),
                 null_mut(),
                 &raw mut out,
                 &raw mut length,
@@ -183,7 +195,7 @@ impl Cyrus {
         }
         self.is_complete = rc == OK;
         // The server of DIGEST-MD5 speaks first; what the mechanism has to say is for a server that knows it already.
-        let is_silent = self.mechanism == "DIGEST-MD5";
+        let is_silent = self.mechanism.as_bytes() == DIGEST.to_bytes();
         Ok(Step::Send(if is_silent { Vec::new() } else { copy(out, length) }))
     }
 
@@ -207,6 +219,7 @@ impl Cyrus {
         let given = c_uint::try_from(token.len())
             .map_err(|_| Failure::permanent(format!("{name}: the server's token is too long")))?;
         let (mut out, mut length) = (null(), 0);
+        NO_PASSWORD.set(None);
         // SAFETY: the token's bytes and their number, and out parameters.
         let rc = unsafe {
             let bytes = token.as_ptr().cast();
@@ -232,11 +245,40 @@ impl Cyrus {
             if text.is_null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
         };
         let detail = detail.replace(char::is_control, " ");
-        let list = self.params.mechanisms.to_string_lossy();
-        let name = if self.mechanism.is_empty() { &*list } else { &*self.mechanism };
-        let text = format!("{name}: {detail} (code {rc})");
-        if name == "GSSAPI" { Failure::temporary(text) } else { Failure::permanent(text) }
+        let list = self.params.mechanisms.to_string_lossy().replace(char::is_control, " ");
+        let name = if self.mechanism.is_empty() { &list } else { &self.mechanism };
+        if let Some(reason) = NO_PASSWORD.take() {
+            return Failure::no_credentials(format!("{name}: {reason}"));
+        }
+        let advice = match rc {
+            NO_MECHANISM => "; is it installed, as Debian's libsasl2-modules or libsasl2-modules-gssapi-mit?",
+            _ => kerberos_advice(&detail),
+        };
+        let passes = name == "GSSAPI" || (rc != NO_MECHANISM && !advice.is_empty());
+        let text = format!("{name}: {detail} (code {rc}){advice}");
+        if passes { Failure::temporary(text) } else { Failure::permanent(text) }
     }
+}
+
+/// A connection object for the service at `host`.
+fn open(library: &Library, params: &Params, host: &CStr) -> Result<*mut c_void, Failure> {
+    let mut connection = null_mut();
+    let mut open = || {
+        // SAFETY: texts that end with NUL, the application's callbacks, and an out parameter.
+        unsafe {
+            let (service, host) = (params.service.as_ptr(), host.as_ptr());
+            (library.client_new)(service, host, null(), null(), params.callbacks, 0, &raw mut connection)
+        }
+    };
+    let mut rc = open();
+    if rc == NOT_INITIALISED {
+        // SAFETY: without callbacks for all connections.
+        rc = unsafe { (library.client_init)(null()) };
+        if rc == OK {
+            rc = open();
+        }
+    }
+    if rc == OK { Ok(connection) } else { Err(Failure::permanent(format!("libsasl2 gives no connection (code {rc})"))) }
 }
 
 impl Drop for Cyrus {

@@ -3,7 +3,7 @@
 use libc::{c_int, c_void};
 use std::ffi::CStr;
 use std::ptr::null_mut;
-use zk_secure::sasl::{Failure, Step, security_layer_reply};
+use zk_secure::sasl::{Failure, Step, kerberos_advice, security_layer_reply};
 
 /// MIT's library, as Debian and others name it.
 const LIBRARY: &CStr = c"libgssapi_krb5.so.2";
@@ -147,7 +147,8 @@ impl Library {
     /// A status as a failure. What Kerberos says may pass: a ticket is renewed, a KDC comes back.
     fn failure(&self, what: &str, status: Status, minor: Status) -> Failure {
         let (general, special) = (self.words(status & ERROR, GSS_CODE), self.words(minor, MECH_CODE));
-        Failure::temporary(format!("GSSAPI: {what}: {general}: {special}"))
+        let advice = kerberos_advice(&special);
+        Failure::temporary(format!("GSSAPI: {what}: {general}: {special}{advice}"))
     }
 }
 

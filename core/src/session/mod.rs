@@ -258,6 +258,8 @@ pub struct Session<C, W> {
     last_failure: Code,
     /// See [`Session::take_end`].
     ended: Option<Code>,
+    /// See [`Session::describe_sasl`].
+    sasl_identity: Option<Box<str>>,
 }
 
 impl<C, W: Watcher> Session<C, W> {
@@ -301,6 +303,7 @@ impl<C, W: Watcher> Session<C, W> {
             turned_away: expiry::TurnedAway::default(),
             last_failure: Code::ConnectionLoss,
             ended: None,
+            sasl_identity: None,
             config,
         };
         session.arm_attempt();

@@ -28,6 +28,11 @@ pub struct SaslFailure {
 }
 
 impl<C, W: Watcher> Session<C, W> {
+    /// As whom SASL authenticates, and by which mechanism, for the log. No secret.
+    pub fn describe_sasl(&mut self, identity: String) {
+        self.sasl_identity = Some(identity.into_boxed_str());
+    }
+
     pub(super) fn on_tcp_connected(&mut self, now: Instant) {
         let Link::Connecting { addr, is_secured: true } = self.link else { return };
         self.link = Link::Securing { addr };
@@ -76,7 +81,8 @@ impl<C, W: Watcher> Session<C, W> {
         match Code::from_i32(header.err) {
             Code::Ok => {}
             code @ (Code::AuthFailed | Code::SessionClosedRequireSaslAuth) => {
-                let text = format!("the server refused the credentials (code {})", code.to_i32());
+                let identity = self.sasl_identity.as_deref().map_or(String::new(), |identity| format!("{identity}: "));
+                let text = format!("{identity}the server refused the credentials (code {})", code.to_i32());
                 return self.on_sasl_failure(now, exchange, &SaslFailure { text, is_final: true });
             }
             code => {

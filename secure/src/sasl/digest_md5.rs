@@ -285,11 +285,11 @@ mod tests {
     fn a_server_must_prove_that_it_knows_the_password() {
         let (mut good, _, expected) = started(CHALLENGE);
         assert_eq!(good.step(Some(format!("rspauth={expected}").as_bytes()), [0; 16]), Ok(Step::Done));
-        assert!(good.step(Some(b""), [0; 16]).unwrap_err().is_final());
+        assert!(good.step(Some(b""), [0; 16]).unwrap_err().is_final(true));
         for proof in ["", "rspauth=", "rspauth=00000000000000000000000000000000", "other=1"] {
             let (mut bad, _, _) = started(CHALLENGE);
             let failure = bad.step(Some(proof.as_bytes()), [0; 16]).unwrap_err();
-            assert!(failure.is_final() && failure.to_string().contains("cannot prove"), "{failure}");
+            assert!(failure.is_final(true) && failure.to_string().contains("cannot prove"), "{failure}");
         }
         let (mut refused, _, _) = started(CHALLENGE);
         assert!(refused.step(None, [0; 16]).unwrap_err().to_string().contains("refused"));
@@ -344,7 +344,7 @@ mod tests {
             &long,
         ] {
             let refused = exchange("u", "p", None).step(Some(challenge), [0; 16]);
-            assert!(refused.unwrap_err().is_final(), "{}", String::from_utf8_lossy(challenge));
+            assert!(refused.unwrap_err().is_final(true), "{}", String::from_utf8_lossy(challenge));
         }
     }
 

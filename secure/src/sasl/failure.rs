@@ -5,23 +5,41 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     text: String,
-    is_final: bool,
+    lasts: Lasts,
+}
+
+/// For how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lasts {
+    ForEver,
+    ForNow,
+    UnlessItWorkedBefore,
 }
 
 impl Failure {
     /// Trying again cannot help: the session has failed to authenticate.
     pub fn permanent(text: impl Into<String>) -> Failure {
-        Failure { text: text.into(), is_final: true }
+        Failure { text: text.into(), lasts: Lasts::ForEver }
     }
 
     /// The attempt has failed, and the next one may not.
     pub fn temporary(text: impl Into<String>) -> Failure {
-        Failure { text: text.into(), is_final: false }
+        Failure { text: text.into(), lasts: Lasts::ForNow }
     }
 
-    /// Whether the session ends with it.
-    pub fn is_final(&self) -> bool {
-        self.is_final
+    /// The program's own credentials cannot be had: a mistake in its settings if they never could, and otherwise a file that
+    /// is being replaced.
+    pub fn no_credentials(text: impl Into<String>) -> Failure {
+        Failure { text: text.into(), lasts: Lasts::UnlessItWorkedBefore }
+    }
+
+    /// Whether the session ends with it. `has_authenticated`: whether this handle has authenticated before.
+    pub fn is_final(&self, has_authenticated: bool) -> bool {
+        match self.lasts {
+            Lasts::ForEver => true,
+            Lasts::ForNow => false,
+            Lasts::UnlessItWorkedBefore => !has_authenticated,
+        }
     }
 }
 

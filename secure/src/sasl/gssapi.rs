@@ -22,9 +22,37 @@ pub fn security_layer_reply(offer: &[u8], identity: &str) -> Result<Vec<u8>, Fai
     Ok(reply)
 }
 
+/// What to do about an error of Kerberos, given in the words of MIT's library; empty where there is nothing to add.
+pub fn kerberos_advice(words: &str) -> &'static str {
+    const ADVICE: [(&str, &str); 7] = [
+        ("No Kerberos credentials available", NO_TICKET),
+        ("No credentials cache found", NO_TICKET),
+        ("Ticket expired", "; renew the ticket: kinit or k5start, or a keytab in KRB5_CLIENT_KTNAME"),
+        ("not found in Kerberos database", UNKNOWN_SERVER),
+        ("Server not found", UNKNOWN_SERVER),
+        ("Cannot contact any KDC", "; is the realm's KDC in krb5.conf, and can this host reach it?"),
+        ("Clock skew too great", "; the clocks of this host, the server and the KDC must agree"),
+    ];
+    ADVICE.iter().find(|(cause, _)| words.contains(cause)).map_or("", |(_, advice)| advice)
+}
+
+const NO_TICKET: &str = "; get a ticket with kinit, as the user that runs this program (KRB5CCNAME names the cache), or \
+                         set KRB5_CLIENT_KTNAME to a keytab";
+const UNKNOWN_SERVER: &str = "; the host list, or ZOO_SASL_HOST, must call the server as its principal does";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_missing_ticket_has_an_advice() {
+        let cyrus = "SASL(-1): generic failure: GSSAPI Error: Unspecified GSS failure.  Minor code may provide more \
+                     information (No Kerberos credentials available (default cache: FILE:/tmp/krb5cc_0))";
+        assert!(kerberos_advice(cyrus).contains("kinit") && kerberos_advice(cyrus).contains("KRB5_CLIENT_KTNAME"));
+        assert!(kerberos_advice("Ticket expired").contains("renew"));
+        assert!(kerberos_advice("Server zookeeper/a@B not found in Kerberos database").contains("ZOO_SASL_HOST"));
+        assert_eq!(kerberos_advice("Decrypt integrity check failed"), "");
+    }
 
     #[test]
     fn no_layer_is_chosen_where_it_is_offered() {
@@ -35,7 +63,7 @@ mod tests {
     #[test]
     fn other_offers_are_refused() {
         for offer in [&[][..], &[1, 0, 0], &[1, 0, 0, 0, 0], &[6, 0, 1, 0]] {
-            assert!(security_layer_reply(offer, "").unwrap_err().is_final());
+            assert!(security_layer_reply(offer, "").unwrap_err().is_final(true));
         }
     }
 }

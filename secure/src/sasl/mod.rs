@@ -6,5 +6,5 @@ mod settings;
 
 pub use digest_md5::{DigestMd5, Step};
 pub use failure::Failure;
-pub use gssapi::security_layer_reply;
+pub use gssapi::{kerberos_advice, security_layer_reply};
 pub use settings::{Mechanism, Settings};
