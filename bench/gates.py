@@ -28,7 +28,7 @@ PATIENCE = ("--limit", "900")
 LIMITS = {
     # 0.1.0: 4 calls. A lease costs two changes of the signal mask and a wait that is not a read: docs/BENCH.md, "What 0.2.0
     # costs".
-    "sync-get-1": {"syscalls": 7.5, "allocs": 0.1, "instructions": 4200},
+    "sync-get-1": {"syscalls": 5.5, "allocs": 0.1, "instructions": 4200},
     # Signals twice, send, poll, receive, and both sides of the completion thread's futex: 7, or fewer when threads meet.
     "aget-1": {"syscalls": 7.5, "allocs": 0.1, "instructions": 4400},
     "aget-16": {"syscalls": 1.3, "allocs": 0.1, "instructions": 2000},

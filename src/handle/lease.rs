@@ -104,9 +104,13 @@ impl<C: Completion, W: Watcher + Send + 'static> Drop for ReadLease<'_, C, W> {
         if !inner.leases.give_back(self.number) {
             return;
         }
-        let is_reported = self.transport.resume_input().is_ok();
-        if self.is_undrained || !is_reported {
-            inner.must_read = true;
+        // Where nothing can arrive unasked the events stay paused: the next caller spares two system calls. They go on when
+        // anybody else asks for something, or when the I/O thread looks again, which it does within the time of a lease.
+        if self.is_undrained || !inner.session.expects_nothing() {
+            inner.resume_input();
+        }
+        inner.must_read |= self.is_undrained;
+        if inner.must_read {
             let wake = inner.take_wake();
             drop(inner);
             if wake {
@@ -129,12 +133,16 @@ impl<C, W: Watcher> Inner<C, W> {
 
     /// Ends a lease that has lasted too long. Returns whether there was one: then the I/O thread reads.
     pub(super) fn revoke_expired(&mut self, now: Instant) -> bool {
-        let is_revoked = self.leases.revoke_expired(now);
-        if is_revoked && let Some(transport) = &self.transport {
-            // An error shows when the socket is read.
-            let _ = transport.resume_input();
+        self.leases.revoke_expired(now)
+    }
+
+    /// Makes input wake the I/O thread again, unless a lease is out.
+    pub(super) fn resume_input(&mut self) {
+        if !self.leases.is_out()
+            && let Some(transport) = &self.transport
+        {
+            self.must_read |= transport.resume_input().is_err();
         }
-        is_revoked
     }
 }
 

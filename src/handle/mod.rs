@@ -344,7 +344,9 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             inner.has_unsent = false;
             let trims = inner.plan_trim(&mut sending, now);
             let outputs = std::mem::take(&mut inner.io_outputs);
-            let reads = inner.revoke_expired(now) | std::mem::take(&mut inner.must_read);
+            let is_revoked = inner.revoke_expired(now);
+            inner.resume_input();
+            let reads = is_revoked | std::mem::take(&mut inner.must_read);
             let session_deadline = inner.session.deadline();
             let lease_deadline = inner.leases.deadline(now);
             let deadline = [session_deadline, lease_deadline, inner.trim_at].into_iter().flatten().min();
@@ -444,6 +446,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         if !sending.is_empty() {
             return;
         }
+        inner.resume_input();
         sending.refill(&mut inner.session, now);
         // An error is found again by the I/O thread, which knows what to do.
         let is_sent = sending.write(&transport).unwrap_or(false);

@@ -40,6 +40,11 @@ impl<C> Credentials<C> {
         });
     }
 
+    /// Whether no answer is due.
+    pub(super) fn is_answered(&self) -> bool {
+        self.sent.is_empty()
+    }
+
     /// Takes the completions that have not been called.
     fn waiting(&mut self) -> impl Iterator<Item = C> + '_ {
         self.sent.clear();

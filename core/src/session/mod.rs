@@ -520,6 +520,11 @@ impl<C, W: Watcher> Session<C, W> {
         self.is_established() && !self.pending.is_empty() && self.request_timeout.is_none()
     }
 
+    /// Whether the server has nothing to say that it has not been asked for: no answer is due and no watch is armed.
+    pub fn expects_nothing(&self) -> bool {
+        self.pending.is_empty() && self.watches.is_empty() && self.credentials.is_answered()
+    }
+
     /// Watches armed.
     pub fn watch_count(&self) -> usize {
         self.watches.len()
