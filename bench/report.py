@@ -5,7 +5,7 @@ import statistics
 from modes import HIGHER_IS_BETTER, UNITS
 
 # What the table compares ours with.
-BASES = ("stock", "tuned", "0.1.0")
+BASES = ("stock", "tuned", "0.1.0", "floor")
 
 
 def ratio(figure, base, ours):
@@ -112,26 +112,41 @@ def print_heading(subjects, file):
     print("".ljust(22) + "".join(s.rjust(11) for s in [*subjects, *(f"vs {base}" for base in BASES)]) + "   target", file=file)
 
 
-def markdown(report):
-    """docs/BENCH.md."""
+# What is written by hand in docs/BENCH.md stands between them.
+NOTES = ("<!-- notes:begin -->", "<!-- notes:end -->")
+
+
+def notes_of(document):
+    """What is written by hand in docs/BENCH.md, with its markers; they alone if it has none."""
+    begin, end = NOTES
+    if begin not in document or end not in document:
+        return f"{begin}\n{end}"
+    return document[document.index(begin):document.index(end) + len(end)]
+
+
+def markdown(report, notes):
+    """docs/BENCH.md with the notes of the one before."""
     subjects = report["subjects"]
     lines = [
         "# Benchmark",
         "",
-        "Written by `make bench ARGS=--readme`; do not edit. One program, linked dynamically against whichever "
+        "Written by `make bench ARGS=--readme`, but for the notes. One program, linked dynamically against whichever "
         "`libzookeeper_mt.so.2` the loader finds, so that the very same binary measures all columns; every callback checks "
         "data, order and count. Runs are interleaved; a figure is the median of the runs, a ratio the median of the "
         "ratios of neighbouring runs, and more is better for us.",
         "",
         f"{report['machine']}. Calmkeeper {report['commit']}, stock {report['stock']}.",
         "",
-        "- **floor**: the same requests on a plain socket, one thread, no library.",
+        "- **floor**: the same requests on a plain socket, one thread, no library. \"vs floor\" is what is left to gain: 0.5x is "
+        "twice the floor's cost.",
         "- **stock**: Debian's libzookeeper-mt2. **tuned**: the same after "
         "`zoo_set_servers_resolution_delay(zh, -1)`, which stops a name resolution per loop pass.",
         "- **0.1.0**: this library before its rooms were rebuilt, from its commit.",
         "- **kazoo**, **rust**: Python's client and the crate zookeeper-client, where they can do the same work.",
         "",
         "![Throughput and CPU per operation of stock and ours](img/bench.svg)",
+        "",
+        notes,
     ]
     for heading, key in (("Against a responder that is never the limit", False), ("Against Apache ZooKeeper 3.8.0", True)):
         chosen = [s for s in report["modes"] if s["mode"].startswith("real-") == key]

@@ -141,7 +141,8 @@ def write(results, options):
         images.mkdir(parents=True, exist_ok=True)
         for picture in pictures:
             shutil.copy(picture, images / picture.name)
-        (ROOT / "docs" / "BENCH.md").write_text(report.markdown(results))
+        document = ROOT / "docs" / "BENCH.md"
+        document.write_text(report.markdown(results, report.notes_of(document.read_text())))
 
 
 def verdict(results):
