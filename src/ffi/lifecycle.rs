@@ -9,7 +9,7 @@ use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
 use crate::handle::{self, Handle, Threads};
 use crate::io::driver::{Driver, WAKE};
 use crate::io::errand;
-use crate::io::resolver::{self, Resolved};
+use crate::io::resolver;
 use crate::io::sasl::Sasl;
 use crate::io::security::Security;
 use crate::observe::logging::{Sink, with_sink};
@@ -233,7 +233,7 @@ unsafe fn prepare(args: InitArgs) -> Result<Start, Errno> {
         if args.context.is_null() { "(nil)".to_owned() } else { format!("{:p}", args.context) },
         args.flags
     );
-    // divergence: A host string of nothing but commas is refused with errno EINVAL; stock returns null and leaves errno alone.
+    // divergence: A host string of nothing but commas is refused with errno EINVAL; stock returns null and leaves errno alone. So is one without a server before its first slash; stock makes a handle of it that fills the log and the processor.
     let list = parse(hosts).map_err(|error| {
         log::error!(target: "resolve_hosts", "{error} (host string [{shown}])");
         libc::EINVAL
@@ -244,14 +244,10 @@ unsafe fn prepare(args: InitArgs) -> Result<Start, Errno> {
     super::servers_api::warn_of_omitted(&shown, &list);
     // SAFETY: the contract of `super`.
     let security = unsafe { security(args.cert, args.sasl)? };
-    let resolved = if list.hosts.is_empty() && list.skipped.is_empty() {
-        Resolved::default()
-    } else {
-        resolver::resolve(&list.hosts).map_err(|failure| {
-            log::error!(target: "zookeeper_init_internal", "no host of [{shown}] can be resolved: {}", failure.text);
-            failure.errno
-        })?
-    };
+    let resolved = resolver::resolve(&list.hosts).map_err(|failure| {
+        log::error!(target: "zookeeper_init_internal", "no host of [{shown}] can be resolved: {}", failure.text);
+        failure.errno
+    })?;
     let (backoff, warnings) = backoff::Config::from_lookup(env::var);
     for warning in warnings {
         log::warn!(target: "zookeeper_init_internal", "{warning}");
