@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use zk_core::backoff;
 use zk_core::frames::{Frame, Inbox};
-use zk_core::proto::{ConnectResponse, ReplyHeader, event};
+use zk_core::proto::{ConnectResponse, ReplyHeader, event, xid};
 use zk_core::request::Request;
 use zk_core::servers::{HostPort, Hosts};
 use zk_core::session::{ClientId, Config, Input, Output, Session, State};
@@ -195,6 +195,28 @@ fn a_request_that_timed_out_unsent_is_never_sent() {
     assert_eq!(client.sent().len(), 1);
     client.answer(2);
     assert_eq!(client.log(), ["2: Ok(())"]);
+}
+
+#[test]
+fn credentials_time_out_like_requests_and_count_all_the_same() {
+    let mut client = Client::new();
+    client.session.set_request_timeout(Some(Duration::from_millis(500)));
+    client.session.add_auth(client.now, b"digest", Some(b"u:p"), Some(7)).unwrap();
+    client.connect();
+    client.session.add_auth(client.now, b"digest", Some(b"v:p"), Some(8)).unwrap();
+    client.pass(300);
+    client.get(1, None);
+    client.pass(500);
+    assert_eq!(client.log(), ["7: Err(RequestTimeout)", "8: Err(RequestTimeout)", "1: Err(RequestTimeout)"]);
+    for xid in [xid::AUTH, xid::AUTH, 1] {
+        client.answer(xid);
+    }
+    assert_eq!((client.log(), client.session.state()), (vec![], State::Connected), "late answers disturb nothing");
+    client.handle(Input::Disconnected(std::io::ErrorKind::ConnectionReset.into()));
+    client.log();
+    client.connect();
+    client.pass(600);
+    assert_eq!(client.log(), [""; 0], "nobody is told twice");
 }
 
 #[test]

@@ -317,7 +317,7 @@ fn an_expiry_has_its_code_and_its_session() {
 #[test]
 fn credentials_that_fail_have_stocks_sentence() {
     let mut client = Client::connected();
-    client.session.add_auth(b"bogus", Some(b"secret"), None).unwrap();
+    client.session.add_auth(client.now, b"bogus", Some(b"secret"), None).unwrap();
     client.reply(xid::AUTH, -115);
     let lines = lines();
     expect(&lines, "DEBUG@send_last_auth_info: Sending auth info request to 127.0.0.1:1");

@@ -292,8 +292,8 @@ fn a_queued_request_waits_no_longer_than_on_stock() {
 #[test]
 fn credentials_are_sent_latest_first_and_acknowledged_once() {
     let mut client = Client::new(1);
-    client.session.add_auth(b"digest", Some(b"a:b"), Some(1)).unwrap();
-    client.session.add_auth(b"digest", Some(b"c:d"), Some(2)).unwrap();
+    client.session.add_auth(client.now, b"digest", Some(b"a:b"), Some(1)).unwrap();
+    client.session.add_auth(client.now, b"digest", Some(b"c:d"), Some(2)).unwrap();
     client.connect_as(7);
     let sent = client.sent();
     assert!(sent[0].ends_with(b"c:d") && sent[1].ends_with(b"a:b"));

@@ -40,11 +40,15 @@ int main(void)
     check("held up", zoo_get(zh, "/n", 0, data, &length, NULL), ZREQUESTTIMEOUT);
     check("asynchronously", zoo_aexists(zh, "/n", 0, on_stat, "exists"), ZOK);
     drain(1);
+    check("credentials", zoo_add_auth(zh, "digest", "u:p", 3, on_void, "auth"), ZOK);
+    drain(1);
     check("no limit", set_timeout(zh, 0), ZOK);
     order("release");
     check("the next one", zoo_get(zh, "/n", 0, data, &length, NULL), ZOK);
     if (length != 4 || memcmp(data, "data", 4) != 0)
         die("it got the answer of another");
+    /* What nobody waited for any more counts all the same. */
+    check("created by the user", zoo_create(zh, "/mine", "", 0, &ZOO_CREATOR_ALL_ACL, 0, NULL, 0), ZOK);
     if (connections() != before)
         die("%d connections instead of %d", connections(), before);
     zookeeper_close(zh);

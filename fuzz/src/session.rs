@@ -145,7 +145,7 @@ impl World {
 
     fn add_auth(&mut self, script: &mut Script<'_>) {
         let tag = self.next_tag;
-        if self.session.add_auth(script.bytes(), Some(b"secret"), Some(tag)).is_ok() {
+        if self.session.add_auth(self.now, script.bytes(), Some(b"secret"), Some(tag)).is_ok() {
             self.next_tag += 1;
             self.auths.push(tag);
         }

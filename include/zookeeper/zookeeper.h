@@ -37,6 +37,7 @@
  * - ZSESSIONEXPIRED, ZAUTHFAILED, ZCLOSING: the session ended first;
  * - ZNOAUTH: the session lacks the permission;
  * - ZNOTREADONLY: a write, and the server is in read-only mode;
+ * - ZREQUESTTIMEOUT: the time limit of requests has passed, where there is one, see zoo_set_request_timeout();
  * - ZTHROTTLEDOP: the server is overloaded and did not do it.
  *
  * @par
@@ -728,7 +729,7 @@ ZOOAPI const char *calmkeeper_version_str(void);
  * closed.
  *
  * @param completion  gets ZOK, ZAUTHFAILED when they were refused, which ends the session, or why the connection
- *      broke. It is called once, for the first answer.
+ *      broke. It is called once, for the first answer. With ZREQUESTTIMEOUT the credentials stay and the answer still counts.
  */
 ZOOAPI int zoo_add_auth(zhandle_t *zh, const char *scheme, const char *cert, int certLen, void_completion_t completion,
         const void *data);
@@ -1027,7 +1028,8 @@ ZOOAPI int zoo_amulti_read(zhandle_t *zh, int count, const zoo_op_t *ops, zoo_op
 /**
  * Sets how long requests may wait for their answers, in milliseconds, those in flight included; 0, the beginning, for
  * as long as the connection lives. ZOO_REQUEST_TIMEOUT_MS in the environment sets it for all handles. A request whose
- * time has passed is completed with ZREQUESTTIMEOUT; the server may still do it. The connection lives on, since
+ * time has passed is completed with ZREQUESTTIMEOUT; the server may still do it. This holds for zoo_add_auth() too, whose
+ * credentials stay. Less than 5 ms counts as 5. The connection lives on, since
  * nothing is wrong with it: answers come in the order of the requests, so the late one is known by its place and
  * dropped. What was waiting for a connection is not sent any more. A watch is not left by a read or zoo_add_watch()
  * that timed out.

@@ -96,7 +96,7 @@ pub unsafe extern "C" fn zoo_add_auth(
             let scheme = text(scheme).ok_or(Code::BadArguments)?;
             let credentials = value(cert, certLen)?;
             let done = completion.is_some().then(|| Done::Void(completion, Data(data)));
-            handle.with(|session, _| session.add_auth(scheme, credentials, done))
+            handle.with(|session, now| session.add_auth(now, scheme, credentials, done))
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Credentials: sent on every connection, acknowledged once. Secrets are never logged.
 use super::link::Death;
+use super::timer_table::Timer;
 use super::{Output, Session, Watcher};
 use crate::code::Code;
 use crate::frames::Frame;
@@ -13,6 +14,8 @@ struct Auth<C> {
     scheme: Vec<u8>,
     credentials: Option<Vec<u8>>,
     completion: Option<C>,
+    /// When the application added it.
+    submitted: Instant,
 }
 
 /// All credentials of a session.
@@ -45,6 +48,18 @@ impl<C> Credentials<C> {
         self.sent.is_empty()
     }
 
+    /// When the oldest of those whose completion has not been called was added.
+    pub(super) fn oldest_waiting(&self) -> Option<Instant> {
+        self.all.iter().find(|auth| auth.completion.is_some()).map(|auth| auth.submitted)
+    }
+
+    /// Takes the completion of that one if it was added at or before `limit`. The credentials stay, and their answer is
+    /// still due.
+    pub(super) fn abandon_submitted_by(&mut self, limit: Instant) -> Option<C> {
+        let auth = self.all.iter_mut().find(|auth| auth.completion.is_some()).filter(|auth| auth.submitted <= limit)?;
+        auth.completion.take()
+    }
+
     /// Takes the completions that have not been called.
     fn waiting(&mut self) -> impl Iterator<Item = C> + '_ {
         self.sent.clear();
@@ -54,15 +69,26 @@ impl<C> Credentials<C> {
 
 impl<C, W: Watcher> Session<C, W> {
     /// Adds credentials. They are sent now if there is a session, and on every connection from now on; `completion`
-    /// is delivered once, with the first answer or the first failure.
-    pub fn add_auth(&mut self, scheme: &[u8], credentials: Option<&[u8]>, completion: Option<C>) -> Result<(), Code> {
+    /// is delivered once, with the first answer or the first failure, or when the time limit of requests has passed: the
+    /// credentials count then all the same.
+    pub fn add_auth(
+        &mut self,
+        now: Instant,
+        scheme: &[u8],
+        credentials: Option<&[u8]>,
+        completion: Option<C>,
+    ) -> Result<(), Code> {
         // divergence: zoo_add_auth is taken in between a failure and the next attempt, where stock returns ZINVALIDSTATE: our
         // pauses are longer, and a program that met no pause before should not meet an error now.
         if self.is_unrecoverable() {
             return Err(Code::InvalidState);
         }
-        let auth = Auth { scheme: scheme.to_vec(), credentials: credentials.map(<[u8]>::to_vec), completion };
+        let credentials = credentials.map(<[u8]>::to_vec);
+        let auth = Auth { scheme: scheme.to_vec(), credentials, completion, submitted: now };
         self.credentials.all.push(auth);
+        if self.request_timeout.is_some() && self.timers.get(Timer::Request).is_none() {
+            self.arm_request_timeout();
+        }
         if self.is_established() {
             let at = self.credentials.all.len() - 1;
             self.credentials.put(at, &mut self.outgoing);

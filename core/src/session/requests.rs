@@ -190,15 +190,18 @@ impl<C, W: Watcher> Session<C, W> {
         self.arm_request_timeout();
     }
 
-    /// Sets when the oldest request that somebody waits for has waited long enough.
+    /// Sets when the oldest request or credentials that somebody waits for have waited long enough.
     pub(super) fn arm_request_timeout(&mut self) {
-        let due = self.request_timeout.and_then(|timeout| Some(self.pending.oldest_waiting()? + timeout));
+        let due = self.request_timeout.and_then(|timeout| {
+            let oldest = [self.pending.oldest_waiting(), self.credentials.oldest_waiting()].into_iter().flatten().min();
+            Some(oldest? + timeout)
+        });
         self.timers.set(Timer::Request, due);
     }
 
     /// Completes the requests whose time has passed. One that may be with the server keeps its place, so that its late
     /// answer is told from the next one's and dropped; the connection is as good as before. One that has not been sent is
-    /// not sent any more.
+    /// not sent any more. Credentials stay and are sent.
     pub(super) fn on_request_timeout(&mut self, now: Instant) {
         let Some(limit) = self.request_timeout.and_then(|timeout| now.checked_sub(timeout)) else { return };
         if self.is_established() {
@@ -226,6 +229,9 @@ impl<C, W: Watcher> Session<C, W> {
 }
 
 fn put_header(out: &mut Vec<u8>, xid: i32, kind: i32) {
+        while let Some(completion) = self.credentials.abandon_submitted_by(limit) {
+            self.outputs.push_back(Output::Deliver(completion, Err(Code::RequestTimeout)));
+        }
     frame(out, |out| {
         out.put_i32(xid);
         out.put_i32(kind);

@@ -112,7 +112,7 @@ impl Run {
             return Err(format!("{pending} requests pending, {outstanding} not answered"));
         }
         if let Some(limit) = one.limit.filter(|_| !session.is_closing()) {
-            let since = one.model.waiting.values().filter(|one| one.order.is_some()).map(|one| one.since).min();
+            let since = one.model.waiting.values().filter(|one| one.has_limit()).map(|one| one.since).min();
             let due = since.map(|since| since.max(one.limit_since).max(one.frozen_until) + limit);
             if due.is_some_and(|due| now > due + Duration::from_millis(2)) {
                 return Err(format!("a request of {since:?} waits at {now:?}, with a limit of {limit:?}"));

@@ -55,6 +55,13 @@ pub struct Waiting {
     pub since: Duration,
 }
 
+impl Waiting {
+    /// Whether the time limit of requests holds for it.
+    pub fn has_limit(&self) -> bool {
+        self.order.is_some() || matches!(self.meaning, Meaning::Auth)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Table {
     Data,

@@ -342,7 +342,7 @@ impl Run {
         let credentials = format!("user{tag}:secret");
         self.ones[one].model.submitted(tag, Meaning::Auth, false, now);
         let accepted = self.application(one, |world| {
-            world.with(number, |session, _| session.add_auth(scheme, Some(credentials.as_bytes()), Some(tag)))
+            world.with(number, |session, now| session.add_auth(now, scheme, Some(credentials.as_bytes()), Some(tag)))
         })?;
         if accepted.is_ok() {
             self.ones[one].auths.push(credentials.into_bytes());

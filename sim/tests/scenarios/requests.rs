@@ -189,7 +189,7 @@ fn auth_is_sent_again_on_each_connection_and_before_anything_else() {
     let mut world = world(3);
     let client = world.connect(Config { chroot: Vec::new(), ..config(1) }, &addresses(3));
     for (tag, credentials) in [(1, &b"a:1"[..]), (2, b"b:2"), (3, b"c:3")] {
-        world.with(client, |session, _| session.add_auth(b"digest", Some(credentials), Some(tag))).unwrap();
+        world.with(client, |session, now| session.add_auth(now, b"digest", Some(credentials), Some(tag))).unwrap();
     }
     assert!(wait_connected(&mut world, client, secs(1)));
     world.run_for(secs(1));
@@ -210,7 +210,7 @@ fn auth_is_sent_again_on_each_connection_and_before_anything_else() {
 #[test]
 fn a_refused_scheme_ends_the_session() {
     let (mut world, client) = connected(1);
-    world.with(client, |session, _| session.add_auth(b"bogus", Some(b"x"), Some(1))).unwrap();
+    world.with(client, |session, now| session.add_auth(now, b"bogus", Some(b"x"), Some(1))).unwrap();
     world.submit(client, 2, &get("/", None)).unwrap();
     world.run_for(secs(5));
     assert_eq!(world.client(client).state(), State::AuthFailed);
