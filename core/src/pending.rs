@@ -1,6 +1,7 @@
 //! Requests in flight, in wire order. Owns who waits for what; knows no bytes but their number.
 use crate::limits;
 use crate::request::WatchChange;
+use crate::watches::WatchKind;
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -77,6 +78,15 @@ impl<C, W> Pending<C, W> {
         let entry = self.entries.get_mut(self.abandoned).filter(|entry| entry.submitted <= limit)?;
         self.abandoned += 1;
         entry.completion.take()
+    }
+
+    /// Whether a request in flight leaves a watch of this lasting kind at a server path. Looks at all of them.
+    pub(crate) fn leaves_watch(&self, kind: WatchKind, path: &[u8]) -> bool {
+        self.entries.iter().filter_map(|entry| entry.change.as_deref()).any(|change| match change {
+            WatchChange::Arm(left, at, _) => *left == kind && **at == *path,
+            WatchChange::ArmShared(at, _) => **at == *path,
+            WatchChange::Disarm(..) => false,
+        })
     }
 
     /// Number of requests.

@@ -140,6 +140,8 @@ pub enum Request<'a, W> {
 pub enum WatchChange<W> {
     /// Arms a watch at a server path.
     Arm(WatchKind, Box<[u8]>, W),
+    /// Arms a persistent watch that the server holds as a recursive one.
+    ArmShared(Box<[u8]>, W),
     /// Removes watches from a server path; without a watcher all of them.
     Disarm(Removal, Box<[u8]>, Option<W>),
 }
@@ -150,9 +152,23 @@ impl<W: Clone> Request<'_, W> {
     /// Errors: `BadArguments` for a bad path or time to live; `MarshallingError` for a bad path inside a multi;
     /// `Unimplemented` for an operation a multi cannot hold.
     pub fn encode(&self, xid: i32, chroot: &[u8], out: &mut Vec<u8>) -> Result<Option<Box<WatchChange<W>>>, Code> {
+        self.encode_shared(xid, chroot, false, out)
+    }
+
+    /// The same. `is_shared`: the request is about a path where the server is to hold one recursive watch for persistent and
+    /// recursive watchers. Then a persistent watch is added as a recursive one, and the removal of one kind leaves the
+    /// server's watch, which the other kind needs.
+    pub fn encode_shared(
+        &self,
+        xid: i32,
+        chroot: &[u8],
+        is_shared: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Box<WatchChange<W>>>, Code> {
         let start = out.len();
-        let kind = self.kind()?;
-        let result = message(out, xid, kind, |out| self.body(kind, chroot, out));
+        let kind =
+            if is_shared && matches!(self, Request::RemoveWatches { .. }) { op::CHECK_WATCHES } else { self.kind()? };
+        let result = message(out, xid, kind, |out| self.body(kind, chroot, is_shared, out));
         if result.is_err() {
             out.truncate(start);
         }
@@ -246,7 +262,13 @@ impl<W: Clone> Request<'_, W> {
         })
     }
 
-    fn body(&self, request: i32, chroot: &[u8], out: &mut Vec<u8>) -> Result<Option<Box<WatchChange<W>>>, Code> {
+    fn body(
+        &self,
+        request: i32,
+        chroot: &[u8],
+        is_shared: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Box<WatchChange<W>>>, Code> {
         use WatchKind::{Child, Data, Exist};
         match self {
             Request::Create(create) => {
@@ -292,14 +314,19 @@ impl<W: Clone> Request<'_, W> {
             Request::AddWatch { path, kind, watcher } => {
                 let mode = kind.mode().ok_or(Code::BadArguments)?;
                 let path = put_path(out, chroot, path, false)?;
-                let change = WatchChange::Arm(*kind, copy(out, path), watcher.clone());
+                let (path, watcher) = (copy(out, path), watcher.clone());
+                let (mode, change) = if is_shared && *kind == WatchKind::Persistent {
+                    (WatchKind::Recursive.mode().unwrap_or(mode), WatchChange::ArmShared(path, watcher))
+                } else {
+                    (mode, WatchChange::Arm(*kind, path, watcher))
+                };
                 out.put_i32(mode);
                 return Ok(Some(Box::new(change)));
             }
             Request::RemoveWatches { path, kind, watcher, .. } => {
                 let path = put_path(out, chroot, path, false)?;
                 let change = WatchChange::Disarm(*kind, copy(out, path), watcher.clone());
-                out.put_i32(kind.to_i32());
+                out.put_i32(if is_shared { Removal::Any } else { *kind }.to_i32());
                 return Ok(Some(Box::new(change)));
             }
         }

@@ -86,6 +86,10 @@ impl Removal {
 type Table<W> = HashMap<Box<[u8]>, Vec<W>, FixedState>;
 
 /// All watches of a session. Those of the first three tables are gone when they fire, the persistent ones stay.
+///
+/// Servers before 3.9 keep one kind of lasting watch a path. So where both kinds are at one path the server holds a recursive
+/// watch for both (the path is shared), and the persistent watchers hear of the list from the events of the children. Such a
+/// path is in both tables; its recursive watchers may be gone while the server's watch is still needed.
 #[derive(Debug)]
 pub struct Watches<W> {
     data: Table<W>,
@@ -148,7 +152,52 @@ impl<W: Clone + Eq + Hash> Watches<W> {
         fired
     }
 
+    /// Whether a lasting watch of this kind is known to stand at a server path.
+    pub fn stands(&self, kind: WatchKind, path: &[u8]) -> bool {
+        match kind {
+            WatchKind::Data | WatchKind::Exist | WatchKind::Child => false,
+            WatchKind::Persistent => self.persistent.contains_key(path),
+            WatchKind::Recursive => self.recursive.contains_key(path),
+        }
+    }
+
+    /// The server holds a recursive watch at a path: its persistent watchers, if there are any, live on that.
+    pub fn share(&mut self, path: &[u8]) {
+        if self.persistent.contains_key(path) && !self.recursive.contains_key(path) {
+            self.recursive.insert(path.into(), Vec::new());
+        }
+    }
+
+    /// A new connection, on which the server is told what each path needs.
+    pub fn end_sharing(&mut self) {
+        self.recursive.retain(|_, watchers| !watchers.is_empty());
+    }
+
+    fn is_shared(&self, path: &[u8]) -> bool {
+        self.persistent.contains_key(path) && self.recursive.contains_key(path)
+    }
+
+    /// The node whose list the event has changed, if that is at a shared path: then [`fire_list`](Self::fire_list) follows.
+    pub fn shared_parent<'a>(&self, kind: i32, path: &'a [u8]) -> Option<&'a [u8]> {
+        if !matches!(kind, event::CREATED | event::DELETED) || self.persistent.is_empty() || self.recursive.is_empty() {
+            return None;
+        }
+        ancestors(path).nth(1).filter(|parent| self.is_shared(parent))
+    }
+
+    /// The watchers of a list at a shared path. The server's own event about it, if there is one, finds none of them any more.
+    pub fn fire_list(&mut self, path: &[u8]) -> Vec<W> {
+        let mut fired = self.fire(event::CHILD, path);
+        for watcher in self.persistent.get(path).into_iter().flatten() {
+            if !fired.contains(watcher) {
+                fired.push(watcher.clone());
+            }
+        }
+        fired
+    }
+
     fn fire_persistent(&self, kind: i32, path: &[u8], fired: &mut Vec<W>) {
+        let has_fired = !fired.is_empty();
         let mut add = |watchers: Option<&Vec<W>>| {
             for watcher in watchers.into_iter().flatten() {
                 if !fired.contains(watcher) {
@@ -156,7 +205,11 @@ impl<W: Clone + Eq + Hash> Watches<W> {
                 }
             }
         };
-        add(self.persistent.get(path));
+        // An event about a list at a shared path that fires a one-shot watch is no echo of a child's event, which would have
+        // fired that: the server says what has changed before it was armed again.
+        if kind != event::CHILD || has_fired || !self.is_shared(path) {
+            add(self.persistent.get(path));
+        }
         // A recursive watch hears of each child itself, and servers send it no event about the list.
         if kind == event::CHILD || self.recursive.is_empty() {
             return;
@@ -204,22 +257,26 @@ impl<W: Clone + Eq + Hash> Watches<W> {
     pub fn has(&mut self, kind: Removal, path: &[u8], watcher: Option<&W>) -> bool {
         Self::tables_of(kind).iter().any(|table| {
             let watchers = self.table(*table).get(path);
-            watchers.is_some_and(|found| watcher.is_none_or(|wanted| found.contains(wanted)))
+            watchers.is_some_and(|found| watcher.map_or(!found.is_empty(), |wanted| found.contains(wanted)))
         })
     }
 
     /// Removes one watcher, or all, from a path.
     pub fn disarm(&mut self, kind: Removal, path: &[u8], watcher: Option<&W>) {
-        for table in Self::tables_of(kind) {
-            let table = self.table(*table);
+        for kind in Self::tables_of(kind) {
+            let is_needed = *kind == WatchKind::Recursive && self.persistent.contains_key(path);
+            let table = self.table(*kind);
             let Some(found) = table.get_mut(path) else { continue };
             match watcher {
                 Some(unwanted) => found.retain(|armed| armed != unwanted),
                 None => found.clear(),
             }
-            if found.is_empty() {
+            if found.is_empty() && !is_needed {
                 table.remove(path);
             }
+        }
+        if !self.persistent.contains_key(path) && self.recursive.get(path).is_some_and(Vec::is_empty) {
+            self.recursive.remove(path);
         }
     }
 
@@ -403,7 +460,44 @@ mod tests {
         assert_eq!(watches.fire(event::CHANGED, b"/ab"), [1]);
         assert_eq!(watches.fire(event::CHANGED, b"/"), [1]);
         assert_eq!(watches.fire(event::CHILD, b"/a"), []);
-        assert_eq!(watches.fire(event::CHILD, b"/a/b"), [3], "the persistent one");
+        assert_eq!(watches.fire(event::CHILD, b"/a/b"), [], "known from the children, as the path is shared");
+    }
+
+    #[test]
+    fn at_a_shared_path_the_list_is_known_from_the_children() {
+        let mut watches = Watches::new(1);
+        watches.arm(WatchKind::Persistent, at("/a"), 1);
+        assert_eq!(watches.shared_parent(event::CREATED, b"/a/b"), None);
+        watches.arm(WatchKind::Recursive, at("/a"), 2);
+        watches.arm(WatchKind::Child, at("/a"), 3);
+        assert_eq!(watches.shared_parent(event::CREATED, b"/a/b"), Some(&b"/a"[..]));
+        for (kind, path) in [(event::CHANGED, "/a/b"), (event::CREATED, "/a/b/c"), (event::DELETED, "/a")] {
+            assert_eq!(watches.shared_parent(kind, path.as_bytes()), None, "{kind} {path}");
+        }
+        assert_eq!(watches.fire_list(b"/a"), [3, 1]);
+        assert_eq!(watches.fire(event::CHILD, b"/a"), [], "what a 3.9 server says besides");
+        watches.arm(WatchKind::Child, at("/a"), 3);
+        assert_eq!(watches.fire(event::CHILD, b"/a"), [3, 1], "what the list was before a reconnect");
+        assert_eq!(watches.fire(event::CHANGED, b"/a"), [1, 2]);
+    }
+
+    #[test]
+    fn a_path_stays_shared_while_its_persistent_watchers_need_it_and_until_the_next_connection() {
+        let mut watches = Watches::new(1);
+        watches.arm(WatchKind::Persistent, at("/a"), 1);
+        watches.arm(WatchKind::Recursive, at("/a"), 2);
+        watches.disarm(Removal::Recursive, b"/a", None);
+        assert!(watches.stands(WatchKind::Recursive, b"/a") && !watches.has(Removal::Recursive, b"/a", None));
+        assert_eq!((watches.len(), watches.fire(event::CREATED, b"/a/b")), (1, vec![]));
+        assert_eq!(watches.shared_parent(event::CREATED, b"/a/b"), Some(&b"/a"[..]));
+        watches.end_sharing();
+        assert!(!watches.stands(WatchKind::Recursive, b"/a"));
+        assert_eq!(watches.fire(event::CHILD, b"/a"), [1]);
+        watches.share(b"/a");
+        watches.share(b"/b");
+        assert!(watches.stands(WatchKind::Recursive, b"/a") && !watches.stands(WatchKind::Recursive, b"/b"));
+        watches.disarm(Removal::Persistent, b"/a", Some(&1));
+        assert!(watches.is_empty(), "nothing is left that is nobody's");
     }
 
     #[test]

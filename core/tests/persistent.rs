@@ -108,13 +108,23 @@ impl Client {
 
     /// Types of the requests sent since the last call.
     fn sent(&mut self) -> Vec<i32> {
+        self.sent_frames().iter().map(|frame| i32::from_be_bytes(frame[4..8].try_into().unwrap())).collect()
+    }
+
+    fn sent_frames(&mut self) -> Vec<Vec<u8>> {
         let (mut bytes, mut frames, mut inbox) = (Vec::new(), Vec::new(), Inbox::new(1 << 20));
         self.session.take_outgoing(self.now, &mut bytes);
         for byte in bytes {
             inbox.space()[0] = byte;
             inbox.received(1, &mut frames).unwrap();
         }
-        frames.iter().map(|frame| i32::from_be_bytes(frame.bytes()[4..8].try_into().unwrap())).collect()
+        frames.iter().map(|frame| frame.bytes().to_vec()).collect()
+    }
+
+    /// Type and last number of the requests sent since the last call.
+    fn sent_numbers(&mut self) -> Vec<(i32, i32)> {
+        let number = |bytes: &[u8]| i32::from_be_bytes(bytes.try_into().unwrap());
+        self.sent_frames().iter().map(|frame| (number(&frame[4..8]), number(&frame[frame.len() - 4..]))).collect()
     }
 }
 
@@ -211,4 +221,84 @@ fn other_kinds_are_not_removed_at_the_server_where_only_a_persistent_watch_stand
         client.ask(&remove(Removal::Children, None), Code::Ok).unwrap();
         client.ask(&remove(Removal::Any, None), Code::Ok).unwrap();
     }
+}
+
+fn add_as(kind: WatchKind, watcher: &'static str) -> Request<'static, &'static str> {
+    Request::AddWatch { path: b"/a", kind, watcher }
+}
+
+/// What a client hears that has both lasting kinds at `/a`, of a server that has a recursive watch there.
+fn hears_both(client: &mut Client) {
+    assert_eq!(client.event(event::CREATED, "/c/a/b"), ["1 /a/b [\"r\"]", "4 /a [\"p\"]"]);
+    assert_eq!(client.event(event::CHILD, "/c/a"), [""; 0], "servers of 3.9 say it too where they have both");
+    assert_eq!(client.event(event::CHANGED, "/c/a/b"), ["3 /a/b [\"r\"]"]);
+    assert_eq!(client.event(event::DELETED, "/c/a/b/c"), ["2 /a/b/c [\"r\"]"]);
+    assert_eq!(client.event(event::DELETED, "/c/a/b"), ["2 /a/b [\"r\"]", "4 /a [\"p\"]"]);
+    assert_eq!(client.event(event::CHANGED, "/c/a"), ["3 /a [\"p\", \"r\"]"]);
+}
+
+#[test]
+fn both_lasting_kinds_at_a_path_are_one_recursive_watch_at_the_server() {
+    let (persistent, recursive) = (add_as(WatchKind::Persistent, "p"), add_as(WatchKind::Recursive, "r"));
+    let mut client = Client::new();
+    client.ask(&persistent, Code::Ok).unwrap();
+    client.ask(&recursive, Code::Ok).unwrap();
+    assert_eq!(client.sent_numbers(), [(op::ADD_WATCH, 0), (op::ADD_WATCH, 1)]);
+    hears_both(&mut client);
+    client.reconnect();
+    hears_both(&mut client);
+
+    let mut client = Client::new();
+    client.ask(&recursive, Code::Ok).unwrap();
+    client.ask(&persistent, Code::Ok).unwrap();
+    assert_eq!(client.sent_numbers(), [(op::ADD_WATCH, 1), (op::ADD_WATCH, 1)], "it must not become less");
+    hears_both(&mut client);
+
+    // In flight at once; the recursive one is refused.
+    let mut client = Client::new();
+    client.session.submit(client.now, &recursive, 1).unwrap();
+    client.session.submit(client.now, &persistent, 2).unwrap();
+    assert_eq!(client.sent_numbers(), [(op::ADD_WATCH, 1), (op::ADD_WATCH, 1)]);
+    client.answer(1, Code::NoAuth);
+    client.answer(2, Code::Ok);
+    client.log.clear();
+    assert_eq!(client.event(event::CREATED, "/c/a/b"), ["4 /a [\"p\"]"]);
+    assert_eq!(client.session.watch_count(), 1);
+}
+
+#[test]
+fn removing_one_of_both_lasting_kinds_leaves_the_other_what_it_needs() {
+    for watcher in [None, Some(())] {
+        let mut client = Client::new();
+        client.ask(&add_as(WatchKind::Recursive, "r"), Code::Ok).unwrap();
+        client.ask(&add_as(WatchKind::Persistent, "p"), Code::Ok).unwrap();
+        client.sent();
+        client.ask(&remove(Removal::Recursive, watcher.map(|()| "r")), Code::Ok).unwrap();
+        assert_eq!(client.sent_numbers(), [(op::CHECK_WATCHES, 3)], "which servers before 3.9 know too");
+        assert_eq!(client.event(event::CREATED, "/c/a/b"), ["4 /a [\"p\"]"]);
+        client.reconnect();
+        assert_eq!(client.event(event::CHILD, "/c/a"), ["4 /a [\"p\"]"], "now it has a watch of its own kind");
+
+        client.ask(&add_as(WatchKind::Recursive, "r"), Code::Ok).unwrap();
+        client.sent();
+        client.ask(&remove(Removal::Persistent, watcher.map(|()| "p")), Code::Ok).unwrap();
+        assert_eq!(client.sent_numbers(), [(op::CHECK_WATCHES, 3)]);
+        assert_eq!(client.event(event::CREATED, "/c/a/b"), ["1 /a/b [\"r\"]"]);
+        client.ask(&remove(Removal::Any, None), Code::Ok).unwrap();
+        assert_eq!(client.session.watch_count(), 0);
+    }
+}
+
+#[test]
+fn a_recursive_watch_whose_answer_comes_too_late_does_not_silence_a_persistent_one() {
+    let mut client = Client::new();
+    client.ask(&add_as(WatchKind::Persistent, "p"), Code::Ok).unwrap();
+    client.session.set_request_timeout(Some(std::time::Duration::from_millis(50)));
+    client.session.submit(client.now, &add_as(WatchKind::Recursive, "r"), 2).unwrap();
+    client.now += std::time::Duration::from_millis(50);
+    client.handle(Input::Timeout);
+    assert_eq!(client.log, ["2: Err(RequestTimeout)"]);
+    client.log.clear();
+    client.answer(2, Code::Ok);
+    assert_eq!(client.event(event::CREATED, "/c/a/b"), ["4 /a [\"p\"]"]);
 }

@@ -75,13 +75,55 @@ static void reconnect(zhandle_t *zh)
     await_state(zh, ZOO_CONNECTED_STATE);
 }
 
+static add_fn add;
+
+/* Both kinds on one path, the one or the other first. Servers before 3.9 keep only the mode that was set last. */
+static void both(zhandle_t *zh, zhandle_t *other, const char *path, int first, int second)
+{
+    char child[32];
+    char grandchild[32];
+    char wanted[512];
+    int round;
+    snprintf(child, sizeof child, "%s/c", path);
+    snprintf(grandchild, sizeof grandchild, "%s/c/d", path);
+    make(other, path, "");
+    check("the first kind", add(zh, path, first, note, first == ZOO_ADD_WATCH_PERSISTENT ? "p" : "r"), ZOK);
+    check("the second kind", add(zh, path, second, note, second == ZOO_ADD_WATCH_PERSISTENT ? "p" : "r"), ZOK);
+    for (round = 0; round < 2; round++) {
+        make(other, child, "");
+        make(other, grandchild, "");
+        zoo_set(other, child, "x", 1, -1);
+        zoo_delete(other, grandchild, -1);
+        zoo_delete(other, child, -1);
+        zoo_set(other, path, "x", 1, -1);
+        snprintf(wanted, sizeof wanted,
+                 "r:created:%s p:child:%s r:created:%s r:changed:%s r:deleted:%s r:deleted:%s p:child:%s p:changed:%s r:changed:%s ",
+                 child, path, grandchild, child, grandchild, child, path, path, path);
+        expect(zh, round == 0 ? "both kinds on a path" : "both kinds after a reconnect", wanted);
+        if (round == 0)
+            reconnect(zh);
+        check("behind SetWatches2", zoo_exists(zh, "/", 0, NULL), ZOK);
+    }
+    check("one of both", zoo_remove_watches(zh, path, ZWATCHTYPE_PERSISTENT_RECURSIVE, note, "r", 0), ZOK);
+    make(other, child, "");
+    snprintf(wanted, sizeof wanted, "p:child:%s ", path);
+    expect(zh, "the other stays", wanted);
+    reconnect(zh);
+    check("behind SetWatches2", zoo_exists(zh, "/", 0, NULL), ZOK);
+    zoo_delete(other, child, -1);
+    expect(zh, "the other after a reconnect", wanted);
+    check("all", zoo_remove_all_watches(zh, path, ZWATCHTYPE_ANY, 0), ZOK);
+    zoo_set(other, path, "y", 1, -1);
+    expect(zh, "none", "");
+}
+
 int main(void)
 {
-    add_fn add = (add_fn)symbol("zoo_add_watch");
     aadd_fn aadd = (aadd_fn)symbol("zoo_aadd_watch");
     zhandle_t *other;
     zhandle_t *zh;
     char *requests;
+    add = (add_fn)symbol("zoo_add_watch");
     zookeeper_close(open_case());
     other = open_at(host(1), on_nothing, NULL);
     zh = open_at(host(0), on_nothing, NULL);
@@ -116,6 +158,8 @@ int main(void)
     make(other, "/r/n", "");
     expect(zh, "a reconnect arms them again", "p:changed:/p r:created:/r/n ");
 
+    both(zh, other, "/b1", ZOO_ADD_WATCH_PERSISTENT, ZOO_ADD_WATCH_PERSISTENT_RECURSIVE);
+    both(zh, other, "/b2", ZOO_ADD_WATCH_PERSISTENT_RECURSIVE, ZOO_ADD_WATCH_PERSISTENT);
     check("the wrong kind", zoo_remove_all_watches(zh, "/p", ZWATCHTYPE_PERSISTENT_RECURSIVE, 0), ZNOWATCHER);
     check("any", zoo_remove_all_watches(zh, "/p", ZWATCHTYPE_ANY, 0), ZOK);
     check("locally", zoo_remove_watches(zh, "/r", ZWATCHTYPE_PERSISTENT_RECURSIVE, note, "r", 1), ZOK);

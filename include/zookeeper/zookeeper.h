@@ -973,10 +973,13 @@ typedef void (*client_infos_completion_t)(int rc, const struct ClientInfo_vector
  * be re-armed; the server closes the connection, and the next one to it is made without them and with a line in the
  * log.
  *
- * Servers before 3.9 keep one kind of watch for a path and session: a read of the same path with a watch turns the
- * persistent watch into one that fires once, and removing with ZWATCHTYPE_CHILD or ZWATCHTYPE_DATA takes half of it
- * away. They do not know the types ZWATCHTYPE_PERSISTENT and ZWATCHTYPE_PERSISTENT_RECURSIVE, which fail there with
- * ZMARSHALLINGERROR: use ZWATCHTYPE_ANY.
+ * Servers before 3.9 keep one kind of watch for a path and session, the one that came last. A handle may have both modes on
+ * a path all the same: the library then has a recursive watch there, whose events serve both, and a watcher of the other
+ * mode hears of the list of children (ZOO_CHILD_EVENT) with the creation or deletion of a child. When one of the two is
+ * removed the library alone forgets it, and a recursive watch goes on at the server until the next connection. But a read
+ * of the same path with a watch turns the persistent watch into one that fires once, and removing with ZWATCHTYPE_CHILD or
+ * ZWATCHTYPE_DATA takes half of it away. Those servers do not know the types ZWATCHTYPE_PERSISTENT and
+ * ZWATCHTYPE_PERSISTENT_RECURSIVE, which fail there with ZMARSHALLINGERROR: use ZWATCHTYPE_ANY.
  *
  * zoo_aremove_watches(), with a watcher, makes the library forget it; the server goes on sending the events, which are
  * dropped, until zoo_aremove_all_watches() or the next connection.

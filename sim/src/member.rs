@@ -31,6 +31,8 @@ pub struct Options {
     pub read_only: bool,
     /// Whether responses to connect requests have 36 bytes, as before 3.4.
     pub old_handshake: bool,
+    /// Whether a connection has one lasting watch a path, the latest, as before 3.9.
+    pub one_lasting_watch: bool,
     /// Longest request accepted, bytes.
     pub max_frame: usize,
     /// Text of the configuration node.
@@ -52,6 +54,7 @@ impl Default for Options {
             reconfig: false,
             read_only: false,
             old_handshake: false,
+            one_lasting_watch: false,
             max_frame: 0xf_ffff,
             config: String::new(),
         }

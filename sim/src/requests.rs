@@ -226,22 +226,21 @@ impl Ensemble {
             op::SET_WATCHES => self.set_watches(id, reader),
             op::SET_WATCHES2 => {
                 self.set_watches(id, reader)?;
-                for path in wire::paths(reader).map_err(marshalling)? {
-                    self.watches.persistent.add(&path, id);
-                }
-                for path in wire::paths(reader).map_err(marshalling)? {
-                    self.watches.recursive.add(&path, id);
+                for is_recursive in [false, true] {
+                    for path in wire::paths(reader).map_err(marshalling)? {
+                        self.watches.add_lasting(&path, id, is_recursive, self.options.one_lasting_watch);
+                    }
                 }
                 Ok(false)
             }
             op::ADD_WATCH => {
                 let path = wire::path(reader).map_err(marshalling)?;
-                let table = match reader.i32().map_err(marshalling)? {
-                    0 => &mut self.watches.persistent,
-                    1 => &mut self.watches.recursive,
+                let is_recursive = match reader.i32().map_err(marshalling)? {
+                    0 => false,
+                    1 => true,
                     _ => return Err(Code::MarshallingError),
                 };
-                table.add(&path, id);
+                self.watches.add_lasting(&path, id, is_recursive, self.options.one_lasting_watch);
                 // The reply has a body: an error of 0.
                 out.put_i32(0);
                 Ok(true)

@@ -69,7 +69,7 @@ impl Table {
 }
 
 /// All kinds: data watches (of `get` and `exists`), child watches, and those that stay. A connection may have several
-/// kinds at one path, as with servers since 3.9; those before keep one.
+/// kinds at one path, as with servers since 3.9; those before keep one lasting kind.
 #[derive(Debug, Default)]
 pub(crate) struct Watches {
     pub(crate) data: Table,
@@ -79,6 +79,19 @@ pub(crate) struct Watches {
 }
 
 impl Watches {
+    /// Adds a watch that stays. `keeps_one`: it takes the place of the other lasting kind at the path.
+    pub(crate) fn add_lasting(&mut self, path: &str, who: ConnId, is_recursive: bool, keeps_one: bool) {
+        let (added, other) = if is_recursive {
+            (&mut self.recursive, &mut self.persistent)
+        } else {
+            (&mut self.persistent, &mut self.recursive)
+        };
+        if keeps_one {
+            other.remove(path, who);
+        }
+        added.add(path, who);
+    }
+
     pub(crate) fn forget(&mut self, who: ConnId) {
         self.data.forget(who);
         self.child.forget(who);

@@ -7,7 +7,6 @@ use crate::jute::Reader;
 use crate::limits;
 use crate::path::strip_chroot;
 use crate::proto::{CONFIG_NODE, ReplyHeader, WatcherEvent, event, xid};
-use crate::request::WatchChange;
 use std::time::Instant;
 
 /// Something for watchers.
@@ -89,12 +88,9 @@ impl<C, W: Watcher> Session<C, W> {
         self.stats.replies += 1;
         self.stats.latency += now.saturating_duration_since(entry.submitted);
         let counts = err == Code::Ok || (entry.exists && err == Code::NoNode);
-        // A caller that got a timeout may have freed the watcher's context, so a late answer arms nothing. What it removes
-        // is gone at the server.
         let is_late = entry.completion.is_none();
-        let change = entry.change.filter(|change| counts && !(is_late && matches!(**change, WatchChange::Arm(..))));
-        if let Some(change) = change {
-            self.apply(*change, err);
+        if let Some(change) = entry.change.filter(|_| counts) {
+            if is_late { self.apply_late(*change, err) } else { self.apply(*change, err) }
         }
         let Some(completion) = entry.completion else { return };
         let result = if err == Code::Ok { Ok(frame.skip(ReplyHeader::LEN)) } else { Err(err) };
@@ -118,6 +114,14 @@ impl<C, W: Watcher> Session<C, W> {
             return self.on_misbehaviour(now, Code::MarshallingError, "watch event cannot be read");
         };
         let watchers = self.watches.fire(event.kind, event.path);
+        self.notify_node(&event, watchers);
+        if let Some(parent) = self.watches.shared_parent(event.kind, event.path) {
+            let watchers = self.watches.fire_list(parent);
+            self.notify_node(&WatcherEvent { kind: event::CHILD, state: event.state, path: parent }, watchers);
+        }
+    }
+
+    fn notify_node(&mut self, event: &WatcherEvent<'_>, watchers: Vec<W>) {
         log::debug!("watch event {} for {} watchers", event.kind, watchers.len());
         if watchers.is_empty() {
             return;

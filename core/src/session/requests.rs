@@ -5,10 +5,11 @@ use crate::code::Code;
 use crate::frames::Frame;
 use crate::jute::Put;
 use crate::limits;
+use crate::path::below_chroot;
 use crate::pending::Entry;
 use crate::proto::{op, xid};
 use crate::request::{Request, WatchChange, frame};
-use crate::watches::Removal;
+use crate::watches::{Removal, WatchKind};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -20,12 +21,13 @@ impl<C, W: Watcher> Session<C, W> {
     /// [`limits::QUEUED`] bytes wait already.
     pub fn submit(&mut self, now: Instant, request: &Request<'_, W>, completion: C) -> Result<(), Code> {
         let established = self.is_established();
+        let is_shared = self.shares_watch(request);
         let out = if established { &mut self.outgoing } else { &mut self.queued };
         let start = out.len();
         if request.payload_len() > limits::REQUEST || start > limits::QUEUED {
             return Err(if self.is_unrecoverable() { Code::InvalidState } else { Code::MarshallingError });
         }
-        let change = request.encode(self.next_xid, &self.config.chroot, out)?;
+        let change = request.encode_shared(self.next_xid, &self.config.chroot, is_shared, out)?;
         let len = out.len() - start;
         let refusal = if self.is_unrecoverable() {
             Some(Code::InvalidState)
@@ -76,6 +78,21 @@ impl<C, W: Watcher> Session<C, W> {
         Ok(())
     }
 
+    /// Whether a request is about a path where the server is to hold one recursive watch for both lasting kinds. Servers
+    /// before 3.9 keep one mode for a path and session, so the kind that is added later would silence the other; from the
+    /// events of a recursive watch both can be served.
+    fn shares_watch(&self, request: &Request<'_, W>) -> bool {
+        let (path, needs) = match request {
+            Request::AddWatch { path, kind: WatchKind::Persistent, .. } => (path, &[WatchKind::Recursive][..]),
+            Request::RemoveWatches { path, kind: Removal::Persistent | Removal::Recursive, local: false, .. } => {
+                (path, &[WatchKind::Persistent, WatchKind::Recursive][..])
+            }
+            _ => return false,
+        };
+        let path = [self.config.chroot.as_slice(), below_chroot(&self.config.chroot, path)].concat();
+        needs.iter().all(|kind| self.watches.stands(*kind, &path) || self.pending.leaves_watch(*kind, &path))
+    }
+
     #[cold]
     fn log_request(&self, xid: i32, request: &Request<'_, W>) {
         let (function, server) = (request.function_name(), self.shown_server());
@@ -121,6 +138,7 @@ impl<C, W: Watcher> Session<C, W> {
     /// Re-arms all watches at `addr`. `SetWatches2` only when there is a persistent watch, since servers before 3.6 answer
     /// it by closing the connection; one that has just done so gets `SetWatches`.
     pub(super) fn put_set_watches(&mut self, addr: SocketAddr) {
+        self.watches.end_sharing();
         let refused = self.rearm_refused.iter().position(|known| *known == addr);
         if let Some(at) = refused {
             // Once: the server may be a newer one next time.
@@ -211,6 +229,9 @@ impl<C, W: Watcher> Session<C, W> {
         } else if !self.is_closing() {
             self.fail_queued_by(limit, Code::RequestTimeout);
         }
+        while let Some(completion) = self.credentials.abandon_submitted_by(limit) {
+            self.outputs.push_back(Output::Deliver(completion, Err(Code::RequestTimeout)));
+        }
         self.arm_request_timeout();
     }
 
@@ -218,20 +239,33 @@ impl<C, W: Watcher> Session<C, W> {
     pub(super) fn apply(&mut self, change: WatchChange<W>, err: Code) {
         match change {
             WatchChange::Arm(kind, path, watcher) => {
-                use crate::watches::WatchKind::{Data, Exist};
+                use WatchKind::{Data, Exist};
                 // A node that is there is watched for its data, one that is not for its creation.
                 let kind = if kind == Exist && err == Code::Ok { Data } else { kind };
                 self.watches.arm(kind, path, watcher);
             }
+            WatchChange::ArmShared(path, watcher) => {
+                self.watches.arm(WatchKind::Persistent, path.clone(), watcher);
+                self.watches.share(&path);
+            }
             WatchChange::Disarm(kind, path, watcher) => self.watches.disarm(kind, &path, watcher.as_ref()),
+        }
+    }
+
+    /// The same for an answer that nobody waits for any more. A caller that got a timeout may have freed the watcher's
+    /// context, so it arms nothing. What is at the server is there, and what it has removed is gone.
+    pub(super) fn apply_late(&mut self, change: WatchChange<W>, err: Code) {
+        match change {
+            WatchChange::Arm(WatchKind::Recursive, path, _) | WatchChange::ArmShared(path, _) => {
+                self.watches.share(&path);
+            }
+            WatchChange::Arm(..) => {}
+            WatchChange::Disarm(..) => self.apply(change, err),
         }
     }
 }
 
 fn put_header(out: &mut Vec<u8>, xid: i32, kind: i32) {
-        while let Some(completion) = self.credentials.abandon_submitted_by(limit) {
-            self.outputs.push_back(Output::Deliver(completion, Err(Code::RequestTimeout)));
-        }
     frame(out, |out| {
         out.put_i32(xid);
         out.put_i32(kind);

@@ -184,7 +184,8 @@ impl Run {
             let kept = match table {
                 Table::Data | Table::Exist => data,
                 Table::Child => child,
-                Table::Persistent => persistent,
+                // Where both kinds are at a path the server holds the recursive one for both.
+                Table::Persistent => persistent || recursive,
                 Table::Recursive => recursive,
             };
             if !kept {

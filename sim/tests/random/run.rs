@@ -84,7 +84,9 @@ pub(crate) fn server_path(chroot: bool, path: &str) -> String {
 
 impl Run {
     pub(crate) fn new(plan: &Plan) -> Run {
-        let options = Options { members: plan.members, read_only: true, seed: plan.seed, ..Options::default() };
+        let one_lasting_watch = plan.seed.is_multiple_of(2);
+        let members = plan.members;
+        let options = Options { members, read_only: true, seed: plan.seed, one_lasting_watch, ..Options::default() };
         let world = World::new(plan.seed, options);
         let mut run = Run {
             world,
