@@ -1,12 +1,26 @@
 /* needs: server
- * A forked child has the handle but not its threads: on Debian's library a call that waits does so for ever. */
+ * A forked child has the handle but not its threads: on Debian's library a call that waits does so for ever. The child has no
+ * descriptor of the handle, and whatever it does leaves the parent's connection as it is. */
+#include <dirent.h>
 #include <sys/wait.h>
 #include "../case.h"
 
+static int descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int n = 0;
+    while (readdir(directory) != NULL)
+        n++;
+    closedir(directory);
+    return n;
+}
+
 int main(void)
 {
+    int before = descriptors();
     zhandle_t *zh = begin("", on_nothing, NULL, SESSION_MS, 0);
     int status;
+    int i;
     pid_t child;
     await_state(zh, 3);
     child = fork();
@@ -16,7 +30,9 @@ int main(void)
             _exit(2);
         if (zoo_aget(zh, "/", 0, on_data, "") != ZINVALIDSTATE)
             _exit(3);
-        _exit(zookeeper_close(zh) == ZOK ? 0 : 4);
+        if (zookeeper_close(zh) != ZOK)
+            _exit(4);
+        _exit(descriptors() == before ? 0 : 5);
     }
     waitpid(child, &status, 0);
     if (WIFSIGNALED(status))
@@ -25,5 +41,11 @@ int main(void)
         die("the child's call %d has another result", WEXITSTATUS(status));
     if (zoo_exists(zh, "/", 0, NULL) != ZOK || zoo_state(zh) != 3)
         die("the parent's session is gone");
+    /* The I/O thread still hears of its socket, and can still be woken. */
+    for (i = 0; i < 10; i++) {
+        zoo_awexists(zh, "/zookeeper", NULL, NULL, on_stat, "first");
+        zoo_awexists(zh, "/zookeeper", NULL, NULL, on_stat, "second");
+        drain(2);
+    }
     return zookeeper_close(zh);
 }

@@ -488,7 +488,8 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
  * seconds for the server. Within one of the handle's own callbacks it returns at once, and the handle goes when the
  * callback has.
  *
- * In the child of a fork it frees the handle without touching the parent's session.
+ * The child of a fork has no descriptor of the handle any more (in libzookeeper_st: this call closes them), and the parent's
+ * session is left alone. The memory is not given back there.
  *
  * @return ZOK, also when the server could not be told; ZBADARGUMENTS for a null handle.
  */
@@ -574,8 +575,9 @@ ZOOAPI void zoo_deterministic_conn_order(int yesOrNo);
 /*
  * For programs with an event loop, on libzookeeper_st, which has no threads. Its handles do something only in calls: a
  * request is sent by the call that makes it, or by the next turn of the loop; everything else happens in the two calls
- * below. They never wait, but for names, which are looked up before an attempt and at most once a minute. Callbacks run
- * in them, and in zookeeper_close(), and may make any call, zookeeper_close() too.
+ * below. They never wait, but for names, which are looked up before an attempt and at most once a minute, and for what a
+ * SASL mechanism waits for. Callbacks run in them, and in zookeeper_close(), and may make any call, zookeeper_close() too.
+ * A handle has two descriptors, the socket and a poll of its own; only the former is to be watched.
  *
  * A loop calls zookeeper_interest(), waits for what it says, and calls zookeeper_process() with what has happened. A
  * program that forks may go on with a handle in the parent or in the child: the child has it for its own with its first

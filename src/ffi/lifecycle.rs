@@ -18,7 +18,7 @@ use crate::sys::cyrus::Params;
 use crate::sys::environment::log_environment;
 use crate::sys::net::{Poll, Waker};
 use crate::sys::sync::thread;
-use crate::sys::{env, lock, own_thread, process};
+use crate::sys::{env, inherited, lock, own_thread, process};
 use libc::{c_char, c_int, c_void};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -52,6 +52,9 @@ static WITHOUT_THREADS: AtomicBool = AtomicBool::new(false);
 #[doc(hidden)]
 pub fn do_without_threads() {
     WITHOUT_THREADS.store(true, Ordering::Relaxed);
+    // A forked child may go on with such a handle.
+    inherited::keep();
+    callout::let_exceptions_pass();
 }
 
 /// Makes handles created from now on try their servers in the order given (`yesOrNo` not 0) or in a random one.
@@ -456,7 +459,7 @@ pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
     // SAFETY: the contract of `super`.
     let Some(handle) = (unsafe { from_c(zh) }) else { return Code::BadArguments.to_i32() };
     if handle.is_inherited() {
-        // divergence: zookeeper_close in a forked child sends nothing and touches nothing of the parent's session.
+        // divergence: zookeeper_close in a forked child sends nothing and touches nothing of the parent's session; the child has no copy of its descriptors afterwards, that of a handle with threads from the fork on.
         handle.abandon_inherited();
         std::mem::forget(handle);
         return Code::Ok.to_i32();

@@ -12,11 +12,13 @@ use crate::io::resolver;
 use crate::io::sasl::Conversation;
 use crate::io::tls;
 use crate::io::transport::{Progress, Transport};
+use crate::sys::inherited::Unshared;
 use crate::sys::net::{Events, Poll, Token};
 use crate::sys::signals;
 use crate::sys::thread_end::EndGuard;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -36,6 +38,7 @@ const STEPS_MAX: u32 = 4;
 
 pub(crate) struct Driver<C, W> {
     handle: Arc<Handle<C, W>>,
+    _unshared: Unshared,
     poll: Poll,
     transport: Option<Arc<Transport>>,
     probe: Option<Probe>,
@@ -72,6 +75,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     pub(crate) fn new(handle: Arc<Handle<C, W>>, poll: Poll) -> Self {
         Driver {
             handle,
+            _unshared: Unshared::new(poll.registry().as_raw_fd()),
             poll,
             transport: None,
             probe: None,

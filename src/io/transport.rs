@@ -6,6 +6,7 @@
 //! [`Transport::wait_for_readable`].
 use crate::io::registration::Registration;
 use crate::io::tls::Tls;
+use crate::sys::inherited::Unshared;
 use crate::sys::net::{Registry, SockRef, TcpStream, Token, Waited, socket};
 use crate::sys::signals::BlockedSignals;
 use crate::sys::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,7 @@ use zk_secure::tls::Connection;
 /// A connection, or the attempt at one.
 #[derive(Debug)]
 pub(crate) struct Transport {
+    _unshared: Unshared,
     stream: TcpStream,
     registration: Registration,
     tls: Option<Box<Tls>>,
@@ -60,6 +62,7 @@ impl Transport {
         let stream = TcpStream::connect(addr)?;
         let registration = Registration::new(registry, stream.as_raw_fd(), token)?;
         Ok(Transport {
+            _unshared: Unshared::new(stream.as_raw_fd()),
             stream,
             registration,
             tls: tls.map(|connection| Box::new(Tls::new(connection))),

@@ -6,6 +6,7 @@ pub(crate) mod env;
 pub(crate) mod environment;
 pub(crate) mod file;
 pub(crate) mod gssapi;
+pub(crate) mod inherited;
 pub(crate) mod latch;
 pub(crate) mod lock;
 pub(crate) mod log_sink;
@@ -26,3 +27,5 @@ pub(crate) mod thread_end;
 pub(crate) mod time;
 #[cfg(calmkeeper_tsan)]
 pub(crate) mod tsan;
+#[cfg(not(calmkeeper_shuttle))]
+pub(crate) mod waker;

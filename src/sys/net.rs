@@ -6,7 +6,8 @@ mod memory;
 #[cfg(not(calmkeeper_shuttle))]
 pub(crate) use {
     crate::sys::socket::{self, Waited},
-    mio::{Events, Poll, Registry, Token, Waker, net::TcpStream},
+    crate::sys::waker::Waker,
+    mio::{Events, Poll, Registry, Token, net::TcpStream},
     socket2::SockRef,
 };
 

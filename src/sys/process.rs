@@ -1,5 +1,6 @@
 //! What the library asks of the process: whether it has been forked, state that a forked child must not share, what to do
 //! at its end, its name, and how large a thread's stack is.
+use crate::sys::inherited;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use std::mem::MaybeUninit;
@@ -12,6 +13,7 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn forked() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    inherited::close_all();
 }
 
 /// The number that tells this process from its children, to be kept with a handle.
@@ -20,7 +22,7 @@ pub(crate) fn generation() -> u32 {
     // Not a `Once`: a child forked while another thread is inside would wait for that thread for ever. Two threads may
     // register, and then the number grows by two.
     if !REGISTERED.load(Ordering::Acquire) {
-        // SAFETY: the handler only touches an atomic. The library is never unloaded (`-z nodelete`).
+        // SAFETY: the handler touches atomics and makes plain system calls. The library is never unloaded (`-z nodelete`).
         if unsafe { libc::pthread_atfork(None, None, Some(forked)) } != 0 {
             log::warn!("forked children cannot be recognised");
         }

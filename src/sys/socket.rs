@@ -74,6 +74,24 @@ pub(crate) fn register(epoll: RawFd, fd: RawFd, token: usize) -> io::Result<()> 
     control(epoll, libc::EPOLL_CTL_ADD, fd, INPUT | ROOM | libc::EPOLLET, token)
 }
 
+/// Registers a descriptor for the event that something can be read, each time that more comes.
+pub(crate) fn register_input(epoll: RawFd, fd: RawFd, token: usize) -> io::Result<()> {
+    control(epoll, libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN | libc::EPOLLET, token)
+}
+
+/// Adds to the count of an event descriptor. `WouldBlock` when that is too large.
+pub(crate) fn write_count(fd: RawFd, count: u64) -> io::Result<()> {
+    // SAFETY: the count lives through the call.
+    length(unsafe { libc::syscall(libc::SYS_write, fd, &raw const count, size_of::<u64>()) }).map(|_| ())
+}
+
+/// Takes the count of an event descriptor.
+pub(crate) fn read_count(fd: RawFd) -> io::Result<u64> {
+    let mut count = 0_u64;
+    // SAFETY: the count lives through the call.
+    length(unsafe { libc::syscall(libc::SYS_read, fd, &raw mut count, size_of::<u64>()) }).map(|_| count)
+}
+
 /// Sets the events that the poll reports of a registered socket, besides errors. What is ready already is reported.
 pub(crate) fn set_interest(epoll: RawFd, fd: RawFd, token: usize, input: bool, room: bool) -> io::Result<()> {
     let input = if input { INPUT } else { 0 };

@@ -1,0 +1,169 @@
+//! The descriptors of handles with threads, which a forked child closes at once: it has not the threads that would, and no use
+//! for them, as every call on such a handle is refused there. Owns the list of them; closes them in children only.
+//!
+//! Closing a copy neither ends the parent's connection nor takes a socket out of the poll that both share.
+use crate::sys::process;
+use std::mem::MaybeUninit;
+use std::os::fd::RawFd;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
+
+/// Whether children keep the descriptors: those of handles without threads, which a child may go on with.
+static ARE_KEPT: AtomicBool = AtomicBool::new(false);
+
+/// The blocks of places, the latest first. They are never freed, and no lock guards them: a child could find it held.
+static BLOCKS: AtomicPtr<Block> = AtomicPtr::new(null_mut());
+
+/// Places of a block.
+const PLACES: usize = 64;
+/// In a place that is free.
+const FREE: RawFd = -1;
+/// In a place that is being filled.
+const TAKEN: RawFd = -2;
+
+struct Block {
+    places: [Place; PLACES],
+    /// Set before the block is published.
+    next: AtomicPtr<Block>,
+}
+
+/// One descriptor.
+#[derive(Debug)]
+struct Place {
+    fd: AtomicI32,
+    /// What it is a descriptor of: a child's copy of the memory is a little younger than its copy of the descriptors.
+    inode: AtomicU64,
+}
+
+/// Leaves the descriptors of this copy of the library to children.
+pub(crate) fn keep() {
+    ARE_KEPT.store(true, Ordering::Relaxed);
+}
+
+/// A descriptor that forked children close. To be dropped before the descriptor is closed here.
+#[derive(Debug)]
+pub(crate) struct Unshared(Option<(&'static Place, RawFd)>);
+
+impl Unshared {
+    pub(crate) fn new(fd: RawFd) -> Unshared {
+        // The sockets of the scheduler's tests are numbers only.
+        if cfg!(calmkeeper_shuttle) || ARE_KEPT.load(Ordering::Relaxed) {
+            return Unshared(None);
+        }
+        // Registers what a child does first.
+        process::generation();
+        Unshared(inode(fd).map(|inode| {
+            let place = take_place();
+            place.inode.store(inode, Ordering::Relaxed);
+            place.fd.store(fd, Ordering::Release);
+            (place, fd)
+        }))
+    }
+}
+
+impl Drop for Unshared {
+    fn drop(&mut self) {
+        if let Some((place, fd)) = self.0 {
+            // In a child the place may be another one's by now.
+            let _ = place.fd.compare_exchange(fd, FREE, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+}
+
+fn blocks() -> impl Iterator<Item = &'static Block> {
+    // SAFETY: null, or from `add_block`: published with its content, and never freed.
+    let first = unsafe { BLOCKS.load(Ordering::Acquire).as_ref() };
+    // SAFETY: as above.
+    std::iter::successors(first, |block| unsafe { block.next.load(Ordering::Acquire).as_ref() })
+}
+
+fn take_place() -> &'static Place {
+    loop {
+        let take = |place: &Place| place.fd.compare_exchange(FREE, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if let Some(place) = blocks().flat_map(|block| &block.places).find(|place| take(place)) {
+            return place;
+        }
+        add_block();
+    }
+}
+
+fn add_block() {
+    let place = |_| Place { fd: AtomicI32::new(FREE), inode: AtomicU64::new(0) };
+    let places = std::array::from_fn(place);
+    let block: &'static Block = Box::leak(Box::new(Block { places, next: AtomicPtr::new(null_mut()) }));
+    let new = std::ptr::from_ref(block).cast_mut();
+    let mut first = BLOCKS.load(Ordering::Acquire);
+    loop {
+        block.next.store(first, Ordering::Release);
+        match BLOCKS.compare_exchange(first, new, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return,
+            Err(found) => first = found,
+        }
+    }
+}
+
+/// In a child, right after the fork: closes what it has inherited. Makes nothing but system calls that a child of a process with
+/// threads may make.
+pub(super) fn close_all() {
+    for place in blocks().flat_map(|block| &block.places) {
+        let fd = place.fd.swap(FREE, Ordering::AcqRel);
+        if fd >= 0 && inode(fd) == Some(place.inode.load(Ordering::Relaxed)) {
+            // SAFETY: the parent's handle is of no use here, and no other code knows this descriptor.
+            unsafe { libc::close(fd) };
+        }
+    }
+}
+
+/// Which file a descriptor is of. All events and polls have one number, each socket has its own.
+fn inode(fd: RawFd) -> Option<u64> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the structure is written if the call succeeds, and only read then.
+    (unsafe { libc::fstat(fd, stat.as_mut_ptr()) } == 0).then(|| unsafe { stat.assume_init() }.st_ino)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::os::fd::AsRawFd;
+
+    /// Whether a descriptor is open in a child.
+    fn is_open_in_child(fd: RawFd) -> bool {
+        // SAFETY: the child only asks about a descriptor, and ends without clean-up.
+        unsafe {
+            let child = libc::fork();
+            assert!(child >= 0);
+            if child == 0 {
+                libc::_exit(i32::from(libc::fcntl(fd, libc::F_GETFD) >= 0));
+            }
+            let mut status = 0;
+            assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
+            assert!(libc::WIFEXITED(status));
+            libc::WEXITSTATUS(status) == 1
+        }
+    }
+
+    #[test]
+    fn children_close_what_is_listed_and_nothing_else() {
+        let listed: Vec<_> = (0..2 * PLACES).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let records: Vec<_> = listed.iter().map(|one| Unshared::new(one.as_raw_fd())).collect();
+        for one in &listed {
+            assert!(!is_open_in_child(one.as_raw_fd()));
+        }
+        assert!(is_open_in_child(other.as_raw_fd()));
+        drop(records);
+        assert!(is_open_in_child(listed[0].as_raw_fd()));
+    }
+
+    #[test]
+    fn another_file_under_the_same_number_stays_open() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let number = socket.as_raw_fd();
+        let _record = Unshared::new(number);
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        // SAFETY: both are open; the number goes on belonging to `socket`.
+        assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), number) }, number);
+        assert!(is_open_in_child(number));
+    }
+}

@@ -1,0 +1,68 @@
+//! Wakes the I/O thread out of its poll: an event descriptor. Owns the system calls. (mio has such a waker too, whose
+//! descriptor a forked child could not close.)
+use crate::sys::inherited::Unshared;
+use crate::sys::socket;
+use mio::{Registry, Token};
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Waker {
+    _unshared: Unshared,
+    event: OwnedFd,
+}
+
+impl Waker {
+    pub(crate) fn new(registry: &Registry, token: Token) -> io::Result<Waker> {
+        // SAFETY: numbers only; the result is checked, and is nobody else's.
+        let event = unsafe {
+            let event = libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC);
+            if event < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            OwnedFd::from_raw_fd(event)
+        };
+        socket::register_input(registry.as_raw_fd(), event.as_raw_fd(), token.0)?;
+        Ok(Waker { _unshared: Unshared::new(event.as_raw_fd()), event })
+    }
+
+    /// Each call is an event, whether the one before was seen or not. Nothing has to read them.
+    pub(crate) fn wake(&self) -> io::Result<()> {
+        match socket::write_count(self.event.as_raw_fd(), 1) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // The count is at its end, after 2^64 calls.
+                socket::read_count(self.event.as_raw_fd())?;
+                socket::write_count(self.event.as_raw_fd(), 1)
+            }
+            result => result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn has_event(poll: &mut mio::Poll, limit: Duration) -> bool {
+        let mut events = mio::Events::with_capacity(4);
+        poll.poll(&mut events, Some(limit)).unwrap();
+        events.iter().any(|event| event.token() == Token(7) && event.is_readable())
+    }
+
+    #[test]
+    fn each_call_ends_one_wait() {
+        let mut poll = mio::Poll::new().unwrap();
+        let waker = Waker::new(poll.registry(), Token(7)).unwrap();
+        assert!(!has_event(&mut poll, Duration::from_millis(10)));
+        for _ in 0..3 {
+            waker.wake().unwrap();
+            assert!(has_event(&mut poll, Duration::from_secs(20)));
+            assert!(!has_event(&mut poll, Duration::from_millis(10)));
+        }
+        socket::write_count(waker.event.as_raw_fd(), u64::MAX - 4).unwrap();
+        waker.wake().unwrap();
+        assert!(has_event(&mut poll, Duration::from_secs(20)));
+    }
+}
