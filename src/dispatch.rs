@@ -129,6 +129,11 @@ impl<C, W> Queue<C, W> {
         item
     }
 
+    /// Puts an item at the front.
+    pub(crate) fn put_back(&self, item: Output<C, W>) {
+        self.lock().items.push_front(item);
+    }
+
     /// The thread does not return from a call: a callback has ended it.
     pub(crate) fn abandon(&self) {
         self.end.set_lost();

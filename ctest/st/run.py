@@ -34,11 +34,15 @@ def build():
     subprocess.run(["gcc", "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-I", rig.ROOT / "include",
                     "-I", rig.ROOT / "include" / "zookeeper", "-o", program, HERE / "client.c", "-L", rig.link_directory("ours"),
                     "-l:libzookeeper_st.so.2"], check=True)
-    return program
+    leaves = target / "st-leaves"
+    subprocess.run(["g++", "-std=gnu++17", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-I", rig.ROOT / "include",
+                    "-I", rig.ROOT / "include" / "zookeeper", "-o", leaves, HERE / "leaves.cpp", "-L", rig.link_directory("ours"),
+                    "-l:libzookeeper_st.so.2"], check=True)
+    return program, leaves
 
 
-def start(*arguments, **environment):
-    return rig.spawn([str(build.program), *map(str, arguments)], env=rig.library_env("ours", **environment), cwd="/",
+def start(*arguments, program=None, **environment):
+    return rig.spawn([str(program or build.program), *map(str, arguments)], env=rig.library_env("ours", **environment), cwd="/",
                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
@@ -182,7 +186,13 @@ def churn(_):
         print(f"     {out.splitlines()[0]}")
 
 
-TESTS = (tls, sasl, statistics, silent, probe, readonly, churn)
+def leaves(_):
+    """Callbacks that leave by an exception or by longjmp."""
+    with rig.Ensemble() as ensemble:
+        finish(start(ensemble.hosts, program=build.leaves))
+
+
+TESTS = (leaves, tls, sasl, statistics, silent, probe, readonly, churn)
 
 
 def main():
@@ -195,7 +205,7 @@ def main():
         for test in chosen:
             print(f"{test.__name__}: {test.__doc__.splitlines()[0]}")
         return 0
-    build.program = build()
+    build.program, build.leaves = build()
     failed = []
     for test in chosen:
         begun = time.monotonic()

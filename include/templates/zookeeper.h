@@ -76,6 +76,13 @@
 #ifndef ZOOKEEPER_H_
 #define ZOOKEEPER_H_
 
+ *
+ * @par Exceptions
+ * A C++ exception that leaves a callback ends in std::terminate. In libzookeeper_st it passes through zookeeper_interest() or
+ * zookeeper_process() to the program, as with Apache's library; the handle goes on with the next call of either. What leaves
+ * a log callback, or a callback in zookeeper_close(), ends the process there too. A longjmp out of a callback is possible in
+ * libzookeeper_st only. Some memory is lost by it, the thread is not cancelled any more, and the next call must not be made
+ * from deeper in the stack than the one that was left.
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -14,25 +14,33 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-/* A C++ exception that leaves a callback comes this way too. Its end is std::terminate, as if there were nobody to catch
- * it. Which of both it is, the C++ runtime knows: it counts the exceptions in flight. */
+/* A C++ exception that leaves a callback comes this way too. On a thread of the library its end is std::terminate, as if there
+ * were nobody to catch it. Which of both it is, the C++ runtime knows: it counts the exceptions in flight. */
 struct exceptions {
     void *caught;
     unsigned int uncaught;
 };
 
-static void end_if_thrown(void)
+static void *in_runtime(const char *name)
 {
     void *runtime = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    return dlsym(runtime == NULL ? RTLD_DEFAULT : runtime, name);
+}
+
+static int is_thrown(void)
+{
     struct exceptions *(*in_flight)(void);
+    *(void **)&in_flight = in_runtime("__cxa_get_globals");
+    return in_flight != NULL && in_flight()->uncaught > 0;
+}
+
+static void end_if_thrown(void)
+{
     void (*terminate)(void);
-    if (runtime == NULL)
-        runtime = RTLD_DEFAULT;
-    *(void **)&in_flight = dlsym(runtime, "__cxa_get_globals");
-    *(void **)&terminate = dlsym(runtime, "_ZSt9terminatev");
-    // divergence: A C++ exception that leaves a log callback ends in std::terminate, as one that leaves any other callback;
-    // stock lets it through to the caller.
-    if (in_flight != NULL && terminate != NULL && in_flight()->uncaught > 0)
+    *(void **)&terminate = in_runtime("_ZSt9terminatev");
+    // divergence: A C++ exception that leaves a log callback ends in std::terminate, as one that leaves any callback of the
+    // multi-threaded library; stock lets it through to the caller.
+    if (terminate != NULL && is_thrown())
         terminate();
 }
 
@@ -53,15 +61,32 @@ static void end(void *unused)
     }
 }
 
+/* Whether callbacks run in calls of the application's own loop, which then may catch what they throw. */
+static int exceptions_pass;
+
+HIDDEN void calmkeeper_let_exceptions_pass(void);
+void calmkeeper_let_exceptions_pass(void)
+{
+    exceptions_pass = 1;
+}
+
+static void pass_or_end(void *unused)
+{
+    if (!exceptions_pass || !is_thrown())
+        end(unused);
+}
+
 /* calmkeeper_call_NAME(function, PARAMETERS...). Built with -fexceptions, with which the clean-up costs nothing. */
-#define CALL(name, types, arguments, ...)                                                                              \
+#define CALL_OR(clean_up, name, types, arguments, ...)                                                                 \
     HIDDEN void calmkeeper_call_##name(void(*function) types, __VA_ARGS__);                                            \
     void calmkeeper_call_##name(void(*function) types, __VA_ARGS__)                                                    \
     {                                                                                                                  \
-        pthread_cleanup_push(end, NULL);                                                                              \
+        pthread_cleanup_push(clean_up, NULL);                                                                          \
         function arguments;                                                                                            \
         pthread_cleanup_pop(0);                                                                                        \
     }
+
+#define CALL(name, types, arguments, ...) CALL_OR(pass_or_end, name, types, arguments, __VA_ARGS__)
 
 typedef const void *any; /* what is behind a pointer is not looked at */
 
@@ -77,4 +102,4 @@ CALL(string_stat, (int, any, any, any), (rc, string, stat, data), int rc, any st
 CALL(acl, (int, any, any, any), (rc, acl, stat, data), int rc, any acl, any stat, any data)
 CALL(int, (int, int, any), (rc, value, data), int rc, int value, any data)
 CALL(client_infos, (int, any, any), (rc, infos, data), int rc, any infos, any data)
-CALL(log, (any), (line), any line)
+CALL_OR(end, log, (any), (line), any line)

@@ -15,7 +15,10 @@ use std::sync::Arc;
 // In `callout.c`. Safety: the function is not `None`, and is the application's by the contract of `super`.
 /// cbindgen:ignore
 #[allow(unused_doc_comments, reason = "cbindgen reads it: these are not part of the C interface")]
-unsafe extern "C" {
+unsafe extern "C-unwind" {
+    /// From now on a C++ exception that leaves a callback passes through to the call of the application that has called back.
+    #[link_name = "calmkeeper_let_exceptions_pass"]
+    pub(super) safe fn let_exceptions_pass();
     #[link_name = "calmkeeper_call_watcher"]
     pub(super) fn watcher(
         function: watcher_fn,

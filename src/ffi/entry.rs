@@ -102,6 +102,18 @@ pub(super) unsafe fn with_handle<R>(
 /// The contract of [`super`].
 #[inline]
 unsafe fn enter<R>(zh: *const zhandle_t, body: impl FnOnce(&Arc<Zk>) -> Result<R, Code>) -> Result<R, Code> {
+    // SAFETY: the caller's promise.
+    let handle = unsafe { usable(zh)? };
+    let sink = &handle.sink;
+    guard(Err(Code::SystemError), || with_sink(sink, || body(&handle)))
+}
+
+/// The handle, if it may be used here and now. Errors: as [`with_handle`].
+///
+/// # Safety
+/// The contract of [`super`].
+#[inline]
+unsafe fn usable(zh: *const zhandle_t) -> Result<Arc<Zk>, Code> {
     // divergence: A null handle is ZBADARGUMENTS in every call; stock crashes in zoo_get, zoo_exists and others.
     // SAFETY: the caller's promise.
     let handle = unsafe { from_c(zh) }.ok_or(Code::BadArguments)?;
@@ -114,8 +126,7 @@ unsafe fn enter<R>(zh: *const zhandle_t, body: impl FnOnce(&Arc<Zk>) -> Result<R
         // divergence: A call in a signal handler that has interrupted the library under one of its locks returns ZSYSTEMERROR; stock hangs. Those locks are held for microseconds, and never while a call waits.
         return Err(Code::SystemError);
     }
-    let sink = &handle.sink;
-    guard(Err(Code::SystemError), || with_sink(sink, || body(&handle)))
+    Ok(handle)
 }
 
 /// Runs `body` with the handle for a function that takes no lock and logs nothing: it works in every signal handler.
@@ -137,6 +148,32 @@ pub(super) unsafe fn with_unlocked<R>(zh: *const zhandle_t, body: impl FnOnce(&Z
 pub(super) unsafe fn call(zh: *const zhandle_t, body: impl FnOnce(&Arc<Zk>) -> Result<(), Code>) -> c_int {
     // SAFETY: the caller's promise.
     code_of(unsafe { with_handle(zh, body) })
+}
+
+/// The same for a function that calls the application back on its own thread. An exception that leaves a callback passes through
+/// here; `body` catches its own panics, and one that it does not catch ends the process, as it would pass too.
+///
+/// # Safety
+/// The contract of [`super`].
+pub(super) unsafe fn call_and_call_back(
+    zh: *const zhandle_t,
+    body: impl FnOnce(&Arc<Zk>) -> Result<(), Code>,
+) -> c_int {
+    struct PanicGuard;
+    impl Drop for PanicGuard {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                log::error!("internal error: a panic where one cannot be caught");
+                std::process::abort();
+            }
+        }
+    }
+    let _entry = EntryGuard::new();
+    let panics = PanicGuard;
+    // SAFETY: the caller's promise.
+    let result = unsafe { usable(zh) }.and_then(|handle| with_sink(&handle.sink, || body(&handle)));
+    std::mem::forget(panics);
+    code_of(result)
 }
 
 /// The same for a function that submits a request and returns. It reaches two cancellation points, a log line and the wakeup of

@@ -1,9 +1,9 @@
 //! What a program with an event loop of its own calls. In the single-threaded library these calls do all the work, and call
 //! the application back; in the multi-threaded one its threads do, and these calls inform.
-use super::entry::{Zk, call, guard};
+use super::entry::{Zk, call_and_call_back};
 use super::lifecycle::call_back;
 use super::types::zhandle_t;
-use crate::handle::Turn;
+use crate::handle::{Place, Turn};
 use crate::io::driver::{Readiness, Watched};
 use crate::observe::stats;
 use libc::c_int;
@@ -29,22 +29,23 @@ struct Interest {
 /// single-threaded library it also does what is due: connects, pings, notices silence, calls back.
 // divergence: Between two attempts zookeeper_interest of the single-threaded library says fd -1 and how long the pause lasts, at most a third of the timeout; stock says a sixtieth of the timeout after a pass over the list, and with two dead servers no pause at all.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zookeeper_interest(
+pub unsafe extern "C-unwind" fn zookeeper_interest(
     zh: *mut zhandle_t,
     fd: *mut c_int,
     interest: *mut c_int,
     tv: *mut libc::timeval,
 ) -> c_int {
+    let entry = Place::here();
     // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |handle| {
+        call_and_call_back(zh, |handle| {
             if fd.is_null() || interest.is_null() || tv.is_null() {
                 return Err(Code::BadArguments);
             }
             if handle.published.is_unrecoverable() {
                 return Err(Code::InvalidState);
             }
-            let found = if handle.is_pumped() { pump(handle) } else { Ok(observe(handle)) };
+            let found = if handle.is_pumped() { pump(handle, entry) } else { Ok(observe(handle)) };
             let (found, result) = match found {
                 Ok(found) => (found, Ok(())),
                 Err(code) => (Interest { watched: None, until: Some(Instant::now()) }, Err(code)),
@@ -65,17 +66,19 @@ fn adopt(handle: &Arc<Zk>) {
 }
 
 /// Takes a turn. After a panic of ours the handle cannot be used any more, as its connection may be in the middle of anything.
-fn take_turn(handle: &Arc<Zk>, ready: Option<Readiness>) -> Result<Turn, Code> {
-    guard(None, || Some(handle.turn(ready, |output| call_back(handle, output)))).ok_or_else(|| {
+fn take_turn(handle: &Arc<Zk>, ready: Option<Readiness>, entry: Place) -> Result<Turn, Code> {
+    let turn = handle.turn(ready, entry, |output| call_back(handle, output));
+    if turn.has_failed {
         handle.with(|session, _| session.abort());
-        Code::SystemError
-    })
+        return Err(Code::SystemError);
+    }
+    Ok(turn)
 }
 
 /// A turn of the loop, as far as the socket is not needed.
-fn pump(handle: &Arc<Zk>) -> Result<Interest, Code> {
+fn pump(handle: &Arc<Zk>, entry: Place) -> Result<Interest, Code> {
     adopt(handle);
-    let turn = take_turn(handle, None)?;
+    let turn = take_turn(handle, None, entry)?;
     if let Some(code) = turn.ended {
         return Err(code);
     }
@@ -109,15 +112,16 @@ fn time_left(found: &Interest, timeout: c_int) -> libc::timeval {
 /// when there was nothing to read after all, and why the connection has ended if it has. The multi-threaded one has done the
 /// work: `ZNOTHING` to one who wants to read, `ZOK` to another. `ZINVALIDSTATE` without a connection.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zookeeper_process(zh: *mut zhandle_t, events: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn zookeeper_process(zh: *mut zhandle_t, events: c_int) -> c_int {
+    let entry = Place::here();
     // SAFETY: the contract of `super`.
     unsafe {
-        call(zh, |handle| {
+        call_and_call_back(zh, |handle| {
             if handle.published.is_unrecoverable() {
                 return Err(Code::InvalidState);
             }
             if handle.is_pumped() {
-                return process(handle, events);
+                return process(handle, events, entry);
             }
             if handle.socket.load(Ordering::Relaxed) < 0 {
                 return Err(Code::InvalidState);
@@ -127,7 +131,7 @@ pub unsafe extern "C" fn zookeeper_process(zh: *mut zhandle_t, events: c_int) ->
     }
 }
 
-fn process(handle: &Arc<Zk>, events: c_int) -> Result<(), Code> {
+fn process(handle: &Arc<Zk>, events: c_int, entry: Place) -> Result<(), Code> {
     adopt(handle);
     let is_dialled = handle.is_dialled();
     if !is_dialled && !handle.has_pause_timer() {
@@ -137,7 +141,7 @@ fn process(handle: &Arc<Zk>, events: c_int) -> Result<(), Code> {
     // What TLS reads for itself is no frame.
     let is_securing = handle.published.state() == State::Securing.to_i32();
     let ready = Readiness::of_socket(events & READ != 0, events & WRITE != 0);
-    let turn = take_turn(handle, Some(ready))?;
+    let turn = take_turn(handle, Some(ready), entry)?;
     match turn.ended {
         Some(code) => Err(code),
         None if events & READ != 0 && is_dialled && !is_securing && !turn.has_received => Err(Code::Nothing),

@@ -6,7 +6,7 @@ use super::convert::text;
 use super::deadlines_api;
 use super::entry::{EntryGuard, Zk, code_of, from_c, guard, set_errno, to_c};
 use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
-use crate::handle::{self, Handle, Threads};
+use crate::handle::{self, Handle, Place, Threads};
 use crate::io::driver::{Driver, WAKE};
 use crate::io::errand;
 use crate::io::resolver;
@@ -31,7 +31,7 @@ use zk_core::backoff;
 use zk_core::code::Code;
 use zk_core::limits;
 use zk_core::servers::{Hosts, parse};
-use zk_core::session::{ClientId, Config, Output, Session};
+use zk_core::session::{ClientId, Config, Event, Output, Session};
 use zk_secure::{SettingsError, sasl, tls};
 
 /// `ZOO_READONLY`: a read-only server will do.
@@ -445,9 +445,15 @@ fn deliver(handle: &Arc<Zk>, output: Output<Done, Watch>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// The same in a call of the application, for a handle without threads.
+/// The same in a call of the application, for a handle without threads. The callback may leave by an exception or by longjmp,
+/// so what is to follow is in the queue before it is called.
 pub(super) fn call_back(handle: &Arc<Zk>, output: Output<Done, Watch>) -> ControlFlow<()> {
-    guard(ControlFlow::Continue(()), || deliver(handle, output))
+    let Output::Notify(mut event) = output else { return deliver(handle, output) };
+    let rest = event.watchers.split_off(event.watchers.len().min(1));
+    if !rest.is_empty() {
+        handle.queue.put_back(Output::Notify(Event { watchers: rest, ..event.clone() }));
+    }
+    deliver(handle, Output::Notify(event))
 }
 
 /// Closes the session and frees the handle. Every completion that has not been called is called with `ZCLOSING` before
@@ -455,6 +461,17 @@ pub(super) fn call_back(handle: &Arc<Zk>, output: Output<Done, Watch>) -> Contro
 /// Returns `ZOK`, or `ZBADARGUMENTS` for null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
+    let entry = Place::here();
+    // SAFETY: the contract of `super`.
+    unsafe { close(zh, entry) }
+}
+
+/// Not inlined: `entry` is to be near to the application's frame.
+///
+/// # Safety
+/// The contract of [`super`].
+#[inline(never)]
+unsafe fn close(zh: *mut zhandle_t, entry: Place) -> c_int {
     let _entry = EntryGuard::new();
     // SAFETY: the contract of `super`.
     let Some(handle) = (unsafe { from_c(zh) }) else { return Code::BadArguments.to_i32() };
@@ -484,7 +501,7 @@ pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
         with_sink(&sink, || {
             let id = handle.peek(|session| session.client_id().id);
             if handle.is_pumped() {
-                handle.close_pumped(|output| call_back(&handle, output));
+                handle.close_pumped(entry, |output| guard(ControlFlow::Continue(()), || call_back(&handle, output)));
             } else {
                 handle.close();
                 errand::wait_for_end(&handle);

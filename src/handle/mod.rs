@@ -38,7 +38,7 @@ pub(crate) use history::recall;
 use lease::Leases;
 use published::Published;
 use pump::Pump;
-pub(crate) use pump::Turn;
+pub(crate) use pump::{Place, Turn};
 use send::SendQueue;
 use std::collections::VecDeque;
 use std::io;

@@ -4,10 +4,14 @@ use super::{Completion, Handle};
 use crate::io::driver::{Driver, Next, Readiness, Watched};
 use crate::observe::{logging, stats};
 use crate::sys::lock::Mutex;
+use crate::sys::marks;
 use crate::sys::pause_timer::PauseTimer;
 use crate::sys::process;
+use std::cell::RefCell;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::from_ref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use zk_core::code::Code;
 use zk_core::session::{Input, Output, Watcher};
@@ -25,8 +29,10 @@ const PROBE_INTERVAL: Duration = Duration::from_millis(10);
 pub(crate) struct Pump<C, W> {
     /// `None` before the start and after the end.
     driver: Mutex<Option<Driver<C, W>>>,
-    /// Callbacks under way, one within the other.
-    depth: AtomicU32,
+    /// The callback under way; of several, one within the other, the innermost.
+    inside: Mutex<Option<Place>>,
+    /// Whether the driver has panicked.
+    has_failed: AtomicBool,
     pause: Mutex<Pause>,
 }
 
@@ -42,7 +48,12 @@ struct Pause {
 
 impl<C, W> Default for Pump<C, W> {
     fn default() -> Self {
-        Pump { driver: Mutex::new(None), depth: AtomicU32::new(0), pause: Mutex::new(Pause::default()) }
+        Pump {
+            driver: Mutex::new(None),
+            inside: Mutex::new(None),
+            has_failed: AtomicBool::new(false),
+            pause: Mutex::new(Pause::default()),
+        }
     }
 }
 
@@ -83,14 +94,57 @@ pub(crate) struct Turn {
     pub(crate) watched: Option<Watched>,
     /// When the next turn is due; `None` when only the socket can tell.
     pub(crate) until: Option<Instant>,
+    /// Whether a panic of ours has ended the turn.
+    pub(crate) has_failed: bool,
 }
 
-/// Counts a callback while it runs.
-struct DepthGuard<'a>(&'a AtomicU32);
+/// A place on a stack. That of a call of the application is taken in a frame as near to it as can be.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    thread: usize,
+    frame: usize,
+}
 
-impl Drop for DepthGuard<'_> {
+impl Place {
+    #[inline(never)]
+    pub(crate) fn here() -> Place {
+        let frame = 0_u8;
+        Place { thread: marks::with(|marks| from_ref(marks).addr()), frame: from_ref(&frame).addr() }
+    }
+
+    /// Whether the frame that was here is gone when the stack has come to `now`. (It grows downwards.)
+    fn is_left(self, now: Place) -> bool {
+        self.thread != now.thread || self.frame < now.frame
+    }
+}
+
+/// A callback while it runs.
+struct InsideGuard<'a> {
+    inside: &'a Mutex<Option<Place>>,
+    before: Option<Place>,
+}
+
+impl Drop for InsideGuard<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        *self.inside.lock() = self.before;
+    }
+}
+
+/// Finishes a close that a callback has called, also when it has left by an exception.
+struct CloseGuard<'a, C: Completion, W: Watcher + Send + 'static, F: FnMut(Output<C, W>) -> ControlFlow<()>> {
+    handle: &'a Handle<C, W>,
+    pump: &'a Pump<C, W>,
+    entry: Place,
+    call: &'a RefCell<F>,
+}
+
+impl<C: Completion, W: Watcher + Send + 'static, F: FnMut(Output<C, W>) -> ControlFlow<()>> Drop
+    for CloseGuard<'_, C, W, F>
+{
+    fn drop(&mut self) {
+        if self.handle.is_closed.load(Ordering::Acquire) && !self.pump.is_inside(self.entry) {
+            self.handle.finish_pumped(self.pump, &mut |output| (self.call.borrow_mut())(output));
+        }
     }
 }
 
@@ -98,7 +152,16 @@ impl<C: Completion, W: Watcher + Send + 'static> Pump<C, W> {
     /// Runs `body` with the driver, unless the handle has ended. What is logged meanwhile is written afterwards, as a log
     /// callback may call the library.
     fn with_driver<R>(&self, body: impl FnOnce(&mut Driver<C, W>) -> R) -> Option<R> {
-        logging::deferred(|| self.driver.lock().as_mut().map(body))
+        logging::deferred(|| {
+            let mut driver = self.driver.lock();
+            let driver = driver.as_mut()?;
+            let result = catch_unwind(AssertUnwindSafe(|| body(driver)));
+            if result.is_err() {
+                log::error!("internal error: a panic in the event loop's call; the handle cannot be used any more");
+                self.has_failed.store(true, Ordering::Relaxed);
+            }
+            result.ok()
+        })
     }
 }
 
@@ -162,9 +225,16 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     }
 
     /// Does all that can be done without waiting: what `ready` says of the socket, what is due, what there is to send. `call`
-    /// calls the application back, for one item of the queue at a time.
-    pub(crate) fn turn(&self, ready: Option<Readiness>, mut call: impl FnMut(Output<C, W>) -> ControlFlow<()>) -> Turn {
+    /// calls the application back, for one item of the queue at a time. `entry`: where the application has called.
+    pub(crate) fn turn(
+        &self,
+        ready: Option<Readiness>,
+        entry: Place,
+        call: impl FnMut(Output<C, W>) -> ControlFlow<()>,
+    ) -> Turn {
         let Some(pump) = &self.pump else { return Turn::default() };
+        let call = RefCell::new(call);
+        let close = CloseGuard { handle: self, pump, entry, call: &call };
         let received = self.received_bytes();
         let timeout = Duration::from_millis(u64::try_from(self.published.timeout()).unwrap_or(0));
         pump.pause.lock().end(Instant::now(), timeout);
@@ -176,14 +246,12 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             }
         });
         // What callbacks ask for goes out with one write, below.
-        self.call_back(pump, &mut call);
+        self.call_back(pump, &call);
         let mut next = pump.with_driver(Driver::settle);
-        if self.call_back(pump, &mut call) {
+        if self.call_back(pump, &call) {
             next = pump.with_driver(Driver::settle);
         }
-        if self.is_closed.load(Ordering::Acquire) && pump.depth.load(Ordering::Relaxed) == 0 {
-            self.finish_pumped(pump, &mut call);
-        }
+        drop(close);
         let ended = self.lock().session.take_end();
         let has_received = self.received_bytes() != received;
         let (watched, until) = pump.with_driver(|driver| (driver.watched(), until(driver, next))).unwrap_or_default();
@@ -192,7 +260,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         if watched.is_some() {
             pump.pause.lock().set_to = None;
         }
-        Turn { ended, has_received, watched, until }
+        let has_failed = pump.has_failed.swap(false, Ordering::Relaxed);
+        Turn { ended, has_received, watched, until, has_failed }
     }
 
     fn received_bytes(&self) -> u64 {
@@ -200,23 +269,23 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     }
 
     /// Calls back for what is in the queue, until a callback closes the handle. Returns whether there was anything.
-    fn call_back(&self, pump: &Pump<C, W>, call: &mut impl FnMut(Output<C, W>) -> ControlFlow<()>) -> bool {
+    fn call_back(&self, pump: &Pump<C, W>, call: &RefCell<impl FnMut(Output<C, W>) -> ControlFlow<()>>) -> bool {
         let mut has_called = false;
         while !self.is_closed.load(Ordering::Acquire)
             && let Some(output) = self.queue.pop()
         {
             has_called = true;
-            pump.call_one(output, call);
+            pump.call_one(output, &mut |output| (call.borrow_mut())(output));
         }
         has_called
     }
 
     /// Closes the session. Returns when every callback has returned; from a callback of this handle it returns at once, and
     /// the call of the application that has called back does the rest.
-    pub(crate) fn close_pumped(&self, mut call: impl FnMut(Output<C, W>) -> ControlFlow<()>) {
+    pub(crate) fn close_pumped(&self, entry: Place, mut call: impl FnMut(Output<C, W>) -> ControlFlow<()>) {
         let Some(pump) = &self.pump else { return };
         self.feed(Input::Close);
-        if pump.depth.load(Ordering::Relaxed) == 0 {
+        if !pump.is_inside(entry) {
             self.finish_pumped(pump, &mut call);
         }
     }
@@ -236,9 +305,17 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
 }
 
 impl<C, W> Pump<C, W> {
+    /// Whether a callback is under way that has made the call at `entry`. One that was left by longjmp has not: the stack has
+    /// come back from there.
+    fn is_inside(&self, entry: Place) -> bool {
+        let mut inside = self.inside.lock();
+        *inside = inside.filter(|callback| !callback.is_left(entry));
+        inside.is_some()
+    }
+
     fn call_one(&self, output: Output<C, W>, call: &mut impl FnMut(Output<C, W>) -> ControlFlow<()>) {
-        self.depth.fetch_add(1, Ordering::Relaxed);
-        let _depth = DepthGuard(&self.depth);
+        let before = self.inside.lock().replace(Place::here());
+        let _inside = InsideGuard { inside: &self.inside, before };
         // `Last` ends a completion thread; here the queue just runs empty.
         let _ = call(output);
     }
