@@ -138,8 +138,10 @@ fn tidy_declaration(declaration: &str) -> String {
     while let Some((before, comment)) = rest.split_once("    /**\n") {
         let (comment, after) = comment.split_once("*/\n").expect("comments end");
         tidy += before;
+        let is_short = comment.matches('\n').count() == 1;
+        let comment = format!("/**\n{}*/\n", if is_short { comment.trim_start() } else { comment });
         tidy += "    ";
-        tidy += &tidy_text(&format!("/**\n{}*/\n", comment.replace("\n    ", "\n").trim_start()));
+        tidy += &tidy_text(&comment);
         rest = after;
     }
     tidy += rest;

@@ -26,17 +26,21 @@
  * @par Results
  * A call returns ZOK (0) or a negative number of enum ZOO_ERRORS; zerror() names it. Every call may return:
  * - ZBADARGUMENTS for a null handle or path, an invalid path, or another argument out of range;
- * - ZINVALIDSTATE when the session has ended (expired, refused, being closed) or the process was forked;
- * - ZMARSHALLINGERROR when a request cannot be built, as for want of memory.
+ * - ZINVALIDSTATE when the session has ended (expired, refused, being closed), and in a forked child, which has the handle
+ *   and not its threads (in libzookeeper_st a child may go on with a handle, see zookeeper_interest());
+ * - ZMARSHALLINGERROR when a request cannot be built, as for want of memory, or too much waits already;
+ * - ZSYSTEMERROR in a signal handler that has interrupted the library, see zookeeper_init(); a synchronous call also in a log
+ *   callback on the thread that reads the socket.
  *
  * @par
  * A server or the connection can add these, which a completion gets as `rc` and a synchronous call returns:
  * - ZCONNECTIONLOSS: the connection broke before the answer; the operation may or may not have happened;
  * - ZOPERATIONTIMEOUT: the connection was given up, since nothing came for two thirds of the session timeout;
+ * - ZREQUESTTIMEOUT: the time limit of requests has passed, where there is one, see zoo_set_request_timeout();
  * - ZSESSIONEXPIRED, ZAUTHFAILED, ZCLOSING: the session ended first;
+ * - ZMARSHALLINGERROR, ZRUNTIMEINCONSISTENCY: the server has sent what cannot be read, or what was not asked for;
  * - ZNOAUTH: the session lacks the permission;
  * - ZNOTREADONLY: a write, and the server is in read-only mode;
- * - ZREQUESTTIMEOUT: the time limit of requests has passed, where there is one, see zoo_set_request_timeout();
  * - ZTHROTTLEDOP: the server is overloaded and did not do it.
  *
  * @par
@@ -66,16 +70,12 @@
  * (pthread_cancel) inside a call ends when the call returns.
  *
  * @par Watches
- * A watch fires once: after the event, read again to leave a new one. Watches survive reconnects. The same function with the
- * same context on the same path is one watch.
+ * A watch fires once, but for those of zoo_add_watch(): after the event, read again to leave a new one. Watches survive
+ * reconnects. The same function with the same context on the same path is one watch.
  *
  * @par Completions
  * An asynchronous call that returns ZOK calls its completion exactly once; one that returns an error never calls it. A null
  * completion discards the answer.
- */
-#ifndef ZOOKEEPER_H_
-#define ZOOKEEPER_H_
-
  *
  * @par Exceptions
  * A C++ exception that leaves a callback ends in std::terminate. In libzookeeper_st it passes through zookeeper_interest() or
@@ -83,6 +83,10 @@
  * a log callback, or a callback in zookeeper_close(), ends the process there too. A longjmp out of a callback is possible in
  * libzookeeper_st only. Some memory is lost by it, the thread is not cancelled any more, and the next call must not be made
  * from deeper in the stack than the one that was left.
+ */
+#ifndef ZOOKEEPER_H_
+#define ZOOKEEPER_H_
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -359,7 +363,8 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
  * The child of a fork has no descriptor of the handle any more (in libzookeeper_st: this call closes them), and the parent's
  * session is left alone. The memory is not given back there.
  *
- * @return ZOK, also when the server could not be told; ZBADARGUMENTS for a null handle.
+ * @return ZOK, also when the server could not be told; ZBADARGUMENTS for a null handle, and while another call closes it;
+ *      in libzookeeper_st ZSYSTEMERROR in a signal handler that has interrupted the library: then nothing was done.
  */
 @ zookeeper_close
 
@@ -395,7 +400,7 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
 
 /**
  * The address of the server that the session is with. Writes as much of it as fits to `addr`, of `*addr_len` bytes,
- * sets that to the length of the whole, and returns `addr`; null without an established session.
+ * sets that to the length of the whole, and returns `addr`; null without an established session, and with a read-only one.
  */
 @ zookeeper_get_connected_host
 
@@ -414,14 +419,15 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
  * Blocks while names are resolved.
  *
  * @return ZOK. On an error the old list stays: ZBADARGUMENTS with errno EINVAL for a list that cannot be parsed;
- *      ZSYSTEMERROR with errno ENOENT when none of its names can be resolved, which may pass.
+ *      ZSYSTEMERROR with errno set, mostly ENOENT, when none of its names can be resolved, which may pass.
  */
 @ zoo_set_servers
 
 /**
  * How often names are looked up again while connected, in milliseconds: -1 for never, 0 for what it is at the
  * beginning, once a minute; less than a second counts as one. After a lost connection they are looked up in any case.
- * Numeric addresses never are, and no look-up holds up the connection.
+ * Numeric addresses never are, and no look-up holds up the connection. In libzookeeper_st names are looked up in
+ * zookeeper_interest(), before an attempt and at most once a minute, whatever this says.
  *
  * @return ZOK, or ZBADARGUMENTS below -1.
  */
@@ -431,8 +437,8 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
 @ zoo_cycle_next_server
 
 /**
- * "address:port" of the server in use or being tried, with an IPv6 address in brackets. The text is the calling
- * thread's, and good until that thread's next call.
+ * "address:port" of the server in use or being tried, with an IPv6 address in brackets; ":0" before the first attempt, null for
+ * a null handle. The text is the calling thread's, and good until that thread's next call.
  */
 @ zoo_get_current_server
 
@@ -465,7 +471,8 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
  * loop that makes no call in such a pause and comes back too late is given a timer's descriptor in the next ones.
  *
  * @return ZOK, ZBADARGUMENTS for null pointers, ZINVALIDSTATE when the session has ended, or why a connection was
- *      given up just now: ZOPERATIONTIMEOUT, ZCONNECTIONLOSS, ZSESSIONEXPIRED. The loop goes on after the latter.
+ *      given up just now: ZOPERATIONTIMEOUT, ZCONNECTIONLOSS, ZSESSIONEXPIRED, ZAUTHFAILED, and the others that
+ *      zookeeper_process() may return. The loop goes on after the latter.
  */
 @ zookeeper_interest
 
@@ -474,8 +481,9 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
  * writes and calls back.
  *
  * @return ZOK, ZNOTHING when no answer was there to be read, ZBADARGUMENTS for a null handle, ZINVALIDSTATE
- *      without a connection or when the session has ended, or why the connection has ended just now: ZCONNECTIONLOSS,
- *      ZSESSIONEXPIRED, ZAUTHFAILED, ZMARSHALLINGERROR. In libzookeeper_mt, where all is done already, ZNOTHING or ZOK.
+ *      without a connection or when the session has ended, or why the connection has ended just now: ZCONNECTIONLOSS;
+ *      ZOPERATIONTIMEOUT, since it does what is due as well; ZSESSIONEXPIRED; ZAUTHFAILED; ZMARSHALLINGERROR and
+ *      ZRUNTIMEINCONSISTENCY for what a server must not send. In libzookeeper_mt, where all is done already, ZNOTHING or ZOK.
  */
 @ zookeeper_process
 #else
@@ -784,7 +792,8 @@ typedef struct zoo_op_result {
 
 /**
  * Makes `*op` read a node, see zoo_get(). When it has been done, `value` of the result is `buf`, `valuelen` the number of
- * bytes written, -1 for a node without data, and `stat` is filled in if not null.
+ * bytes written, -1 for a node without data, and `stat` is filled in if not null. Data that does not fit is cut; a null `buf` or
+ * a negative `buflen` is no room.
  */
 @ zoo_get_op_init
 
@@ -855,7 +864,8 @@ typedef enum {
  * Takes one watch off a path: that of `watcher` with `watcherCtx`. If `local` is not 0 only the library forgets it, and
  * the server is not told.
  *
- * @param completion  gets ZOK, or why it failed; then the watch stays. Own code: ZNOWATCHER, there is no such watch.
+ * @param completion  gets ZOK, or why it failed; then the watch stays. Own code, also returned at once: ZNOWATCHER, there is
+ *      no such watch, or no such type.
  *      In Apache's header, as here, its type is a pointer to void_completion_t; pass the function itself.
  */
 @ zoo_aremove_watches
@@ -866,7 +876,7 @@ typedef enum {
 /** Takes all of the handle's watches of that type off a path. Otherwise as zoo_aremove_watches(). */
 @ zoo_aremove_all_watches
 
-/** zoo_aremove_all_watches() that waits; the code is the result. */
+/** zoo_aremove_all_watches() that waits; the code is the result. In libzookeeper_mt only, as Apache's. */
 @ zoo_remove_all_watches
 
 #ifdef THREADED

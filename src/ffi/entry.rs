@@ -118,7 +118,7 @@ unsafe fn usable(zh: *const zhandle_t) -> Result<Arc<Zk>, Code> {
     // SAFETY: the caller's promise.
     let handle = unsafe { from_c(zh) }.ok_or(Code::BadArguments)?;
     if handle.is_orphaned() {
-        // divergence: In a forked child every call on an inherited handle returns ZINVALIDSTATE at once; on stock a sync call hangs.
+        // divergence: In a forked child every call on an inherited handle of the multi-threaded library returns ZINVALIDSTATE at once; on stock a sync call hangs.
         // The copy of the reference count is the child's alone; the lock may be held by a thread that is not there.
         return Err(Code::InvalidState);
     }

@@ -121,7 +121,7 @@ pub unsafe extern "C" fn zoo_get_current_server(zh: *mut zhandle_t) -> *const c_
 }
 
 /// Writes the address of the connected server to `addr` and its length to `addr_len`, which holds the room first.
-/// Returns `addr`, or null when there is no session with a read-write server or the room does not suffice.
+/// Returns `addr`, or null when there is no session with a read-write server.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zookeeper_get_connected_host(
     zh: *mut zhandle_t,

@@ -185,7 +185,7 @@ pub type zoo_op_result_t = zoo_op_result;
 pub enum ZOO_ERRORS {
     /// Success.
     ZOK = 0,
-    /// Never returned; marks the range of system and server-side errors.
+    /// What the system refuses, or a call where it cannot be made; also marks the range of system and server-side errors.
     ZSYSTEMERROR = -1,
     /// The library found its own state contradictory.
     ZRUNTIMEINCONSISTENCY = -2,
