@@ -106,6 +106,7 @@ hostile: build ## check: what a hostile server can do: each attack on stock and 
 
 hostile-ours: build
 	$(PYTHON3) ctest/hostile.py --lib ours
+	$(PYTHON3) ctest/hostile.py --lib ours --flavour st --jobs 24
 
 .PHONY: reliability
 reliability: build ## measure: docs/RELIABILITY.md from a run of all faults and attacks on stock and on ours

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 """What a hostile server can do to a process: each attack on Debian's library and on ours, on a real socket.
 
-The process (hostile.c) has a second handle, on an honest server, and limits of address space, descriptors and CPU time.
+The process (hostile.c; hostile_st.c with --flavour st) has a second handle, on an honest server, and limits of address space, descriptors and CPU time.
 Ours has to survive every attack: the call fails with the documented code or the connection is dropped, a log line says
 what and where, resident memory grows by less than 16 MiB, no descriptor stays, and the other handle notices nothing.
 What Debian's library does is shown beside it and decides nothing.
 
-Usage: hostile.py [--only PATTERN ...] [--lib ours|both] [--table FILE] [--jobs N] [-v]
+Usage: hostile.py [--only PATTERN ...] [--lib ours|both] [--flavour mt|st] [--table FILE] [--jobs N] [-v]
 """
 
 import argparse
@@ -42,14 +42,15 @@ PATIENCE = 8  # times an attack's seconds; Debian's library, which answers nothi
 NO_ANSWER = 1
 
 
-def build():
-    """Compile hostile.c; returns the executable."""
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or rig.ROOT / "target") / "ctest" / "hostile"
+def build(flavour):
+    """Compile hostile.c or hostile_st.c; returns the executable."""
+    name = {"mt": "hostile", "st": "hostile_st"}[flavour]
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or rig.ROOT / "target") / "ctest" / name
     target.parent.mkdir(parents=True, exist_ok=True)
     include = headers()
     own = ["-I", include] if include.parent == rig.ROOT else []
-    subprocess.run(["gcc", *FLAGS, *own, "-I", include / "zookeeper", "-o", target, HERE / "hostile.c", "-L",
-                    rig.link_directory("stock"), "-l:libzookeeper_mt.so.2", "-lpthread"], check=True)
+    subprocess.run(["gcc", *FLAGS, *own, "-I", include / "zookeeper", "-o", target, HERE / f"{name}.c", "-L",
+                    rig.link_directory("stock"), f"-l:libzookeeper_{flavour}.so.2", "-lpthread"], check=True)
     return target
 
 
@@ -170,11 +171,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--only", action="append", metavar="PATTERN", help="part of an attack's name, or a shell pattern")
     parser.add_argument("--lib", choices=("ours", "both"), default="both")
+    parser.add_argument("--flavour", choices=("mt", "st"), default="mt", help="the library with threads, or the one without")
     parser.add_argument("--table", type=pathlib.Path, metavar="FILE", help="write the table, as Markdown, there too")
     parser.add_argument("--jobs", type=int, default=10)
     parser.add_argument("-v", "--verbose", action="store_true", help="show the log of every run of ours")
     options = parser.parse_args()
-    program = build()
+    program = build(options.flavour)
     chosen = [a for a in attacks.ATTACKS + attacks_tls.ATTACKS + attacks_sasl.ATTACKS if not options.only
               or any(word in a.name or fnmatch.fnmatch(a.name, word) for word in options.only)]
     if not chosen:
