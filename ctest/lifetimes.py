@@ -11,7 +11,6 @@ With --lib stock nothing is decided: it shows what Debian's library does.
 import argparse
 import os
 import pathlib
-import shutil
 import socket
 import struct
 import subprocess
@@ -23,6 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import rig  # noqa: E402
+import privileged  # noqa: E402
 from fake_server import FakeServer  # noqa: E402
 from run import FLAGS, headers  # noqa: E402
 from wire import stat, ustring, vector  # noqa: E402
@@ -147,38 +147,6 @@ def others(part):
     return []
 
 
-def run_privileged(which, seconds):
-    """A setuid program of root's, started by nobody, ignores every ZOO_ variable; without the setuid bit it heeds them."""
-    # Not below the home of the one who tests: nobody has to get there.
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as scratch:
-        folder = pathlib.Path(scratch)
-        folder.chmod(0o755)
-        program, secret = folder / "privileged", folder / "secret"
-        # By its absolute path: a setuid program ignores LD_LIBRARY_PATH, and $ORIGIN outside of trusted folders.
-        subprocess.run(["gcc", *FLAGS, "-I", headers(), "-I", headers() / "zookeeper", "-o", program, HERE / "privileged.c",
-                        "-L", rig.link_directory("stock"), "-l:libzookeeper_mt.so.2", f"-Wl,-rpath,{folder}"], check=True)
-        shutil.copy(rig.library(which), folder / "libzookeeper_mt.so.2")
-        secret.mkdir(mode=0o700)
-        wanted = {"ZOO_STATS_FILE": str(secret / "stats"), "ZOO_STATS_DIR": str(secret), "ZOO_JUTE_MAXBUFFER": "many",
-                  "ZOO_RECONNECT_MAX_MS": "many", "ZOO_RECONNECT_POLICY": "none", "ZOO_STATS_KEEP": "1",
-                  "ZOO_STATS_INTERVAL_MS": "many"}
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("LD_", "ZOO_"))}
-        for mode, user in ((0o755, []), (0o4755, ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])):
-            program.chmod(mode)
-            done = subprocess.run([*user, str(program), f"127.0.0.1:{rig.free_port()}"], env=environment | wanted, cwd="/",
-                                  capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL)
-            left = sorted(path.name for path in secret.iterdir())
-            heeded = bool(left) or "ZOO_JUTE_MAXBUFFER" in done.stderr or "ZOO_RECONNECT" in done.stderr
-            privileged = done.stdout == "privileged 1\n"
-            if done.returncode or privileged != bool(user):
-                return f"exit status {done.returncode}, {done.stdout!r} of a program with mode {mode:o}", "", done.stderr
-            if heeded == privileged:
-                return f"mode {mode:o}: the environment is {'' if heeded else 'not '}heeded, files {left}", "", done.stderr
-            for path in secret.iterdir():
-                path.unlink()
-    return None, "", ""
-
-
 def run_part(target, which, part, count, seconds, hosts):
     """One part; see run()."""
     if part == "dlopen":
@@ -199,7 +167,7 @@ def run_part(target, which, part, count, seconds, hosts):
     if part == "stacks":
         return run(which, [target / "stacks", hosts], seconds)
     if part == "privileged":
-        return run_privileged(which, seconds)
+        return privileged.fault(rig.library(which), seconds), "", ""
     if part in INTERRUPTIONS:
         return run(which, [target / "interruptions", part, hosts, count], seconds)
     further = others(part)
