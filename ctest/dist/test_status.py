@@ -99,6 +99,18 @@ class Status(Case):
         # The file exists only there, and is read through the process's own root.
         self.assertEqual(said, f"{library}/libzookeeper_mt.so.2: {self.ours()}, open handles: 1, another mount namespace")
 
+    def test_a_container(self):
+        """The process's control group names it, as with Docker, Podman and Kubernetes; seen from another mount namespace."""
+        process = self.start(self.holder())
+        identifier = "0123456789abcdef" * 4
+        group = self.scratch / "cgroup"
+        for path in (f"0::/system.slice/docker-{identifier}.scope", f"0::/kubepods/besteffort/pod1/{identifier}",
+                     f"12:pids:/docker/{identifier}\n0::/docker/{identifier}"):
+            group.write_text(f"{path}\n")
+            script = f"mount --bind {group} /proc/{process.pid}/cgroup && exec {DIST}/calmkeeper status {process.pid}"
+            said = run("unshare", "--mount", "sh", "-c", script)
+            self.assertTrue(said.endswith(f"{self.stock()}, container {identifier[:12]}\n"), said)
+
     def test_processes_of_others_are_counted(self):
         process = self.start(self.holder())
         shutil.copytree(DIST, self.scratch / "dist")
