@@ -1,5 +1,6 @@
 """The Debian package and what it lays out."""
 
+import pathlib
 import re
 
 import rig
@@ -115,6 +116,22 @@ class Packages(Case):
             run("gcc", "-Wall", "-Werror", HERE / "which.c", "-o", program, "-DWITH_PKG_CONFIG", *flags)
             self.assertEqual(run(program).strip(), f"{prefix}/lib/calmkeeper/{library}")
         self.assertRegex(run("pkg-config", "--modversion", "calmkeeper", environment=environment), r"^\d+\.\d+\.\d+\n$")
+
+    def test_the_package_for_compilers_serves_both_libraries(self):
+        """What Debian has in two packages, of which only one can be installed: the headers and the links for the linker."""
+        made, root = self.packages(), self.scratch / "root"
+        for name in ("calmkeeper", "calmkeeper-dev"):
+            run("dpkg-deb", "-x", made[name], root)
+        ours = {path.name for path in (root / "usr/include/calmkeeper/zookeeper").iterdir()}
+        theirs = {path.name for path in pathlib.Path("/usr/include/zookeeper").glob("*.h") if not path.name.startswith("win")}
+        self.assertEqual(theirs - ours, set())
+        described = next((root / "usr/lib").glob("*/pkgconfig"))
+        for package, name, options in (("calmkeeper", "mt", ["-DTHREADED"]), ("calmkeeper-st", "st", [])):
+            flags = run("pkg-config", f"--define-variable=prefix={root}/usr", "--cflags", "--libs", package,
+                        environment={"PKG_CONFIG_PATH": str(described)}).split()
+            program = self.scratch / f"built-with-{package}"
+            run("gcc", "-Wall", "-Werror", HERE / "which.c", "-o", program, "-DWITH_PKG_CONFIG", *options, *flags)
+            self.assertEqual(run(program).strip(), f"{root}/usr/lib/calmkeeper/libzookeeper_{name}.so.2")
 
     def test_bad_input_is_one_line(self):
         for arguments, words in [([], "usage: stage.sh"), ([self.scratch, "/usr", self.scratch / "none.so"], "there is no")]:
