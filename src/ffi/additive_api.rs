@@ -6,7 +6,7 @@
     reason = "each function passes its arguments on, under the contract of `super`"
 )]
 use super::async_api::submit;
-use super::callbacks::{Data, Done};
+use super::callbacks::{CallCompletion, Data};
 use super::operation::{Operation, Watcher};
 use super::types::{
     client_infos_completion_t, int_completion_t, strings_completion_t, void_completion_t, watcher_fn, zhandle_t,
@@ -25,7 +25,7 @@ pub unsafe extern "C" fn zoo_aadd_watch(
     data: *const c_void,
 ) -> c_int {
     let watcher = Watcher::Given(watcher, watcherCtx);
-    unsafe { submit(zh, Operation::AddWatch { path, mode, watcher }, Done::Void(completion, Data(data))) }
+    unsafe { submit(zh, Operation::AddWatch { path, mode, watcher }, CallCompletion::Void(completion, Data(data))) }
 }
 
 /// Asks for the identities of the session.
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn zoo_awhoami(
     completion: client_infos_completion_t,
     data: *const c_void,
 ) -> c_int {
-    unsafe { submit(zh, Operation::WhoAmI, Done::ClientInfos(completion, Data(data))) }
+    unsafe { submit(zh, Operation::WhoAmI, CallCompletion::ClientInfos(completion, Data(data))) }
 }
 
 /// Lists the session's ephemeral nodes.
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn zoo_aget_ephemerals(
     completion: strings_completion_t,
     data: *const c_void,
 ) -> c_int {
-    unsafe { submit(zh, Operation::GetEphemerals { prefix }, Done::Ephemerals(completion, Data(data))) }
+    unsafe { submit(zh, Operation::GetEphemerals { prefix }, CallCompletion::Ephemerals(completion, Data(data))) }
 }
 
 /// Counts the nodes below a node.
@@ -57,5 +57,5 @@ pub unsafe extern "C" fn zoo_aget_all_children_number(
     completion: int_completion_t,
     data: *const c_void,
 ) -> c_int {
-    unsafe { submit(zh, Operation::GetAllChildrenNumber { path }, Done::Int(completion, Data(data))) }
+    unsafe { submit(zh, Operation::GetAllChildrenNumber { path }, CallCompletion::Int(completion, Data(data))) }
 }

@@ -5,7 +5,7 @@
     clippy::undocumented_unsafe_blocks,
     reason = "each function passes its arguments on, under the contract of `super`"
 )]
-use super::callbacks::{Data, Done};
+use super::callbacks::{CallCompletion, Data};
 use super::entry::call_and_go_on;
 use super::operation::{NO_TTL, Operation, Watcher};
 use super::types::{
@@ -19,11 +19,12 @@ use libc::{c_char, c_int, c_void};
 ///
 /// # Safety
 /// The contract of [`super`].
-pub(super) unsafe fn submit(zh: *mut zhandle_t, operation: Operation, done: Done) -> c_int {
+pub(super) unsafe fn submit(zh: *mut zhandle_t, operation: Operation, completion: CallCompletion) -> c_int {
     unsafe {
         call_and_go_on(zh, |handle| {
-            operation
-                .with_request(handle, |request| handle.with_request(|session, now| session.submit(now, request, done)))
+            operation.with_request(handle, |request| {
+                handle.with_request(|session, now| session.submit(now, request, completion))
+            })
         })
     }
 }
@@ -44,7 +45,7 @@ pub unsafe extern "C" fn zoo_acreate(
         submit(
             zh,
             Operation::Create { path, value, len: valuelen, acl, mode, ttl: NO_TTL, stat: false },
-            Done::Text(completion, Data(data)),
+            CallCompletion::Text(completion, Data(data)),
         )
     }
 }
@@ -66,7 +67,7 @@ pub unsafe extern "C" fn zoo_acreate_ttl(
         submit(
             zh,
             Operation::Create { path, value, len: valuelen, acl, mode, ttl, stat: false },
-            Done::Text(completion, Data(data)),
+            CallCompletion::Text(completion, Data(data)),
         )
     }
 }
@@ -87,7 +88,7 @@ pub unsafe extern "C" fn zoo_acreate2(
         submit(
             zh,
             Operation::Create { path, value, len: valuelen, acl, mode, ttl: NO_TTL, stat: true },
-            Done::TextStat(completion, Data(data)),
+            CallCompletion::TextStat(completion, Data(data)),
         )
     }
 }
@@ -109,7 +110,7 @@ pub unsafe extern "C" fn zoo_acreate2_ttl(
         submit(
             zh,
             Operation::Create { path, value, len: valuelen, acl, mode, ttl, stat: true },
-            Done::TextStat(completion, Data(data)),
+            CallCompletion::TextStat(completion, Data(data)),
         )
     }
 }
@@ -123,7 +124,7 @@ pub unsafe extern "C" fn zoo_adelete(
     completion: void_completion_t,
     data: *const c_void,
 ) -> c_int {
-    unsafe { submit(zh, Operation::Delete { path, version }, Done::Void(completion, Data(data))) }
+    unsafe { submit(zh, Operation::Delete { path, version }, CallCompletion::Void(completion, Data(data))) }
 }
 
 /// Looks for a node; `watch` asks for the handle's watcher.
@@ -135,7 +136,13 @@ pub unsafe extern "C" fn zoo_aexists(
     completion: stat_completion_t,
     data: *const c_void,
 ) -> c_int {
-    unsafe { submit(zh, Operation::Exists { path, watcher: Watcher::Own(watch) }, Done::Stat(completion, Data(data))) }
+    unsafe {
+        submit(
+            zh,
+            Operation::Exists { path, watcher: Watcher::Own(watch) },
+            CallCompletion::Stat(completion, Data(data)),
+        )
+    }
 }
 
 /// Looks for a node, with a watcher of its own.
@@ -152,7 +159,7 @@ pub unsafe extern "C" fn zoo_awexists(
         submit(
             zh,
             Operation::Exists { path, watcher: Watcher::Given(watcher, watcherCtx) },
-            Done::Stat(completion, Data(data)),
+            CallCompletion::Stat(completion, Data(data)),
         )
     }
 }
@@ -166,7 +173,9 @@ pub unsafe extern "C" fn zoo_aget(
     completion: data_completion_t,
     data: *const c_void,
 ) -> c_int {
-    unsafe { submit(zh, Operation::Get { path, watcher: Watcher::Own(watch) }, Done::Data(completion, Data(data))) }
+    unsafe {
+        submit(zh, Operation::Get { path, watcher: Watcher::Own(watch) }, CallCompletion::Data(completion, Data(data)))
+    }
 }
 
 /// Reads a node, with a watcher of its own.
@@ -183,7 +192,7 @@ pub unsafe extern "C" fn zoo_awget(
         submit(
             zh,
             Operation::Get { path, watcher: Watcher::Given(watcher, watcherCtx) },
-            Done::Data(completion, Data(data)),
+            CallCompletion::Data(completion, Data(data)),
         )
     }
 }
@@ -196,7 +205,9 @@ pub unsafe extern "C" fn zoo_agetconfig(
     completion: data_completion_t,
     data: *const c_void,
 ) -> c_int {
-    unsafe { submit(zh, Operation::GetConfig { watcher: Watcher::Own(watch) }, Done::Data(completion, Data(data))) }
+    unsafe {
+        submit(zh, Operation::GetConfig { watcher: Watcher::Own(watch) }, CallCompletion::Data(completion, Data(data)))
+    }
 }
 
 /// Reads the ensemble's configuration, with a watcher of its own.
@@ -212,7 +223,7 @@ pub unsafe extern "C" fn zoo_awgetconfig(
         submit(
             zh,
             Operation::GetConfig { watcher: Watcher::Given(watcher, watcherCtx) },
-            Done::Data(completion, Data(data)),
+            CallCompletion::Data(completion, Data(data)),
         )
     }
 }
@@ -228,7 +239,9 @@ pub unsafe extern "C" fn zoo_areconfig(
     dc: data_completion_t,
     data: *const c_void,
 ) -> c_int {
-    unsafe { submit(zh, Operation::Reconfig { joining, leaving, members, version }, Done::Data(dc, Data(data))) }
+    unsafe {
+        submit(zh, Operation::Reconfig { joining, leaving, members, version }, CallCompletion::Data(dc, Data(data)))
+    }
 }
 
 /// Writes a node.
@@ -243,7 +256,11 @@ pub unsafe extern "C" fn zoo_aset(
     data: *const c_void,
 ) -> c_int {
     unsafe {
-        submit(zh, Operation::Set { path, value: buffer, len: buflen, version }, Done::Stat(completion, Data(data)))
+        submit(
+            zh,
+            Operation::Set { path, value: buffer, len: buflen, version },
+            CallCompletion::Stat(completion, Data(data)),
+        )
     }
 }
 
@@ -260,7 +277,7 @@ pub unsafe extern "C" fn zoo_aget_children(
         submit(
             zh,
             Operation::GetChildren { path, watcher: Watcher::Own(watch), stat: false },
-            Done::Strings(completion, Data(data)),
+            CallCompletion::Strings(completion, Data(data)),
         )
     }
 }
@@ -279,7 +296,7 @@ pub unsafe extern "C" fn zoo_awget_children(
         submit(
             zh,
             Operation::GetChildren { path, watcher: Watcher::Given(watcher, watcherCtx), stat: false },
-            Done::Strings(completion, Data(data)),
+            CallCompletion::Strings(completion, Data(data)),
         )
     }
 }
@@ -297,7 +314,7 @@ pub unsafe extern "C" fn zoo_aget_children2(
         submit(
             zh,
             Operation::GetChildren { path, watcher: Watcher::Own(watch), stat: true },
-            Done::StringsStat(completion, Data(data)),
+            CallCompletion::StringsStat(completion, Data(data)),
         )
     }
 }
@@ -316,7 +333,7 @@ pub unsafe extern "C" fn zoo_awget_children2(
         submit(
             zh,
             Operation::GetChildren { path, watcher: Watcher::Given(watcher, watcherCtx), stat: true },
-            Done::StringsStat(completion, Data(data)),
+            CallCompletion::StringsStat(completion, Data(data)),
         )
     }
 }
@@ -329,7 +346,7 @@ pub unsafe extern "C" fn zoo_async(
     completion: string_completion_t,
     data: *const c_void,
 ) -> c_int {
-    unsafe { submit(zh, Operation::Sync { path }, Done::Text(completion, Data(data))) }
+    unsafe { submit(zh, Operation::Sync { path }, CallCompletion::Text(completion, Data(data))) }
 }
 
 /// Reads a node's access control list.
@@ -340,7 +357,7 @@ pub unsafe extern "C" fn zoo_aget_acl(
     completion: acl_completion_t,
     data: *const c_void,
 ) -> c_int {
-    unsafe { submit(zh, Operation::GetAcl { path }, Done::Acl(completion, Data(data))) }
+    unsafe { submit(zh, Operation::GetAcl { path }, CallCompletion::Acl(completion, Data(data))) }
 }
 
 /// Replaces a node's access control list.
@@ -353,7 +370,7 @@ pub unsafe extern "C" fn zoo_aset_acl(
     completion: void_completion_t,
     data: *const c_void,
 ) -> c_int {
-    unsafe { submit(zh, Operation::SetAcl { path, version, acl }, Done::Void(completion, Data(data))) }
+    unsafe { submit(zh, Operation::SetAcl { path, version, acl }, CallCompletion::Void(completion, Data(data))) }
 }
 
 /// Removes one watch. `completion` is the function itself, whatever the type says.
@@ -372,7 +389,7 @@ pub unsafe extern "C" fn zoo_aremove_watches(
         submit(
             zh,
             Operation::RemoveWatches { path, wtype, watcher: Watcher::Given(watcher, watcherCtx), local },
-            Done::Void(as_function(completion), Data(data)),
+            CallCompletion::Void(as_function(completion), Data(data)),
         )
     }
 }
@@ -393,7 +410,7 @@ pub unsafe extern "C" fn zoo_aremove_watchers(
         submit(
             zh,
             Operation::RemoveWatches { path, wtype, watcher: Watcher::Given(watcher, watcherCtx), local },
-            Done::Void(as_function(completion), Data(data)),
+            CallCompletion::Void(as_function(completion), Data(data)),
         )
     }
 }
@@ -412,7 +429,7 @@ pub unsafe extern "C" fn zoo_aremove_all_watches(
         submit(
             zh,
             Operation::RemoveWatches { path, wtype, watcher: Watcher::Own(0), local },
-            Done::Void(as_function(completion), Data(data)),
+            CallCompletion::Void(as_function(completion), Data(data)),
         )
     }
 }

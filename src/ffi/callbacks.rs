@@ -146,7 +146,7 @@ impl Drop for ResultSender {
 /// What waits for a reply.
 // divergence: A null completion discards the answer of every asynchronous call; stock crashes when the answer comes.
 #[derive(Debug)]
-pub(super) enum Done {
+pub(super) enum CallCompletion {
     Sync(ResultSender),
     Void(void_completion_t, Data),
     Stat(stat_completion_t, Data),
@@ -163,13 +163,13 @@ pub(super) enum Done {
     Ephemerals(strings_completion_t, Data),
 }
 
-impl Completion for Done {
+impl Completion for CallCompletion {
     fn is_direct(&self) -> bool {
-        matches!(self, Done::Sync(_))
+        matches!(self, CallCompletion::Sync(_))
     }
 
     fn finish(self, result: Result<Frame, Code>) {
-        if let Done::Sync(end) = self {
+        if let CallCompletion::Sync(end) = self {
             end.finish(result);
         }
     }
@@ -217,13 +217,13 @@ fn decoded<T>(what: &str, result: Result<T, Malformed>) -> Result<T, Code> {
     })
 }
 
-impl Done {
+impl CallCompletion {
     /// Calls the application back. All pointers it gets are valid until it returns.
     pub(super) fn call(self, chroot: &[u8], result: Result<Frame, Code>) {
         match self {
-            Done::Sync(end) => end.finish(result),
-            Done::Void(function, data) => call_void(function, data, result.map(|_| ())),
-            Done::Stat(function, data) => {
+            CallCompletion::Sync(end) => end.finish(result),
+            CallCompletion::Void(function, data) => call_void(function, data, result.map(|_| ())),
+            CallCompletion::Stat(function, data) => {
                 let result = result.and_then(|frame| decoded("a change", reply::stat(frame.bytes())));
                 let (rc, stat) = split(result.map(|found| stat(&found)));
                 let stat = stat.as_ref().map_or(null(), |stat| &raw const *stat);
@@ -232,15 +232,15 @@ impl Done {
                     unsafe { callout::stat(function, rc, stat, data.0) }
                 }
             }
-            Done::Data(function, data) => call_data(function, data, &result),
-            Done::Strings(function, data) => {
+            CallCompletion::Data(function, data) => call_data(function, data, &result),
+            CallCompletion::Strings(function, data) => {
                 let result = result.and_then(|frame| {
                     let names = decoded("get_children", reply::children(frame.bytes()))?;
                     memory::string_vector(Exact(names.iter(), names.count()))
                 });
                 call_strings(function, data, result);
             }
-            Done::StringsStat(function, data) => {
+            CallCompletion::StringsStat(function, data) => {
                 let result = result.and_then(|frame| {
                     let (names, found) = decoded("get_children2", reply::children_stat(frame.bytes()))?;
                     Ok((memory::string_vector(Exact(names.iter(), names.count()))?, stat(&found)))
@@ -253,7 +253,7 @@ impl Done {
                     unsafe { callout::strings_stat(function, rc, list, stat, data.0) }
                 }
             }
-            Done::Text(function, data) => {
+            CallCompletion::Text(function, data) => {
                 let result = result
                     .and_then(|frame| Ok(Text::new(chroot, decoded("create or sync", reply::path(frame.bytes()))?)));
                 let (rc, text) = split(result);
@@ -262,7 +262,7 @@ impl Done {
                     unsafe { callout::string(function, rc, text.as_ref().map_or(null(), Text::as_ptr), data.0) }
                 }
             }
-            Done::TextStat(function, data) => {
+            CallCompletion::TextStat(function, data) => {
                 let result = result.and_then(|frame| {
                     let (path, found) = decoded("create", reply::path_stat(frame.bytes()))?;
                     Ok((Text::new(chroot, path), stat(&found)))
@@ -275,21 +275,21 @@ impl Done {
                     unsafe { callout::string_stat(function, rc, text, stat, data.0) }
                 }
             }
-            Done::Acl(function, data) => call_acl(function, data, result),
-            Done::Int(function, data) => call_int(function, data, result),
-            Done::ClientInfos(function, data) => call_client_infos(function, data, result),
-            Done::Ephemerals(function, data) => call_strings(
+            CallCompletion::Acl(function, data) => call_acl(function, data, result),
+            CallCompletion::Int(function, data) => call_int(function, data, result),
+            CallCompletion::ClientInfos(function, data) => call_client_infos(function, data, result),
+            CallCompletion::Ephemerals(function, data) => call_strings(
                 function,
                 data,
                 result.and_then(|frame| {
                     ephemerals(chroot, &decoded("get_ephemerals", reply::ephemerals(frame.bytes()))?)
                 }),
             ),
-            Done::MultiRead(results, function, data) => {
+            CallCompletion::MultiRead(results, function, data) => {
                 let result = results.fill(result);
                 call_void(function, data, result);
             }
-            Done::Multi(results, function, data) => {
+            CallCompletion::Multi(results, function, data) => {
                 let result = results.fill(chroot, result);
                 call_void(function, data, result);
             }

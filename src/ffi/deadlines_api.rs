@@ -1,6 +1,6 @@
 //! Deadlines that Apache's library does not have: of requests, and of sessions that no server speaks of any more. All are off
 //! unless the environment, a flag or a call asks for them.
-use super::callbacks::{Done, Watch};
+use super::callbacks::{CallCompletion, Watch};
 use super::entry::call;
 use super::types::zhandle_t;
 use crate::sys::env;
@@ -15,7 +15,7 @@ const EXPIRE_LOCALLY: c_int = 0x10000;
 const TARGET: &str = "zookeeper_init_internal";
 
 /// What the environment and the flags of a new handle say.
-pub(super) fn set_deadlines(session: &mut Session<Done, Watch>, flags: c_int) {
+pub(super) fn set_deadlines(session: &mut Session<CallCompletion, Watch>, flags: c_int) {
     if let Some(text) = env::var("ZOO_REQUEST_TIMEOUT_MS") {
         if let Some(timeout) = text.parse().ok().and_then(|millis| request_timeout(millis).ok()) {
             session.set_request_timeout(timeout);

@@ -1,5 +1,5 @@
 //! The guard at every entry from C: null and stale handles, panics, errno, cancellation, and where the handle's log lines go.
-use super::callbacks::{Done, Watch};
+use super::callbacks::{CallCompletion, Watch};
 use super::types::zhandle_t;
 use crate::handle::Handle;
 use crate::observe::logging::with_sink;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use zk_core::code::Code;
 
 /// A handle as C programs have it: `zhandle_t *` is a pointer to one, with a reference of its own.
-pub(super) type Zk = Handle<Done, Watch>;
+pub(super) type Zk = Handle<CallCompletion, Watch>;
 
 /// Gives C a reference.
 pub(super) fn to_c(handle: &Arc<Zk>) -> *mut zhandle_t {

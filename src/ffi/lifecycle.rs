@@ -1,6 +1,6 @@
 //! The start and the end of a handle.
 #![allow(non_snake_case, reason = "the names are the C interface's")]
-use super::callbacks::{Done, Watch, ignore_event, notify};
+use super::callbacks::{CallCompletion, Watch, ignore_event, notify};
 use super::callout;
 use super::convert::text;
 use super::deadlines_api;
@@ -380,7 +380,12 @@ fn make_handle(
 
 /// Not inlined, for the same reason.
 #[inline(never)]
-fn make_session(config: Config, addresses: &[SocketAddr], default: Watch, flags: c_int) -> Box<Session<Done, Watch>> {
+fn make_session(
+    config: Config,
+    addresses: &[SocketAddr],
+    default: Watch,
+    flags: c_int,
+) -> Box<Session<CallCompletion, Watch>> {
     let mut session = Box::new(Session::new(config, addresses, default, Instant::now()));
     deadlines_api::set_deadlines(&mut session, flags);
     session
@@ -436,9 +441,9 @@ fn dispatch(handle: &Arc<Zk>) {
 }
 
 /// Calls the application for one item of the queue; says whether more may follow.
-fn deliver(handle: &Arc<Zk>, output: Output<Done, Watch>) -> ControlFlow<()> {
+fn deliver(handle: &Arc<Zk>, output: Output<CallCompletion, Watch>) -> ControlFlow<()> {
     match output {
-        Output::Deliver(done, result) => Done::call(done, &handle.chroot, result),
+        Output::Deliver(completion, result) => CallCompletion::call(completion, &handle.chroot, result),
         Output::Notify(event) => notify(to_c(handle), &event),
         _ => return ControlFlow::Break(()),
     }
@@ -447,7 +452,7 @@ fn deliver(handle: &Arc<Zk>, output: Output<Done, Watch>) -> ControlFlow<()> {
 
 /// The same in a call of the application, for a handle without threads. The callback may leave by an exception or by longjmp,
 /// so what is to follow is in the queue before it is called.
-pub(super) fn call_back(handle: &Arc<Zk>, output: Output<Done, Watch>) -> ControlFlow<()> {
+pub(super) fn call_back(handle: &Arc<Zk>, output: Output<CallCompletion, Watch>) -> ControlFlow<()> {
     let Output::Notify(mut event) = output else { return deliver(handle, output) };
     let rest = event.watchers.split_off(event.watchers.len().min(1));
     if !rest.is_empty() {

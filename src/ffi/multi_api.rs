@@ -1,5 +1,5 @@
 //! Transactions: the operations' constructors, the two calls, and the results.
-use super::callbacks::{Data, Done, client_path};
+use super::callbacks::{CallCompletion, Data, client_path};
 use super::convert::{acl, path, put_stat, put_text, value};
 use super::entry::call;
 use super::types::{
@@ -172,8 +172,8 @@ pub unsafe extern "C" fn zoo_amulti(
     unsafe {
         call(zh, |handle| {
             let (ops, results) = read(count, ops, results)?;
-            let done = Done::Multi(Box::new(results), completion, Data(data));
-            handle.with_request(|session, now| session.submit(now, &Request::Multi(&ops), done))
+            let completion = CallCompletion::Multi(Box::new(results), completion, Data(data));
+            handle.with_request(|session, now| session.submit(now, &Request::Multi(&ops), completion))
         })
     }
 }

@@ -1,5 +1,5 @@
 //! Several reads with one request: the operations' constructors, the asynchronous call, and the results.
-use super::callbacks::{Data, Done};
+use super::callbacks::{CallCompletion, Data};
 use super::convert::{path, put_stat};
 use super::entry::call;
 use super::multi_api::init;
@@ -137,8 +137,8 @@ pub unsafe extern "C" fn zoo_amulti_read(
     unsafe {
         call(zh, |handle| {
             let (ops, results) = read(count, ops, results)?;
-            let done = Done::MultiRead(Box::new(results), completion, Data(data));
-            handle.with_request(|session, now| session.submit(now, &Request::MultiRead(&ops), done))
+            let completion = CallCompletion::MultiRead(Box::new(results), completion, Data(data));
+            handle.with_request(|session, now| session.submit(now, &Request::MultiRead(&ops), completion))
         })
     }
 }

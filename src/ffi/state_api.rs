@@ -1,6 +1,6 @@
 //! What a handle is and has: state, identity, watcher, context, credentials, log callback.
 #![allow(non_snake_case, reason = "the names are the C interface's")]
-use super::callbacks::{Data, Done, Watch, ignore_event};
+use super::callbacks::{CallCompletion, Data, Watch, ignore_event};
 use super::convert::{text, value};
 use super::entry::{call, code_of, from_c, with_handle, with_unlocked};
 use super::types::{clientid_t, log_callback_fn, void_completion_t, watcher_fn, zhandle_t};
@@ -95,8 +95,8 @@ pub unsafe extern "C" fn zoo_add_auth(
         call(zh, |handle| {
             let scheme = text(scheme).ok_or(Code::BadArguments)?;
             let credentials = value(cert, certLen)?;
-            let done = completion.is_some().then(|| Done::Void(completion, Data(data)));
-            handle.with(|session, now| session.add_auth(now, scheme, credentials, done))
+            let completion = completion.is_some().then(|| CallCompletion::Void(completion, Data(data)));
+            handle.with(|session, now| session.add_auth(now, scheme, credentials, completion))
         })
     }
 }

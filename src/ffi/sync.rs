@@ -3,7 +3,7 @@
 //!
 //! As on Apache's library, a wait is a cancellation point: a cancelled thread ends when its call is over and has left nothing
 //! behind, so these functions may be unwound.
-use super::callbacks::{Done, Exact, SyncWaiter, Watch, acl_list, client_infos, client_path, ephemerals};
+use super::callbacks::{CallCompletion, Exact, SyncWaiter, Watch, acl_list, client_infos, client_path, ephemerals};
 use super::callout;
 use super::convert::{put_stat, put_text};
 use super::entry::{Zk, call};
@@ -125,7 +125,8 @@ fn exchange(handle: &Zk, request: &Request<'_, Watch>) -> Result<Result<Frame, C
         return Err(Code::SystemError);
     }
     let (waiter, sender) = SyncWaiter::new();
-    let submit = |session: &mut Session<Done, Watch>, now| session.submit(now, request, Done::Sync(sender));
+    let submit =
+        |session: &mut Session<CallCompletion, Watch>, now| session.submit(now, request, CallCompletion::Sync(sender));
     handle.submit_and_receive(submit, || waiter.is_filled())?;
     Ok(waiter.wait())
 }
