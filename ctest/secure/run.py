@@ -52,10 +52,17 @@ def real(_):
         cli_mt = shutil.which("cli_mt", path=os.environ["PATH"] + ":/usr/share/zookeeper/bin:/usr/lib/zookeeper/bin")
         if cli_mt is None:
             raise AssertionError("no cli_mt: make setup")
-        done = subprocess.run([cli_mt, hosts, "cmd:get /secure"], env=rig.library_env("ours", ZOO_TLS="on", ZOO_TLS_CA=file("ca.crt")),
-                              capture_output=True, text=True, timeout=WAIT)
-        if "value" not in done.stdout + done.stderr:
-            raise AssertionError(f"cli_mt: {done.stdout}\n{done.stderr}")
+        # It ends with the first answer, be it a failure: what is wrong has been said by then.
+        for where, words, environment in (
+            (hosts, "value", {"ZOO_TLS": "on", "ZOO_TLS_CA": file("ca.crt")}),
+            (hosts, "or a secure port", {}),
+            (ensemble.hosts, "secureClientPort", {"ZOO_TLS_CA": file("ca.crt")}),
+            (hosts, "other_ca.crt", {"ZOO_TLS_CA": file("other_ca.crt")}),
+        ):
+            done = subprocess.run([cli_mt, where, "cmd:get /secure"], env=rig.library_env("ours", **environment),
+                                  capture_output=True, text=True, timeout=WAIT)
+            if words not in done.stdout + done.stderr:
+                raise AssertionError(f"cli_mt, no {words!r}: {done.stdout}\n{done.stderr}")
         # The first mistakes: TLS on one side only.
         with client(hosts, "-", 2000) as program:
             program.expect(r"attempt 1 failed.*a secure port\? this client does not use TLS: see ZOO_TLS", WAIT, stderr=True)

@@ -98,15 +98,17 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+const DEMANDS_CERTIFICATE: &str = "it demands a client certificate: set ZOO_TLS_CERT and ZOO_TLS_KEY";
+
 /// What the server means by an alert, and what to do.
 fn alert_failure(alert: AlertDescription, certificate: Option<&str>) -> Failure {
     use AlertDescription as A;
     let name = alert.as_str().map_or_else(|| format!("{}", u8::from(alert)), str::to_owned);
     let (kind, advice) = match alert {
-        A::CertificateRequired => {
-            (FailureKind::Refused, "it demands a client certificate: set ZOO_TLS_CERT and ZOO_TLS_KEY")
-        }
-        A::BadCertificate | A::HandshakeFailure if certificate.is_none() => (
+        A::CertificateRequired => (FailureKind::Refused, DEMANDS_CERTIFICATE),
+        // What Java says with TLS 1.2 to a client that has none.
+        A::BadCertificate if certificate.is_none() => (FailureKind::Refused, DEMANDS_CERTIFICATE),
+        A::HandshakeFailure if certificate.is_none() => (
             FailureKind::Refused,
             "it may demand a client certificate (set ZOO_TLS_CERT and ZOO_TLS_KEY), or have no cipher suite in common",
         ),
