@@ -6,7 +6,7 @@ use crate::sys::process;
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
 /// Whether children keep the descriptors: those of handles without threads, which a child may go on with.
 static ARE_KEPT: AtomicBool = AtomicBool::new(false);
@@ -18,8 +18,6 @@ static BLOCKS: AtomicPtr<Block> = AtomicPtr::new(null_mut());
 const PLACES: usize = 64;
 /// In a place that is free.
 const FREE: RawFd = -1;
-/// In a place that is being filled.
-const TAKEN: RawFd = -2;
 
 struct Block {
     places: [Place; PLACES],
@@ -29,11 +27,7 @@ struct Block {
 
 /// One descriptor.
 #[derive(Debug)]
-struct Place {
-    fd: AtomicI32,
-    /// What it is a descriptor of: a child's copy of the memory is a little younger than its copy of the descriptors.
-    inode: AtomicU64,
-}
+struct Place(AtomicI32);
 
 /// Leaves the descriptors of this copy of the library to children.
 pub(crate) fn keep() {
@@ -52,12 +46,7 @@ impl Unshared {
         }
         // Registers what a child does first.
         process::generation();
-        Unshared(inode(fd).map(|inode| {
-            let place = take_place();
-            place.inode.store(inode, Ordering::Relaxed);
-            place.fd.store(fd, Ordering::Release);
-            (place, fd)
-        }))
+        Unshared(Some((take_place(fd), fd)))
     }
 }
 
@@ -65,7 +54,7 @@ impl Drop for Unshared {
     fn drop(&mut self) {
         if let Some((place, fd)) = self.0 {
             // In a child the place may be another one's by now.
-            let _ = place.fd.compare_exchange(fd, FREE, Ordering::AcqRel, Ordering::Relaxed);
+            let _ = place.0.compare_exchange(fd, FREE, Ordering::AcqRel, Ordering::Relaxed);
         }
     }
 }
@@ -77,9 +66,9 @@ fn blocks() -> impl Iterator<Item = &'static Block> {
     std::iter::successors(first, |block| unsafe { block.next.load(Ordering::Acquire).as_ref() })
 }
 
-fn take_place() -> &'static Place {
+fn take_place(fd: RawFd) -> &'static Place {
     loop {
-        let take = |place: &Place| place.fd.compare_exchange(FREE, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        let take = |place: &Place| place.0.compare_exchange(FREE, fd, Ordering::AcqRel, Ordering::Relaxed).is_ok();
         if let Some(place) = blocks().flat_map(|block| &block.places).find(|place| take(place)) {
             return place;
         }
@@ -88,8 +77,7 @@ fn take_place() -> &'static Place {
 }
 
 fn add_block() {
-    let place = |_| Place { fd: AtomicI32::new(FREE), inode: AtomicU64::new(0) };
-    let places = std::array::from_fn(place);
+    let places = std::array::from_fn(|_| Place(AtomicI32::new(FREE)));
     let block: &'static Block = Box::leak(Box::new(Block { places, next: AtomicPtr::new(null_mut()) }));
     let new = std::ptr::from_ref(block).cast_mut();
     let mut first = BLOCKS.load(Ordering::Acquire);
@@ -103,22 +91,24 @@ fn add_block() {
 }
 
 /// In a child, right after the fork: closes what it has inherited. Makes nothing but system calls that a child of a process with
-/// threads may make.
+/// threads may make. The copy of the memory is a little younger than that of the descriptors: a number may be here that the
+/// application had until then, for a file or pipe, which stays. (For a socket: then the parent has just closed it.)
 pub(super) fn close_all() {
     for place in blocks().flat_map(|block| &block.places) {
-        let fd = place.fd.swap(FREE, Ordering::AcqRel);
-        if fd >= 0 && inode(fd) == Some(place.inode.load(Ordering::Relaxed)) {
+        let fd = place.0.swap(FREE, Ordering::AcqRel);
+        if fd >= 0 && is_of_a_kind_of_ours(fd) {
             // SAFETY: the parent's handle is of no use here, and no other code knows this descriptor.
             unsafe { libc::close(fd) };
         }
     }
 }
 
-/// Which file a descriptor is of. All events and polls have one number, each socket has its own.
-fn inode(fd: RawFd) -> Option<u64> {
+/// Whether a descriptor is of a socket, or of a poll or event, which are no files of any type.
+fn is_of_a_kind_of_ours(fd: RawFd) -> bool {
     let mut stat = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the structure is written if the call succeeds, and only read then.
-    (unsafe { libc::fstat(fd, stat.as_mut_ptr()) } == 0).then(|| unsafe { stat.assume_init() }.st_ino)
+    let mode = (unsafe { libc::fstat(fd, stat.as_mut_ptr()) } == 0).then(|| unsafe { stat.assume_init() }.st_mode);
+    mode.is_some_and(|mode| matches!(mode & libc::S_IFMT, libc::S_IFSOCK | 0))
 }
 
 #[cfg(test)]
@@ -157,13 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn another_file_under_the_same_number_stays_open() {
+    fn a_file_under_the_same_number_stays_open() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let number = socket.as_raw_fd();
         let _record = Unshared::new(number);
-        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let file = std::fs::File::open("/proc/self/exe").unwrap();
         // SAFETY: both are open; the number goes on belonging to `socket`.
-        assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), number) }, number);
+        assert_eq!(unsafe { libc::dup2(file.as_raw_fd(), number) }, number);
         assert!(is_open_in_child(number));
     }
 }
