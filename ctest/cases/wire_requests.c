@@ -43,6 +43,7 @@ int main(void)
     zoo_check_op_init(&ops[2], "/m", 1);
     zoo_delete_op_init(&ops[3], "/m", 1);
     outcome("multi", zoo_multi(zh, 4, ops, results));
+    drain(1); /* the event for "c" */
     zoo_agetconfig(zh, 0, on_data, "config");
     drain(1);
     zoo_reconfig(zh, "joining", "leaving", NULL, 77, data, &length, &stat);
