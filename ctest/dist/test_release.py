@@ -80,6 +80,13 @@ class Release(Case):
         self.assertNotIn("/usr/bin/pkg-config", run("rpm", "-qp", "--requires", package).splitlines())
         self.assertIn("calmkeeper remove", run("rpm", "-qp", "--scripts", package))
 
+    def test_an_rpm_for_another_machine_can_be_packed_here(self):
+        other = next(target for target in common.TARGETS.values() if target.is_glibc and target.machine != TARGET.machine)
+        libraries, out = self.libraries(), self.scratch / "out"
+        (libraries / TARGET.name).rename(libraries / other.name)
+        run("python3", DIST / "release/pack.py", "--libraries", libraries, "--out", out, "rpm")
+        self.assertEqual(run("rpm", "-qp", "--qf", "%{ARCH} %{OS}", next(out.glob("*.rpm"))), f"{other.rpm} linux")
+
     def test_the_wheel_brings_its_library_along(self):
         libraries = common.libraries_in(self.libraries() / TARGET.name)
         with unittest.mock.patch.dict(os.environ, {"SOURCE_DATE_EPOCH": MOMENT}):

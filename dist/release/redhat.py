@@ -9,7 +9,6 @@ Version: {version}
 Release: 1
 Summary: ZooKeeper's C client library, whose reconnects back off
 License: Apache-2.0
-BuildArch: {architecture}
 AutoReqProv: yes
 
 %description
@@ -62,7 +61,7 @@ def package(target, libraries, out, scratch):
     for library in (stage / "usr/lib/calmkeeper").glob("*.so.2"):
         library.chmod(0o755)
     spec = scratch / "calmkeeper.spec"
-    spec.write_text(SPEC.format(version=version(), architecture=target.rpm, stage=stage))
+    spec.write_text(SPEC.format(version=version(), stage=stage))
     settings = SETTINGS | {"_topdir": str(top), "_rpmdir": str(scratch / "out"), "_rpmfilename": "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm"}
     defined = [part for name, value in settings.items() for part in ("--define", f"{name} {value}")]
     run("rpmbuild", "-bb", "--quiet", "--target", f"{target.rpm}-linux", *defined, spec,
