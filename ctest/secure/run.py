@@ -49,6 +49,10 @@ def real(_):
         with client("127.0.0.1:1", "-", ZOO_TLS_CERT=file("client.crt"), ZOO_SASL_USER="alice") as program:
             program.expect("ZOO_TLS_CERT is set, but ZOO_TLS_CA is not: connections are not encrypted", WAIT, stderr=True)
             program.expect("ZOO_SASL_USER is set, but ZOO_SASL_MECHANISM is not: connections are not authenticated", WAIT, stderr=True)
+        # Misspelt, or without the one that turns it on.
+        for name in ("ZOO_TLS_CAFILE", "ZOO_TLS_VERIFY", "ZOO_TLS_MIN"):
+            with client("127.0.0.1:1", "-", **{name: "full"}) as program:
+                program.expect(f"{name} is set, but ZOO_TLS_CA is not: connections are not encrypted", WAIT, stderr=True)
         cli_mt = shutil.which("cli_mt", path=os.environ["PATH"] + ":/usr/share/zookeeper/bin:/usr/lib/zookeeper/bin")
         if cli_mt is None:
             raise AssertionError("no cli_mt: make setup")

@@ -24,6 +24,11 @@ pub(crate) fn variable(lookup: Lookup<'_>, name: &str) -> Option<std::ffi::OsStr
     lookup(name).filter(|value| !value.is_empty())
 }
 
+/// The same as a word of a fixed set: without the space around it, in lower case.
+pub(crate) fn word_variable(lookup: Lookup<'_>, name: &str) -> Result<Option<String>, SettingsError> {
+    Ok(text_variable(lookup, name)?.map(|text| text.trim().to_ascii_lowercase()))
+}
+
 /// The same as text; [`SettingsError`] if it is not UTF-8.
 pub(crate) fn text_variable(lookup: Lookup<'_>, name: &str) -> Result<Option<String>, SettingsError> {
     match variable(lookup, name).map(std::ffi::OsString::into_string) {

@@ -302,10 +302,10 @@ unsafe fn security(cert: Option<*const c_char>, sasl: Option<Params>) -> Result<
         None => sasl::Settings::from_environment(&env::var_os).map_err(refused)?.map(Sasl::Environment),
     };
     if settings.is_none() && env::var_os("ZOO_TLS").is_none() {
-        warn_unused(&["ZOO_TLS_CERT", "ZOO_TLS_KEY", "ZOO_TLS_KEY_PASSWORD_FILE"], "ZOO_TLS_CA", "not encrypted");
+        warn_unused("ZOO_TLS_", "ZOO_TLS_CA", "not encrypted");
     }
     if sasl.is_none() {
-        warn_unused(&["ZOO_SASL_USER", "ZOO_SASL_PASSWORD_FILE"], "ZOO_SASL_MECHANISM", "not authenticated");
+        warn_unused("ZOO_SASL_", "ZOO_SASL_MECHANISM", "not authenticated");
     }
     if settings.is_none() && sasl.is_none() {
         return Ok(None);
@@ -316,9 +316,9 @@ unsafe fn security(cert: Option<*const c_char>, sasl: Option<Params>) -> Result<
     Ok(Some(Box::new(security)))
 }
 
-/// Settings of a capability that only `switch` turns on: forgotten, the program would connect without a word.
-fn warn_unused(names: &[&str], switch: &str, consequence: &str) {
-    if let Some(name) = names.iter().find(|name| env::var_os(name).is_some()) {
+/// Settings of a capability that only `switch` turns on: forgotten or misspelt, the program would connect without a word.
+fn warn_unused(prefix: &str, switch: &str, consequence: &str) {
+    if let Some(name) = env::any_name(prefix) {
         log::warn!("{name} is set, but {switch} is not: connections are {consequence}");
     }
 }

@@ -2,6 +2,7 @@
 //! for them. They use nothing of that library but its types, so the program need not be linked with it.
 #![allow(non_snake_case, non_camel_case_types, reason = "the names are the C interface's")]
 use super::convert::text;
+use super::entry::EntryGuard;
 use super::lifecycle::{InitArgs, init};
 use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
 use crate::sys::cyrus::{self, Callback, Params};
@@ -75,6 +76,8 @@ pub unsafe extern "C" fn zookeeper_init_sasl(
     log_callback: log_callback_fn,
     sasl_params: *mut zoo_sasl_params,
 ) -> *mut zhandle_t {
+    // Files are looked for before the handle is made.
+    let entry = EntryGuard::new();
     // SAFETY: null or a struct whose texts are C strings, by the contract of `super`.
     let sasl = unsafe {
         let owned = |pointer| text(pointer).map(|bytes| CString::new(bytes).unwrap_or_default());
@@ -89,6 +92,7 @@ pub unsafe extern "C" fn zookeeper_init_sasl(
         // SAFETY: the callbacks that the application gave, with an entry of id 0 at the end.
         unsafe { fix_password_files(params.callbacks) };
     }
+    drop(entry);
     let watcher = r#fn;
     // SAFETY: the contract of `super`.
     unsafe { init(InitArgs { host, watcher, recv_timeout, clientid, context, flags, log_callback, cert: None, sasl }) }

@@ -297,8 +297,10 @@ fn copy(bytes: *const c_char, length: c_uint) -> Vec<u8> {
     unsafe { std::slice::from_raw_parts(bytes.cast::<u8>(), length as usize) }.to_vec()
 }
 
-/// Asks the terminal for a password, without an echo; `None` without a terminal.
+/// Asks the terminal for a password, without an echo; `None` without a terminal: glibc would read standard input then, which
+/// may be a pipe that nobody ever writes to.
 pub(crate) fn ask_terminal() -> Option<Vec<u8>> {
+    std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty").ok()?;
     // SAFETY: a text that ends with NUL; the answer is glibc's until its next call.
     unsafe {
         let typed = getpass(c"Password: ".as_ptr());

@@ -3,8 +3,9 @@
 //! that caller, so there every setting counts as unset.
 use crate::sys::process::PerProcess;
 use crate::sys::settings::Settings;
+use libc::c_char;
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{CStr, OsString};
 
 /// Names a file to read in the place of the host's; empty for none.
 const FILE_VARIABLE: &str = "ZOO_CONFIG_FILE";
@@ -65,6 +66,36 @@ pub(crate) fn var_os(name: &str) -> Option<OsString> {
     if is_privileged() { None } else { env::var_os(name).or_else(|| var(name).map(OsString::from)) }
 }
 
+/// A variable or setting whose name begins with `prefix`, if there is one; what it says is not looked at.
+pub(crate) fn any_name(prefix: &str) -> Option<String> {
+    if is_privileged() {
+        return None;
+    }
+    let mut next = environment();
+    // SAFETY: the process's environment ends with null, and its entries are C strings. As with `getenv`, no other thread may change
+    // it meanwhile. Nothing is allocated for the many entries that are not ours.
+    unsafe {
+        while let Some(entry) = next.as_ref().copied().filter(|entry| !entry.is_null()) {
+            let entry = CStr::from_ptr(entry).to_bytes();
+            if entry.starts_with(prefix.as_bytes()) {
+                let name = entry.split(|byte| *byte == b'=').next().unwrap_or_default();
+                return Some(String::from_utf8_lossy(name).into_owned());
+            }
+            next = next.add(1);
+        }
+    }
+    SETTINGS.get().0.names().find(|name| name.starts_with(prefix)).map(str::to_owned)
+}
+
+/// The process's own list.
+fn environment() -> *const *const c_char {
+    unsafe extern "C" {
+        static environ: *const *const c_char;
+    }
+    // SAFETY: libc's variable, which is read once.
+    unsafe { environ }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +105,7 @@ mod tests {
         assert!(!is_privileged());
         assert_eq!(var("PATH"), env::var("PATH").ok());
         assert_eq!(var("ZOO_NO_SUCH_VARIABLE"), None);
+        assert_eq!(any_name("PATH=").or_else(|| any_name("PATH")).as_deref(), Some("PATH"));
+        assert_eq!(any_name("ZOO_NO_SUCH_"), None);
     }
 }

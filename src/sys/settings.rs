@@ -32,6 +32,11 @@ impl Settings {
         self.0.get(name).map(String::as_str)
     }
 
+    /// The names of all settings.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// The settings, and the lines that are none, with their numbers.
     fn parse(text: &str) -> (Settings, Vec<(usize, String)>) {
         let (mut settings, mut wrong) = (BTreeMap::new(), Vec::new());

@@ -1,6 +1,6 @@
 //! `ZOO_SASL_*`.
 use super::Failure;
-use crate::{Lookup, NamedFile, Secret, SettingsError, files, text_variable, variable};
+use crate::{Lookup, NamedFile, Secret, SettingsError, files, text_variable, variable, word_variable};
 
 /// What a ZooKeeper server registers for DIGEST-MD5, whatever its host is called.
 const DIGEST_HOST: &str = "zk-sasl-md5";
@@ -42,10 +42,10 @@ pub struct Settings {
 impl Settings {
     /// `None` where `ZOO_SASL_MECHANISM` is not set. The password file is read once as a check.
     pub fn from_environment(lookup: Lookup<'_>) -> Result<Option<Settings>, SettingsError> {
-        let mechanism = match text_variable(lookup, "ZOO_SASL_MECHANISM")?.as_deref() {
+        let mechanism = match word_variable(lookup, "ZOO_SASL_MECHANISM")?.as_deref() {
             None => return Ok(None),
-            Some("DIGEST-MD5") => Mechanism::DigestMd5,
-            Some("GSSAPI") => Mechanism::Gssapi,
+            Some("digest-md5") => Mechanism::DigestMd5,
+            Some("gssapi") => Mechanism::Gssapi,
             Some(_) => return Err(SettingsError::invalid("ZOO_SASL_MECHANISM is neither DIGEST-MD5 nor GSSAPI")),
         };
         let user = text_variable(lookup, "ZOO_SASL_USER")?;
@@ -93,7 +93,12 @@ impl Settings {
     pub fn description(&self) -> String {
         let name = self.mechanism.name();
         match &self.password_file {
-            Some(file) => format!("{name}, the user of ZOO_SASL_USER with the password file {}", file.shown()),
+            Some(file) => {
+                let server = self.host.as_ref().map_or(String::new(), |_| {
+                    format!(" for the host of ZOO_SASL_HOST (a ZooKeeper server is {DIGEST_HOST}, whatever its name)")
+                });
+                format!("{name}{server}, the user of ZOO_SASL_USER with the password file {}", file.shown())
+            }
             None => name.to_owned(),
         }
     }

@@ -22,6 +22,8 @@ impl Block<'_> {
 
 /// All blocks of a text. What is between them is ignored, as OpenSSL does: `openssl x509 -text` writes it.
 pub(super) fn blocks(text: &[u8]) -> Result<Vec<Block<'_>>, String> {
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let mut found = Vec::new();
     let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
     while let Some(line) = lines.next() {
@@ -92,6 +94,7 @@ mod tests {
         );
         assert_eq!((blocks[1].label, &blocks[1].content[..]), ("B C", &[255][..]));
         assert_eq!(blocks.len(), 2);
+        assert_eq!(super::blocks(b"\xef\xbb\xbf-----BEGIN A-----\nAAEC\n-----END A-----\n").unwrap().len(), 1);
     }
 
     #[test]

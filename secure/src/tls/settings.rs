@@ -1,6 +1,6 @@
 //! What the application and the operator want of TLS: the certificate string of `zookeeper_init_ssl` and `ZOO_TLS*`.
 use super::names;
-use crate::{Lookup, NamedFile, Secret, SettingsError, text_variable, variable};
+use crate::{Lookup, NamedFile, Secret, SettingsError, text_variable, variable, word_variable};
 use rustls::pki_types::ServerName;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -127,7 +127,7 @@ impl Settings {
     /// Settings by environment: `None` where `ZOO_TLS` and `ZOO_TLS_CA` do not ask for TLS, or `ZOO_TLS` is `off`. The
     /// default is to verify everything.
     pub fn from_environment(lookup: Lookup<'_>) -> Result<Option<Settings>, SettingsError> {
-        let wanted = match text_variable(lookup, "ZOO_TLS")?.as_deref() {
+        let wanted = match word_variable(lookup, "ZOO_TLS")?.as_deref() {
             Some("on") => true,
             Some("off") => return Ok(None),
             None => variable(lookup, "ZOO_TLS_CA").is_some(),
@@ -181,19 +181,19 @@ impl Settings {
         client: Option<Client>,
         lookup: Lookup<'_>,
     ) -> Result<Settings, SettingsError> {
-        let verify = match text_variable(lookup, "ZOO_TLS_VERIFY")?.as_deref() {
+        let verify = match word_variable(lookup, "ZOO_TLS_VERIFY")?.as_deref() {
             None => default,
             Some("full") => Verify::Full,
             Some("ca") => Verify::Ca,
             Some("none") => Verify::None,
             Some(_) => return Err(SettingsError::invalid("ZOO_TLS_VERIFY is none of full, ca and none")),
         };
-        let min = match text_variable(lookup, "ZOO_TLS_MIN")?.as_deref() {
+        let min = match word_variable(lookup, "ZOO_TLS_MIN")?.as_deref() {
             None | Some("1.2") => MinVersion::Tls12,
             Some("1.3") => MinVersion::Tls13,
             Some(_) => return Err(SettingsError::invalid("ZOO_TLS_MIN is neither 1.2 nor 1.3")),
         };
-        let compat = match text_variable(lookup, "ZOO_TLS_COMPAT")?.as_deref() {
+        let compat = match word_variable(lookup, "ZOO_TLS_COMPAT")?.as_deref() {
             None => verify == Verify::Ca,
             Some("1") => true,
             Some("0") => false,
