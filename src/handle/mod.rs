@@ -303,7 +303,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     }
 
     /// TLS for a new connection to this server; `None` for a plain one.
-    pub(crate) fn tls_to(&self, addr: SocketAddr) -> Result<Option<Connection>, Failure> {
+    pub(crate) fn tls_to(&self, addr: SocketAddr) -> Result<Option<Box<Connection>>, Failure> {
         let Some(security) = &self.security else { return Ok(None) };
         let names = self.peek(|session| Arc::clone(session.hosts().names()));
         security.connect(addr, &names)

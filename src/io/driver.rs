@@ -203,14 +203,19 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         match self.handle.send_taken(transport) {
             Ok(true) if is_closing => self.handle.feed_awake(Input::Flushed),
             Ok(_) => {}
-            Err(error) => {
-                self.handle.receive_rest();
-                self.handle.feed_awake(match tls::input_of(error) {
-                    Input::Disconnected(error) => Input::SendFailed(error),
-                    failed => failed,
-                });
-            }
+            Err(error) => self.fail_to_send(error),
         }
+    }
+
+    /// Not inlined, as its frame would be a part of the stack of every I/O thread.
+    #[cold]
+    #[inline(never)]
+    fn fail_to_send(&self, error: io::Error) {
+        self.handle.receive_rest();
+        self.handle.feed_awake(match tls::input_of(error) {
+            Input::Disconnected(error) => Input::SendFailed(error),
+            failed => failed,
+        });
     }
 
     fn fail(&mut self, error: io::Error) {

@@ -21,7 +21,12 @@ impl Probe {
     // divergence: The search for a read-write server is non-blocking and of each handle; stock blocks its I/O thread for up
     // to a second, leaks the descriptor, and shares the result among handles.
     /// Starts to connect; `None` if even that fails.
-    pub(crate) fn start(addr: SocketAddr, tls: Option<Connection>, registry: &Registry, token: Token) -> Option<Probe> {
+    pub(crate) fn start(
+        addr: SocketAddr,
+        tls: Option<Box<Connection>>,
+        registry: &Registry,
+        token: Token,
+    ) -> Option<Probe> {
         let transport = Transport::connect(addr, registry, token, tls).ok()?;
         Some(Probe { addr, transport, deadline: Instant::now() + LIMIT, answer: Vec::new() })
     }

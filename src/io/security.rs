@@ -82,12 +82,13 @@ impl Security {
     }
 
     /// TLS for a new connection; `None` for a plain one. Reads certificates that have changed.
-    pub(crate) fn connect(&self, addr: SocketAddr, list: &[HostPort]) -> Result<Option<Connection>, Failure> {
+    #[inline(never)]
+    pub(crate) fn connect(&self, addr: SocketAddr, list: &[HostPort]) -> Result<Option<Box<Connection>>, Failure> {
         let Some(context) = &self.tls else { return Ok(None) };
         context.refresh();
         let connection = context.connect(addr, &self.names(addr, list));
         self.log_notices();
-        connection.map(Some)
+        connection.map(|connection| Some(Box::new(connection)))
     }
 
     /// Logs what has come up since the last time.

@@ -35,7 +35,7 @@ pub(crate) struct Tls {
 
 #[derive(Debug)]
 struct State {
-    connection: Connection,
+    connection: Box<Connection>,
     /// What was received; `fed` of its `len` bytes were taken in.
     chunk: Box<[u8]>,
     fed: usize,
@@ -53,7 +53,7 @@ enum Flushed {
 }
 
 impl Tls {
-    pub(crate) fn new(connection: Connection) -> Tls {
+    pub(crate) fn new(connection: Box<Connection>) -> Tls {
         let state = State { connection, chunk: vec![0; CHUNK].into_boxed_slice(), fed: 0, len: 0, failure: None };
         Tls { state: Mutex::new(state), undrained: AtomicBool::new(false), unsent: AtomicBool::new(false) }
     }
@@ -291,7 +291,7 @@ mod tests {
         let addr = listener.local_addr().unwrap();
         let poll = mio::Poll::new().unwrap();
         let tls = context.connect(addr, &["localhost".to_owned()]).unwrap();
-        let near = Transport::connect(addr, poll.registry(), mio::Token(1), Some(tls)).unwrap();
+        let near = Transport::connect(addr, poll.registry(), mio::Token(1), Some(Box::new(tls))).unwrap();
         let (mut far, _) = listener.accept().unwrap();
         let end = Instant::now() + WAIT;
         while near.advance().unwrap() != Progress::Tcp {

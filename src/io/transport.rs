@@ -57,7 +57,7 @@ impl Transport {
         addr: SocketAddr,
         registry: &Registry,
         token: Token,
-        tls: Option<Connection>,
+        tls: Option<Box<Connection>>,
     ) -> io::Result<Transport> {
         let stream = TcpStream::connect(addr)?;
         let registration = Registration::new(registry, stream.as_raw_fd(), token)?;
