@@ -5,6 +5,7 @@ scripted ones.
 usage: run.py [--only PATTERN ...] [--list]
 """
 import argparse
+import collections
 import fnmatch
 import os
 import pathlib
@@ -17,6 +18,7 @@ import tempfile
 import threading
 import time
 import traceback
+import unittest
 
 from common import CLOSED, WAIT, ask, build, client, ended, expect, file, lines, opened, rig, secured, server_context
 import attacks_sasl
@@ -523,18 +525,23 @@ def main():
         print("secure: no such case")
         return 1
     build.program = build()
-    failed = 0
+    counts = collections.Counter()
     for case in cases:
         begun = time.monotonic()
         with tempfile.TemporaryDirectory() as directory:
             try:
                 case(pathlib.Path(directory))
                 verdict = "ok"
+            except unittest.SkipTest as reason:
+                verdict = "skipped"
+                print(f"secure: {case.__name__}: {reason}")
             except Exception:  # noqa: BLE001 - shown, and counted
                 traceback.print_exc()
-                verdict, failed = "FAILED", failed + 1
+                verdict = "FAILED"
+        counts[verdict] += 1
         print(f"secure: {case.__name__}: {verdict} ({time.monotonic() - begun:.1f} s)", flush=True)
-    return min(failed, 1)
+    print("secure: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    return int(counts["FAILED"] > 0)
 
 
 if __name__ == "__main__":
