@@ -31,8 +31,6 @@ pub(super) struct Leases {
     last: LeaseNumber,
     /// When a caller last wanted a lease.
     wanted: Option<Instant>,
-    /// Whether the I/O thread's events are paused. They may stay so when no lease is out.
-    is_paused: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +39,6 @@ struct LeaseNumber(u64);
 impl Leases {
     /// The connection is another one. Returns whether a lease on the one before was out.
     pub(super) fn reset(&mut self) -> bool {
-        self.is_paused = false;
         self.current.take().is_some()
     }
 
@@ -127,9 +124,7 @@ impl<C, W: Watcher> Inner<C, W> {
     /// Grants the calling thread a lease, if one may be had.
     fn lend(&mut self, now: Instant) -> Option<(Arc<Transport>, LeaseNumber)> {
         let number = self.leases.grant(now, self.sleep.until())?;
-        let is_paused = self.leases.is_paused;
-        let transport = self.transport.clone().filter(|transport| is_paused || transport.pause_input().is_ok());
-        self.leases.is_paused = transport.is_some();
+        let transport = self.transport.clone().filter(|transport| transport.pause_input().is_ok());
         if transport.is_none() {
             self.leases.give_back(number);
         }
@@ -144,9 +139,10 @@ impl<C, W: Watcher> Inner<C, W> {
     /// Makes input wake the I/O thread again, unless a lease is out.
     #[inline]
     pub(super) fn resume_input(&mut self) {
-        if self.leases.is_paused && !self.leases.is_out() {
-            self.leases.is_paused = false;
-            self.must_read |= self.transport.as_ref().is_some_and(|transport| transport.resume_input().is_err());
+        if !self.leases.is_out()
+            && let Some(transport) = &self.transport
+        {
+            self.must_read |= transport.resume_input().is_err();
         }
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Registration {
     fd: RawFd,
     token: Token,
     interest: Mutex<Interest>,
+    /// Whether input events are paused, for a look without the lock.
+    is_paused: AtomicBool,
     /// Cleared when the socket is full, set by the next readiness event.
     writable: AtomicBool,
 }
@@ -33,7 +35,8 @@ impl Registration {
         socket::register(epoll, fd, token.0)?;
         let interest = Mutex::new(Interest { input: true, room: true });
         let epoll = AtomicI32::new(epoll);
-        Ok(Registration { epoll, fd, token, interest, writable: AtomicBool::new(false) })
+        let (is_paused, writable) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Registration { epoll, fd, token, interest, is_paused, writable })
     }
 
     /// Registers the socket with another poll instead: a forked child has its own, as the parent's is one with its parent.
@@ -43,6 +46,7 @@ impl Registration {
         socket::register(epoll, self.fd, self.token.0)?;
         self.epoll.store(epoll, Ordering::Relaxed);
         *interest = Interest { input: true, room: true };
+        self.is_paused.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -71,14 +75,21 @@ impl Registration {
         self.change(|interest| interest.room = true)
     }
 
-    /// Stops input events.
+    /// Stops input events. As the opposite, under the lock of the handle.
     pub(crate) fn pause_input(&self) -> io::Result<()> {
+        if self.is_paused.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         // Without room too, because every change reports what is ready already, and a socket with room always is.
         self.change(|interest| *interest = Interest { input: false, room: !self.is_writable() })
     }
 
     /// Starts input events again. Data that has arrived meanwhile is reported at once.
+    #[inline]
     pub(crate) fn resume_input(&self) -> io::Result<()> {
+        if !self.is_paused.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         self.change(|interest| interest.input = true)
     }
 
@@ -89,6 +100,7 @@ impl Registration {
         if wanted != *interest {
             socket::set_interest(self.epoll(), self.fd, self.token.0, wanted.input, wanted.room)?;
             *interest = wanted;
+            self.is_paused.store(!wanted.input, Ordering::Relaxed);
         }
         Ok(())
     }
