@@ -315,7 +315,8 @@ typedef struct zoo_sasl_params {
 
 /**
  * zookeeper_init2() with SASL by Cyrus' library, which the program has initialised, or this library loads. A null `host`
- * is what the host list calls the server, a null `service` "zookeeper"; null `sasl_params` are zookeeper_init2().
+ * is what the host list calls the server, for DIGEST-MD5 what every ZooKeeper server calls itself, "zk-sasl-md5": with
+ * another one it refuses the credentials. A null `service` is "zookeeper"; null `sasl_params` are zookeeper_init2().
  * `callbacks` must stay until the handle is closed; they are called on a thread of the library, in libzookeeper_st in
  * zookeeper_process(). zookeeper_close() waits for one that runs, however long, but not in a callback of the library's.
  * Exported whatever Cyrus' headers are.
