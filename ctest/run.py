@@ -177,14 +177,14 @@ def report(program, verdict, seconds):
         print(verdict.detail, flush=True)
 
 
-# These count memory, stack or system calls. Under a sanitizer or valgrind that would be the tool's.
-COUNT_MEMORY = ("burst_memory", "small_stacks", "st_idle_turns")
+# These count memory, stack, CPU time or system calls. Under a sanitizer or valgrind that would be the tool's.
+COUNT = ("burst_memory", "idle_cpu", "small_stacks", "st_idle_turns")
 
 
 def chosen(patterns, instrumented):
     """The programs whose name (cases/x, bugs/x) holds or matches one of the patterns."""
     programs = [Program(source) for kind in ("cases", "bugs") for source in sorted((HERE / kind).glob("*.c"))
-                if not (instrumented and source.stem in COUNT_MEMORY)]
+                if not (instrumented and source.stem in COUNT)]
     if patterns:
         programs = [p for p in programs if any(w in p.name or fnmatch.fnmatch(p.name, w) for w in patterns)]
     return programs
@@ -195,7 +195,7 @@ def main():
     parser.add_argument("--lib", choices=("stock", "ours", "both"), default="both")
     parser.add_argument("--only", action="append", metavar="PATTERN", help="part of a name, or a shell pattern")
     parser.add_argument("--instrumented", action="store_true",
-                        help="the library is under a sanitizer or valgrind: without the programs that count memory")
+                        help="the library is under a sanitizer or valgrind: without the programs that count memory or CPU time")
     parser.add_argument("--list", action="store_true", help="name the programs and what they need")
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--repeat", type=int, default=1, help="run everything so many times")

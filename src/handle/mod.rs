@@ -336,7 +336,9 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
                 // As after a close in a callback, the threads end by themselves.
                 inner.threads = None;
             }
-            if inner.session.deadline().is_some_and(|deadline| deadline <= now) {
+            // A loop is told that its connection has ended before there is another one, however short the pause.
+            let is_untold = self.is_pumped() && inner.session.has_ended() && !inner.session.is_closing();
+            if !is_untold && inner.session.deadline().is_some_and(|deadline| deadline <= now) {
                 inner.session.handle(now, Input::Timeout);
             }
             let post = self.drain_outputs(&mut inner);

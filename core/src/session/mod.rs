@@ -420,6 +420,11 @@ impl<C, W: Watcher> Session<C, W> {
         self.ended.take()
     }
 
+    /// Whether [`Session::take_end`] has something to tell.
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
     /// The session's identity.
     pub fn client_id(&self) -> ClientId {
         self.id
