@@ -30,7 +30,8 @@ LIMITS = {
     # costs".
     "sync-get-1": {"syscalls": 5.5, "allocs": 0.1, "instructions": 4200},
     # Signals twice, send, poll, receive, and both sides of the completion thread's futex: 7, or fewer when threads meet.
-    "aget-1": {"syscalls": 7.5, "allocs": 0.1, "instructions": 4400},
+    # 4,290 to 4,440 instructions have been seen, by how often a thread has to be woken.
+    "aget-1": {"syscalls": 7.5, "allocs": 0.1, "instructions": 4600},
     "aget-16": {"syscalls": 1.3, "allocs": 0.1, "instructions": 2000},
     # How many replies a batch has depends on what else the machine does: 1,433 has been seen for aset, 1,140 is usual.
     "aget-256": {"syscalls": 0.2, "allocs": 0.1, "instructions": 1650},
@@ -40,7 +41,8 @@ LIMITS = {
     # The reply comes in pieces, and each costs a wait and a read.
     "children": {"syscalls": 16, "allocs": 10010, "instructions": 5000000},
     "delivery": {"syscalls": 0.06, "allocs": 1.5, "instructions": 2300},
-    "open-close": {"syscalls": 72, "allocs": 75},
+    # 18 of them are futex calls of threads that meet or do not: 74.3 and 75.1 beside other work, for a library that makes 72 alone.
+    "open-close": {"syscalls": 78, "allocs": 75},
     "idle-1000": {"rss_kb": 31, "threads": 2.1, "descriptors": 3.1},
 }
 # What Debian's library is bound to fail, mode by mode, for the gates to count as able to fail.
