@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use zk_core::session::Output;
 
-/// The queue between those who produce items and the one thread that calls back.
+/// The queue between the threads that produce items and the one thread that calls back.
 pub(crate) struct Queue<C, W> {
     state: Mutex<State<C, W>>,
     ready: Condvar,
@@ -18,7 +18,7 @@ struct State<C, W> {
     waiting: bool,
 }
 
-/// Items of a batch for which room is kept: about 300 KiB.
+/// The capacity, in items, to which an empty batch is shrunk: about 300 KiB.
 const KEPT_MAX: usize = 4096;
 
 impl<C, W> Default for Queue<C, W> {
@@ -31,7 +31,7 @@ impl<C, W> Default for Queue<C, W> {
     }
 }
 
-/// Items on their way into the queue: one lock for all of them, none for no item.
+/// Adds items to the queue. The first item takes the lock, which is then held for all of them.
 pub(crate) struct QueueGuard<'a, C, W> {
     queue: &'a Queue<C, W>,
     state: Option<MutexGuard<'a, State<C, W>>>,
@@ -44,7 +44,7 @@ impl<C, W> QueueGuard<'_, C, W> {
         self.state().items.push_back(item);
     }
 
-    /// Adds them all, at once where that can be.
+    /// Adds all of `items`. Swaps the two lists where the queue is empty, which costs no copy.
     pub(crate) fn append(&mut self, items: &mut VecDeque<Output<C, W>>) {
         let waiting = &mut self.state().items;
         if waiting.is_empty() {
@@ -62,7 +62,7 @@ impl<C, W> QueueGuard<'_, C, W> {
         })
     }
 
-    /// Lets the items be taken; `true` if [`Queue::notify`] has to follow, as the thread sleeps.
+    /// Ends the addition. Returns `true` if the thread sleeps, so that [`Queue::notify`] has to follow.
     #[must_use]
     pub(crate) fn end(self) -> bool {
         self.sleeper
@@ -89,9 +89,9 @@ impl<C, W> Queue<C, W> {
         self.lock().items.len()
     }
 
-    /// Calls `call` with each item in order until it says that nothing follows. Takes all that has gathered at once, so
-    /// that a busy queue costs one lock a batch. `guard` runs what it is given, which calls for as many items as it can;
-    /// after a panic it continues with the next item.
+    /// Calls `call` with each item in order until it says that nothing follows. Takes all items that have gathered at
+    /// once, so that a busy queue takes the lock once a batch. `guard` runs a closure that calls for as many items as
+    /// it can; after a panic the next item follows.
     pub(crate) fn run(&self, mut call: impl FnMut(Output<C, W>) -> ControlFlow<()>, guard: impl Fn(&mut dyn FnMut())) {
         let _end = EndGuard(&self.end);
         let mut batch = VecDeque::new();
@@ -119,7 +119,7 @@ impl<C, W> Queue<C, W> {
         }
     }
 
-    /// Takes the first item, if there is one: for a handle without this thread.
+    /// Takes the first item, if there is one: for a handle that has no completion thread.
     pub(crate) fn pop(&self) -> Option<Output<C, W>> {
         let mut state = self.lock();
         let item = state.items.pop_front();
@@ -134,12 +134,12 @@ impl<C, W> Queue<C, W> {
         self.lock().items.push_front(item);
     }
 
-    /// The thread does not return from a call: a callback has ended it.
+    /// A callback has ended the thread, so that [`Queue::run`] never returns.
     pub(crate) fn abandon(&self) {
         self.end.set_lost();
     }
 
-    /// Waits until [`Queue::run`] has returned, `true`, or never will, `false`.
+    /// Waits for the end of the thread: `true` once [`Queue::run`] has returned, `false` if it never will.
     pub(crate) fn wait_for_end(&self) -> bool {
         self.end.wait()
     }

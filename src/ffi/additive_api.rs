@@ -1,5 +1,5 @@
-//! Asynchronous calls that Apache's C library does not have: persistent watches, and what servers tell since 3.6 and 3.7.
-//! The contract is that of `async_api`.
+//! Asynchronous calls that Apache's C library does not have: persistent watches, and the information that servers give
+//! since 3.6 and 3.7. The contract is that of `async_api`.
 #![allow(non_snake_case, reason = "the names are the C interface's")]
 #![allow(
     clippy::undocumented_unsafe_blocks,
@@ -13,7 +13,7 @@ use super::types::{
 };
 use libc::{c_char, c_int, c_void};
 
-/// Leaves a watch that stays after an event.
+/// Adds a persistent watch: it stays after an event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_aadd_watch(
     zh: *mut zhandle_t,

@@ -373,7 +373,7 @@ pub unsafe extern "C" fn zoo_aset_acl(
     unsafe { submit(zh, Operation::SetAcl { path, version, acl }, CallCompletion::Void(completion, Data(data))) }
 }
 
-/// Removes one watch. `completion` is the function itself, whatever the type says.
+/// Removes one watch. `completion` is the function itself, although its type is a pointer to a function pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_aremove_watches(
     zh: *mut zhandle_t,
@@ -394,7 +394,7 @@ pub unsafe extern "C" fn zoo_aremove_watches(
     }
 }
 
-/// `zoo_aremove_watches` under the name that it has in Apache's 3.5, for programs built against that.
+/// `zoo_aremove_watches` under its name in Apache's 3.5, for programs that were built against 3.5.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_aremove_watchers(
     zh: *mut zhandle_t,
@@ -415,7 +415,8 @@ pub unsafe extern "C" fn zoo_aremove_watchers(
     }
 }
 
-/// Removes all watches of a kind. `completion` is the function itself, whatever the type says.
+/// Removes all watches of a kind. `completion` is the function itself, although its type is a pointer to a function
+/// pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_aremove_all_watches(
     zh: *mut zhandle_t,
@@ -434,7 +435,7 @@ pub unsafe extern "C" fn zoo_aremove_all_watches(
     }
 }
 
-/// The header declares a pointer to a function pointer, but what programs pass is the function.
+/// The header declares a pointer to a function pointer, but programs pass the function.
 fn as_function(completion: *mut void_completion_t) -> void_completion_t {
     // Null becomes `None`; anything else is a function by the contract of `super`.
     unsafe { std::mem::transmute::<*mut c_void, void_completion_t>(completion.cast()) }

@@ -1,5 +1,5 @@
-//! What is called back: completions and watchers of C programs, and the place where a sync caller waits. Owns the step
-//! from a reply's bytes to C's arguments.
+//! Completions and watchers of C programs, and the place where a sync caller waits. Owns the step from a reply's bytes
+//! to C's arguments.
 use super::callout;
 use super::convert::stat;
 use super::memory;
@@ -24,7 +24,7 @@ use zk_core::proto::Acl;
 use zk_core::reply::{self, ClientInfo, Strings};
 use zk_core::session::Event;
 
-/// What an application gives with a call, handed back untouched.
+/// The context pointer that an application passes with a call and gets back unchanged.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Data(pub(super) *const c_void);
 
@@ -61,7 +61,7 @@ impl Watch {
     }
 }
 
-/// The watcher of a handle that was given none.
+/// The watcher of a handle that was created without one.
 pub(super) unsafe extern "C" fn ignore_event(_: *mut zhandle_t, _: c_int, _: c_int, _: *const c_char, _: *mut c_void) {}
 
 /// Calls all watchers of an event.
@@ -91,7 +91,7 @@ crate::sys::sync::thread_local! {
 }
 
 impl SyncWaiter {
-    /// A waiter for a call by this thread, and the end of it that sends the result.
+    /// A waiter for a call by this thread, and the sender of its result.
     pub(super) fn new() -> (Arc<SyncWaiter>, ResultSender) {
         let spare = SPARE.try_with(std::cell::Cell::take).ok().flatten();
         let waiter =
@@ -100,7 +100,7 @@ impl SyncWaiter {
         (waiter, sender)
     }
 
-    /// Whether the result is there.
+    /// Whether the result has come.
     pub(super) fn is_filled(&self) -> bool {
         self.is_filled.is_set()
     }
@@ -119,7 +119,7 @@ impl SyncWaiter {
     }
 }
 
-/// Sends the result to a waiting caller. Dropped without one, it sends that the library failed.
+/// Sends the result to a waiting caller. If it is dropped without a result, it sends an error of the library.
 #[derive(Debug)]
 pub(super) struct ResultSender(Option<Arc<SyncWaiter>>);
 
@@ -143,7 +143,7 @@ impl Drop for ResultSender {
     }
 }
 
-/// What waits for a reply.
+/// The receiver of a reply.
 // divergence: A null completion discards the answer of every asynchronous call; stock crashes when the answer comes.
 #[derive(Debug)]
 pub(super) enum CallCompletion {
@@ -363,24 +363,25 @@ fn call_acl(function: acl_completion_t, data: Data, result: Result<Frame, Code>)
     }
 }
 
-/// An access control list for an application.
+/// An access control list as a C list for an application.
 pub(super) fn acl_list(entries: &[Acl<'_>]) -> Result<memory::Owned<ACL_vector>, Code> {
     memory::acl_vector(
         entries.iter().map(|acl| (acl.perms, acl.scheme.unwrap_or_default(), acl.id.unwrap_or_default())),
     )
 }
 
-/// The identities of a session for an application.
+/// The identities of a session as a C list for an application.
 pub(super) fn client_infos(infos: &[ClientInfo<'_>]) -> Result<memory::Owned<ClientInfo_vector>, Code> {
     memory::client_info_vector(infos.iter().map(|info| (info.scheme, info.user)))
 }
 
-/// The paths of ephemeral nodes for an application, without the chroot. The server was asked for those below it only.
+/// The paths of ephemeral nodes as a C list for an application, without the chroot. The request asked only for nodes
+/// below the chroot.
 pub(super) fn ephemerals(chroot: &[u8], paths: &Strings<'_>) -> Result<memory::Owned<String_vector>, Code> {
     memory::string_vector(Exact(paths.iter().map(|path| client_path(chroot, path)), paths.count()))
 }
 
-/// A result as C has it: the code, and the value if there is one.
+/// A result in C's form: the code, and the value if there is one.
 fn split<T>(result: Result<T, Code>) -> (c_int, Option<T>) {
     match result {
         Ok(value) => (Code::Ok.to_i32(), Some(value)),

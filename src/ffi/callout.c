@@ -1,8 +1,9 @@
 /* Calls the application's functions, such that one that ends its thread does no harm.
  *
- * A callback may end its thread: Python, while it shuts down, does that by pthread_exit to each thread that asks for the
- * interpreter. glibc then unwinds the stack, and when that reaches Rust the process is aborted. Here it reaches C first,
- * and the thread ends here. (What is unwound by then is the application's part of the stack, as it wants.) */
+ * A callback may end its thread: a Python thread that asks for the interpreter while Python shuts down is ended by
+ * pthread_exit. glibc then unwinds the stack, and the process is aborted when the unwinding reaches Rust. Therefore the
+ * callbacks are called from C, where the unwinding stops and the thread ends. (Up to here only frames of the
+ * application are unwound, as it expects.) */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -14,8 +15,9 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-/* A C++ exception that leaves a callback comes this way too. On a thread of the library its end is std::terminate, as if there
- * were nobody to catch it. Which of both it is, the C++ runtime knows: it counts the exceptions in flight. */
+/* A C++ exception that leaves a callback unwinds to here too. On a thread of the library it ends in std::terminate,
+ * like an exception that nothing catches. The C++ runtime tells an exception from the end of a thread: it counts the
+ * exceptions in flight. */
 struct exceptions {
     void *caught;
     unsigned int uncaught;
@@ -44,7 +46,7 @@ static void end_if_thrown(void)
         terminate();
 }
 
-/* callout.rs: this thread calls back no more. */
+/* In callout.rs: this thread makes no more callbacks. */
 HIDDEN void calmkeeper_thread_is_lost(void);
 
 // divergence: When a callback ends its thread (pthread_exit), the thread's stack and the handle are never freed, and what thread-local
@@ -55,13 +57,14 @@ static void end(void *unused)
     (void)unused;
     end_if_thrown();
     calmkeeper_thread_is_lost();
-    /* To the kernel, past glibc, which would go on unwinding into Rust. */
+    /* Ends the thread by the system call, because glibc would go on unwinding into Rust. */
     for (;;) {
         (void)syscall(SYS_exit, 0);
     }
 }
 
-/* Whether callbacks run in calls of the application's own loop, which then may catch what they throw. */
+/* Whether callbacks run inside calls of the application's own loop, which may then catch the exceptions that they
+ * throw. */
 static int exceptions_pass;
 
 HIDDEN void calmkeeper_let_exceptions_pass(void);
@@ -76,7 +79,8 @@ static void pass_or_end(void *unused)
         end(unused);
 }
 
-/* calmkeeper_call_NAME(function, PARAMETERS...). Built with -fexceptions, with which the clean-up costs nothing. */
+/* calmkeeper_call_NAME(function, PARAMETERS...). This file is built with -fexceptions, so that the clean-up costs
+ * nothing when no exception comes. */
 #define CALL_OR(clean_up, name, types, arguments, ...)                                                                 \
     HIDDEN void calmkeeper_call_##name(void(*function) types, __VA_ARGS__);                                            \
     void calmkeeper_call_##name(void(*function) types, __VA_ARGS__)                                                    \

@@ -1,5 +1,5 @@
-//! The calls into the application, all by way of `callout.c`, where a thread ends whose callback ends it. Owns what
-//! happens to the handle then; knows nothing of what the calls are about.
+//! All calls into the application. They go through `callout.c`, where the thread ends if a callback ends it. Owns what
+//! then happens to the handle; does not know what the calls are for.
 use super::entry::Zk;
 use super::types::{
     ACL_vector, ClientInfo_vector, Stat, String_vector, acl_completion_t, client_infos_completion_t, data_completion_t,
@@ -16,7 +16,8 @@ use std::sync::Arc;
 /// cbindgen:ignore
 #[allow(unused_doc_comments, reason = "cbindgen reads it: these are not part of the C interface")]
 unsafe extern "C-unwind" {
-    /// From now on a C++ exception that leaves a callback passes through to the call of the application that has called back.
+    /// From now on a C++ exception that leaves a callback passes through the library to the application's call from
+    /// which the callback was made.
     #[link_name = "calmkeeper_let_exceptions_pass"]
     pub(super) safe fn let_exceptions_pass();
     #[link_name = "calmkeeper_call_watcher"]
@@ -111,8 +112,8 @@ pub(super) fn is_io_thread(handle: &Zk) -> bool {
     std::ptr::eq(DRIVEN.with(Cell::get), handle)
 }
 
-/// A callback has ended this thread, which is about to end in `callout.c`. Must not log: a log callback could be
-/// what ended it. Not exported: that file declares it hidden.
+/// A callback has ended this thread, which `callout.c` ends after this call. Must not log, because it may have been a
+/// log callback. Not exported: `callout.c` declares it hidden.
 #[unsafe(no_mangle)]
 extern "C" fn calmkeeper_thread_is_lost() {
     // SAFETY: set by `serve` or `drive`, whose caller's reference stays on this stack.

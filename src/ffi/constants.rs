@@ -1,4 +1,4 @@
-//! The data symbols of the C interface. Owns their values; who reacts to them is elsewhere.
+//! The data symbols of the C interface. Owns their values only.
 //!
 //! Executables may hold a COPY relocation of any of these, so their sizes are frozen, and the library must reach the ones
 //! that change (`logLevel`, in `sys::log_sink`) through the global offset table, never directly: no `-Bsymbolic`, no protected visibility.
@@ -28,17 +28,17 @@ pub static ZOO_PERM_ALL: c_int = 31;
 /// Everybody: scheme `world`, id `anyone`.
 #[unsafe(no_mangle)]
 pub static mut ZOO_ANYONE_ID_UNSAFE: Id = id(c"world", c"anyone");
-/// Whoever the session has authenticated as, by any scheme; the server replaces it by those identities.
+/// Every identity that the session has authenticated as, by any scheme; the server replaces it by those identities.
 #[unsafe(no_mangle)]
 pub static mut ZOO_AUTH_IDS: Id = id(c"auth", c"");
 
-/// Everybody may do everything. Not for nodes that matter.
+/// Everybody has all permissions. Not for nodes that matter.
 #[unsafe(no_mangle)]
 pub static mut ZOO_OPEN_ACL_UNSAFE: ACL_vector = one(&raw mut OPEN_ACL);
 /// Everybody may read.
 #[unsafe(no_mangle)]
 pub static mut ZOO_READ_ACL_UNSAFE: ACL_vector = one(&raw mut READ_ACL);
-/// Whoever creates the node may do everything; the session must have authenticated.
+/// The creator of the node has all permissions; the session must have authenticated.
 #[unsafe(no_mangle)]
 pub static mut ZOO_CREATOR_ALL_ACL: ACL_vector = one(&raw mut CREATOR_ACL);
 
@@ -46,7 +46,7 @@ pub static mut ZOO_CREATOR_ALL_ACL: ACL_vector = one(&raw mut CREATOR_ACL);
 /// writable.
 #[unsafe(no_mangle)]
 pub static ZOOKEEPER_WRITE: c_int = 1;
-/// The other bit: readable.
+/// Bit of the same masks: the socket is or should become readable.
 #[unsafe(no_mangle)]
 pub static ZOOKEEPER_READ: c_int = 2;
 
@@ -72,8 +72,8 @@ pub static ZOO_PERSISTENT_WITH_TTL: c_int = 5;
 /// Create mode: with a time to live and a number appended.
 #[unsafe(no_mangle)]
 pub static ZOO_PERSISTENT_SEQUENTIAL_WITH_TTL: c_int = 6;
-/// Flag of the time when modes were flags: appends a number. The same as `ZOO_PERSISTENT_SEQUENTIAL`, and or-ed with
-/// `ZOO_EPHEMERAL` the same as `ZOO_EPHEMERAL_SEQUENTIAL`.
+/// From the time when modes were flags: appends a number. Equal to `ZOO_PERSISTENT_SEQUENTIAL`, and or-ed with
+/// `ZOO_EPHEMERAL` equal to `ZOO_EPHEMERAL_SEQUENTIAL`.
 #[unsafe(no_mangle)]
 pub static ZOO_SEQUENCE: c_int = 2;
 
@@ -118,7 +118,7 @@ pub static ZOO_CHILD_EVENT: c_int = 4;
 /// Event (-1): the state of the session changed. Every watcher sees it.
 #[unsafe(no_mangle)]
 pub static ZOO_SESSION_EVENT: c_int = -1;
-/// Event (-2): the server gave the watch up. Servers of today never send it.
+/// Event (-2): the server gave up the watch. Present servers never send it.
 #[unsafe(no_mangle)]
 pub static ZOO_NOTWATCHING_EVENT: c_int = -2;
 

@@ -1,4 +1,4 @@
-//! Reading C's arguments and writing C's results. Copies nothing it can borrow.
+//! Reading C's arguments and writing C's results. Borrows instead of copying where it can.
 use super::types::{ACL_vector, Stat};
 use libc::{c_char, c_int};
 use std::ffi::CStr;
@@ -15,7 +15,7 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char) -> Option<&'a [u8]> {
     (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_bytes())
 }
 
-/// A path, which must be there.
+/// The bytes of a path. Errors: `BadArguments` for null.
 ///
 /// # Safety
 /// The contract of [`super`]; the result must not outlive the call.
@@ -44,10 +44,10 @@ pub(super) unsafe fn value<'a>(pointer: *const c_char, len: c_int) -> Result<Opt
     Ok((!pointer.is_null()).then(|| unsafe { slice::from_raw_parts(pointer.cast(), len) }))
 }
 
-/// The length that stands for no value, which is not an empty one.
+/// The length that stands for a missing value, as opposed to an empty one.
 const NO_VALUE: c_int = -1;
 
-/// The entries of an access control list. Almost every list has one, which needs no memory.
+/// The entries of an access control list. Almost every list has a single entry, for which nothing is allocated.
 pub(super) enum AclList<'a> {
     One(Acl<'a>),
     Some(Vec<Acl<'a>>),
@@ -102,7 +102,7 @@ pub(super) fn stat(stat: &proto::Stat) -> Stat {
     }
 }
 
-/// Writes a status to where the caller wants it, unless that is null.
+/// Writes a status to `place`, unless that is null.
 ///
 /// # Safety
 /// `place` is null or valid for writes.

@@ -1,4 +1,4 @@
-//! Deadlines that Apache's library does not have: of requests, and of sessions that no server speaks of any more. All are off
+//! Deadlines that Apache's library does not have: of requests, and of sessions that can reach no server. All are off
 //! unless the environment, a flag or a call asks for them.
 use super::callbacks::{CallCompletion, Watch};
 use super::entry::call;
@@ -9,12 +9,12 @@ use std::time::Duration;
 use zk_core::code::Code;
 use zk_core::session::Session;
 
-/// `ZOO_EXPIRE_LOCALLY`: the session expires without a server's word.
+/// `ZOO_EXPIRE_LOCALLY`: the client lets the session expire without hearing from a server.
 const EXPIRE_LOCALLY: c_int = 0x10000;
 
 const TARGET: &str = "zookeeper_init_internal";
 
-/// What the environment and the flags of a new handle say.
+/// Sets the deadlines of a new handle from the environment and from its flags.
 pub(super) fn set_deadlines(session: &mut Session<CallCompletion, Watch>, flags: c_int) {
     if let Some(text) = env::var("ZOO_REQUEST_TIMEOUT_MS") {
         if let Some(timeout) = text.parse().ok().and_then(|millis| request_timeout(millis).ok()) {
@@ -34,7 +34,7 @@ pub(super) fn set_deadlines(session: &mut Session<CallCompletion, Watch>, flags:
     }
 }
 
-/// Whether a variable is 1.
+/// Whether the variable is set to 1.
 fn is_set(name: &str) -> bool {
     match env::var(name).as_deref() {
         None | Some("0") => false,

@@ -9,10 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use zk_core::code::Code;
 
-/// A handle as C programs have it: `zhandle_t *` is a pointer to one, with a reference of its own.
+/// The type behind `zhandle_t *`. C's pointer owns a reference of its own.
 pub(super) type Zk = Handle<CallCompletion, Watch>;
 
-/// Gives C a reference.
+/// Gives C a reference to the handle.
 pub(super) fn to_c(handle: &Arc<Zk>) -> *mut zhandle_t {
     Arc::as_ptr(handle).cast_mut().cast()
 }
@@ -33,8 +33,8 @@ pub(super) unsafe fn from_c(zh: *const zhandle_t) -> Option<Arc<Zk>> {
     }
 }
 
-/// What holds for a thread of the application while it is inside the library. It is not cancelled, because glibc unwinds a
-/// cancelled thread and Rust frames abort the process then. When the guard is dropped, errno is what it was.
+/// Made by a thread of the application while it is inside the library. The thread is not cancelled, because glibc
+/// unwinds a cancelled thread and Rust frames abort the process then. Dropping the guard restores errno.
 pub(super) struct EntryGuard {
     _errno: ErrnoGuard,
     _cancellation: cancel::DisabledGuard,
@@ -48,7 +48,7 @@ impl EntryGuard {
     }
 }
 
-/// When it is dropped, errno is what it was: programs may look at it after a call that succeeded.
+/// Restores errno when it is dropped: programs may look at errno after a call that succeeded.
 struct ErrnoGuard {
     errno: c_int,
 }
@@ -68,13 +68,13 @@ impl Drop for ErrnoGuard {
     }
 }
 
-/// Sets errno, for calls that report by it. To be called when the [`EntryGuard`] is gone.
+/// Sets errno for calls that report errors by it. Call it after the [`EntryGuard`] is dropped.
 pub(super) fn set_errno(errno: c_int) {
     // SAFETY: errno is this thread's.
     unsafe { libc::__errno_location().write(errno) };
 }
 
-/// Catches a panic of ours at the border: it must not unwind into C.
+/// Catches a panic of the library at the border, because it must not unwind into C.
 pub(super) fn guard<R>(failed: R, body: impl FnOnce() -> R) -> R {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
         log::error!("internal error: a panic was caught at the C interface");
@@ -141,7 +141,7 @@ pub(super) unsafe fn with_unlocked<R>(zh: *const zhandle_t, body: impl FnOnce(&Z
     if handle.is_orphaned() { Err(Code::InvalidState) } else { Ok(body(handle)) }
 }
 
-/// The same for calls that return a code and nothing else.
+/// [`with_handle`] for functions that return only a code.
 ///
 /// # Safety
 /// The contract of [`super`].
@@ -150,8 +150,9 @@ pub(super) unsafe fn call(zh: *const zhandle_t, body: impl FnOnce(&Arc<Zk>) -> R
     code_of(unsafe { with_handle(zh, body) })
 }
 
-/// The same for a function that calls the application back on its own thread. An exception that leaves a callback passes through
-/// here; `body` catches its own panics, and one that it does not catch ends the process, as it would pass too.
+/// [`call`] for a function that calls the application back on the calling thread. An exception that leaves a callback
+/// passes through this function. `body` must catch its own panics: one that it does not catch would pass through too,
+/// and ends the process.
 ///
 /// # Safety
 /// The contract of [`super`].
@@ -176,8 +177,9 @@ pub(super) unsafe fn call_and_call_back(
     code_of(result)
 }
 
-/// The same for a function that submits a request and returns. It reaches two cancellation points, a log line and the wakeup of
-/// the I/O thread, and both disable cancellation themselves: a guard in the entry would be a twentieth of the cost of the call.
+/// [`call`] for a function that submits a request and returns. Such a function reaches two cancellation points, a log
+/// line and the wakeup of the I/O thread, and both disable cancellation themselves: a guard in the entry would be a
+/// twentieth of the cost of the call.
 ///
 /// # Safety
 /// The contract of [`super`].

@@ -45,8 +45,8 @@ const TEXTS: &[(c_int, &CStr)] = &[
     (-127, c"Operation was throttled due to high load"),
 ];
 
-/// The text for an error code of this library, or for a positive `errno`; "unknown error" for what has none. The text
-/// of an `errno` lasts until the thread's next `strerror`.
+/// The text for an error code of this library, or for a positive `errno`; "unknown error" for any other number. The
+/// text of an `errno` is valid until the thread's next `strerror`.
 #[unsafe(no_mangle)]
 pub extern "C" fn zerror(c: c_int) -> *const c_char {
     if c > 0 {

@@ -1,5 +1,5 @@
-//! What a program with an event loop of its own calls. In the single-threaded library these calls do all the work, and call
-//! the application back; in the multi-threaded one its threads do, and these calls inform.
+//! The calls for a program with its own event loop. In the single-threaded library these calls do all the work and call
+//! the application back. In the multi-threaded library its threads do the work, and these calls only report.
 use super::entry::{Zk, call_and_call_back};
 use super::lifecycle::call_back;
 use super::types::zhandle_t;
@@ -19,14 +19,14 @@ const WRITE: c_int = 1;
 /// `ZOOKEEPER_READ`.
 const READ: c_int = 2;
 
-/// What there is to wait for.
+/// What the loop has to wait for.
 struct Interest {
     watched: Option<Watched>,
     until: Option<Instant>,
 }
 
-/// What a program with an event loop waits for: the socket or -1, what to wait for there, and for how long at most. In the
-/// single-threaded library it also does what is due: connects, pings, notices silence, calls back.
+/// What a program with an event loop waits for: the socket or -1, the events to wait for, and the longest time to wait.
+/// In the single-threaded library it also does what is due: connects, pings, detects a silent server, calls back.
 // divergence: Between two attempts zookeeper_interest of the single-threaded library says fd -1 and how long the pause lasts, at most a third of the timeout; stock says a sixtieth of the timeout after a pass over the list, and with two dead servers no pause at all.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zookeeper_interest(
@@ -58,14 +58,14 @@ pub unsafe extern "C-unwind" fn zookeeper_interest(
     }
 }
 
-/// This process runs the loop from now on.
+/// Notes that this process runs the loop, see [`Zk::adopt`].
 fn adopt(handle: &Arc<Zk>) {
     if handle.adopt() {
         stats::register_for_turns(handle);
     }
 }
 
-/// Takes a turn. After a panic of ours the handle cannot be used any more, as its connection may be in the middle of anything.
+/// Takes a turn. After a panic of ours the handle cannot be used any more, because its connection may be in any state.
 fn take_turn(handle: &Arc<Zk>, ready: Option<Readiness>, entry: Place) -> Result<Turn, Code> {
     let turn = handle.turn(ready, entry, |output| call_back(handle, output));
     if turn.has_failed {
@@ -75,7 +75,7 @@ fn take_turn(handle: &Arc<Zk>, ready: Option<Readiness>, entry: Place) -> Result
     Ok(turn)
 }
 
-/// A turn of the loop, as far as the socket is not needed.
+/// A turn of the loop without readiness of the socket.
 fn pump(handle: &Arc<Zk>, entry: Place) -> Result<Interest, Code> {
     adopt(handle);
     let turn = take_turn(handle, None, entry)?;
@@ -86,7 +86,7 @@ fn pump(handle: &Arc<Zk>, entry: Place) -> Result<Interest, Code> {
     Ok(Interest { watched, until: turn.until })
 }
 
-/// What the I/O thread waits for.
+/// What the I/O thread waits for at the moment.
 fn observe(handle: &Zk) -> Interest {
     let (until, wants_write) = handle.peek(|session| {
         let writing = session.has_outgoing() || matches!(session.state(), State::Connecting | State::Securing);
@@ -96,8 +96,8 @@ fn observe(handle: &Zk) -> Interest {
     Interest { watched: (socket >= 0).then_some(Watched { fd: socket, wants_write }), until }
 }
 
-/// How long to wait, at most a third of the timeout. In whole milliseconds, up: a loop that counts in them must not come
-/// too early.
+/// How long to wait, at most a third of the timeout. Rounded up to milliseconds: a loop that counts in milliseconds
+/// must not come too early.
 fn time_left(found: &Interest, timeout: c_int) -> libc::timeval {
     let longest = Duration::from_millis(u64::try_from(timeout).unwrap_or(0) / 3).max(limits::LEAST_WAIT);
     let left = found.until.map_or(longest, |at| at.saturating_duration_since(Instant::now())).min(longest);
@@ -108,9 +108,10 @@ fn time_left(found: &Interest, timeout: c_int) -> libc::timeval {
     }
 }
 
-/// Says what has happened to the socket. In the single-threaded library it reads, writes and calls back: returns `ZNOTHING`
-/// when there was nothing to read after all, and why the connection has ended if it has. The multi-threaded one has done the
-/// work: `ZNOTHING` to one who wants to read, `ZOK` to another. `ZINVALIDSTATE` without a connection.
+/// Tells the library which events the socket has. In the single-threaded library it reads, writes and calls back. It
+/// returns `ZNOTHING` when there was nothing to read, and the reason when the connection has ended. In the
+/// multi-threaded library the threads have done the work: it returns `ZNOTHING` if `events` includes reading, else
+/// `ZOK`. `ZINVALIDSTATE` without a connection.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zookeeper_process(zh: *mut zhandle_t, events: c_int) -> c_int {
     let entry = Place::here();
@@ -138,7 +139,7 @@ fn process(handle: &Arc<Zk>, events: c_int, entry: Place) -> Result<(), Code> {
         handle.note_turn_in_pause();
         return Err(Code::InvalidState);
     }
-    // What TLS reads for itself is no frame.
+    // Bytes that the TLS handshake reads are no frame.
     let is_securing = handle.published.state() == State::Securing.to_i32();
     let ready = Readiness::of_socket(events & READ != 0, events & WRITE != 0);
     let turn = take_turn(handle, Some(ready), entry)?;

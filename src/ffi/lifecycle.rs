@@ -34,9 +34,9 @@ use zk_core::servers::{Hosts, parse};
 use zk_core::session::{ClientId, Config, Event, Output, Session};
 use zk_secure::{SettingsError, sasl, tls};
 
-/// `ZOO_READONLY`: a read-only server will do.
+/// `ZOO_READONLY`: the session may use a read-only server.
 const READ_ONLY: c_int = 1;
-/// `ZOO_NO_LOG_CLIENTENV`: no lines about the environment.
+/// `ZOO_NO_LOG_CLIENTENV`: the log lines about the environment are left out.
 const NO_ENVIRONMENT: c_int = 2;
 /// The environment variable that bounds a frame from the server, in bytes.
 // divergence: A reply above 64 MiB costs the connection, and the log line names ZOO_JUTE_MAXBUFFER, which sets the limit; stock takes any length.
@@ -48,11 +48,12 @@ static KEEP_ORDER: AtomicBool = AtomicBool::new(false);
 /// Whether this is the single-threaded library.
 static WITHOUT_THREADS: AtomicBool = AtomicBool::new(false);
 
-/// Makes this copy of the code the single-threaded library, whose handles have no threads. Called when that is loaded.
+/// Makes this copy of the code the single-threaded library, whose handles have no threads. Called when
+/// `libzookeeper_st` is loaded.
 #[doc(hidden)]
 pub fn do_without_threads() {
     WITHOUT_THREADS.store(true, Ordering::Relaxed);
-    // A forked child may go on with such a handle.
+    // A forked child may continue to use such a handle.
     inherited::keep();
     callout::let_exceptions_pass();
 }
@@ -63,10 +64,10 @@ pub extern "C" fn zoo_deterministic_conn_order(yesOrNo: c_int) {
     KEEP_ORDER.store(yesOrNo != 0, Ordering::Relaxed);
 }
 
-/// Why there is no handle, as an errno value.
+/// The reason why there is no handle, as an errno value.
 type Errno = c_int;
 
-/// What `zookeeper_init` was given.
+/// The arguments of `zookeeper_init` and its variants.
 pub(super) struct InitArgs {
     pub(super) host: *const c_char,
     pub(super) watcher: watcher_fn,
@@ -75,9 +76,11 @@ pub(super) struct InitArgs {
     pub(super) context: *mut c_void,
     pub(super) flags: c_int,
     pub(super) log_callback: log_callback_fn,
-    /// The certificate string of `zookeeper_init_ssl`; `None` for the others, which use TLS if the environment says so.
+    /// The certificate string of `zookeeper_init_ssl`; `None` for the other functions, which use TLS if the environment
+    /// asks for it.
     pub(super) cert: Option<*const c_char>,
-    /// What `zookeeper_init_sasl` was given; `None` for the others, which use SASL if the environment says so.
+    /// The parameters of `zookeeper_init_sasl`; `None` for the other functions, which use SASL if the environment asks
+    /// for it.
     pub(super) sasl: Option<Params>,
 }
 
@@ -109,7 +112,7 @@ pub unsafe extern "C" fn zookeeper_init(
     }
 }
 
-/// The same with a receiver for the handle's log lines.
+/// `zookeeper_init` with a callback for the handle's log lines.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zookeeper_init2(
     host: *const c_char,
@@ -136,11 +139,11 @@ pub unsafe extern "C" fn zookeeper_init2(
     }
 }
 
-/// The same over TLS. `cert` names files, divided by commas: the CA's certificates, the client's certificate with its
-/// chain, its key, and at last the key's password. The CA alone suffices where servers ask for no certificate, and one
-/// file may hold both certificate and key. The chain of a server's certificate is verified, and with `ZOO_TLS_VERIFY=full`
-/// its name too. Returns null with errno `EINVAL`, or that of the file, when the files cannot be used; a file that
-/// changes is read again when a connection is made.
+/// `zookeeper_init2` over TLS. `cert` names files, divided by commas: the CA's certificates, the client's certificate
+/// with its chain, its key, and finally the key's password. The CA alone suffices where servers ask for no certificate,
+/// and one file may hold both certificate and key. The chain of a server's certificate is verified, and with
+/// `ZOO_TLS_VERIFY=full` its name too. Returns null with errno `EINVAL`, or that of the file, when the files cannot be
+/// used; a file that changes is read again when a connection is made.
 // divergence: zookeeper_init_ssl, which Debian's build lacks, returns null for files that cannot be used, never hangs in a handshake, sends the server's name, and warns of a certificate for another; relative names of files are those of the working directory at the time of the call. Stock 3.9 makes a handle that spins, and looks in the present working directory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zookeeper_init_ssl(
@@ -189,7 +192,7 @@ pub(super) unsafe fn init(args: InitArgs) -> *mut zhandle_t {
     }
 }
 
-/// Not inlined: what the entry does before must not add to this frame, as threads with 16 KiB of stack call it.
+/// Not inlined: the frames of the entry must not add to this one, because threads with 16 KiB of stack call it.
 ///
 /// # Safety
 /// The contract of [`super`].
@@ -203,7 +206,7 @@ unsafe fn open(args: InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     Ok(handle)
 }
 
-/// What a handle starts with.
+/// What a new handle is made from.
 struct Start {
     config: Config,
     addresses: Vec<SocketAddr>,
@@ -211,7 +214,7 @@ struct Start {
     security: Option<Box<Security>>,
 }
 
-/// Checks the arguments, reads the settings and resolves the names. Not inlined, as its frame is large too.
+/// Checks the arguments, reads the settings and resolves the names. Not inlined, because its frame is large too.
 ///
 /// # Safety
 /// The contract of [`super`].
@@ -316,7 +319,8 @@ unsafe fn security(cert: Option<*const c_char>, sasl: Option<Params>) -> Result<
     Ok(Some(Box::new(security)))
 }
 
-/// Settings of a capability that only `switch` turns on: forgotten or misspelt, the program would connect without a word.
+/// Warns of settings for a capability that only `switch` turns on. If `switch` is forgotten or misspelt, the program
+/// would otherwise connect without the capability and without a word.
 fn warn_unused(prefix: &str, switch: &str, consequence: &str) {
     if let Some(name) = env::any_name(prefix) {
         log::warn!("{name} is set, but {switch} is not: connections are {consequence}");
@@ -328,13 +332,13 @@ fn alternate_hex(value: i64) -> String {
     if value == 0 { "0".to_owned() } else { format!("{value:#x}") }
 }
 
-/// A `char` of C as a byte: it is signed on x86 and not on ARM.
+/// A C `char` as a byte: `char` is signed on x86 and unsigned on ARM.
 fn unsigned(byte: c_char) -> u8 {
     let [byte] = byte.to_ne_bytes();
     byte
 }
 
-/// Transaction ids start with the time, so that traces of several runs can be told apart.
+/// Request ids start at the time, so that traces of several runs can be told apart.
 fn first_xid() -> i32 {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     i32::try_from(seconds % (1 << 30)).unwrap_or(0)
@@ -348,14 +352,14 @@ fn max_frame() -> usize {
     })
 }
 
-/// Logs what cannot be had, and gives its errno.
+/// Logs that `what` could not be made, and returns the errno.
 fn shortage(what: &str, error: &std::io::Error) -> Errno {
     log::error!("cannot make {what}: {error}");
     error.raw_os_error().unwrap_or(libc::EAGAIN)
 }
 
-/// Makes the handle and its poll loop. Not inlined: the session is large, and nothing else should be called on top of its
-/// frame.
+/// Makes the handle and its poll loop. Not inlined: the session is large, so its frame should be gone before anything
+/// else is called.
 #[inline(never)]
 fn make_handle(
     config: Config,
@@ -378,7 +382,7 @@ fn make_handle(
     Ok((Arc::new(Handle::new(session, waker, max_frame(), sink, security)), poll))
 }
 
-/// Not inlined, for the same reason.
+/// Not inlined, for the reason given at [`make_handle`].
 #[inline(never)]
 fn make_session(
     config: Config,
@@ -391,7 +395,7 @@ fn make_session(
     session
 }
 
-/// Starts the two threads, or lets the handle do without.
+/// Starts the two threads, unless the handle works without threads.
 #[inline(never)]
 fn start(handle: &Arc<Zk>, poll: Poll) -> Result<(), Errno> {
     if handle.is_pumped() {
@@ -426,7 +430,7 @@ fn start(handle: &Arc<Zk>, poll: Poll) -> Result<(), Errno> {
         Ok(driver) => handle.set_threads(Threads { driver, dispatcher }),
         Err(error) => {
             handle.with(|session, _| session.abort());
-            // The completion thread has nothing to do but to end.
+            // The completion thread has nothing left to do and ends.
             let _ = dispatcher.join();
             return Err(shortage("the I/O thread", &error));
         }
@@ -450,8 +454,8 @@ fn deliver(handle: &Arc<Zk>, output: Output<CallCompletion, Watch>) -> ControlFl
     ControlFlow::Continue(())
 }
 
-/// The same in a call of the application, for a handle without threads. The callback may leave by an exception or by longjmp,
-/// so what is to follow is in the queue before it is called.
+/// [`deliver`] inside a call of the application, for a handle without threads. The callback may leave by an exception
+/// or by longjmp, so the items that follow are put into the queue before it is called.
 pub(super) fn call_back(handle: &Arc<Zk>, output: Output<CallCompletion, Watch>) -> ControlFlow<()> {
     let Output::Notify(mut event) = output else { return deliver(handle, output) };
     let rest = event.watchers.split_off(event.watchers.len().min(1));
@@ -461,9 +465,9 @@ pub(super) fn call_back(handle: &Arc<Zk>, output: Output<CallCompletion, Watch>)
     deliver(handle, Output::Notify(event))
 }
 
-/// Closes the session and frees the handle. Every completion that has not been called is called with `ZCLOSING` before
-/// it returns; from a callback of the handle itself it returns at once, and they are called after that callback.
-/// Returns `ZOK`, or `ZBADARGUMENTS` for null.
+/// Closes the session and frees the handle. Every completion that is still outstanding is called with `ZCLOSING` before
+/// this function returns. In a callback of the handle itself it returns at once, and the completions are called after
+/// that callback. Returns `ZOK`, or `ZBADARGUMENTS` for null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
     let entry = Place::here();
@@ -471,7 +475,7 @@ pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
     unsafe { close(zh, entry) }
 }
 
-/// Not inlined: `entry` is to be near to the application's frame.
+/// Not inlined: the address in `entry` is to be near the application's frame.
 ///
 /// # Safety
 /// The contract of [`super`].
@@ -487,7 +491,7 @@ unsafe fn close(zh: *mut zhandle_t, entry: Place) -> c_int {
         return Code::Ok.to_i32();
     }
     if handle.is_pumped() && lock::is_held() {
-        // No thread of ours could do it later.
+        // No thread of the library could close the handle later.
         return Code::SystemError.to_i32();
     }
     // divergence: A second zookeeper_close on a handle that is being closed returns ZBADARGUMENTS; on stock it frees what is in use.

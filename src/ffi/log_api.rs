@@ -1,4 +1,5 @@
-//! The logging functions of the C interface. Owns their arguments; lines are `observe::logging`'s and sinks `sys::log_sink`'s.
+//! The logging functions of the C interface. Owns their arguments; lines belong to `observe::logging`, sinks to
+//! `sys::log_sink`.
 #![allow(clippy::missing_safety_doc, reason = "one contract for all calls is at the top of `ffi`")]
 use super::convert::text as text_of;
 use super::entry::EntryGuard;
@@ -11,15 +12,15 @@ use std::sync::atomic::Ordering::Relaxed;
 /// `ZOO_LOG_LEVEL_DEBUG`, the highest.
 const DEBUG: ZooLogLevel = 4;
 
-/// Sets the level for all handles; 0 turns logging off. What is above debug counts as debug, and so do negative numbers,
-/// the type being unsigned.
+/// Sets the level for all handles; 0 turns logging off. Values above debug count as debug; so do negative numbers,
+/// because the type is unsigned.
 #[unsafe(no_mangle)]
 pub extern "C" fn zoo_set_debug_level(level: ZooLogLevel) {
     logLevel.store(level.min(DEBUG), Relaxed);
     logging::follow_level();
 }
 
-/// Sets the stream for the lines of all handles without a callback; null stands for stderr.
+/// Sets the stream for the lines of all handles without a callback; null means stderr.
 #[unsafe(no_mangle)]
 pub extern "C" fn zoo_set_log_stream(stream: *mut FILE) {
     log_sink::set_stream(stream);
@@ -32,12 +33,13 @@ pub extern "C" fn zoo_get_log_stream() -> *mut FILE {
 }
 
 unsafe extern "C" {
-    /// In `log_message.c`; takes what `log_message` takes.
+    /// Defined in `log_message.c`, with the parameters of `log_message`.
     fn calmkeeper_log_message();
 }
 
-/// Writes a line whatever the level: `log_message(callback, level, line, function, format, ...)`. The macros `LOG_ERROR` to
-/// `LOG_DEBUG` of `zookeeper_log.h` call it from the program. Variadic, so it only jumps to where the arguments are understood.
+/// Writes a line whatever the level: `log_message(callback, level, line, function, format, ...)`. The macros
+/// `LOG_ERROR` to `LOG_DEBUG` of `zookeeper_log.h` call it from the program. Rust cannot define a variadic function, so
+/// this one jumps to the C function that reads the arguments.
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 pub unsafe extern "C" fn log_message() {
@@ -47,8 +49,8 @@ pub unsafe extern "C" fn log_message() {
     std::arch::naked_asm!("b {}", sym calmkeeper_log_message);
 }
 
-/// The rest of `log_message`, with the text formatted. Called by `log_message.c` only, and not exported: that file declares
-/// it hidden.
+/// The rest of `log_message`, with the text formatted. Called by `log_message.c` only, and not exported:
+/// `log_message.c` declares it hidden.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn calmkeeper_log_text(
     callback: log_callback_fn,
@@ -91,7 +93,7 @@ mod tests {
         seen("inner", line);
     }
 
-    /// Does what a program may do in its callback: calls the library, which logs for another handle.
+    /// A log callback that, as programs may, calls the library, which logs for another handle.
     unsafe extern "C" fn calling_back(line: *const c_char) {
         seen("calling back", line);
         with_sink(&Sink::new(Some(inner)), || log::info!("within"));

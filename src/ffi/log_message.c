@@ -1,5 +1,5 @@
-/* The one thing stable Rust cannot define: a variadic function. Formats the text and hands it to Rust (log_api.rs).
- * Hidden, because rustc would otherwise export both names from the shared library. */
+/* A variadic function, which stable Rust cannot define. Formats the text and hands it to Rust (log_api.rs). Both names
+ * are hidden, because rustc would otherwise export them from the shared library. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

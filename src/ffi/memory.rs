@@ -1,6 +1,5 @@
-//! The memory that crosses the C interface: `allocate_*` and `deallocate_*` of zookeeper.jute.h, and the making of lists
-//! and strings that an application will free. Everything here is from malloc, so that C may free single parts of it.
-//!
+//! The memory that crosses the C interface: `allocate_*` and `deallocate_*` of zookeeper.jute.h, and the lists and
+//! strings that an application will free. All memory here is from malloc, so that C may free single parts.
 //! Freeing is driven by the types: each field kind knows how to release itself, and a record's list of fields is
 //! checked by the compiler to be complete. As with Apache's library a freed pointer becomes null while counts and lengths
 //! stay, so that freeing twice does no harm. Null arguments are skipped, where Apache's library would crash.
@@ -12,7 +11,7 @@ use libc::{c_char, c_int};
 use std::ptr::null_mut;
 use zk_core::code::Code;
 
-/// Something a record may hold.
+/// A type that a record may hold.
 trait Release {
     /// Frees what `this` owns.
     ///
@@ -86,8 +85,8 @@ impl<V: List> Release for V {
     }
 }
 
-/// For each record the exported function that frees what it holds. All fields are listed, whether they own anything or
-/// not: the pattern in the middle does not compile when one is missing.
+/// For each record, the exported function that frees its content. All fields are listed, even those that own nothing:
+/// the pattern in the middle does not compile when one is missing.
 macro_rules! records {
     ($($function:ident: $record:ident { $($field:ident),* };)*) => {$(
         impl Release for $record {
@@ -100,7 +99,7 @@ macro_rules! records {
             }
         }
 
-        /// Frees what the record holds, not the record; null pointers, here and within, are skipped.
+        /// Frees the record's content, not the record itself; null pointers, here and within, are skipped.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $function(record: *mut $record) {
             if !record.is_null() {
@@ -111,10 +110,10 @@ macro_rules! records {
     )*};
 }
 
-/// For each list the two exported functions.
+/// For each list, the two exported functions that allocate and free it.
 macro_rules! lists {
     ($($allocate:ident, $deallocate:ident: $list:ident of $item:ty;)*) => {$(
-        // SAFETY: the fields are the list's own; null and zero are what an item without content is made of.
+        // SAFETY: the fields are the list's own; an item of zero bytes and null pointers owns nothing.
         unsafe impl List for $list {
             type Item = $item;
             fn parts(this: *mut Self) -> (*mut i32, *mut *mut Self::Item) {
@@ -123,8 +122,8 @@ macro_rules! lists {
             }
         }
 
-        /// Gives the list `len` zeroed items, without freeing what it held. `len` of 0 or less gives none. Returns
-        /// `ZOK`, `ZBADARGUMENTS` for a null list, or `ZMARSHALLINGERROR` without memory.
+        /// Gives the list `len` zeroed items, without freeing its earlier content. With a `len` of 0 or less it has
+        /// none. Returns `ZOK`, `ZBADARGUMENTS` for a null list, or `ZMARSHALLINGERROR` without memory.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $allocate(list: *mut $list, len: i32) -> c_int {
             // SAFETY: the contract of the C interface: null or a list that may be written to.
@@ -132,7 +131,7 @@ macro_rules! lists {
             done.err().unwrap_or(Code::Ok).to_i32()
         }
 
-        /// Frees the items, what they hold, and the array; `data` becomes null, `count` stays. Returns `ZOK`.
+        /// Frees the items with their content, and the array; `data` becomes null, `count` stays. Returns `ZOK`.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $deallocate(list: *mut $list) -> c_int {
             if !list.is_null() {
@@ -272,7 +271,7 @@ impl<V: Release> Drop for Owned<V> {
     }
 }
 
-/// A C string in memory from malloc, or null when there is none. Bytes after a NUL are kept but C will not see them.
+/// A C string in memory from malloc, or null when there is none. Bytes after a NUL are kept, but C does not see them.
 pub fn c_string(text: &[u8]) -> *mut c_char {
     // SAFETY: the block is one byte longer than the text.
     unsafe {
@@ -342,7 +341,7 @@ fn fill<V: List, T>(
     unsafe {
         List::allocate(list, len)?;
         if len == 0 {
-            // Programs take a list without an array for a failure, and stock's answers always have one.
+            // Programs take a list without an array for a failure, and stock's replies always have an array.
             let array = libc::calloc(1, size_of::<V::Item>());
             V::parts(list).1.write(array.cast());
             return if array.is_null() { Err(Code::MarshallingError) } else { Ok(()) };
@@ -404,13 +403,13 @@ mod tests {
         // SAFETY: the list is ours.
         assert_eq!(unsafe { deallocate_String_vector(&raw mut list) }, 0);
         assert!(list.data.is_null());
-        // What an application asks for is as on stock.
+        // Lists that an application allocates are as on stock.
         // SAFETY: the list is ours.
         assert_eq!(unsafe { allocate_String_vector(&raw mut list, 0) }, 0);
         assert!(list.data.is_null());
     }
 
-    /// Says that it has more items than it has.
+    /// An iterator that claims more items than it has.
     struct Boaster(i32);
 
     impl Iterator for Boaster {

@@ -1,8 +1,8 @@
-//! The C interface: the place with `unsafe`, besides `sys`. Owns the translation between C's types and the handle; decides
-//! nothing.
+//! The C interface: with `sys` the only place with `unsafe`. Owns the translation between C's types and the handle;
+//! decides nothing.
 //!
 //! # Safety
-//! One contract holds for every exported function instead of one on each:
+//! One contract holds for every exported function:
 //! - a `zhandle_t *` is null, or came from `zookeeper_init*` and has not been passed to `zookeeper_close`;
 //! - a `const char *` is null or a NUL-terminated string, a pointer with a length points to that many bytes, and other
 //!   pointers are null or valid for what their type says, all for the length of the call;
@@ -12,7 +12,7 @@
 //! Within that contract no argument may crash: null gives `ZBADARGUMENTS`. A panic of ours is caught at the entry,
 //! logged, and becomes `ZSYSTEMERROR` or null.
 //!
-//! No exported function calls another exported one, since a program may put its own in the place of either.
+//! No exported function calls another exported one, because a program may replace either by its own.
 #![allow(clippy::missing_safety_doc, reason = "the contract above is that of every function")]
 pub mod additive_api;
 pub mod async_api;

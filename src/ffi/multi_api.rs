@@ -16,7 +16,7 @@ use zk_core::proto::op;
 use zk_core::request::{Request, mode};
 
 /// Where one operation's result goes. Each kind writes its own fields of the caller's `zoo_op_result_t` only, as stock
-/// does: what an application put into the others stays.
+/// does; the other fields keep what the application put there.
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Path { buffer: *mut c_char, room: c_int },
@@ -37,7 +37,8 @@ unsafe impl Send for Results {}
 impl Results {
     // divergence: zoo_multi refused as a whole (by a read-only server, say) returns the code, with which every result is
     // filled; stock aborts the process.
-    /// Writes all results. The code of the whole is the first failure that says more than "another one failed".
+    /// Writes all results. The code of the whole transaction is the first failure that is more than "another operation
+    /// failed".
     pub(super) fn fill(&self, chroot: &[u8], reply: Result<Frame, Code>) -> Result<(), Code> {
         let whole = match &reply {
             Ok(_) => Code::Ok,
@@ -151,7 +152,7 @@ pub(super) unsafe fn read<'a>(
     Ok((list, out))
 }
 
-/// A missing path inside a transaction has the code of a bad one there.
+/// A missing path inside a transaction gets the code that a bad path gets there.
 unsafe fn sub_path<'a>(pointer: *const c_char) -> Result<&'a [u8], Code> {
     // SAFETY: the contract of `super`.
     unsafe { path(pointer) }.map_err(|_| Code::MarshallingError)
@@ -204,7 +205,7 @@ pub unsafe extern "C" fn zoo_create_op_init(
     unsafe { init(op, create_kind(mode, op::CREATE), args) }
 }
 
-/// Fills in an operation that creates a node and would give its status; transactions refuse it, as stock does.
+/// Fills in an operation that creates a node and would return its status; transactions refuse it, as on stock.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_create2_op_init(
     op: *mut zoo_op_t,
@@ -221,7 +222,7 @@ pub unsafe extern "C" fn zoo_create2_op_init(
     unsafe { init(op, create_kind(mode, op::CREATE2), args) }
 }
 
-/// The operation that creates a node of that mode, `plain` unless the mode has one of its own.
+/// The operation type for a node of that mode: `plain`, unless the mode has an operation type of its own.
 fn create_kind(mode: c_int, plain: c_int) -> c_int {
     match mode {
         mode::CONTAINER => op::CREATE_CONTAINER,

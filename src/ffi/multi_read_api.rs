@@ -36,7 +36,8 @@ pub(super) struct Results {
 unsafe impl Send for Results {}
 
 impl Results {
-    /// Writes all results. The code of the whole says whether the server answered: reads fail one by one.
+    /// Writes all results. The code of the whole only says whether the server answered, because each read has its own
+    /// failure.
     pub(super) fn fill(&self, reply: Result<Frame, Code>) -> Result<(), Code> {
         let (frame, mut whole) = match reply {
             Ok(frame) => (frame, Ok(())),
@@ -76,7 +77,7 @@ impl Results {
                     out.err = put_strings(*place, names).err().unwrap_or(Code::Ok).to_i32();
                 }
                 (_, ReadResult::Failed(code)) => out.err = code.to_i32(),
-                // Another kind than was asked for.
+                // A result of another kind than the request asked for.
                 _ => out.err = Code::MarshallingError.to_i32(),
             }
             self.results.add(at).write(out);

@@ -1,5 +1,5 @@
-//! An operation with its arguments as C gave them: the asynchronous function and its synchronous twin share one. Owns the
-//! step from C's arguments to the core's request.
+//! An operation with its arguments as C passed them. An asynchronous function and its synchronous counterpart share one
+//! operation. Owns the step from C's arguments to the core's request.
 use super::callbacks::Watch;
 use super::convert::{acl, path, text, value};
 use super::entry::Zk;
@@ -10,7 +10,7 @@ use zk_core::path::{below_chroot, is_valid};
 use zk_core::request::{self, Request};
 use zk_core::watches::{Removal, WatchKind};
 
-/// Time to live of calls that have none.
+/// The time to live of calls without one.
 ///
 /// cbindgen:ignore
 pub const NO_TTL: i64 = -1;
@@ -177,8 +177,8 @@ impl Operation {
     }
 }
 
-/// What stock returns for a kind of watch that does not exist: it looks at the path first, then at the session, and then finds
-/// that nobody watches.
+/// The code that stock returns for a kind of watch that does not exist: stock checks the path, then the session, and
+/// then finds no watcher.
 #[cold]
 fn unknown_removal(handle: &Zk, path: &[u8], is_local: bool) -> Code {
     let server_path = [&handle.chroot, below_chroot(&handle.chroot, path)].concat();

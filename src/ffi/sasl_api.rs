@@ -1,5 +1,5 @@
-//! `zookeeper_init_sasl`, and the callbacks it offers to programs that have none: user, realm and password as Cyrus SASL asks
-//! for them. They use nothing of that library but its types, so the program need not be linked with it.
+//! `zookeeper_init_sasl`, and ready-made callbacks for programs that have none: they give Cyrus SASL the user, realm
+//! and password. They use only the types of Cyrus SASL, so the program need not be linked with it.
 #![allow(non_snake_case, non_camel_case_types, reason = "the names are the C interface's")]
 use super::convert::text;
 use super::entry::EntryGuard;
@@ -18,7 +18,8 @@ use std::sync::OnceLock;
 use zeroize::Zeroizing;
 use zk_secure::NamedFile;
 
-/// What a SASL exchange needs. A null `host` is what the host list calls the server, a null `service` "zookeeper".
+/// The parameters of a SASL exchange. A null `host` means the server's name in the host list, a null `service`
+/// "zookeeper".
 #[repr(C)]
 pub struct zoo_sasl_params {
     /// The first part of the server's principal.
@@ -31,15 +32,16 @@ pub struct zoo_sasl_params {
     pub callbacks: *const Callback,
 }
 
-/// Turns the content of a password file into the password: at most `buf_len` bytes at `buf`, how many in `passwd_len`. Returns
-/// `SASL_OK` or another code of Cyrus'.
+/// Turns the content of a password file into the password: at most `buf_len` bytes at `buf`, their number in
+/// `passwd_len`. Returns `SASL_OK` or another code of Cyrus SASL.
 pub type zoo_sasl_password_callback_t =
     Option<unsafe extern "C" fn(*const c_char, size_t, *mut c_void, *mut c_char, size_t, *mut size_t) -> c_int>;
 
-/// Where a password comes from.
+/// The source of a password.
 #[repr(C)]
 pub struct zoo_sasl_password {
-    /// A file: its first line, or all of it for `callback`. Null: the terminal is asked.
+    /// The password file. Its first line is the password; with a `callback`, the callback gets the whole content. Null:
+    /// the user is asked at the terminal.
     pub password_file: *const c_char,
     /// For `callback`.
     pub context: *mut c_void,
@@ -62,8 +64,9 @@ const BAD_PARAMETER: c_int = -7;
 /// The longest password.
 const PASSWORD_MAX: usize = 1023;
 
-/// `zookeeper_init2` with SASL: the mechanisms are those of Cyrus SASL, which the program has initialised or the library
-/// loads, with the program's callbacks, called on a thread of the library. Null `sasl_params` is `zookeeper_init2`.
+/// `zookeeper_init2` with SASL: the mechanisms come from Cyrus SASL, which the program has initialised or the library
+/// loads. They call the program's callbacks on a thread of the library. With null `sasl_params` it is
+/// `zookeeper_init2`.
 // divergence: zookeeper_init_sasl, which Debian's build lacks, takes what the host list calls the server for a null host, where stock takes the address; its callbacks are called on a thread of their own; what Kerberos says is never final, nor is a password file that cannot be read once the handle has authenticated; relative names of such files are those of the working directory at the time of the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zookeeper_init_sasl(
@@ -76,7 +79,7 @@ pub unsafe extern "C" fn zookeeper_init_sasl(
     log_callback: log_callback_fn,
     sasl_params: *mut zoo_sasl_params,
 ) -> *mut zhandle_t {
-    // Files are looked for before the handle is made.
+    // The names of files are resolved before the handle is made.
     let entry = EntryGuard::new();
     // SAFETY: null or a struct whose texts are C strings, by the contract of `super`.
     let sasl = unsafe {
@@ -98,8 +101,9 @@ pub unsafe extern "C" fn zookeeper_init_sasl(
     unsafe { init(InitArgs { host, watcher, recv_timeout, clientid, context, flags, log_callback, cert: None, sasl }) }
 }
 
-/// Callbacks that answer with a user, a realm and a password: the first line of `password_file`, or what is typed on the
-/// terminal if that is null. The caller frees the array with `free`; what it points to stays. Null without memory.
+/// Makes callbacks that answer with a user, a realm and a password: the first line of `password_file`, or, if that is
+/// null, what is typed at the terminal. The caller frees the array with `free`; what it points to is never freed.
+/// Returns null without memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_sasl_make_basic_callbacks(
     user: *const c_char,
@@ -110,7 +114,8 @@ pub unsafe extern "C" fn zoo_sasl_make_basic_callbacks(
     unsafe { make_callbacks("zoo_sasl_make_basic_callbacks", user, realm, text(password_file), null_mut(), None) }
 }
 
-/// The same with a callback that turns the content of a file into the password. A null `password` asks the terminal.
+/// `zoo_sasl_make_basic_callbacks` with a callback that turns the content of a file into the password. If `password` is
+/// null, the user is asked at the terminal.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_sasl_make_password_callbacks(
     user: *const c_char,
@@ -142,21 +147,22 @@ struct Password {
     /// The function that made it, for messages.
     maker: &'static str,
     file: Option<Vec<u8>>,
-    /// The file as it was named when a handle, or an exchange without one, first had to do with it.
+    /// The file, by the name that it had when a handle, or an exchange without a handle, first used it.
     found: OnceLock<NamedFile>,
     context: *mut c_void,
     callback: zoo_sasl_password_callback_t,
 }
 
 impl Password {
-    /// The file. A relative name is one in the working directory at the time of the first call: a daemon leaves that later.
+    /// The file. A relative name refers to the working directory at the time of the first call, because a daemon
+    /// changes it later.
     fn file(&self) -> Option<&NamedFile> {
         let given = self.file.as_deref()?;
         Some(self.found.get_or_init(|| NamedFile::new(self.maker, "SASL password file", OsStr::from_bytes(given))))
     }
 }
 
-/// Settles which files the callbacks of [`make_callbacks`] among these read.
+/// Fixes the password files of those callbacks that [`make_callbacks`] made, see [`Password::file`].
 ///
 /// # Safety
 /// Null, or entries of which the last has the id 0.
@@ -243,15 +249,15 @@ unsafe extern "C" fn name_answer(context: *mut c_void, id: c_int, out: *mut *con
 }
 
 thread_local! {
-    /// What [`password_answer`] has given out. Cyrus does not free it, and needs it until the exchange is over, which a
-    /// thread of the library's does not outlive.
+    /// The passwords that [`password_answer`] has given out. Cyrus SASL does not free them, and needs them until the
+    /// exchange is over; the thread of the library ends with it.
     static SECRETS: RefCell<Vec<Zeroizing<Vec<u64>>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A word of a password in memory.
+/// The size of a word in which passwords are kept.
 const WORD: usize = size_of::<u64>();
 
-/// Passwords of one thread that are kept; an exchange asks once.
+/// How many passwords are kept for one thread; an exchange asks once.
 const SECRETS_MAX: usize = 8;
 
 /// For `SASL_CB_PASS`.
@@ -272,7 +278,7 @@ unsafe extern "C" fn password_answer(
             return code;
         }
     };
-    // `sasl_secret_t`: the length, then the bytes, and one of 0.
+    // `sasl_secret_t`: the length, the bytes, and a zero byte.
     let mut secret = Zeroizing::new(vec![0u64; 1 + password.len() / WORD + 1]);
     let Some((length, words)) = secret.split_first_mut() else { return OUT_OF_MEMORY };
     *length = password.len() as u64;
@@ -294,7 +300,7 @@ unsafe extern "C" fn password_answer(
     OK
 }
 
-/// The password, or a code of Cyrus' and the reason.
+/// The password, or a code of Cyrus SASL and the reason.
 unsafe fn read_password(from: &Password) -> Result<Zeroizing<Vec<u8>>, (c_int, String)> {
     let Some(file) = from.file() else {
         if from.callback.is_some() {
@@ -334,7 +340,7 @@ unsafe fn read_password(from: &Password) -> Result<Zeroizing<Vec<u8>>, (c_int, S
     let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.is_empty() {
-        // As one that is being written; no server has an empty password.
+        // The file may be in the middle of being written; no server has an empty password.
         return Err((FAIL, file.unusable("the first line, which holds the password, is empty").to_string()));
     }
     if line.len() > PASSWORD_MAX { Err(too_long()) } else { Ok(Zeroizing::new(line.to_vec())) }

@@ -1,9 +1,9 @@
-//! The library under a scheduler that decides, at every lock, wait and step of the network, which thread goes on: callers,
-//! I/O thread, completion thread and server. All of src/ is what is shipped but for the parts that `sync` and `net` put in
-//! the place of the system's. A wake-up that is lost shows as a deadlock, since no timeout mends it.
+//! The library under a scheduler that decides, at every lock, wait and step of the network, which thread goes on:
+//! callers, I/O thread, completion thread and server. All of src/ is the shipped code except where `sync` and `net`
+//! replace parts of the system. A lost wake-up shows as a deadlock, because no timeout hides it.
 //!
-//! `make schedules` runs it; a schedule that fails is printed, and `CALMKEEPER_SCHEDULE=FILE` with the printed text in that
-//! file runs the same test (name it) on it alone.
+//! `make schedules` runs it; a schedule that fails is printed, and `CALMKEEPER_SCHEDULE=FILE` with the printed text in
+//! that file runs only that schedule (name the test).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of it is a test")]
 use super::async_api::{zoo_aexists, zoo_aset};
 use super::entry::Zk;
@@ -29,7 +29,7 @@ use std::sync::{Arc, Once, PoisonError, Weak};
 use zk_core::code::Code;
 use zk_core::session::Output;
 
-/// What happens in an execution.
+/// One execution: the threads and their calls, and what the server does.
 #[derive(Clone, Copy)]
 struct Plan {
     /// Threads that make sync calls.
@@ -40,20 +40,20 @@ struct Plan {
     asynchronous: usize,
     /// Connections cut by the server.
     cuts: u32,
-    /// Times that another thread has the handle leave its server for another.
+    /// How often another thread makes the handle change its server.
     moves: u32,
     ending: Ending,
     /// Whether the I/O thread cannot be woken.
     deaf: bool,
-    /// Where a caller that reads in the place of the I/O thread is stopped, until everything else is done.
+    /// Where a caller that reads in the place of the I/O thread is stopped until all other threads are done.
     stop: Stop,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ending {
-    /// Closed when nothing is under way.
+    /// Closed when no call is in flight.
     Quiet,
-    /// Closed with async calls under way.
+    /// Closed with async calls in flight.
     Early,
     /// Closed by the completion of the first async call.
     Callback,
@@ -79,7 +79,7 @@ impl Pointer {
     }
 }
 
-/// What a completion is given.
+/// The context of a completion.
 struct Call {
     number: usize,
     /// Set for the one that closes the handle.
@@ -102,10 +102,10 @@ fn environment() {
     ONCE.call_once(|| {
         let settings = [("SEED", "1"), ("MEMORY", "0"), ("BASE_MS", "1"), ("CAP_MS", "1"), ("FIRST_JITTER_MS", "0")];
         for (name, value) in settings {
-            // SAFETY: the other tests of this build read no environment before they have passed here.
+            // SAFETY: no other test of this build reads the environment before it has passed this point.
             unsafe { std::env::set_var(format!("ZOO_RECONNECT_{name}"), value) };
         }
-        // Lines of a handle may come as those of another one: what belongs to a thread belongs to all of them here.
+        // The log lines of one handle may show up as those of another: thread-local data belongs to all threads here.
         zoo_set_debug_level(if std::env::var_os("CALMKEEPER_SCHEDULE").is_some() { 4 } else { 0 });
     });
 }
@@ -251,12 +251,12 @@ fn run(scheduler: impl Scheduler + 'static, body: impl Fn() + Send + Sync + 'sta
     shuttle::Runner::new(scheduler, config()).run(body)
 }
 
-/// Executions of each test, by the scheduler's choice at random.
+/// How many random executions each test has.
 fn executions() -> usize {
     std::env::var("SCHEDULES").ok().and_then(|number| number.parse().ok()).unwrap_or(1000)
 }
 
-/// Where the choices begin: another number makes others.
+/// The seed of the scheduler's choices.
 fn seed() -> u64 {
     std::env::var("SEED").ok().and_then(|number| number.parse().ok()).unwrap_or(1)
 }
@@ -267,7 +267,7 @@ fn explore(plan: Plan) {
         run(ReplayScheduler::new_from_file(file).expect("a schedule"), body);
         return;
     }
-    // One that changes threads everywhere, and one that does so at few places, for long.
+    // One scheduler changes threads everywhere, the other at few places and for long.
     run(RandomScheduler::new_from_seed(seed(), executions()), body);
     run(PctScheduler::new_from_seed(seed(), 3, executions()), body);
 }
@@ -286,7 +286,7 @@ const PLAN: Plan = Plan {
 /// Executions in which a caller was stopped, in this process.
 static STOPPED: AtomicUsize = AtomicUsize::new(0);
 
-/// A caller that has been lent the receiving side does not run again until all others have what they want.
+/// A caller with a lease on the receiving side does not run again until all others are done.
 fn explore_with_a_stopped_reader(stop: Stop) {
     let before = STOPPED.load(Ordering::Relaxed);
     explore(Plan { callers: 3, sync: 4, asynchronous: 2, stop, ..PLAN });
@@ -345,14 +345,15 @@ fn close_in_a_callback_while_connections_are_cut() {
     explore(Plan { callers: 1, sync: 2, cuts: 1, ending: Ending::Callback, ..PLAN });
 }
 
-/// The proof that it can fail.
+/// Proof that these tests can fail.
 #[test]
 #[should_panic(expected = "deadlock")]
 fn a_lost_wake_up_is_found() {
     explore(Plan { deaf: true, ..PLAN });
 }
 
-/// Every interleaving there is of two who add to the queue, the one who takes, and one who waits for the end.
+/// Every possible interleaving of two threads that add to the queue, one that takes from it, and one that waits for its
+/// end.
 #[test]
 fn the_queue_exhaustively() {
     fn add(queue: &Queue<usize, ()>, items: impl IntoIterator<Item = Output<usize, ()>>) {

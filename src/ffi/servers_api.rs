@@ -18,12 +18,13 @@ pub(super) const RESOLUTION_INTERVAL: Duration = Duration::from_secs(60);
 const SERVER_MAX: usize = 64;
 
 thread_local! {
-    /// What `zoo_get_current_server` returned last on this thread. Has no destructor, so it works in exit handlers too.
+    /// The text that `zoo_get_current_server` returned last on this thread. It has no destructor, so that it works in
+    /// exit handlers too.
     static CURRENT: Cell<[u8; SERVER_MAX]> = const { Cell::new([0; SERVER_MAX]) };
 }
 
 /// Replaces the server list. The client moves to another server if its own is not in the list, or, when the list has
-/// grown, with the probability that evens the load out. On an error the old list stays: `ZBADARGUMENTS` with errno
+/// grown, with the probability that balances the load. On an error the old list stays: `ZBADARGUMENTS` with errno
 /// `EINVAL` for a list that cannot be parsed, `ZSYSTEMERROR` with errno `ENOENT` when no name can be resolved.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_set_servers(zh: *mut zhandle_t, hosts: *const c_char) -> c_int {
@@ -31,7 +32,7 @@ pub unsafe extern "C" fn zoo_set_servers(zh: *mut zhandle_t, hosts: *const c_cha
     // SAFETY: the contract of `super`.
     let rc = unsafe {
         call(zh, |handle| {
-            // Null is an empty list.
+            // A null pointer counts as an empty list.
             let bytes = super::convert::text(hosts).unwrap_or_default();
             let hosts = String::from_utf8_lossy(bytes).into_owned();
             // divergence: zoo_set_servers refuses an empty list, and keeps the old list whatever it refuses; on stock the handle is unusable afterwards.
@@ -63,15 +64,15 @@ pub unsafe extern "C" fn zoo_set_servers(zh: *mut zhandle_t, hosts: *const c_cha
     rc
 }
 
-/// Says that a list is longer than this library uses.
+/// Warns that the list is longer than this library uses.
 pub(super) fn warn_of_omitted(hosts: &str, list: &HostString) {
     if list.omitted > 0 {
         log::warn!(target: "resolve_hosts", "host string [{hosts}]: the last {} servers are left out, there are too many", list.omitted);
     }
 }
 
-/// Sets how often names are resolved while connected, in milliseconds: 0 for the default of one minute, -1 for never.
-/// Less than a second counts as one.
+/// Sets how often names are resolved while connected, in milliseconds: 0 for the default of one minute, -1 for never. A
+/// delay below one second counts as one second.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_set_servers_resolution_delay(zh: *mut zhandle_t, delay_ms: c_int) -> c_int {
     // SAFETY: the contract of `super`.
@@ -92,7 +93,7 @@ pub unsafe extern "C" fn zoo_set_servers_resolution_delay(zh: *mut zhandle_t, de
     }
 }
 
-/// Moves on to the next server of the list for the next attempt.
+/// Makes the next attempt go to the next server of the list.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_cycle_next_server(zh: *mut zhandle_t) {
     // SAFETY: the contract of `super`.
@@ -104,8 +105,8 @@ pub unsafe extern "C" fn zoo_cycle_next_server(zh: *mut zhandle_t) {
     };
 }
 
-/// The server of the current or the last attempt, `address:port`, `:0` before the first. The text lasts until the
-/// thread's next call; null for a null handle.
+/// The server of the current or the last attempt as `address:port`; `:0` before the first attempt. The text is valid
+/// until the thread's next call of this function; null for a null handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_get_current_server(zh: *mut zhandle_t) -> *const c_char {
     // SAFETY: the contract of `super`.
@@ -139,7 +140,7 @@ pub unsafe extern "C" fn zookeeper_get_connected_host(
             return null_mut();
         }
         let found = socket2::SockAddr::from(server);
-        // As getpeername does: what fits is written, the length is the whole one.
+        // Like getpeername: as much is written as fits, and the length is that of the whole address.
         let len = addr_len.read().min(found.len());
         addr.cast::<u8>().copy_from_nonoverlapping(found.as_ptr().cast(), len as usize);
         addr_len.write(found.len());

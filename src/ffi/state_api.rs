@@ -1,4 +1,4 @@
-//! What a handle is and has: state, identity, watcher, context, credentials, log callback.
+//! The properties of a handle: state, identity, watcher, context, credentials, log callback.
 #![allow(non_snake_case, reason = "the names are the C interface's")]
 use super::callbacks::{CallCompletion, Data, Watch, ignore_event};
 use super::convert::{text, value};
@@ -23,15 +23,16 @@ pub unsafe extern "C" fn is_unrecoverable(zh: *mut zhandle_t) -> c_int {
     code_of(over.and_then(|over| if over { Err(Code::InvalidState) } else { Ok(()) }))
 }
 
-/// The session's identity, all zero before the first session unless one was given. The pointer stays valid, and what it
-/// points to current, until the handle is closed.
+/// The session's identity, all zero before the first session unless one was given. The pointer stays valid until the
+/// handle is closed, and always points to the current identity.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_client_id(zh: *mut zhandle_t) -> *const clientid_t {
     // SAFETY: the contract of `super`.
     unsafe { with_unlocked(zh, |handle| (&raw const handle.client_id).cast()) }.unwrap_or(null())
 }
 
-/// The session timeout in milliseconds: negotiated, or asked for before there was a session. 0 for a null handle.
+/// The session timeout in milliseconds: the negotiated one, or the requested one before the first session. 0 for a null
+/// handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_recv_timeout(zh: *mut zhandle_t) -> c_int {
     // SAFETY: the contract of `super`.
@@ -62,7 +63,7 @@ pub unsafe extern "C" fn zoo_set_context(zh: *mut zhandle_t, context: *mut c_voi
     };
 }
 
-/// Changes the handle's watcher, null for none; returns the one before.
+/// Changes the handle's watcher, null for none; returns the previous one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_set_watcher(zh: *mut zhandle_t, newFn: watcher_fn) -> watcher_fn {
     // SAFETY: the contract of `super`.
@@ -78,8 +79,8 @@ pub unsafe extern "C" fn zoo_set_watcher(zh: *mut zhandle_t, newFn: watcher_fn) 
     before.ok().and_then(|watch| watch.function())
 }
 
-/// Adds credentials, sent on this connection and all later ones. `completion` may be null; it is called once, with the
-/// server's first answer or the first failure.
+/// Adds credentials, which are sent on this connection and all later ones. `completion` may be null; it is called once,
+/// with the server's first answer or the first failure.
 // divergence: Completions of zoo_add_auth are called on the completion thread, in order with all others; stock calls them on its I/O thread, where a sync call would hang.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_add_auth(
@@ -108,7 +109,7 @@ pub unsafe extern "C" fn zoo_get_log_callback(zh: *const zhandle_t) -> log_callb
     unsafe { from_c(zh) }.and_then(|handle| handle.sink.callback())
 }
 
-/// Changes the handle's log callback; null goes back to the log stream.
+/// Changes the handle's log callback; null restores the log stream.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_set_log_callback(zh: *mut zhandle_t, callback: log_callback_fn) {
     // SAFETY: the contract of `super`.
@@ -117,8 +118,8 @@ pub unsafe extern "C" fn zoo_set_log_callback(zh: *mut zhandle_t, callback: log_
     }
 }
 
-/// Exported by stock by accident: it takes the lock of a list that this library guards by itself. Does nothing but
-/// check its argument.
+/// Exported by stock by accident: there it takes the lock of the list of credentials, which this library guards itself.
+/// Only checks its argument.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_lock_auth(zh: *mut zhandle_t) -> c_int {
     lock_result(zh)

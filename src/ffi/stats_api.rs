@@ -1,4 +1,4 @@
-//! The counters of one handle for C programs. Additive: Apache's library has nothing like it.
+//! The counters of one handle for C programs. Apache's library has no such function.
 use super::entry::{Zk, call};
 use super::types::zhandle_t;
 use crate::observe::stats::{Phase, Sample, Source};
@@ -8,16 +8,16 @@ use zk_core::code::Code;
 use zk_core::session::Session;
 use zk_core::session::State;
 
-/// Counters of one handle since its start, and where its reconnect policy stands. Times in the unit that the name ends
-/// with. Later versions add fields at the end only.
+/// Counters of one handle since its start, and the state of its reconnect policy. The end of a name gives the unit of a
+/// time. Later versions add fields at the end only.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct zoo_reconnect_stats {
     /// Connection attempts started.
     pub attempts: i64,
-    /// Attempts refused, or without a route.
+    /// Attempts that were refused, or that had no route.
     pub refused: i64,
-    /// Attempts without a TCP connection in time.
+    /// Attempts that got no TCP connection in time.
     pub connect_timeouts: i64,
     /// Attempts that the server accepted and then closed without a session.
     pub closed_early: i64,
@@ -31,7 +31,7 @@ pub struct zoo_reconnect_stats {
     pub expired: i64,
     /// Pauses chosen by the policy, added up.
     pub paused_ms: i64,
-    /// The last of them.
+    /// The latest of these pauses.
     pub last_pause_ms: i64,
     /// Time until the next attempt may start; 0 while connected or connecting.
     pub next_attempt_ms: i64,
@@ -41,13 +41,13 @@ pub struct zoo_reconnect_stats {
     pub congestion_level: i64,
     /// Requests answered.
     pub replies: i64,
-    /// Their time from call to reply, added up.
+    /// The time from call to reply, added up over these requests.
     pub latency_us: i64,
-    /// Requests failed by the connection.
+    /// Requests that failed with their connection.
     pub failed: i64,
-    /// Requests without an answer now.
+    /// Requests that have no answer at the moment.
     pub pending: i64,
-    /// Callbacks that wait for the completion thread now.
+    /// Callbacks that wait for the completion thread at the moment.
     pub queued_callbacks: i64,
     /// Watches armed now.
     pub watches: i64,
@@ -55,17 +55,18 @@ pub struct zoo_reconnect_stats {
     pub resolutions: i64,
     /// Attempts that failed on this host: no descriptor, port, memory or route.
     pub local_failures: i64,
-    /// Rank of the session: how many sessions its server had created before in the same life. -1 when unknown.
+    /// Rank of the session: how many sessions its server had created before it in the same server life. -1 when
+    /// unknown.
     pub rank: i64,
-    /// The rank from 1, increased with each server life that the session has outlived; -1 when unknown.
+    /// The rank counted from 1, and increased with each server life that the session has outlived; -1 when unknown.
     pub effective_rank: i64,
-    /// The longest pause that could have been chosen the last time.
+    /// The longest pause that the policy could have chosen the last time.
     pub window_ms: i64,
-    /// What set that: 0 nothing, 1 the first attempt after a loss, 2 the step to the next server, 3 passes over the list
-    /// without an answer, 4 the rank, 5 the fleet's size, 6 a refusal, 7 a server that starts, 8 servers that answer too
-    /// slowly, 9 servers that cut sessions young, 10 the pause of the handle before.
+    /// The reason for that length: 0 none, 1 the first attempt after a loss, 2 the step to the next server, 3 passes
+    /// over the list without an answer, 4 the rank, 5 the fleet's size, 6 a refusal, 7 a server that is starting, 8
+    /// servers that answer too slowly, 9 servers that cut sessions young, 10 the pause of the previous handle.
     pub window_reason: i64,
-    /// 1 while the request of the current or next attempt stays at one server for long.
+    /// 1 while the request of the current or next attempt waits at one server for a long time.
     pub parked: i64,
 }
 
@@ -142,8 +143,9 @@ fn fill(handle: &Zk) -> zoo_reconnect_stats {
     }
 }
 
-/// Writes the handle's counters to `stats`, of which the caller has `size` bytes: a shorter structure of an older
-/// header gets its part, the rest of a longer one of a newer header becomes zero. Returns `ZOK` or `ZBADARGUMENTS`.
+/// Writes the handle's counters to `stats`, which has `size` bytes. The shorter structure of an older header is filled
+/// as far as it goes; in the longer structure of a newer header the rest becomes zero. Returns `ZOK` or
+/// `ZBADARGUMENTS`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_get_reconnect_stats(
     zh: *mut zhandle_t,

@@ -1,8 +1,9 @@
-//! Synchronous calls: the asynchronous path with a caller that waits. Owns the step from a reply to the caller's memory.
+//! Synchronous calls: the asynchronous path with a caller that waits. Owns the translation of a reply into the caller's
+//! memory.
 //! The exported functions are in the package `mt`: the single-threaded library has none of them.
 //!
-//! As on Apache's library, a wait is a cancellation point: a cancelled thread ends when its call is over and has left nothing
-//! behind, so these functions may be unwound.
+//! As on Apache's library, a wait is a cancellation point: a cancelled thread ends when its call is over and has
+//! released everything, so these functions may be unwound.
 use super::callbacks::{CallCompletion, Exact, SyncWaiter, Watch, acl_list, client_infos, client_path, ephemerals};
 use super::callout;
 use super::convert::{put_stat, put_text};
@@ -22,7 +23,7 @@ use zk_core::reply;
 use zk_core::request::Request;
 use zk_core::session::Session;
 
-/// Where a caller wants the reply, and what kind of reply it is. On an error the caller's memory is as it was.
+/// The kind of reply, and the memory of the caller that it is written to. On an error that memory is unchanged.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the fields are the arguments of the C functions")]
 pub enum ReplyTo {
@@ -66,7 +67,7 @@ pub unsafe fn wait(zh: *mut zhandle_t, operation: Operation, to: ReplyTo) -> c_i
     }
 }
 
-/// The same for a transaction of `count` operations.
+/// [`wait`] for a transaction of `count` operations.
 ///
 /// # Safety
 /// The contract of [`super`].
@@ -86,7 +87,7 @@ pub unsafe fn wait_multi(
     }
 }
 
-/// The same for `count` reads with one request.
+/// [`wait`] for `count` reads with one request.
 ///
 /// # Safety
 /// The contract of [`super`].
@@ -106,7 +107,7 @@ pub unsafe fn wait_multi_read(
     }
 }
 
-/// [`call`], and then the cancellation point.
+/// [`call`], followed by the cancellation point.
 ///
 /// # Safety
 /// The contract of [`super`].
@@ -117,10 +118,11 @@ unsafe fn call_and_wait(zh: *mut zhandle_t, body: impl FnOnce(&Arc<Zk>) -> Resul
     code
 }
 
-/// Sends a request and waits for its reply. The outer error means that it was refused.
+/// Sends a request and waits for its reply. The outer error means that the request was not sent.
 fn exchange(handle: &Zk, request: &Request<'_, Watch>) -> Result<Result<Frame, Code>, Code> {
     // divergence: A sync call in a log callback on the library's I/O thread returns ZSYSTEMERROR; on stock it hangs.
-    // Nor can it be answered where no thread receives: a handle of the single-threaded library, in a program with both.
+    // The same holds for a handle of the single-threaded library in a program with both: no thread would receive the
+    // reply.
     if callout::is_io_thread(handle) || handle.is_pumped() {
         return Err(Code::SystemError);
     }
@@ -139,11 +141,11 @@ fn read<T>(result: Result<T, Malformed>) -> Result<T, Code> {
 }
 
 impl ReplyTo {
-    /// What is known to be wrong before anything is asked.
+    /// Finds bad arguments before anything is sent.
     fn check(self) -> Result<(), Code> {
         match self {
             ReplyTo::Data { len, .. } if len.is_null() => Err(Code::BadArguments),
-            // Calls with nothing but this to yield; stock's calls take null for "not wanted".
+            // These calls yield nothing else; stock's calls take null for "not wanted".
             ReplyTo::Int(place) if place.is_null() => Err(Code::BadArguments),
             ReplyTo::ClientInfos(place) if place.is_null() => Err(Code::BadArguments),
             ReplyTo::Ephemerals(place) if place.is_null() => Err(Code::BadArguments),
@@ -151,7 +153,7 @@ impl ReplyTo {
         }
     }
 
-    /// Writes a reply to where the caller wants it; null places are skipped.
+    /// Writes a reply into the caller's memory; null pointers are skipped.
     ///
     /// # Safety
     /// The contract of [`super`].
@@ -200,7 +202,7 @@ impl ReplyTo {
     }
 }
 
-/// Writes at most `*len` bytes; `*len` becomes what was written, or -1 for a node without data.
+/// Writes at most `*len` bytes; `*len` becomes the number written, or -1 for a node without data.
 ///
 /// # Safety
 /// `len` is valid, and `buffer` is null or has `*len` bytes.

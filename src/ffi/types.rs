@@ -16,8 +16,8 @@ pub struct buffer {
     pub buff: *mut c_char,
 }
 
-/// A connection to an ensemble with its session. Made by `zookeeper_init`, ended by `zookeeper_close`; its inside is
-/// the library's own.
+/// A connection to an ensemble with its session. Made by `zookeeper_init`, ended by `zookeeper_close`; its content is
+/// private to the library.
 #[repr(C)]
 pub struct _zhandle {
     _inside: [u8; 0],
@@ -25,7 +25,8 @@ pub struct _zhandle {
 }
 pub type zhandle_t = _zhandle;
 
-/// What identifies a session across connections and processes. Both parts are secret enough to take the session over.
+/// Identifies a session across connections and processes. Whoever knows both parts can take the session over, so keep
+/// them secret.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct clientid {
@@ -39,14 +40,14 @@ pub type ZooLogLevel = c_uint;
 /// `ZooWatcherType`, an enum in C whose values are 1 (child) to 5 (persistent recursive). Any number may arrive here.
 pub type ZooWatcherType = c_uint;
 
-/// Told of session events (`path` "", `type` `ZOO_SESSION_EVENT`) and of changes to watched nodes.
+/// Receives session events (`path` "", `type` `ZOO_SESSION_EVENT`) and changes to watched nodes.
 pub type watcher_fn = Option<
     unsafe extern "C" fn(zh: *mut zhandle_t, r#type: c_int, state: c_int, path: *const c_char, watcherCtx: *mut c_void),
 >;
 
-/// Receives each log line of a handle in place of the log stream, without a newline at its end; a line whose text ends
-/// with one, as some do, keeps it. Called by any thread that works for the handle, several at once: those of the
-/// application inside its calls, the library's I/O thread, the one that runs callbacks, and those that resolve names. It
+/// Receives each log line of a handle in place of the log stream, without a newline at its end; a text that itself ends
+/// with a newline keeps that. Called by any thread that works for the handle, also by several at once: threads of the
+/// application inside a call, the library's I/O thread, the completion thread, and threads that resolve names. It
 /// should not block, and must not make synchronous calls.
 pub type log_callback_fn = Option<unsafe extern "C" fn(message: *const c_char)>;
 
@@ -90,7 +91,7 @@ pub type client_infos_completion_t =
 
 /// One operation of a multi; filled in by the `zoo_*_op_init` functions. `type` is one of `ZOO_CREATE_OP`,
 /// `ZOO_CREATE2_OP`, `ZOO_CREATE_CONTAINER_OP`, `ZOO_CREATE_TTL_OP`, `ZOO_DELETE_OP`, `ZOO_SETDATA_OP`, `ZOO_CHECK_OP`
-/// and says which member of the union holds.
+/// and says which member of the union is valid.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct zoo_op {
@@ -148,7 +149,7 @@ pub struct zoo_check_op_args {
     pub version: c_int,
 }
 
-/// Only the library looks into it: C's union has no such member, and `zoo_get_op_init` fills it in.
+/// Private to the library: C's union has no such member. Filled in by `zoo_get_op_init`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct zoo_get_op_args {
@@ -158,7 +159,7 @@ pub struct zoo_get_op_args {
     pub stat: *mut Stat,
 }
 
-/// The same of `zoo_get_children_op_init`.
+/// Private to the library like `zoo_get_op_args`. Filled in by `zoo_get_children_op_init`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct zoo_get_children_op_args {
@@ -166,8 +167,8 @@ pub struct zoo_get_children_op_args {
     pub strings: *mut String_vector,
 }
 
-/// The outcome of one operation of a multi. `value` and `stat` are the buffers given with the operation, null where it
-/// has none or failed; `valuelen` is the length of `value` in bytes.
+/// The outcome of one operation of a multi. `value` and `stat` are the buffers given with the operation, null if the
+/// operation has no such buffer or failed; `valuelen` is the length of `value` in bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct zoo_op_result {
@@ -178,14 +179,15 @@ pub struct zoo_op_result {
 }
 pub type zoo_op_result_t = zoo_op_result;
 
-/// What calls return, and completions get as `rc`. Numbers from -1 to -99 are the library's own, those from -101 the
-/// servers'.
+/// The codes that calls return and completions get as `rc`. The library makes those from -1 to -99, servers make those
+/// from -101 on.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ZOO_ERRORS {
     /// Success.
     ZOK = 0,
-    /// What the system refuses, or a call where it cannot be made; also marks the range of system and server-side errors.
+    /// The system refused something, or the call cannot be made in this place; also marks the range of system and
+    /// server-side errors.
     ZSYSTEMERROR = -1,
     /// The library found its own state contradictory.
     ZRUNTIMEINCONSISTENCY = -2,
@@ -213,9 +215,9 @@ pub enum ZOO_ERRORS {
     ZAPIERROR = -100,
     /// The node does not exist.
     ZNONODE = -101,
-    /// The session has not the permission.
+    /// The session lacks the permission.
     ZNOAUTH = -102,
-    /// The node's version is not the one that was asked for.
+    /// The node's version is not the requested one.
     ZBADVERSION = -103,
     /// An ephemeral node may not have children.
     ZNOCHILDRENFOREPHEMERALS = -108,
@@ -243,11 +245,11 @@ pub enum ZOO_ERRORS {
     ZEPHEMERALONLOCALSESSION = -120,
     /// No such watcher is registered.
     ZNOWATCHER = -121,
-    /// No answer within the time limit of requests: the operation may or may not happen. The connection lives on.
+    /// No answer within the time limit of requests: the operation may or may not happen. The connection stays.
     ZREQUESTTIMEOUT = -122,
     /// Dynamic reconfiguration is switched off.
     ZRECONFIGDISABLED = -123,
-    /// The session lacks SASL authentication that the server demands.
+    /// The server demands SASL authentication, and the session has none.
     ZSESSIONCLOSEDREQUIRESASLAUTH = -124,
     /// The write would exceed a quota, and the server enforces it (since 3.7).
     ZQUOTAEXCEEDED = -125,

@@ -1,8 +1,8 @@
-//! A session's identity as C has it. Owns its layout; knows not when it changes.
+//! A session's identity in C's form. Owns its layout; does not know when it changes.
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use zk_core::session::ClientId;
 
-/// A session's identity in the layout of C's `clientid_t`, so that a pointer to it can be given out once and stays true.
+/// A session's identity in the layout of C's `clientid_t`, so that C can keep a pointer to it.
 #[repr(C)]
 #[derive(Debug, Default)]
 pub(crate) struct SharedClientId {

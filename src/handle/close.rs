@@ -1,10 +1,10 @@
 //! The end of a handle: the close request to the server, and the end of both threads.
 //!
-//! The request takes a round trip, and threads that wake up only to end. So the caller that closes takes over the connection
-//! from the I/O thread where it can, and the threads end while the answer is under way.
+//! The close request takes a round trip, during which the threads would be woken only to end. So the caller that closes
+//! takes over the connection from the I/O thread where it can, and the threads end while it waits for the answer.
 //!
-//! They are waited for, although half of the time goes there: a program that has closed its last handle may rely on
-//! having no thread besides its own (fork, unshare).
+//! The caller waits for the threads, although that takes half of the time: a program that has closed its last handle
+//! may rely on having no other thread (fork, unshare).
 use super::{Completion, Handle, Inner, Stage, Threads};
 use crate::io::receiver::ReadOutcome;
 use crate::io::transport::Transport;
@@ -29,7 +29,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         let current = thread::current().id();
         let (threads, transport) = self.with_inner(Inner::now, |inner, now| {
             inner.session.handle(now, Input::Close);
-            // The I/O thread calls the application too: its log callback.
+            // The I/O thread may be the caller too: it runs the log callback.
             let own = |threads: &Threads| inner.dispatcher == Some(current) || threads.driver.thread().id() == current;
             let threads = inner.threads.take().filter(|threads| !own(threads));
             let transport = threads.as_ref().and_then(|_| self.take_over(inner, now));
@@ -53,15 +53,15 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         }
     }
 
-    /// Closes the session on the I/O thread, and does not wait: for a signal handler that interrupts a thread while it holds
-    /// a lock. It happens when that thread has released the lock.
+    /// Closes the session on the I/O thread, and does not wait: for a signal handler that interrupts a thread while it
+    /// holds a lock. The session is closed when that thread has released the lock.
     pub(crate) fn close_later(&self) {
         self.close_requested.store(true, Ordering::Release);
-        // Writes to a descriptor and nothing else, unless that fails.
+        // Only writes to a descriptor, unless the write fails.
         let _ = self.waker.as_ref().map(Waker::wake);
     }
 
-    /// The I/O thread never returns: a log callback has ended it. Must not log, because a log callback could be what ended it.
+    /// The I/O thread never returns: a log callback has ended it. Must not log for the same reason.
     pub(crate) fn lose_io_thread(&self) {
         let transport = self.lock().transport.clone();
         self.with(|session, _| session.abort());
@@ -79,7 +79,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             logging::deferred(|| {
                 let outcome = self.receiver.lock().read(|input| self.feed_from(transport, input));
                 if outcome == ReadOutcome::Closed {
-                    // Whatever it was, nothing more comes.
+                    // Closed or out of time: nothing more comes.
                     self.with(|session, _| session.abort());
                 }
             });
@@ -88,7 +88,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         self.receiver.lock().attach(None);
     }
 
-    /// How long the close may still take; `None` when the session is closed.
+    /// How much time the close still has; `None` when the session is closed.
     fn time_to_close(&self) -> Option<Duration> {
         self.with_inner(Inner::now, |inner, now| {
             if inner.session.deadline().is_some_and(|deadline| deadline <= now) {
@@ -98,7 +98,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         })
     }
 
-    /// Sends the close request and takes the connection from the I/O thread, if that sleeps and all could be sent at once.
+    /// Sends the close request and takes the connection from the I/O thread, if that thread sleeps and everything could
+    /// be sent at once.
     fn take_over(&self, inner: &mut Inner<C, W>, now: Instant) -> Option<Arc<Transport>> {
         let transport = inner.sendable().cloned()?;
         self.send(inner, now);

@@ -1,5 +1,5 @@
-//! The reconnect memory of this process: what handles leave for later ones with the same servers. Owns the one place it
-//! is kept in; what is in it is `zk_core::backoff`'s.
+//! The reconnect memory of this process: what handles learn is kept for later handles with the same servers. Owns the
+//! place; the content belongs to `zk_core::backoff`.
 use std::process;
 use std::sync::{Mutex, TryLockError};
 use std::time::Instant;
@@ -18,8 +18,8 @@ fn own(memory: &mut Option<(u32, History)>, process: u32) -> &mut History {
     &mut memory.get_or_insert_with(|| (process, History::new())).1
 }
 
-/// Uses the memory. It is never waited for: in a forked child the lock may have been taken by a thread that is not there,
-/// and to forget costs little.
+/// Runs `body` on the memory. Does not block for the lock: in a forked child it may be held by a thread that does not
+/// exist there, and losing the memory costs little.
 fn with_history<R>(body: impl FnOnce(&mut History) -> R) -> Option<R> {
     const TRIES: u32 = 100;
     for _ in 0..TRIES {

@@ -1,10 +1,12 @@
-//! Who reads the socket. As a rule the I/O thread does. A caller whose request is the only one in flight may read its reply
-//! itself, which saves waking two threads: it is given a lease on the receiving side. Owns the rules of a lease.
+//! Which thread reads the socket. Normally the I/O thread does. A caller whose request is the only one in flight may
+//! read its reply itself, which saves waking two threads: it is given a lease on the receiving side. Owns the rules of
+//! a lease.
 //!
-//! A lease is a right to wait for the socket, not a lock: its borrower holds nothing while it waits, and reads under the
-//! receiver's lock for a few microseconds. It ends when the guard is dropped. After [`LEASE_MAX`] the I/O thread revokes it
-//! without the borrower's help, because the borrower may never run again: stopped, of low priority on a busy processor, in a
-//! signal handler, or gone by `longjmp`. So a lease is granted only while the I/O thread is due to wake up in time.
+//! A lease is a right to wait for the socket, not a lock: its borrower holds nothing while it waits, and reads under
+//! the receiver's lock for a few microseconds. It ends when the guard is dropped. After [`LEASE_MAX`] the I/O thread
+//! revokes it without the borrower's help, because the borrower may never run again: stopped, of low priority on a busy
+//! processor, in a signal handler, or left by `longjmp`. So a lease is granted only while the I/O thread is due to wake
+//! up in time.
 use super::{Completion, Handle, Inner};
 use crate::io::receiver::ReadOutcome;
 use crate::io::transport::Transport;
@@ -15,18 +17,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zk_core::session::{Session, Watcher};
 
-/// How long a lease lasts. Bounds how long anything waits for a borrower, and how late a borrower notices what only the I/O
-/// thread can tell it.
+/// How long a lease lasts. No thread waits longer for a borrower, and a borrower notices within this time what only the
+/// I/O thread sees.
 #[cfg(not(calmkeeper_shuttle))]
 pub(super) const LEASE_MAX: Duration = Duration::from_millis(20);
-/// Waits that end by their timeout take their time under the scheduler too.
+/// Shorter under the scheduler, because a wait that ends by its timeout really lasts that long there too.
 #[cfg(calmkeeper_shuttle)]
 pub(super) const LEASE_MAX: Duration = Duration::from_millis(1);
 
-/// The leases of one connection. Part of what the handle's lock protects.
+/// The leases of one connection. Protected by the handle's lock.
 #[derive(Debug, Default)]
 pub(super) struct Leases {
-    /// The lease that is out, and when it ends.
+    /// The lease in force, and when it ends.
     current: Option<(LeaseNumber, Instant)>,
     last: LeaseNumber,
     /// When a caller last wanted a lease.
@@ -37,18 +39,18 @@ pub(super) struct Leases {
 struct LeaseNumber(u64);
 
 impl Leases {
-    /// The connection is another one. Returns whether a lease on the one before was out.
+    /// Called when the handle gets another connection. Returns whether a lease on the previous one was in force.
     pub(super) fn reset(&mut self) -> bool {
         self.current.take().is_some()
     }
 
-    /// Whether a lease is out.
+    /// Whether a lease is in force.
     pub(super) fn is_out(&self) -> bool {
         self.current.is_some()
     }
 
-    /// A caller wants a lease. `wakes_at` is when the I/O thread wakes up at the latest. The first one of a burst gets none: it
-    /// makes that thread wake up in time for the others.
+    /// Grants a lease, if possible. `wakes_at` is when the I/O thread wakes up at the latest. The first request of a
+    /// burst gets no lease: it makes that thread wake up in time for the others.
     fn grant(&mut self, now: Instant, wakes_at: Option<Instant>) -> Option<LeaseNumber> {
         self.wanted = Some(now);
         let until = now + LEASE_MAX;
@@ -61,7 +63,7 @@ impl Leases {
         Some(self.last)
     }
 
-    /// The borrower is back. Returns whether the lease was in force still.
+    /// Ends a lease. Returns whether it was still in force.
     fn give_back(&mut self, number: LeaseNumber) -> bool {
         let is_current = self.current.is_some_and(|(current, _)| current == number);
         if is_current {
@@ -82,7 +84,7 @@ impl Leases {
         self.current.take_if(|(_, until)| *until <= now).is_some()
     }
 
-    /// When the I/O thread must look again: leases are granted until then only.
+    /// When the I/O thread must look again. Leases are granted only up to then.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
         let wanted = self.wanted.map(|at| at + LEASE_MAX).filter(|at| *at > now);
         wanted.max(self.current.map(|(_, until)| until))
@@ -94,7 +96,7 @@ pub(super) struct ReadLease<'a, C: Completion, W: Watcher + Send + 'static> {
     handle: &'a Handle<C, W>,
     transport: Arc<Transport>,
     number: LeaseNumber,
-    /// Whether the socket may hold something that wakes nobody any more.
+    /// Whether the socket may hold data for which no event comes any more.
     is_undrained: bool,
 }
 
@@ -104,8 +106,9 @@ impl<C: Completion, W: Watcher + Send + 'static> Drop for ReadLease<'_, C, W> {
         if !inner.leases.give_back(self.number) {
             return;
         }
-        // Where nothing can arrive unasked the events stay paused: the next caller spares two system calls. They go on when
-        // anybody else asks for something, or when the I/O thread looks again, which it does within the time of a lease.
+        // Where nothing can arrive unasked the events stay paused, which spares the next caller two system calls. They
+        // resume with the next request of another kind, or when the I/O thread looks again, which it does within the
+        // time of a lease.
         if self.is_undrained || !inner.session.expects_nothing() {
             inner.resume_input();
         }
@@ -121,7 +124,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Drop for ReadLease<'_, C, W> {
 }
 
 impl<C, W: Watcher> Inner<C, W> {
-    /// Grants the calling thread a lease, if one may be had.
+    /// Grants the calling thread a lease, if one can be granted.
     fn lend(&mut self, now: Instant) -> Option<(Arc<Transport>, LeaseNumber)> {
         let number = self.leases.grant(now, self.sleep.until())?;
         let transport = self.transport.clone().filter(|transport| transport.pause_input().is_ok());
@@ -131,7 +134,7 @@ impl<C, W: Watcher> Inner<C, W> {
         transport.map(|transport| (transport, number))
     }
 
-    /// Ends a lease that has lasted too long. Returns whether there was one: then the I/O thread reads.
+    /// Ends a lease that has lasted too long. Returns whether it did: then the I/O thread reads.
     pub(super) fn revoke_expired(&mut self, now: Instant) -> bool {
         self.leases.revoke_expired(now)
     }
@@ -148,21 +151,21 @@ impl<C, W: Watcher> Inner<C, W> {
 }
 
 impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
-    /// Runs `body` on the session, which submits a request whose caller waits for its result, and receives on the calling
-    /// thread until `is_done`, if the thread is given a lease. When it returns, the result may still be under way.
+    /// Runs `body` on the session, which submits a request whose caller waits for the result. If the thread gets a
+    /// lease, it receives until `is_done`. When this function returns, the result may still be outstanding.
     pub(crate) fn submit_and_receive<R>(
         &self,
         body: impl FnOnce(&mut Session<C, W>, Instant) -> R,
         is_done: impl Fn() -> bool,
     ) -> R {
-        // From the send to the end of the lease no handler runs but during the wait: one that called the library would find a
-        // lock held.
+        // From the send to the end of the lease signal handlers run only during the wait: a handler that called the
+        // library would otherwise find a lock held.
         let mut sender = None;
         let result = self.with_inner(Inner::now, |inner, now| {
             let result = body(&mut inner.session, now);
             if inner.sendable().is_some() && !inner.is_outranked(now) {
                 let blocked = BlockedSignals::new();
-                // Before it is sent, or the reply might wake the I/O thread.
+                // Granted before the request is sent, because the reply could wake the I/O thread.
                 let granted = if inner.session.pending_len() <= 1 { inner.lend(now) } else { None };
                 self.send(inner, now);
                 sender = Some((blocked, granted));
@@ -223,7 +226,7 @@ mod tests {
     const TICK: Duration = Duration::from_micros(1);
     const ALMOST: Duration = LEASE_MAX.saturating_sub(TICK);
 
-    /// Grants one at `now`, with the I/O thread due in time.
+    /// Grants a lease at `now`, with the I/O thread due in time.
     fn grant(leases: &mut Leases, now: Instant) -> Option<LeaseNumber> {
         leases.grant(now, Some(now + LEASE_MAX))
     }

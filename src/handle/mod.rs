@@ -1,5 +1,5 @@
-//! One handle: the session behind one lock, and everything that must agree on it. Owns the lock and its API; knows no C
-//! pointer, and of the connection only how to send and receive.
+//! One handle: the session and everything that must be consistent with it, behind one lock. Owns the lock and its API;
+//! knows no C pointer, and of the connection only how to send and receive.
 //!
 //! | thread | sends | receives |
 //! |---|---|---|
@@ -52,9 +52,9 @@ use zk_core::frames::Frame;
 use zk_core::session::{Input, Output, Session, Watcher};
 use zk_secure::tls::{Connection, Failure};
 
-/// What waits for a reply.
+/// The receiver of a reply.
 pub(crate) trait Completion: Send + Sized + 'static {
-    /// Whether it takes its result on whatever thread has it, rather than in the queue of callbacks.
+    /// Whether it takes its result on any thread, without the queue of callbacks.
     fn is_direct(&self) -> bool;
     /// Takes the result.
     fn finish(self, result: Result<Frame, Code>);
@@ -65,18 +65,18 @@ pub(crate) struct Threads {
     pub(crate) dispatcher: JoinHandle<()>,
 }
 
-/// How long buffers that a burst has enlarged stay so.
+/// How long buffers stay large after a burst.
 const TRIM_INTERVAL: Duration = Duration::from_secs(1);
 
 struct Inner<C, W> {
-    /// On the heap: it is large, and moving it would take the stack of whoever opens a handle.
+    /// On the heap: it is large, and moving it would need the stack of the thread that opens a handle.
     session: Box<Session<C, W>>,
-    /// The connection, once there is an attempt at one.
+    /// The connection, once the first attempt has begun.
     transport: Option<Arc<Transport>>,
     /// The session's outputs for the I/O thread.
     io_outputs: VecDeque<Output<C, W>>,
     leases: Leases,
-    /// Whether the I/O thread must read the socket without being told by the poll.
+    /// Whether the I/O thread must read the socket without an event from the poll.
     must_read: bool,
     /// Whether a caller left bytes in `sending`.
     has_unsent: bool,
@@ -92,11 +92,11 @@ struct Inner<C, W> {
     stage: Stage,
 }
 
-/// How far the end has come.
+/// How far the closing of the handle has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Open,
-    /// A caller that closes takes over the connection, and the I/O thread ends.
+    /// The closing caller has taken over the connection, and the I/O thread ends.
     HandedOver,
     Closed,
 }
@@ -108,9 +108,9 @@ pub(crate) struct Handle<C, W> {
     receiver: Mutex<Receiver>,
     /// `None` for a handle without threads.
     waker: Option<Waker>,
-    /// What a handle without threads has instead.
+    /// Replaces the threads in a handle without threads.
     pump: Option<Pump<C, W>>,
-    /// Set by a close that could take no lock; the I/O thread closes the session.
+    /// Set by a close that could take no lock, so that the I/O thread closes the session.
     close_requested: AtomicBool,
     /// Whether the application has called close.
     is_closed: AtomicBool,
@@ -122,19 +122,19 @@ pub(crate) struct Handle<C, W> {
     pub(crate) sink: Arc<Sink>,
     pub(crate) client_id: SharedClientId,
     pub(crate) chroot: Vec<u8>,
-    /// What secured connections need; `None` for a handle without TLS and SASL.
+    /// The security settings of connections; `None` for a handle without TLS and SASL.
     pub(crate) security: Option<Box<Security>>,
     /// The socket of the current connection, -1 for none; for information only.
     pub(crate) socket: AtomicI32,
-    /// Counts forks at the time of creation, see `sys::process`. A process that runs the loop of an inherited handle without
-    /// threads makes it its own.
+    /// The fork generation of the process that owns the handle, see `sys::process`. A process that runs the loop of an
+    /// inherited handle without threads takes it over.
     generation: AtomicU32,
 }
 
-/// What one step of the I/O thread has to do.
+/// The work for one step of the I/O thread.
 #[allow(clippy::struct_excessive_bools, reason = "they are independent")]
 pub(crate) struct IoStep<C, W> {
-    /// Outputs of the session for it, in order.
+    /// Outputs of the session for the I/O thread, in order.
     pub(crate) outputs: VecDeque<Output<C, W>>,
     /// Whether nothing is left but to sleep, until `deadline`.
     pub(crate) is_idle: bool,
@@ -146,7 +146,7 @@ pub(crate) struct IoStep<C, W> {
 }
 
 impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
-    /// Without a `waker` it is a handle without threads.
+    /// Without a `waker` the handle has no threads.
     pub(crate) fn new(
         session: Box<Session<C, W>>,
         waker: Option<Waker>,
@@ -205,8 +205,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         self.is_inherited() && !self.is_pumped()
     }
 
-    /// This process runs the loop of a handle without threads: the session is its own from now on. Returns whether that is
-    /// new.
+    /// Called when this process runs the loop of a handle without threads. A handle that was inherited by fork belongs
+    /// to this process from then on, with its session. Returns whether this call took it over.
     // divergence: A forked child owns an inherited handle of the single-threaded library once it calls zookeeper_interest or zookeeper_process; before that its calls send nothing, and its zookeeper_close leaves the parent's session alone. On stock every call of the child writes to the parent's connection.
     pub(crate) fn adopt(&self) -> bool {
         let is_new = self.is_inherited();
@@ -222,15 +222,15 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         self.inner.lock()
     }
 
-    /// Runs `body` on the session and hands over what follows from it. Log lines are written after the lock is released, as
-    /// an application's log callback may call back.
+    /// Runs `body` on the session and hands over the outputs. Log lines are written after the lock is released, because
+    /// a log callback of the application may call the library.
     pub(crate) fn with<R>(&self, body: impl FnOnce(&mut Session<C, W>, Instant) -> R) -> R {
         self.with_inner(Inner::now, |inner, now| body(&mut inner.session, now))
     }
 
-    /// The same for a request whose caller goes on. It is sent here and now when nothing else is in flight, which costs the
-    /// caller little more than waking the I/O thread would; with more in flight that thread does better, as one write
-    /// takes all that has gathered.
+    /// [`with`](Self::with) for a request whose caller does not wait. When nothing else is in flight the calling thread
+    /// sends the request, which costs it little more than waking the I/O thread would. With more in flight the I/O
+    /// thread sends, because one write then takes all that has gathered.
     pub(crate) fn with_request<R>(&self, body: impl FnOnce(&mut Session<C, W>, Instant) -> R) -> R {
         // A signal that arrives during the write is delivered when the lock is released.
         let mut blocked = None;
@@ -256,7 +256,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             let now = clock(&mut inner);
             let result = body(&mut inner, now);
             if self.is_pumped() && !self.is_inherited() {
-                // No thread would be woken to do it.
+                // No thread would be woken to send.
                 self.send(&mut inner, now);
             }
             let post = self.drain_outputs(&mut inner);
@@ -267,7 +267,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         })
     }
 
-    /// Reads something off the session; nothing may follow from it.
+    /// Reads from the session. `body` must not cause outputs.
     pub(crate) fn peek<R>(&self, body: impl FnOnce(&Session<C, W>) -> R) -> R {
         body(&self.lock().session)
     }
@@ -277,7 +277,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         self.with(|session, now| session.handle(now, input));
     }
 
-    /// The same from the I/O thread, which is awake and need not be woken.
+    /// [`feed`](Self::feed) on the I/O thread, which is awake and need not be woken.
     pub(crate) fn feed_awake(&self, input: Input<'_>) {
         self.with_inner(Inner::now, |inner, now| {
             inner.sleep.end();
@@ -285,8 +285,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         });
     }
 
-    /// The same from a caller that reads this connection. The session may have left it meanwhile and dial another server
-    /// already, which must not be blamed for what comes from this one.
+    /// [`feed`](Self::feed) on a caller that reads this connection. Meanwhile the session may have left it and dialled
+    /// another server, to which this input must not be attributed.
     fn feed_from(&self, transport: &Arc<Transport>, input: Input<'_>) {
         self.with_inner(Inner::now, |inner, now| {
             if inner.transport.as_ref().is_some_and(|current| Arc::ptr_eq(current, transport)) {
@@ -295,7 +295,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         });
     }
 
-    /// Keeps which host has which addresses, if that matters.
+    /// Stores the addresses of each host, if TLS or SASL needs them.
     pub(crate) fn learn(&self, resolved: &Resolved) {
         if let Some(security) = &self.security {
             security.learn(resolved);
@@ -309,13 +309,13 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         security.connect(addr, &names)
     }
 
-    /// What the present list calls the server at `addr`.
+    /// The names of the server at `addr` in the present list.
     pub(crate) fn names_of(&self, addr: SocketAddr) -> Vec<String> {
         let Some(security) = &self.security else { return Vec::new() };
         security.names(addr, &self.peek(|session| Arc::clone(session.hosts().names())))
     }
 
-    /// The I/O thread begins.
+    /// Called by the I/O thread when it begins.
     pub(crate) fn begin_io(&self) {
         self.lock().rank = Some(Rank::current(Instant::now()));
     }
@@ -333,10 +333,11 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             let now = inner.now();
             if self.close_requested.swap(false, Ordering::Acquire) {
                 inner.session.handle(now, Input::Close);
-                // As after a close in a callback, the threads end by themselves.
+                // The threads end by themselves, as after a close in a callback.
                 inner.threads = None;
             }
-            // A loop is told that its connection has ended before there is another one, however short the pause.
+            // The application's loop must learn that its connection has ended before another one exists, however short
+            // the pause is.
             let is_untold = self.is_pumped() && inner.session.has_ended() && !inner.session.is_closing();
             if !is_untold && inner.session.deadline().is_some_and(|deadline| deadline <= now) {
                 inner.session.handle(now, Input::Timeout);
@@ -376,12 +377,13 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         })
     }
 
-    /// Sends on the I/O thread what [`Handle::next_step`] took. Returns whether that has emptied the queue.
+    /// Sends, on the I/O thread, the bytes that [`Handle::next_step`] took. Returns whether the queue is empty now.
     pub(crate) fn send_taken(&self, transport: &Transport) -> io::Result<bool> {
         self.sending.lock().write(transport)
     }
 
-    /// The I/O thread has a connection, or an attempt at one, or none any more. Returns whether the one before is lent.
+    /// Sets the connection of the I/O thread, which may be a mere attempt; `None` for no connection. Returns whether a
+    /// caller has a lease on the previous one.
     pub(crate) fn attach(&self, transport: Option<&Arc<Transport>>) -> bool {
         let was_lent = {
             let mut sending = self.sending.lock();
@@ -395,11 +397,11 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         was_lent
     }
 
-    /// Reads once, on the I/O thread; `None` when a borrower does.
+    /// Reads once, on the I/O thread; `None` when a borrower reads.
     pub(crate) fn receive(&self) -> Option<ReadOutcome> {
         {
             let mut inner = self.lock();
-            // From here to the next sleep no lease is granted, whose borrower would wait for what is read here.
+            // From here to the next sleep no lease is granted: its borrower would wait for data that is read here.
             inner.sleep.end();
             if inner.leases.is_out() {
                 return None;
@@ -413,8 +415,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         }))
     }
 
-    /// Reads what has come on a connection that cannot be written to any more, on the I/O thread: replies, or why the server has
-    /// ended it. How it ends is not fed, since the failed write is.
+    /// On the I/O thread: reads what remains on a connection that cannot be written to any more, replies or the reason
+    /// of the server. The end of the connection is not fed, because the failed write is.
     pub(crate) fn receive_rest(&self) {
         const READS_MAX: usize = 16;
         if self.lock().leases.is_out() {
@@ -441,7 +443,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         }
     }
 
-    /// Sends on the thread of a caller, if that may.
+    /// Sends on the thread of a caller, if that is allowed.
     fn send(&self, inner: &mut Inner<C, W>, now: Instant) {
         let Some(transport) = inner.sendable().cloned() else { return };
         let Some(mut sending) = self.sending.try_lock() else { return };
@@ -450,7 +452,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         }
         inner.resume_input();
         sending.refill(&mut inner.session, now);
-        // An error is found again by the I/O thread, which knows what to do.
+        // The I/O thread meets the error again, and handles it.
         let is_sent = sending.write(&transport).unwrap_or(false);
         inner.has_unsent |= !is_sent;
     }
@@ -469,14 +471,14 @@ impl<C, W: Watcher> Inner<C, W> {
         self.clock
     }
 
-    /// The same for a request that joins others in flight. While the I/O thread is awake it reads the clock all the time, and
-    /// to read it for each request as well is a twentieth of the cost of one in a wide window.
+    /// [`now`](Self::now) for a request that joins others in flight. While the I/O thread is awake it reads the clock
+    /// all the time; another reading for each request would add a twentieth to the cost of a request in a wide window.
     #[inline]
     fn now_or_almost(&mut self) -> Instant {
         if !self.sleep.is_asleep() && self.session.is_streaming() { self.clock } else { self.now() }
     }
 
-    /// The connection, if what there is to send may go out on the thread of a caller.
+    /// The connection, if a caller's thread may send the session's bytes.
     fn sendable(&self) -> Option<&Arc<Transport>> {
         if !self.session.has_outgoing() || !self.sleep.is_asleep() || !self.io_outputs.is_empty() {
             return None;
@@ -487,7 +489,8 @@ impl<C, W: Watcher> Inner<C, W> {
         self.transport.as_ref()
     }
 
-    /// Gives back the memory of a burst, [`TRIM_INTERVAL`] after it was seen. Returns whether the receiver is to do so too.
+    /// Gives back the memory of a burst, [`TRIM_INTERVAL`] after it was noticed. Returns whether the receiver should
+    /// trim too.
     fn plan_trim(&mut self, sending: &mut SendQueue, now: Instant) -> bool {
         let is_due = self.trim_at.is_some_and(|at| at <= now);
         if is_due {
@@ -501,8 +504,8 @@ impl<C, W: Watcher> Inner<C, W> {
         is_due
     }
 
-    /// Whether the calling thread ranks below the I/O thread. It may not run for long once its write has woken another
-    /// thread, and must not hold a lock then: it neither sends nor receives.
+    /// Whether the calling thread ranks below the I/O thread. Such a thread may not run for a long time once its write
+    /// has woken another thread, and must not hold a lock then: it neither sends nor receives.
     fn is_outranked(&self, now: Instant) -> bool {
         self.rank.is_some_and(|rank| Rank::current(now) < rank)
     }

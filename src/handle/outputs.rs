@@ -1,13 +1,13 @@
-//! The session's outputs, given to those who execute them: the completion thread, waiting callers, the I/O thread. Owns who
-//! gets what.
+//! The session's outputs, passed to the threads that execute them: the completion thread, waiting callers, the I/O
+//! thread. Owns the distribution.
 use super::{Completion, Handle, Inner, Stage, history};
 use zk_core::code::Code;
 use zk_core::frames::Frame;
 use zk_core::session::{Output, Watcher};
 
-/// What is left to do when the lock has been released.
+/// What must be done after the lock is released.
 pub(super) struct PostUnlock<C> {
-    /// Results for those who wait, the first one without a list, as there is seldom more than one.
+    /// Results for waiting callers. The first one needs no list, because there is seldom more than one.
     direct: Option<(C, Result<Frame, Code>)>,
     more: Vec<(C, Result<Frame, Code>)>,
     notify: bool,
@@ -24,13 +24,13 @@ impl<C> PostUnlock<C> {
 }
 
 impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
-    /// Hands over what the session wants done. The completion thread's queue is filled under the handle's lock, which keeps
+    /// Distributes the session's outputs. The completion thread's queue is filled under the handle's lock, which keeps
     /// the order.
     #[inline]
     pub(super) fn drain_outputs(&self, inner: &mut Inner<C, W>) -> Option<PostUnlock<C>> {
-        // Most calls only ask for something, and nothing follows yet.
+        // Most calls only submit a request, which causes no output yet.
         let post = if inner.session.outputs().is_empty() { None } else { Some(self.drain_some(inner)) };
-        // Last: who sees the state sees the identity that belongs to it.
+        // Last: a thread that sees the state also sees the identity that belongs to it.
         self.published.store(&inner.session);
         post
     }
@@ -39,7 +39,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     fn drain_some(&self, inner: &mut Inner<C, W>) -> PostUnlock<C> {
         let mut post = PostUnlock { direct: None, more: Vec::new(), notify: false };
         let mut queue = self.queue.adding();
-        // A batch of replies goes over as it is; one by one they cost 120 instructions more each.
+        // A batch of replies is handed over whole; one by one, each reply would cost 120 instructions more.
         let queued =
             |output: &Output<C, W>| matches!(output, Output::Deliver(completion, _) if !completion.is_direct());
         if inner.session.outputs().iter().all(queued) {
@@ -71,7 +71,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         post
     }
 
-    /// What follows when the lock has been released.
+    /// Does what remains after the lock has been released.
     #[inline]
     pub(super) fn apply(&self, post: Option<PostUnlock<C>>, wake: bool) {
         if let Some(post) = post {

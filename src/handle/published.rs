@@ -1,10 +1,10 @@
-//! What any thread may read of a session at any time, without a lock: in a signal handler too, that interrupts a call on the
-//! same handle. Written under the handle's lock.
+//! The state of a session that any thread may read at any time without a lock, even in a signal handler that interrupts
+//! a call on the same handle. Written under the handle's lock.
 use std::sync::atomic::{AtomicU64, Ordering};
 use zk_core::session::{Session, Watcher};
 
-/// The timeout in the upper half, in the highest bit of the lower one whether the session is unrecoverable, and below that the
-/// state: one word, so that a request for which nothing changes reads it and leaves it alone.
+/// The timeout in the upper half, in the highest bit of the lower one whether the session is unrecoverable, and below
+/// that the state: one word, so that a request that changes nothing only reads it.
 #[derive(Debug, Default)]
 pub(crate) struct Published(AtomicU64);
 
@@ -29,7 +29,7 @@ impl Published {
         }
     }
 
-    /// The number that `zoo_state` returns. What was published with it is visible too.
+    /// The number that `zoo_state` returns. Whoever reads it also sees the identity that was published with it.
     pub(crate) fn state(&self) -> i32 {
         state_of(self.0.load(Ordering::Acquire))
     }
@@ -45,7 +45,7 @@ impl Published {
     }
 }
 
-/// A state has no more than three digits, so it loses nothing.
+/// Packs the fields into one word; a state has at most three digits, so no bit is lost.
 #[inline]
 fn word(state: i32, timeout: i32, is_unrecoverable: bool) -> u64 {
     let mark = if is_unrecoverable { UNRECOVERABLE } else { 0 };

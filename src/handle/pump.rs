@@ -1,5 +1,5 @@
-//! A handle without threads: the calls of the application do what the I/O thread and the completion thread do. Owns the driver
-//! then, and when callbacks run: within those calls, with no lock of the handle held.
+//! A handle without threads: the calls of the application do the work of the I/O thread and the completion thread. Owns
+//! the driver of such a handle, and decides when callbacks run: within those calls, with no lock of the handle held.
 use super::{Completion, Handle};
 use crate::io::driver::{Driver, Next, Readiness, Watched};
 use crate::observe::{logging, stats};
@@ -16,32 +16,33 @@ use std::time::{Duration, Instant};
 use zk_core::code::Code;
 use zk_core::session::{Input, Output, Watcher};
 
-/// How late a loop is that does not come by itself when a pause ends, beyond a sixtieth of the session timeout: stock's pause.
+/// A loop that comes later than this after the end of a pause, plus a sixtieth of the session timeout (stock's pause),
+/// does not keep time itself.
 const LATE: Duration = Duration::from_millis(200);
 
-/// Whether a loop of this process has been that late.
+/// Whether a loop of this process has been so late.
 static IS_LATE: AtomicBool = AtomicBool::new(false);
 
-/// How often a question to a server that the application's loop does not watch is looked after.
+/// How often the probe of a server, which the application's loop does not watch, is polled.
 const PROBE_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What a handle without threads has in their place.
 pub(crate) struct Pump<C, W> {
     /// `None` before the start and after the end.
     driver: Mutex<Option<Driver<C, W>>>,
-    /// The callback under way; of several, one within the other, the innermost.
+    /// The running callback; of nested ones the innermost.
     inside: Mutex<Option<Place>>,
     /// Whether the driver has panicked.
     has_failed: AtomicBool,
     pause: Mutex<Pause>,
 }
 
-/// What the application was told of a pause between two attempts.
+/// The pause between two attempts that the application was told of.
 #[derive(Default)]
 struct Pause {
-    /// When it ends, while there is one.
+    /// When the pause ends; `None` outside of one.
     until: Option<Instant>,
-    /// For a loop that only watches descriptors, and what it is set to.
+    /// The timer for a loop that only watches descriptors, and the time it is set to.
     timer: Option<PauseTimer>,
     set_to: Option<Instant>,
 }
@@ -58,14 +59,15 @@ impl<C, W> Default for Pump<C, W> {
 }
 
 impl Pause {
-    /// The application takes a turn: learns from when it does.
+    /// Called when the application takes a turn: notes whether it came too late.
     fn end(&mut self, now: Instant, timeout: Duration) {
         if self.until.take().is_some_and(|until| now > until + LATE + timeout / 60) {
             IS_LATE.store(true, Ordering::Relaxed);
         }
     }
 
-    /// What to watch until `until`: nothing, unless loops of this process are late without.
+    /// Begins a pause until `until`. Returns what to watch: nothing, unless a loop of this process was late without a
+    /// descriptor.
     fn begin(&mut self, until: Instant, now: Instant) -> Option<Watched> {
         self.until = Some(until);
         if !IS_LATE.load(Ordering::Relaxed) {
@@ -83,7 +85,7 @@ impl Pause {
     }
 }
 
-/// What came of a turn.
+/// The result of a turn.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Turn {
     /// Why a connection, an attempt or the session has ended, if one has.
@@ -92,13 +94,13 @@ pub(crate) struct Turn {
     pub(crate) has_received: bool,
     /// What to watch; `None` without a connection.
     pub(crate) watched: Option<Watched>,
-    /// When the next turn is due; `None` when only the socket can tell.
+    /// When the next turn is due; `None` when it depends on the socket only.
     pub(crate) until: Option<Instant>,
     /// Whether a panic of ours has ended the turn.
     pub(crate) has_failed: bool,
 }
 
-/// A place on a stack. That of a call of the application is taken in a frame as near to it as can be.
+/// A place on a stack. For a call of the application it is taken in a frame as near to the application's as possible.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     thread: usize,
@@ -112,13 +114,13 @@ impl Place {
         Place { thread: marks::with(|marks| from_ref(marks).addr()), frame: from_ref(&frame).addr() }
     }
 
-    /// Whether the frame that was here is gone when the stack has come to `now`. (It grows downwards.)
+    /// Whether the frame at this place is gone when the stack is at `now`. (Stacks grow downwards.)
     fn is_left(self, now: Place) -> bool {
         self.thread != now.thread || self.frame < now.frame
     }
 }
 
-/// A callback while it runs.
+/// Registers a running callback, and removes it on drop.
 struct InsideGuard<'a> {
     inside: &'a Mutex<Option<Place>>,
     before: Option<Place>,
@@ -130,7 +132,7 @@ impl Drop for InsideGuard<'_> {
     }
 }
 
-/// Finishes a close that a callback has called, also when it has left by an exception.
+/// Finishes a close that was called in a callback, even when the callback has left by an exception.
 struct CloseGuard<'a, C: Completion, W: Watcher + Send + 'static, F: FnMut(Output<C, W>) -> ControlFlow<()>> {
     handle: &'a Handle<C, W>,
     pump: &'a Pump<C, W>,
@@ -149,7 +151,7 @@ impl<C: Completion, W: Watcher + Send + 'static, F: FnMut(Output<C, W>) -> Contr
 }
 
 impl<C: Completion, W: Watcher + Send + 'static> Pump<C, W> {
-    /// Runs `body` with the driver, unless the handle has ended. What is logged meanwhile is written afterwards, as a log
+    /// Runs `body` with the driver, unless the handle has ended. Log lines are written afterwards, because a log
     /// callback may call the library.
     fn with_driver<R>(&self, body: impl FnOnce(&mut Driver<C, W>) -> R) -> Option<R> {
         logging::deferred(|| {
@@ -173,7 +175,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         }
     }
 
-    /// Replaces what a fork shares: the poll, the timer and the random numbers.
+    /// Replaces what parent and child share after a fork: the poll, the timer and the random numbers.
     pub(super) fn separate(&self) {
         if let Some(pump) = &self.pump {
             *pump.pause.lock() = Pause::default();
@@ -182,8 +184,9 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         }
     }
 
-    /// A forked child that has not adopted the handle closes it: its copies of the descriptors are closed, and nothing is sent
-    /// or deregistered, as the parent uses the same connection and poll. What a thread of the parent has locked stays.
+    /// Closes the handle in a forked child that has not adopted it: the child's copies of the descriptors are closed,
+    /// and nothing is sent or deregistered, as the parent uses the same connection and poll. A driver that a thread of
+    /// the parent has locked stays as it is.
     pub(crate) fn abandon_inherited(&self) {
         let Some(pump) = &self.pump else { return };
         let driver = pump.driver.try_lock().and_then(|mut driver| driver.take());
@@ -205,7 +208,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         pump.and_then(|pump| pump.with_driver(|driver| driver.watched().is_some())).unwrap_or(false)
     }
 
-    /// The application's loop takes turns in a pause too, so it keeps time, be it slow.
+    /// Notes that the application's loop takes turns in a pause too: it keeps time, even if it is slow.
     pub(crate) fn note_turn_in_pause(&self) {
         if let Some(pump) = &self.pump {
             pump.pause.lock().until = None;
@@ -217,15 +220,15 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         self.pump.as_ref().is_some_and(|pump| pump.pause.lock().set_to.is_some())
     }
 
-    /// What the application is to watch until `until` while there is no connection: nothing. A loop that stops without a
-    /// descriptor, and comes back too late, gets one from the next pause on.
+    /// What the application is to watch until `until` while there is no connection: normally nothing. A loop that stops
+    /// without a descriptor and comes back too late gets a timer's descriptor from the next pause on.
     // divergence: A loop that stops during a pause of the single-threaded library and comes back too late, as that of node's package zookeeper does, gets a timer's descriptor in the next one; one that calls zookeeper_process in pauses never does.
     pub(crate) fn watch_pause(&self, until: Instant) -> Option<Watched> {
         self.pump.as_ref()?.pause.lock().begin(until, Instant::now())
     }
 
-    /// Does all that can be done without waiting: what `ready` says of the socket, what is due, what there is to send. `call`
-    /// calls the application back, for one item of the queue at a time. `entry`: where the application has called.
+    /// Does all work that needs no waiting: handles `ready`, does what is due, sends. `call` calls the application back
+    /// for one item of the queue. `entry` is the place of the application's call.
     pub(crate) fn turn(
         &self,
         ready: Option<Readiness>,
@@ -239,13 +242,14 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         let timeout = Duration::from_millis(u64::try_from(self.published.timeout()).unwrap_or(0));
         pump.pause.lock().end(Instant::now(), timeout);
         pump.with_driver(|driver| {
-            // A loop may come for the time alone, and what TLS has decrypted or a probe waits for is not seen at the socket.
+            // A loop may come only because of the time, and neither decrypted TLS data nor the probe shows at the
+            // socket.
             let hidden = driver.has_probe() || driver.is_undrained();
             if let Some(ready) = ready.or(hidden.then(Readiness::default)) {
                 driver.apply_watched(ready);
             }
         });
-        // What callbacks ask for goes out with one write, below.
+        // Requests of callbacks are sent with one write, below.
         self.call_back(pump, &call);
         let mut next = pump.with_driver(Driver::settle);
         if self.call_back(pump, &call) {
@@ -268,7 +272,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         self.lock().session.stats().received_bytes
     }
 
-    /// Calls back for what is in the queue, until a callback closes the handle. Returns whether there was anything.
+    /// Calls back for the items in the queue, until a callback closes the handle. Returns whether there were any.
     fn call_back(&self, pump: &Pump<C, W>, call: &RefCell<impl FnMut(Output<C, W>) -> ControlFlow<()>>) -> bool {
         let mut has_called = false;
         while !self.is_closed.load(Ordering::Acquire)
@@ -280,8 +284,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         has_called
     }
 
-    /// Closes the session. Returns when every callback has returned; from a callback of this handle it returns at once, and
-    /// the call of the application that has called back does the rest.
+    /// Closes the session. Returns when every callback has returned; from a callback of this handle it returns at once,
+    /// and the application's call that made the callback does the rest.
     pub(crate) fn close_pumped(&self, entry: Place, mut call: impl FnMut(Output<C, W>) -> ControlFlow<()>) {
         let Some(pump) = &self.pump else { return };
         self.feed(Input::Close);
@@ -290,11 +294,11 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         }
     }
 
-    /// Sends the close request, waits for its answer, and calls back for what is left.
+    /// Sends the close request, waits for its answer, and calls back for the remaining items.
     fn finish_pumped(&self, pump: &Pump<C, W>, call: &mut impl FnMut(Output<C, W>) -> ControlFlow<()>) {
         let driver = pump.driver.lock().take();
         let Some(mut driver) = driver else { return };
-        // Of what became ready before this nothing may be told any more.
+        // The application cannot report readiness from before this point any more, so assume all.
         driver.apply(Readiness::all());
         driver.run_to_end();
         drop(driver);
@@ -305,8 +309,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
 }
 
 impl<C, W> Pump<C, W> {
-    /// Whether a callback is under way that has made the call at `entry`. One that was left by longjmp has not: the stack has
-    /// come back from there.
+    /// Whether the call at `entry` was made in a callback that still runs. A callback that was left by longjmp is over:
+    /// the stack has returned past it.
     fn is_inside(&self, entry: Place) -> bool {
         let mut inside = self.inside.lock();
         *inside = inside.filter(|callback| !callback.is_left(entry));
@@ -316,12 +320,12 @@ impl<C, W> Pump<C, W> {
     fn call_one(&self, output: Output<C, W>, call: &mut impl FnMut(Output<C, W>) -> ControlFlow<()>) {
         let before = self.inside.lock().replace(Place::here());
         let _inside = InsideGuard { inside: &self.inside, before };
-        // `Last` ends a completion thread; here the queue just runs empty.
+        // `Last` would end a completion thread; here the queue simply becomes empty.
         let _ = call(output);
     }
 }
 
-/// When the driver has something to do although the socket says nothing.
+/// When the driver is next due without an event of the socket.
 fn until<C: Completion, W: Watcher + Send + 'static>(driver: &Driver<C, W>, next: Option<Next>) -> Option<Instant> {
     let now = Instant::now();
     let own = match next {

@@ -1,8 +1,7 @@
-//! The bytes on their way to the server. Owns them from the session to the socket; a thread that holds the handle's lock on
-//! the queue sends, and a write does not block.
+//! The queue of bytes between the session and the socket. The thread that holds its lock sends; a write does not block.
 //!
-//! The I/O thread locks the queue before the session. A caller that holds the session only tries to lock the queue: if the
-//! I/O thread has it, that thread sends.
+//! The I/O thread locks the queue before the session. A caller that holds the session only tries to lock the queue: if
+//! the I/O thread holds that lock, the I/O thread sends.
 use crate::io::transport::Transport;
 use std::io;
 use std::time::Instant;
@@ -14,18 +13,18 @@ pub(crate) const KEPT_MAX: usize = 256 * 1024;
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct SendQueue {
-    /// Those before `sent` are with the kernel.
+    /// The bytes up to `sent` are with the kernel.
     bytes: Vec<u8>,
     sent: usize,
 }
 
 impl SendQueue {
-    /// Whether everything taken from the session is with the kernel.
+    /// Whether the kernel has everything that was taken from the session.
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// Takes what the session has to send, once the queue is empty.
+    /// Takes the session's bytes, if the queue is empty.
     pub(super) fn refill<C, W: Watcher>(&mut self, session: &mut Session<C, W>, now: Instant) {
         if self.is_empty() {
             session.take_outgoing(now, &mut self.bytes);

@@ -5,7 +5,7 @@ use crate::sys::net::Waker;
 use std::time::Instant;
 use zk_core::session::Watcher;
 
-/// The I/O thread's sleep. Part of what the handle's lock protects.
+/// The I/O thread's sleep. Protected by the handle's lock.
 #[derive(Debug, Default)]
 pub(super) struct Sleep {
     is_asleep: bool,
@@ -25,14 +25,14 @@ impl Sleep {
         self.is_asleep
     }
 
-    /// When it wakes up by itself.
+    /// When the I/O thread wakes up by itself; `None` while it is awake or sleeps without limit.
     pub(super) fn until(&self) -> Option<Instant> {
         self.until.filter(|_| self.is_asleep)
     }
 }
 
 impl<C, W: Watcher> Inner<C, W> {
-    /// Whether the I/O thread must be woken; it counts as awake from then on.
+    /// Whether the I/O thread must be woken. If so, it counts as awake from now on.
     pub(super) fn take_wake(&mut self) -> bool {
         let wakes = self.sleep.is_asleep && self.has_work();
         if wakes {

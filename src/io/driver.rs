@@ -1,8 +1,8 @@
-//! The I/O thread: executes the session's outputs and gives it its inputs. Owns the poll loop and this side of the connection;
+//! The I/O thread: executes the session's outputs and gives it its inputs. Owns the poll loop and the connection;
 //! decides nothing. Callers that wait for a reply may send and receive in its place, see `handle::lease`.
 //!
-//! [`Driver::step`] does what can be done without waiting and says what to wait for; [`Driver::run`] is the loop around it. A
-//! handle without threads has the application's loop instead, see `handle::pump`.
+//! [`Driver::step`] works without waiting and says what to wait for; [`Driver::run`] is the loop around it. A handle
+//! without threads has the application's loop instead, see `handle::pump`.
 mod turns;
 
 use crate::handle::{Completion, Handle, Stage};
@@ -31,9 +31,9 @@ pub(crate) const WAKE: Token = Token(0);
 const SOCKET: Token = Token(1);
 const PROBE: Token = Token(2);
 
-/// Reads in a row before the session's timers are looked at.
+/// Reads in a row before the session's timers are checked.
 const READS_MAX: usize = 16;
-/// Steps in a row before the socket is looked at for what has arrived.
+/// Steps in a row before the socket is checked for input.
 const STEPS_MAX: u32 = 4;
 
 pub(crate) struct Driver<C, W> {
@@ -43,21 +43,21 @@ pub(crate) struct Driver<C, W> {
     transport: Option<Arc<Transport>>,
     probe: Option<Probe>,
     sasl: Option<Conversation>,
-    /// Whether the socket may hold more than was read.
+    /// Whether the socket may hold unread data.
     readable: bool,
     /// Whether the peer has ended its side.
     ended: bool,
-    /// What a handle without threads is to ask the resolver before its next attempt, and when it may.
+    /// The lookup that a handle without threads is to make before its next attempt, and when it may.
     lookup: Option<Lookup>,
     may_look_up: Instant,
 }
 
-/// What follows a step.
+/// What to do after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// There may be more to do already.
+    /// Take another step: there may be more to do.
     Step,
-    /// Wait for readiness, until then if it says so.
+    /// Wait for readiness, until the given time if there is one.
     Wait(Option<Instant>),
     /// The session is closed.
     End,
@@ -89,7 +89,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
 
     /// Runs until the session is closed.
     pub(crate) fn run(mut self) {
-        // A handler of the application must not run here: this thread is what its calls wait for.
+        // A signal handler of the application must not run here: its calls would wait for this very thread.
         // divergence: The I/O thread blocks asynchronous signals, so that the application's handlers run on other threads; on stock they may run there.
         signals::block_on_this_thread();
         let handle = Arc::clone(&self.handle);
@@ -118,7 +118,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         }
     }
 
-    /// Executes what the session wants and sends.
+    /// Executes the session's outputs and sends.
     pub(crate) fn step(&mut self) -> Next {
         let is_blocked = !self.transport.as_ref().is_some_and(|transport| transport.is_writable());
         let step = self.handle.next_step(is_blocked);
@@ -161,7 +161,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
                     conversation.answer(&self.handle, exchange, token);
                 }
             }
-            // The handle has given these to others.
+            // The handle has passed these to others.
             Output::Deliver(..) | Output::Notify(_) | Output::Remember(..) | Output::Last | Output::Closed => {}
         }
     }
@@ -189,7 +189,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         if let Some(transport) = self.transport.take() {
             transport.disconnect(reset);
             if was_lent {
-                // Its borrower stops waiting.
+                // This makes its borrower stop waiting.
                 transport.shut_down();
             }
         }
@@ -207,7 +207,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         }
     }
 
-    /// Not inlined, as its frame would be a part of the stack of every I/O thread.
+    /// Not inlined, because its frame would add to the stack of every I/O thread.
     #[cold]
     #[inline(never)]
     fn fail_to_send(&self, error: io::Error) {
@@ -231,7 +231,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
             && error.kind() != io::ErrorKind::Interrupted
         {
             log::error!("cannot wait for the socket: {error}");
-            // Nothing here can be mended; do not spin.
+            // This error cannot be repaired here; the sleep keeps the loop from spinning.
             std::thread::sleep(Duration::from_millis(100));
         }
         let mut ready = Readiness::default();
@@ -250,7 +250,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         ready
     }
 
-    /// Does what readiness asks for.
+    /// Handles readiness events.
     pub(crate) fn apply(&mut self, ready: Readiness) {
         if ready.writable || ready.readable {
             self.advance(ready.writable);
@@ -264,7 +264,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         }
     }
 
-    /// Goes on with a connection that is being made; one that is there may be written to again if it `is_writable`.
+    /// Advances a connection that is being made; resumes writing on an established one if it `is_writable`.
     fn advance(&mut self, is_writable: bool) {
         while let Some(transport) = self.transport.as_ref() {
             let result = if !transport.is_connected() {
@@ -297,11 +297,11 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     }
 
     fn start_probe(&mut self, addr: SocketAddr) {
-        // Whatever goes wrong means no, see there.
+        // Any failure counts as "no", see [`Probe::ready`].
         self.probe = self.handle.tls_to(addr).ok().and_then(|tls| Probe::start(addr, tls, self.poll.registry(), PROBE));
     }
 
-    /// Reads what has come. A socket whose peer has ended is not empty before the end itself was read.
+    /// Reads the input. A socket whose peer has ended is not empty until the end itself has been read.
     fn receive(&mut self) {
         self.readable = false;
         for _ in 0..READS_MAX {
@@ -311,7 +311,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
             match self.handle.receive() {
                 Some(ReadOutcome::More) => {}
                 Some(ReadOutcome::Drained) if self.ended => {}
-                // What a borrower leaves is reported again.
+                // Data that a borrower leaves is reported again.
                 Some(ReadOutcome::Drained | ReadOutcome::Empty | ReadOutcome::Closed) | None => return,
             }
         }

@@ -1,5 +1,5 @@
-//! Threads that do for a handle what may block for long: name lookups, SASL mechanisms. Owns the threads, and the agreement
-//! on when one may still touch the handle: a close waits for them, but not for ever.
+//! Threads for work that may block for a long time: name lookups, SASL mechanisms. Owns the threads, and decides when
+//! one may still use its handle: a close waits for them, but not for ever.
 use crate::handle::Handle;
 use crate::observe::logging::with_sink;
 use crate::sys::lock::ProcessMutex;
@@ -9,23 +9,23 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a close waits for what is under way. Longer than one try of the C library's resolver lasts unless resolv.conf
-/// says otherwise, which is 5 s.
+/// How long a close waits for these threads. Longer than one try of the C library's resolver, which lasts 5 s unless
+/// resolv.conf says otherwise.
 // divergence: zookeeper_close waits at most 6 s for a name lookup that is under way, and says so in a WARN line when the
 // lookup goes on; stock waits as long as the lookup takes.
 const WAIT_MAX: Duration = Duration::from_secs(6);
 
-/// As good as no limit.
+/// Practically no limit.
 const FOR_EVER: Duration = Duration::from_secs(1 << 30);
 
-/// What a thread is for.
+/// The purpose of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Errand {
-    /// A question to the system's resolver.
+    /// Asks the system's resolver.
     Lookup,
-    /// A SASL mechanism that uses the library's own settings.
+    /// Runs a SASL mechanism that uses the library's own settings.
     Sasl,
-    /// A SASL mechanism that calls the application's callbacks.
+    /// Runs a SASL mechanism that calls the application's callbacks.
     SaslOfApplication,
 }
 
@@ -44,8 +44,8 @@ impl Errand {
         }
     }
 
-    /// Whether the thread uses memory of the application's, which may be gone when a close has returned: its callbacks, what
-    /// they point to and what they return. There is no copy to make of that, so it is waited for.
+    /// Whether the thread uses memory of the application that may be gone after a close: its callbacks, their contexts
+    /// and results. They cannot be copied, so a close waits for the thread.
     fn borrows(self) -> bool {
         self == Errand::SaslOfApplication
     }
@@ -54,7 +54,7 @@ impl Errand {
 /// How far a thread is. Decides whether it may still touch the handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// In what may block.
+    /// In a call that may block.
     Away,
     /// Logging and handing over a result.
     Answering,
@@ -62,12 +62,12 @@ enum Stage {
     Abandoned,
 }
 
-/// The thread's side of the agreement.
+/// The thread's permission to use the handle.
 pub(crate) struct Permit(Arc<ProcessMutex<Stage>>);
 
 impl Permit {
-    /// Runs `body`, which may log and use the handle; a close waits for it. `None` when the handle is closed and has not
-    /// waited.
+    /// Runs `body`, which may log and use the handle; a close waits for it. `None` when the handle was closed without
+    /// waiting.
     pub(crate) fn run<R>(&self, body: impl FnOnce() -> R) -> Option<R> {
         {
             let mut stage = self.0.lock();
@@ -92,7 +92,7 @@ struct Running {
 }
 
 impl Running {
-    /// Makes the thread discard its results; `false` if it is handing one over already.
+    /// Makes the thread discard its results. Returns `false` if it is already handing one over.
     fn abandon(&self) -> bool {
         let mut stage = self.stage.lock();
         if *stage == Stage::Answering {
@@ -110,21 +110,21 @@ fn owner_of<C, W>(handle: &Arc<Handle<C, W>>) -> usize {
     Arc::as_ptr(handle).addr()
 }
 
-/// Takes those out that `wanted` picks.
+/// Removes and returns the entries that `wanted` picks.
 fn take_running(wanted: impl Fn(&Running) -> bool) -> Vec<Running> {
     let mut running = RUNNING.get().lock();
     running.extract_if(.., |one| wanted(one)).collect()
 }
 
-/// Whether such a thread of this handle is still at work.
+/// Whether a thread with this errand for this handle is still running.
 pub(crate) fn is_running<C, W>(handle: &Arc<Handle<C, W>>, errand: Errand) -> bool {
     let owner = owner_of(handle);
     let running = RUNNING.get().lock();
     running.iter().any(|one| one.owner == owner && one.errand == errand && !one.thread.has_ended())
 }
 
-/// Starts a thread that runs `body`, with the handle's sink for its log lines. [`wait_for_end`] has to follow when the handle
-/// is closed; `body` holds no reference to the handle but within [`Permit::run`].
+/// Starts a thread that runs `body`, with the handle's sink for its log lines. [`wait_for_end`] has to follow when the
+/// handle is closed; `body` holds a reference to the handle only within [`Permit::run`].
 pub(crate) fn start<C, W>(
     handle: &Arc<Handle<C, W>>,
     errand: Errand,
@@ -142,10 +142,10 @@ pub(crate) fn start<C, W>(
     Ok(())
 }
 
-/// Waits for the threads of a handle that is being closed, so that none of them is left, nor a call to the handle's log
-/// callback, when it returns. One that takes longer than [`WAIT_MAX`] goes on without the handle, unless it uses memory of the
-/// application's, as on stock, whose close waits for its callbacks too. On a thread of the library, where a close returns at
-/// once, nothing is waited for.
+/// Waits for the threads of a handle that is being closed: when this returns, none of them is left and none calls the
+/// handle's log callback. A thread that takes longer than [`WAIT_MAX`] goes on without the handle, unless it uses
+/// memory of the application (on stock, too, a close waits for its callbacks). On a thread of the library, where a
+/// close returns at once, this does not wait.
 pub(crate) fn wait_for_end<C, W>(handle: &Arc<Handle<C, W>>) {
     let owner = owner_of(handle);
     let mine = take_running(|one| one.owner == owner);
@@ -170,7 +170,7 @@ pub(crate) fn wait_for_end<C, W>(handle: &Arc<Handle<C, W>>) {
                 );
             }
         } else if !own_thread::is_own() {
-            // On a thread of the library this could be a log callback on the very thread.
+            // Not joined on a thread of the library: this could be a log callback on the very thread.
             one.thread.join();
         }
     }

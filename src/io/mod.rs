@@ -1,5 +1,5 @@
-//! The I/O thread and what it works with: the poll loop, connections, the receive buffers, the probe of read-only
-//! sessions, name resolution. Knows no C type.
+//! The I/O thread and its parts: the poll loop, connections, the receive buffers, the probe of read-only sessions, name
+//! resolution. Knows no C type.
 pub(crate) mod driver;
 pub(crate) mod errand;
 pub(crate) mod probe;

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use zk_secure::tls::Connection;
 
-/// Limit of one question.
+/// The time limit of one probe.
 const LIMIT: Duration = Duration::from_secs(1);
-/// The four-letter word; the answer is `rw`, `ro`, or text that says it is not answered.
+/// The four-letter word; the answer is `rw`, `ro`, or a text that refuses it.
 const QUESTION: &[u8] = b"isro";
 
 pub(crate) struct Probe {
@@ -18,9 +18,9 @@ pub(crate) struct Probe {
 }
 
 impl Probe {
-    // divergence: The search for a read-write server is non-blocking and of each handle; stock blocks its I/O thread for up
+    // divergence: The search for a read-write server is non-blocking and per handle; stock blocks its I/O thread for up
     // to a second, leaks the descriptor, and shares the result among handles.
-    /// Starts to connect; `None` if even that fails.
+    /// Starts to connect; `None` if that fails at once.
     pub(crate) fn start(
         addr: SocketAddr,
         tls: Option<Box<Connection>>,
@@ -35,7 +35,7 @@ impl Probe {
         self.deadline
     }
 
-    /// After a readiness event: the answer, once there is one. Whatever goes wrong means no.
+    /// Called after a readiness event. Returns the answer, once there is one; any failure counts as "no".
     pub(crate) fn ready(&mut self) -> Option<bool> {
         loop {
             match self.transport.advance() {
@@ -54,7 +54,7 @@ impl Probe {
         let mut bytes = [0; 16];
         loop {
             match self.transport.read_into(&mut bytes) {
-                // A server that floods the question with what is no answer.
+                // The server sends more than any answer has.
                 Ok(Read::More(0)) => return Some(false),
                 Ok(Read::More(n) | Read::Drained(n)) => {
                     self.answer.extend_from_slice(bytes.get(..n).unwrap_or_default());
@@ -68,7 +68,7 @@ impl Probe {
         }
     }
 
-    /// Ends the connection and says whom it was with.
+    /// Ends the connection and returns the server's address.
     pub(crate) fn end(self) -> SocketAddr {
         self.transport.disconnect(false);
         self.addr

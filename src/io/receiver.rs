@@ -12,16 +12,16 @@ pub(crate) struct Receiver {
     frames: Vec<Frame>,
 }
 
-/// What came of a read.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReadOutcome {
-    /// As much as there was room for; there may be more.
+    /// The buffer was filled; there may be more.
     More,
-    /// Everything that was there.
+    /// Everything that had arrived was read.
     Drained,
     /// Nothing was there.
     Empty,
-    /// The connection is not to be read any more.
+    /// The connection must not be read any more.
     Closed,
 }
 
@@ -30,7 +30,7 @@ impl Receiver {
         Receiver { transport: None, inbox: Inbox::new(max_frame), frames: Vec::new() }
     }
 
-    /// Begins to read another connection, or none.
+    /// Sets the connection to read, or none.
     pub(crate) fn attach(&mut self, transport: Option<Arc<Transport>>) {
         self.transport = transport;
         self.inbox.clear();
@@ -47,13 +47,13 @@ impl Receiver {
         self.frames.shrink_to(FRAMES_KEPT);
     }
 
-    /// Reads once and gives `feed` what came.
+    /// Reads once and passes the input to `feed`.
     pub(crate) fn read(&mut self, mut feed: impl FnMut(Input<'_>)) -> ReadOutcome {
         let Some(transport) = self.transport.as_ref().filter(|transport| transport.is_connected()) else {
             return ReadOutcome::Closed;
         };
         let (count, outcome) = match transport.read_into(self.inbox.space()) {
-            // Nothing of the server's own was among it.
+            // The bytes contained none of ZooKeeper's, only TLS records.
             Ok(Read::More(0)) => return ReadOutcome::More,
             Ok(Read::More(n)) => (n, ReadOutcome::More),
             Ok(Read::Drained(n)) => (n, ReadOutcome::Drained),
@@ -73,8 +73,8 @@ impl Receiver {
         outcome
     }
 
-    /// The same for a caller that was lent this connection. By the time it reads there may be another one already: what arrives
-    /// on that is not the caller's.
+    /// [`read`](Self::read) for a caller with a lease on the connection `lent`. By the time it reads there may already
+    /// be another connection, whose data is not for this caller.
     pub(crate) fn read_from(&mut self, lent: &Arc<Transport>, feed: impl FnMut(Input<'_>)) -> ReadOutcome {
         if self.transport.as_ref().is_some_and(|current| Arc::ptr_eq(current, lent)) {
             self.read(feed)
@@ -84,7 +84,7 @@ impl Receiver {
     }
 }
 
-/// Frames of one read for which room is kept.
+/// Frames of one read for which room is kept afterwards.
 const FRAMES_KEPT: usize = 1024;
 
 #[cfg(all(test, not(calmkeeper_shuttle)))]
@@ -96,7 +96,7 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::time::{Duration, Instant};
 
-    /// A connection and its far end.
+    /// A connection and the socket at its other end.
     fn connection(poll: &mio::Poll, token: usize) -> (Arc<Transport>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let near =
@@ -117,7 +117,7 @@ mod tests {
         let (second, mut far) = connection(&poll, 2);
         let mut receiver = Receiver::new(1 << 16);
         receiver.attach(Some(Arc::clone(&first)));
-        // Before the caller comes to read, its connection is lost and another one made, on which something arrives.
+        // Before the caller reads, its connection is lost and another one is made, on which data arrives.
         receiver.attach(Some(Arc::clone(&second)));
         far.write_all(&[0, 0, 0, 1, 7]).unwrap();
         second.wait_for_readable(Duration::from_secs(20));

@@ -1,5 +1,6 @@
-//! A socket's registration with the I/O thread's poll. Owns which readiness events the poll reports, and whether a write may
-//! succeed. Input events are paused while a caller waits for the socket in the place of the I/O thread.
+//! A socket's registration with the I/O thread's poll. Owns the set of events that the poll reports, and the note
+//! whether a write may succeed. Input events are paused while a caller waits for the socket in the place of the I/O
+//! thread.
 use crate::sys::lock::Mutex;
 use crate::sys::net::{Registry, Token, socket};
 use crate::sys::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -13,7 +14,7 @@ pub(crate) struct Registration {
     fd: RawFd,
     token: Token,
     interest: Mutex<Interest>,
-    /// Whether input events are paused, for a look without the lock.
+    /// Whether input events are paused; can be read without the lock.
     is_paused: AtomicBool,
     /// Cleared when the socket is full, set by the next readiness event.
     writable: AtomicBool,
@@ -39,7 +40,8 @@ impl Registration {
         Ok(Registration { epoll, fd, token, interest, is_paused, writable })
     }
 
-    /// Registers the socket with another poll instead: a forked child has its own, as the parent's is one with its parent.
+    /// Registers the socket with another poll instead: a forked child needs its own, because it shares the inherited
+    /// one with its parent.
     pub(crate) fn move_to(&self, registry: &Registry) -> io::Result<()> {
         let mut interest = self.interest.lock();
         let epoll = registry.as_raw_fd();
@@ -63,28 +65,28 @@ impl Registration {
         self.writable.load(Ordering::Relaxed)
     }
 
-    /// The socket has room.
+    /// Notes that the socket has room.
     pub(crate) fn set_writable(&self) {
         self.writable.store(true, Ordering::Relaxed);
     }
 
-    /// A write found no room. The I/O thread may have handled an event for room since then, so the caller tries again: if the
-    /// second write fails too, an event follows.
+    /// Notes that a write found no room. The I/O thread may have handled an event for room since then, so the caller
+    /// must write again: if that fails too, an event follows.
     pub(crate) fn set_full(&self) -> io::Result<()> {
         self.writable.store(false, Ordering::SeqCst);
         self.change(|interest| interest.room = true)
     }
 
-    /// Stops input events. As the opposite, under the lock of the handle.
+    /// Stops input events. Called with the lock of the handle, like [`resume_input`](Self::resume_input).
     pub(crate) fn pause_input(&self) -> io::Result<()> {
         if self.is_paused.load(Ordering::Relaxed) {
             return Ok(());
         }
-        // Without room too, because every change reports what is ready already, and a socket with room always is.
+        // Room events are left out if the socket has room: every change of the interest reports what is already ready.
         self.change(|interest| *interest = Interest { input: false, room: !self.is_writable() })
     }
 
-    /// Starts input events again. Data that has arrived meanwhile is reported at once.
+    /// Starts input events again. Data that has already arrived is reported at once.
     #[inline]
     pub(crate) fn resume_input(&self) -> io::Result<()> {
         if !self.is_paused.load(Ordering::Relaxed) {

@@ -1,5 +1,6 @@
-//! Host names to addresses. Owns the calls that may block for long, so nothing here runs on an I/O thread but on one of its
-//! own, or in the calls of an application that wants no threads; numeric addresses never reach the system's resolver.
+//! Host names to addresses. Owns the calls that may block for a long time: they run on a thread of their own, or in the
+//! calls of an application without threads, never on an I/O thread. Numeric addresses never reach the system's
+//! resolver.
 use crate::handle::{Completion, Handle};
 use crate::io::errand::{self, Errand};
 use crate::sys::names;
@@ -12,7 +13,7 @@ use zk_core::session::{Input, Watcher};
 /// Why no address was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// What a caller finds in errno: `ENOENT` for an unknown name, `ENOMEM`, else `EINVAL`.
+    /// The errno for the caller: `ENOENT` for an unknown name, `ENOMEM`, else `EINVAL`.
     pub(crate) errno: i32,
     pub(crate) text: String,
 }
@@ -33,7 +34,7 @@ impl Resolved {
     }
 }
 
-/// What the system said to a list of names.
+/// The system's answer for a list of names.
 struct Answer {
     resolved: Resolved,
     /// The hosts that cannot be resolved.
@@ -41,7 +42,7 @@ struct Answer {
 }
 
 impl Answer {
-    /// Logs each failure. It fails only when no host can be resolved.
+    /// Logs each failure. Fails only when no host could be resolved.
     fn report(self) -> Result<Resolved, Failure> {
         for (host, failure) in &self.failures {
             log::error!(target: "resolve_hosts", "getaddrinfo: {} (host {host})", failure.text);
@@ -54,8 +55,8 @@ impl Answer {
     }
 }
 
-/// The addresses of all hosts, in order. Hosts that cannot be resolved are logged and skipped; it fails only when none
-/// can be. Blocks as long as the system's resolver does.
+/// The addresses of all hosts, in order. Hosts that cannot be resolved are logged and skipped; fails only when none can
+/// be resolved. Blocks as long as the system's resolver does.
 pub(crate) fn resolve(servers: &[HostPort]) -> Result<Resolved, Failure> {
     ask(servers).report()
 }
@@ -122,7 +123,7 @@ pub(crate) fn resolve_again<C: Completion, W: Watcher + Send + 'static>(handle: 
     }
 }
 
-/// The same on the calling thread, which waits for the system's resolver.
+/// [`resolve_again`] on the calling thread, which waits for the system's resolver.
 pub(crate) fn resolve_here<C: Completion, W: Watcher + Send + 'static>(handle: &Handle<C, W>, lookup: Lookup) {
     let Lookup { generation, names } = lookup;
     feed_answer(handle, generation, resolve(&names));

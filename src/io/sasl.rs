@@ -1,6 +1,6 @@
-//! One SASL exchange: a mechanism on a thread that may block, fed with what the server says. For a handle without threads it
-//! runs, and may block, in the calls of the application. Owns the mechanism's side; when it runs and what its end means is the
-//! session's.
+//! One SASL exchange: a mechanism on a thread that may block, fed with the server's tokens. For a handle without
+//! threads it runs, and may block, in the calls of the application. Owns the mechanism; the session decides when it
+//! runs and what its end means.
 use crate::handle::{Completion, Handle};
 use crate::io::errand::{self, Errand, Permit};
 use crate::sys::cyrus::{Cyrus, Params};
@@ -15,23 +15,23 @@ use zk_secure::sasl::{DigestMd5, Failure, Mechanism as Name, Settings, Step};
 
 /// A mechanism under way. May block for as long as its library does, so it never runs on the I/O thread.
 pub(crate) trait Mechanism: Send {
-    /// What is sent first.
+    /// The first token to send.
     fn start(&mut self) -> Result<Step, Failure>;
-    /// The answer to the server's token; `None` where it sent none.
+    /// The answer to the server's token; `None` if the server sent none.
     fn step(&mut self, token: Option<&[u8]>) -> Result<Step, Failure>;
 }
 
 /// How a handle authenticates.
 #[derive(Clone, Debug)]
 pub(crate) enum Sasl {
-    /// By what the environment says, without any library or with the system's Kerberos.
+    /// By the settings of the environment, with no library or with the system's Kerberos.
     Environment(Settings),
     /// By Cyrus SASL with the application's callbacks.
     Application(Params),
 }
 
 impl Sasl {
-    /// Mechanism and settings, for the log. No secret.
+    /// Mechanism and settings for the log, without secrets.
     pub(crate) fn description(&self) -> String {
         match self {
             Sasl::Environment(settings) => settings.description(),
@@ -42,7 +42,7 @@ impl Sasl {
         }
     }
 
-    /// What the thread is for: whether it uses what belongs to the application.
+    /// The purpose of the thread, which says whether it uses memory of the application.
     fn errand(&self) -> Errand {
         match self {
             Sasl::Environment(_) => Errand::Sasl,
@@ -63,7 +63,7 @@ impl Sasl {
     }
 }
 
-/// The driver's end of an exchange. Dropped, the exchange ends with the step it is at.
+/// The driver's side of an exchange. When it is dropped, the exchange ends after the present step.
 pub(crate) struct Conversation {
     exchange: Exchange,
     side: Side,
@@ -102,7 +102,7 @@ impl Conversation {
                 }
             };
         }
-        // One that hangs must not gather others.
+        // A mechanism that hangs must not accumulate more threads.
         let errand = sasl.errand();
         if errand::is_running(handle, errand) {
             return refused("the exchange of the attempt before has not ended yet".to_owned());
@@ -123,7 +123,7 @@ impl Conversation {
         }
     }
 
-    /// Gives the mechanism what the server has answered.
+    /// Gives the mechanism the server's answer.
     pub(crate) fn answer<C: Completion, W: Watcher + Send + 'static>(
         &mut self,
         handle: &Handle<C, W>,
@@ -134,19 +134,19 @@ impl Conversation {
             return;
         }
         match &mut self.side {
-            // The thread is gone when it has said its last word.
+            // The thread has ended if the mechanism is complete.
             Side::Thread(tokens) => drop(tokens.send(token)),
             Side::Here(mechanism) => feed(handle, exchange, mechanism.step(token.as_deref())),
         }
     }
 }
 
-/// What the application calls the server.
+/// The application's name for the server.
 fn host_of<C: Completion, W: Watcher + Send + 'static>(handle: &Handle<C, W>, addr: SocketAddr) -> String {
     handle.names_of(addr).into_iter().next().unwrap_or_else(|| addr.ip().to_string())
 }
 
-/// Gives the session what the mechanism says.
+/// Gives the session the mechanism's step.
 fn feed<C: Completion, W: Watcher + Send + 'static>(
     handle: &Handle<C, W>,
     exchange: Exchange,
@@ -168,7 +168,7 @@ fn feed<C: Completion, W: Watcher + Send + 'static>(
     });
 }
 
-/// The thread: until the mechanism is done, has failed, or nobody is interested any more.
+/// The body of the thread: runs until the mechanism is done or has failed, or until the [`Conversation`] is dropped.
 fn converse(
     sasl: &Sasl,
     host: &str,

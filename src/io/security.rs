@@ -1,5 +1,5 @@
-//! What a handle keeps for its secured connections: the TLS context with its certificates and tickets, and by which names
-//! the application calls each address, as a certificate is for a name.
+//! The security data of a handle: the TLS context with its certificates and tickets, and the names that the application
+//! uses for each address, because a certificate is for a name.
 use crate::io::resolver::Resolved;
 use crate::io::sasl::Sasl;
 use crate::sys::lock::Mutex;
@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use zk_core::servers::HostPort;
 use zk_secure::tls::{Connection, Context, Failure, Severity};
 
-/// Hosts whose addresses are known at most; a list has no more.
+/// Limit of hosts whose addresses are known; a list has no more.
 const HOSTS_MAX: usize = 4096;
 
 /// See the module. A handle without TLS and SASL has none.
@@ -21,22 +21,22 @@ pub(crate) struct Security {
     authenticated: AtomicBool,
 }
 
-/// What the resolver said, host by host.
+/// The answers of the resolver, host by host.
 #[derive(Debug, Default)]
 struct Names(Vec<(HostPort, Vec<SocketAddr>)>);
 
 impl Names {
-    /// Takes a new answer about `host`.
+    /// Stores a new answer about `host`.
     fn set(&mut self, host: HostPort, addresses: Vec<SocketAddr>) {
         self.0.retain(|(known, _)| *known != host);
-        // Those of lists that were replaced long ago.
+        // The oldest entry is of a list that was replaced long ago.
         if self.0.len() >= HOSTS_MAX {
             self.0.remove(0);
         }
         self.0.push((host, addresses));
     }
 
-    /// The names of an address, of those that the present list has.
+    /// The names of an address that occur in the present list.
     fn of(&self, addr: SocketAddr, list: &[HostPort]) -> Vec<String> {
         let of_list = self.0.iter().filter(|(host, addresses)| addresses.contains(&addr) && list.contains(host));
         of_list.map(|(host, _)| host.host.clone()).collect()
@@ -58,17 +58,17 @@ impl Security {
         self.sasl.as_ref()
     }
 
-    /// SASL has succeeded: the credentials are good ones.
+    /// Notes that SASL has succeeded: the credentials are good.
     pub(crate) fn note_authenticated(&self) {
         self.authenticated.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it ever has.
+    /// Whether SASL has ever succeeded for this handle.
     pub(crate) fn has_authenticated(&self) -> bool {
         self.authenticated.load(Ordering::Relaxed)
     }
 
-    /// Learns which addresses the hosts of a list have.
+    /// Stores the addresses of the hosts of a list.
     pub(crate) fn learn(&self, resolved: &Resolved) {
         let mut names = self.names.lock();
         for (host, addresses) in resolved.hosts() {
@@ -76,12 +76,12 @@ impl Security {
         }
     }
 
-    /// By which of the names in `list` the address is called.
+    /// The names in `list` that stand for the address.
     pub(crate) fn names(&self, addr: SocketAddr, list: &[HostPort]) -> Vec<String> {
         self.names.lock().of(addr, list)
     }
 
-    /// TLS for a new connection; `None` for a plain one. Reads certificates that have changed.
+    /// TLS for a new connection; `None` for a plain one. Reads changed certificates again.
     #[inline(never)]
     pub(crate) fn connect(&self, addr: SocketAddr, list: &[HostPort]) -> Result<Option<Box<Connection>>, Failure> {
         let Some(context) = &self.tls else { return Ok(None) };
@@ -91,7 +91,7 @@ impl Security {
         connection.map(|connection| Some(Box::new(connection)))
     }
 
-    /// Logs what has come up since the last time.
+    /// Logs the notices that have come up since the last call.
     pub(crate) fn log_notices(&self) {
         for (severity, text) in self.tls.iter().flat_map(Context::take_notices) {
             match severity {
@@ -119,7 +119,7 @@ mod tests {
         let list = [host("zk1"), host("zk")];
         assert_eq!(security.names(first, &list), ["zk1", "zk"]);
         assert_eq!(security.names(second, &list), ["zk"]);
-        // A newer answer replaces the one before.
+        // A newer answer replaces the previous one.
         security.names.lock().set(host("zk1"), vec![second]);
         assert_eq!(security.names(first, &list), ["zk"]);
         assert_eq!(security.names(second, &list[..1]), ["zk1"]);

@@ -1,8 +1,8 @@
-//! TLS on one socket: what stands between the plain bytes of a [`Transport`](super::transport::Transport) and its descriptor.
-//! Owns the ciphertext that was received and not taken in yet. Never waits.
+//! TLS on one socket: the layer between the plain bytes of a [`Transport`](super::transport::Transport) and its
+//! descriptor. Owns the ciphertext that was received but not decrypted yet. Never waits.
 //!
-//! Sending and receiving share one state, so each call takes its lock, the last one in the order of locks, for as long as it
-//! takes to encrypt or decrypt a few records.
+//! Sending and receiving share one state, so each call takes the lock of that state, the last one in the order of
+//! locks, while it encrypts or decrypts a few records.
 use crate::io::registration::Registration;
 use crate::io::transport::Read;
 use crate::sys::lock::Mutex;
@@ -13,21 +13,21 @@ use std::os::fd::RawFd;
 use zk_core::session::Input;
 use zk_secure::tls::{Connection, Failure, ReadOutcome};
 
-/// Ciphertext that one read of the socket takes; a record has a little more than 16 KiB at most.
+/// Bytes of ciphertext that one read of the socket takes; a record has a little more than 16 KiB at most.
 const CHUNK: usize = 17 * 1024;
 
-/// Reads of the socket in a row that give no plaintext before the lock is released: a server can send tickets and key updates
-/// without an end.
+/// Reads of the socket in a row that give no plaintext before the lock is released: a server can send tickets and key
+/// updates without end.
 const BARREN_READS_MAX: usize = 16;
 
-/// Reads of what a server has left behind that has ended the connection: an alert comes within its last records.
+/// Reads of the remaining data after a server has ended the connection: an alert comes within its last records.
 const LAST_READS_MAX: usize = 16;
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Tls {
     state: Mutex<State>,
-    /// Whether bytes may be here that the socket does not show any more.
+    /// Whether unread bytes may be here for which the socket reports no readiness.
     undrained: AtomicBool,
     /// Whether ciphertext waits for the socket.
     unsent: AtomicBool,
@@ -36,15 +36,15 @@ pub(crate) struct Tls {
 #[derive(Debug)]
 struct State {
     connection: Box<Connection>,
-    /// What was received; `fed` of its `len` bytes were taken in.
+    /// Received ciphertext; `fed` of its `len` bytes have been decrypted.
     chunk: Box<[u8]>,
     fed: usize,
     len: usize,
-    /// Why nothing more can be read, once what was decrypted before has been.
+    /// Why nothing more can be read, once the decrypted data has been read.
     failure: Option<Failure>,
 }
 
-/// Where a write stands.
+/// The result of a flush.
 enum Flushed {
     /// The kernel has everything.
     All,
@@ -58,13 +58,13 @@ impl Tls {
         Tls { state: Mutex::new(state), undrained: AtomicBool::new(false), unsent: AtomicBool::new(false) }
     }
 
-    /// Goes on with the handshake. Returns a text on the connection when it is done.
+    /// Continues the handshake. When it is done, returns a description of the connection.
     pub(crate) fn advance(&self, socket: &Registration) -> io::Result<Option<String>> {
         let mut state = self.state.lock();
         loop {
             self.flush(&mut state, socket)?;
             if !state.connection.is_handshaking() {
-                // What came with its last message wakes nobody any more.
+                // For data that came with its last message no event follows.
                 self.undrained.store(true, Ordering::Relaxed);
                 return Ok(Some(state.connection.summary()));
             }
@@ -74,8 +74,8 @@ impl Tls {
         }
     }
 
-    /// Reads what has come, at most `space`, which is not empty. What was decrypted before comes first: two replies in one
-    /// record are two replies. Nothing at all may come of much that was received.
+    /// Reads input, at most `space`, which is not empty. Decrypted data comes first: a record may hold two replies. The
+    /// result may be empty although much was received.
     // divergence: All replies of one TLS record are delivered; stock leaves the second one in OpenSSL's buffer until more comes.
     pub(crate) fn read_into(&self, socket: &Registration, space: &mut [u8]) -> io::Result<Read> {
         let mut state = self.state.lock();
@@ -91,7 +91,7 @@ impl Tls {
                     continue;
                 }
                 ReadOutcome::Closed if filled == 0 => break Err(io::ErrorKind::UnexpectedEof.into()),
-                // The end is for the next read.
+                // The next read reports the end.
                 ReadOutcome::Closed => break Ok(Read::More(filled)),
                 ReadOutcome::Drained => {}
             }
@@ -100,7 +100,7 @@ impl Tls {
                 Ok(true) => barren += 1,
                 Ok(false) if filled == 0 => break Ok(Read::Empty),
                 Ok(false) => break Ok(Read::Drained(filled)),
-                // Found again by the next read.
+                // The next read meets the error again.
                 Err(_) if filled > 0 => break Ok(Read::More(filled)),
                 Err(error) => break Err(error),
             }
@@ -109,7 +109,7 @@ impl Tls {
         outcome
     }
 
-    /// Takes in ciphertext, from the socket where none is left here. `false` when there is none.
+    /// Decrypts ciphertext; reads the socket if none is left here. `false` when there is none.
     fn take_in(&self, state: &mut State, socket: &Registration) -> io::Result<bool> {
         if let Some(failure) = &state.failure {
             return Err(error_of(failure.clone()));
@@ -129,7 +129,7 @@ impl Tls {
             Ok(n) => state.fed += n,
             Err(failure) => state.failure = Some(failure),
         }
-        // An answer to the server's key update, or the alert that says why it is left.
+        // Sends the answer to the server's key update, or the alert with the reason for leaving the server.
         let flushed = self.flush(state, socket);
         match &state.failure {
             Some(failure) => Err(error_of(failure.clone())),
@@ -137,7 +137,7 @@ impl Tls {
         }
     }
 
-    /// Encrypts and writes. Returns how much was taken, part of which may wait for the socket still, see
+    /// Encrypts and writes. Returns how many bytes were taken, some of which may still wait for the socket, see
     /// [`has_unsent`](Tls::has_unsent).
     pub(crate) fn write(&self, socket: &Registration, bytes: &[u8]) -> io::Result<usize> {
         let mut state = self.state.lock();
@@ -149,7 +149,7 @@ impl Tls {
         Ok(taken)
     }
 
-    /// Writes what waits, now that there is room.
+    /// Writes the waiting ciphertext, now that there is room.
     pub(crate) fn resume(&self, socket: &Registration) -> io::Result<()> {
         self.flush(&mut self.state.lock(), socket)
     }
@@ -159,7 +159,8 @@ impl Tls {
         self.unsent.load(Ordering::Relaxed)
     }
 
-    /// Whether bytes may be here that the socket does not show any more. A reader that waits for the socket must not.
+    /// Whether unread bytes may be here for which the socket reports no readiness. A reader must not wait for the
+    /// socket then.
     pub(crate) fn is_undrained(&self) -> bool {
         self.undrained.load(Ordering::Relaxed)
     }
@@ -207,7 +208,7 @@ fn write_out(connection: &mut Connection, fd: RawFd) -> io::Result<Flushed> {
     }
 }
 
-/// The descriptor as rustls writes to it: without blocking and without SIGPIPE.
+/// The descriptor as a writer for rustls: without blocking and without SIGPIPE.
 struct Socket(RawFd);
 
 impl io::Write for Socket {
@@ -220,7 +221,7 @@ impl io::Write for Socket {
     }
 }
 
-/// Why a write failed. A server that ends the connection has said the reason before, in an alert that is still to be read.
+/// Why a write failed. A server that ends the connection sends the reason first, in an alert that is still unread.
 fn why(state: &mut State, socket: &Registration, error: io::Error) -> io::Error {
     for _ in 0..LAST_READS_MAX {
         if state.failure.is_some() {
@@ -235,7 +236,7 @@ fn why(state: &mut State, socket: &Registration, error: io::Error) -> io::Error 
             }
         }
         match state.connection.feed(state.chunk.get(state.fed..state.len).unwrap_or_default()) {
-            // Plaintext has to be read first.
+            // The plaintext would have to be read first.
             Ok(0) => break,
             Ok(n) => state.fed += n,
             Err(failure) => state.failure = Some(failure),
@@ -247,7 +248,7 @@ fn why(state: &mut State, socket: &Registration, error: io::Error) -> io::Error 
     }
 }
 
-/// The connection has ended with `error`. In the handshake that is a failure with a text; later it is an end like any other.
+/// The connection has ended with `error`. During the handshake the error gets an explanation; later it stays as it is.
 fn ended(connection: &Connection, error: io::Error) -> io::Error {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
     if connection.is_handshaking() && matches!(error.kind(), UnexpectedEof | ConnectionReset | BrokenPipe) {
@@ -256,12 +257,12 @@ fn ended(connection: &Connection, error: io::Error) -> io::Error {
     error
 }
 
-/// A failure as the reading and connecting sides report errors.
+/// Wraps a failure in an `io::Error`, as the code that reads and the code that connects report errors.
 pub(crate) fn error_of(failure: Failure) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, failure)
 }
 
-/// What the session is told of an error.
+/// The session's input for an error.
 pub(crate) fn input_of(error: io::Error) -> Input<'static> {
     let failure = error.get_ref().and_then(|inner| inner.downcast_ref::<Failure>());
     if failure.is_some_and(Failure::needs_operator) { Input::TlsFailed(error) } else { Input::Disconnected(error) }
@@ -279,7 +280,8 @@ mod tests {
 
     const WAIT: Duration = Duration::from_secs(20);
 
-    /// What a client finds whose server sends these bytes and resets the connection before the client has written anything.
+    /// The error that a client gets if its server sends these bytes and resets the connection before the client has
+    /// written anything.
     fn reset_behind(bytes: &[u8]) -> io::Error {
         let variables = |name: &str| match name {
             "ZOO_TLS" => Some("on".into()),
@@ -317,7 +319,7 @@ mod tests {
         let error = reset_behind(&[]);
         assert!(matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe), "{error:?}");
         assert!(error.to_string().contains("secureClientPort"), "{error}");
-        // Its first record has begun, so it does speak TLS.
+        // A TLS record has begun, so the server does speak TLS.
         let error = reset_behind(&[0x16, 3, 3]);
         assert!(error.to_string().contains("may demand a client certificate"), "{error}");
         assert!(matches!(input_of(error), Input::Disconnected(_)), "it may be overload, which passes");

@@ -29,12 +29,12 @@ pub(crate) struct Transport {
     connected: AtomicBool,
 }
 
-/// What a read gave.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Read {
-    /// So many bytes that there may be more; with TLS it may be none.
+    /// This many bytes filled the buffer, and there may be more; with TLS the number may be 0.
     More(usize),
-    /// All that was there. The end of the peer's side may follow.
+    /// This many bytes were all that had arrived. The end of the peer's side may follow.
     Drained(usize),
     /// Nothing was there.
     Empty,
@@ -43,16 +43,17 @@ pub(crate) enum Read {
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// The next readiness event may tell.
+    /// Not further; another readiness event may follow.
     Pending,
-    /// There is a TCP connection, and TLS begins.
+    /// There is a TCP connection, and the TLS handshake begins.
     Tcp,
     /// Bytes may flow.
     Connected,
 }
 
 impl Transport {
-    /// Starts to connect, and to secure the connection if `tls` is there. The socket is non-blocking and not inherited by programs the application executes.
+    /// Starts to connect, and to secure the connection if there is a `tls`. The socket is non-blocking and
+    /// close-on-exec.
     pub(crate) fn connect(
         addr: SocketAddr,
         registry: &Registry,
@@ -71,8 +72,8 @@ impl Transport {
         })
     }
 
-    /// After a readiness event of a connection that is being made. Each step is told once, and not before all that follows
-    /// from `Pending`: it is to be called again until then.
+    /// Called after a readiness event of a connection that is being made, until it returns `Pending`. Returns each step
+    /// once.
     pub(crate) fn advance(&self) -> io::Result<Progress> {
         if self.is_connected() {
             return Ok(Progress::Pending);
@@ -119,19 +120,19 @@ impl Transport {
         self.registration.is_writable()
     }
 
-    /// The socket has room.
+    /// Notes that the socket has room.
     pub(crate) fn set_writable(&self) {
         self.registration.set_writable();
     }
 
-    /// Reads what has come, at most `space`, which is not empty.
+    /// Reads input, at most `space`, which is not empty.
     pub(crate) fn read_into(&self, space: &mut [u8]) -> io::Result<Read> {
         if let Some(tls) = &self.tls {
             return tls.read_into(&self.registration, space);
         }
         match socket::receive(self.fd(), space) {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            // TCP gives all it has, so a read that does not fill its buffer has emptied the socket.
+            // TCP gives all data it has, so a read that does not fill its buffer has emptied the socket.
             Ok(n) if n < space.len() => Ok(Read::Drained(n)),
             Ok(n) => Ok(Read::More(n)),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
@@ -141,8 +142,8 @@ impl Transport {
         }
     }
 
-    /// Writes what the socket takes. Never blocks, never raises SIGPIPE. When it takes nothing, the next readiness event says
-    /// that it does again.
+    /// Writes as much as the socket takes. Never blocks, never raises SIGPIPE. When the socket takes nothing, a
+    /// readiness event follows once it has room.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         if let Some(tls) = &self.tls {
             return tls.write(&self.registration, bytes);
@@ -167,31 +168,31 @@ impl Transport {
         }
     }
 
-    /// The socket has room: what TLS could not write goes first.
+    /// Called when the socket has room: writes the ciphertext that TLS could not write before.
     pub(crate) fn resume(&self) -> io::Result<()> {
         self.set_writable();
         self.tls.as_ref().map_or(Ok(()), |tls| tls.resume(&self.registration))
     }
 
-    /// Whether something that was taken by [`Transport::write`] is not with the kernel yet. It is written by the next call of
-    /// that, be it without bytes, and when there is room again.
+    /// Whether bytes that [`Transport::write`] took are not with the kernel yet. The next call of it, even without
+    /// bytes, writes them; so does [`Transport::resume`].
     pub(crate) fn has_unsent(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.has_unsent())
     }
 
-    /// Whether there may be something to read that the socket does not show any more.
+    /// Whether there may be unread data for which the socket reports no readiness.
     pub(crate) fn is_undrained(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.is_undrained())
     }
 
-    /// Tells the server that nothing more comes, if this is TLS and that is possible at once.
+    /// Tells the server that nothing more comes, if this is TLS and the socket has room.
     pub(crate) fn end_tls(&self) {
         if let Some(tls) = self.tls.as_ref().filter(|_| self.is_connected()) {
             tls.end(&self.registration);
         }
     }
 
-    /// Waits until [`Transport::read_into`] has something, or for `limit`; a signal ends it sooner.
+    /// Waits until [`Transport::read_into`] has data, or for `limit`; a signal ends the wait sooner.
     pub(crate) fn wait_for_readable(&self, limit: Duration) {
         if self.is_undrained() {
             return;
@@ -199,23 +200,24 @@ impl Transport {
         socket::wait_for_readable(self.fd(), limit);
     }
 
-    /// The connection is watched by another poll from now on.
+    /// Moves the connection to another poll.
     pub(crate) fn move_to(&self, registry: &Registry) -> io::Result<()> {
         self.registration.move_to(registry)
     }
 
-    /// Input does not wake the I/O thread any more: a caller is about to wait for it, see [`Transport::wait_as_reader`].
+    /// Stops input from waking the I/O thread: a caller is about to wait for input, see [`Transport::wait_as_reader`].
     pub(crate) fn pause_input(&self) -> io::Result<()> {
         self.registration.pause_input()
     }
 
-    /// Input wakes the I/O thread again, even if a caller still waits for it. Data that has arrived meanwhile does so at once.
+    /// Lets input wake the I/O thread again, even if a caller still waits for it. Data that has already arrived wakes
+    /// it at once.
     pub(crate) fn resume_input(&self) -> io::Result<()> {
         self.registration.resume_input()
     }
 
-    /// Waits for something to read. It ends when the connection ends, after `limit`, and when a signal handler has run, which
-    /// has the thread's mask from before `blocked`.
+    /// Waits for something to read. The wait ends when the connection ends, after `limit`, or when a signal handler has
+    /// run; meanwhile the thread has its mask from before `blocked`.
     pub(crate) fn wait_as_reader(&self, limit: Duration, blocked: &BlockedSignals) -> Waited {
         if self.is_undrained() {
             return Waited::Ready;
@@ -223,8 +225,8 @@ impl Transport {
         socket::wait_as_reader(self.fd(), limit, blocked)
     }
 
-    /// Ends the connection, by RST when `reset` is set, so that the server need not read what was sent. The descriptor goes
-    /// with the last reference. On the I/O thread.
+    /// Ends the connection, by RST when `reset` is set, so that the server discards unread data. The descriptor is
+    /// closed with the last reference. Called on the I/O thread.
     pub(crate) fn disconnect(&self, reset: bool) {
         self.registration.end();
         if reset {
@@ -234,7 +236,7 @@ impl Transport {
         }
     }
 
-    /// Ends both directions; whoever waits for the socket stops waiting.
+    /// Ends both directions; a thread that waits for the socket stops waiting.
     pub(crate) fn shut_down(&self) {
         let _ = self.stream.shutdown(Shutdown::Both);
     }

@@ -1,6 +1,6 @@
-//! Logging: what the `log` crate's macros write, here and in `zk_core`, becomes lines of the form that ZooKeeper's C
-//! library has always written: `2026-01-31 23:59:59,123:PID(0xTHREAD):ZOO_INFO@function@line: text`. Owns the form and
-//! the levels; who receives a line is `sys::log_sink`'s.
+//! Logging: turns the records of the `log` crate's macros, here and in `zk_core`, into lines of the form of ZooKeeper's
+//! C library: `2026-01-31 23:59:59,123:PID(0xTHREAD):ZOO_INFO@function@line: text`. Owns the form and the levels;
+//! `sys::log_sink` delivers the lines.
 //!
 //! `function` is the last part of the record's target: the module's name, or what `log::info!(target: "check_events", ..)`
 //! says, for lines that operators have searched for by function.
@@ -12,11 +12,11 @@ use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::fmt::{self, Write};
 
-/// Room in a line when there is no memory for a whole one.
+/// Length of a line when there is no memory for a whole one.
 const SMALL_LEN: usize = 256;
 
-/// A line in the making. Most of it is on the heap, as the threads of a program may have small stacks; a line that gets no
-/// memory is cut to `SMALL_LEN` bytes instead of lost.
+/// A line that is being written. Most of it is on the heap, because the threads of a program may have small stacks.
+/// Without memory the line is cut to `SMALL_LEN` bytes.
 pub(crate) struct Line {
     /// Room for a whole line, a newline and a NUL; empty without memory.
     heap: Vec<u8>,
@@ -53,7 +53,7 @@ impl Line {
         if self.heap.is_empty() { &mut self.small } else { &mut self.heap }
     }
 
-    /// Appends what still fits. A NUL, which would end the line for C, becomes a blank.
+    /// Appends as much as still fits. A NUL, which would end the line for C, becomes a space.
     pub(crate) fn push(&mut self, text: &[u8]) {
         let start = self.len;
         let room = self.room();
@@ -95,12 +95,12 @@ impl Write for Line {
 }
 
 thread_local! {
-    /// The lines of this thread that wait.
+    /// The deferred lines of this thread.
     static HELD: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `body` and writes what it logs on this thread when it has ended: for work under a lock, which a log callback
-/// that calls the library again must not find taken. Nested, only the outermost counts.
+/// Runs `body`, and writes the lines that it logs on this thread when it has ended: for work under a lock, which a log
+/// callback that calls the library must not find taken. If calls are nested, the outermost writes.
 pub(crate) fn deferred<R>(body: impl FnOnce() -> R) -> R {
     struct Release<'a>(&'a Cell<Holding>);
     impl Drop for Release<'_> {
@@ -111,7 +111,7 @@ pub(crate) fn deferred<R>(body: impl FnOnce() -> R) -> R {
             }
         }
     }
-    // Looked up once: each time costs a call.
+    // Looked up once, because each look-up costs a call.
     marks::with(|Marks { holding, .. }| {
         if holding.get() != Holding::No {
             return body();
@@ -124,7 +124,7 @@ pub(crate) fn deferred<R>(body: impl FnOnce() -> R) -> R {
 
 #[cold]
 fn deliver_held() {
-    // A thread that ends may have lost its place for lines already; then there are none.
+    // On a thread that is ending, the storage of deferred lines may be gone already; then there are no lines.
     for mut line in HELD.try_with(RefCell::take).unwrap_or_default() {
         deliver(log_sink::current(), &mut line);
     }
@@ -139,7 +139,8 @@ pub(crate) fn deliver(callback: Callback, line: &mut Line) {
     }
 }
 
-/// Runs `body`; what it logs on this thread goes to `sink`. Nests, as callbacks call the library for other handles.
+/// Runs `body`; what it logs on this thread goes to `sink`. May be nested, because callbacks call the library for other
+/// handles.
 pub fn with_sink<R>(sink: &Sink, body: impl FnOnce() -> R) -> R {
     follow_level();
     log_sink::with(sink, body)
@@ -163,7 +164,7 @@ impl log::Log for ZooLog {
             deliver(log_sink::current(), &mut line);
         } else {
             marks::with(|marks| marks.holding.set(Holding::Lines));
-            // Lost only on a thread whose storage is gone already.
+            // The line is lost only on a thread whose storage is gone already.
             let _ = HELD.try_with(|held| held.borrow_mut().push(line));
         }
     }
@@ -171,8 +172,8 @@ impl log::Log for ZooLog {
     fn flush(&self) {}
 }
 
-/// Takes over a level that the program may have written to `logLevel` directly. Two loads when nothing changed; lets the
-/// macros skip what is off by a single one.
+/// Applies a level that the program may have written to `logLevel` directly. Costs two loads when nothing has changed;
+/// the macros then skip disabled levels with one load.
 pub(crate) fn follow_level() {
     let wanted = filter(log_sink::level());
     if log::max_level() != wanted {
@@ -182,14 +183,13 @@ pub(crate) fn follow_level() {
 
 #[cold]
 fn set_level(wanted: log::LevelFilter) {
-    // The `log` crate starts with everything off, so this is reached before the first line. It does nothing the second
-    // time, and fails where a Rust program that links this crate has its own logger, which then gets the lines.
+    // The `log` crate starts with everything off, so this is reached before the first line. A second call has no
+    // effect. It fails in a Rust program that links this crate and has its own logger, which then gets the lines.
     let _ = log::set_logger(&ZooLog);
     log::set_max_level(wanted);
 }
 
-/// What a value of `logLevel` lets through. The rule is that of the `LOG_*` macros, which compare for equality with 4 to
-/// write debug lines.
+/// The filter for a value of `logLevel`. As in the `LOG_*` macros, only the value 4 itself enables debug lines.
 fn filter(level: u32) -> log::LevelFilter {
     match level {
         0 => log::LevelFilter::Off,

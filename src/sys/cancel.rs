@@ -1,5 +1,5 @@
-//! Cancellation (`pthread_cancel`) kept from a thread while it is inside the library: glibc unwinds a cancelled thread, and
-//! unwinding through Rust frames aborts the process. Owns the calls.
+//! Disables the cancellation (`pthread_cancel`) of a thread while it is inside the library: glibc unwinds a cancelled
+//! thread, and unwinding through Rust frames aborts the process. Owns the calls.
 use libc::c_int;
 
 /// `PTHREAD_CANCEL_DISABLE`
@@ -18,16 +18,16 @@ unsafe extern "C-unwind" {
     fn pthread_testcancel();
 }
 
-/// Ends the calling thread here if it has been cancelled and may be. glibc unwinds its stack then: up to the application's
-/// frames there must be nothing that a drop would run for, and only functions that may be unwound (`"C-unwind"`).
+/// Ends the calling thread here if it has been cancelled and cancellation is enabled. glibc then unwinds its stack: the
+/// frames up to the application's must have no destructors, and must be functions that may be unwound (`"C-unwind"`).
 #[inline]
 pub(crate) fn end_if_cancelled() {
     // SAFETY: see above.
     unsafe { pthread_testcancel() };
 }
 
-/// This thread is not cancelled while it lives. A cancellation that comes meanwhile takes effect at the thread's next
-/// cancellation point afterwards.
+/// This thread is not cancelled while the guard lives. A cancellation in that time takes effect at the thread's next
+/// cancellation point after that.
 pub(crate) struct DisabledGuard {
     before: c_int,
 }

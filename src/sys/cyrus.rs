@@ -1,12 +1,12 @@
-//! Cyrus SASL, the library that applications of `zookeeper_init_sasl` have in their process: found there, or loaded. Owns the
-//! calls and one connection object. The application's callbacks are called by that library, with its types.
+//! Cyrus SASL, the library that applications of `zookeeper_init_sasl` use: found in the process, or loaded. Owns the
+//! calls and one connection object. Cyrus SASL itself calls the application's callbacks, with its own types.
 use libc::{c_char, c_int, c_uint, c_ulong, c_void};
 use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::ptr::{null, null_mut};
 use zk_secure::sasl::{Failure, Step, kerberos_advice};
 
-/// As distributions name it.
+/// Its names in distributions.
 const LIBRARIES: [&CStr; 2] = [c"libsasl2.so.2", c"libsasl2.so.3"];
 
 const OK: c_int = 0;
@@ -18,7 +18,7 @@ const NOT_INITIALISED: c_int = -12;
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Callback {
-    /// Which question it answers.
+    /// The number of the question that it answers.
     pub id: c_ulong,
     /// The function, whose type depends on `id`.
     pub function: Option<unsafe extern "C" fn() -> c_int>,
@@ -26,11 +26,12 @@ pub struct Callback {
     pub context: *mut c_void,
 }
 
-/// What the application gave to `zookeeper_init_sasl`. The callbacks are its own and live as long as the handle.
+/// The parameters that the application passed to `zookeeper_init_sasl`. The callbacks belong to the application and
+/// live as long as the handle.
 #[derive(Clone, Debug)]
 pub(crate) struct Params {
     pub(crate) service: CString,
-    /// `None`: what the host list calls the server.
+    /// `None`: the server's name in the host list.
     pub(crate) host: Option<CString>,
     /// Mechanisms, divided by commas or spaces.
     pub(crate) mechanisms: CString,
@@ -81,7 +82,7 @@ struct Library {
 }
 
 impl Library {
-    /// The library of the process, or else the system's, which stays.
+    /// Cyrus SASL as loaded in the process, else the system's, which stays loaded.
     fn load() -> Result<Library, Failure> {
         // SAFETY: a name that ends with NUL.
         let is_there = unsafe { !libc::dlsym(libc::RTLD_DEFAULT, c"sasl_client_new".as_ptr()).is_null() };
@@ -116,16 +117,16 @@ impl Library {
 }
 
 thread_local! {
-    /// Why a callback of ours had no password for the exchange of this thread.
+    /// The reason why a callback of this library had no password for the exchange of this thread.
     static NO_PASSWORD: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// A callback of ours has no password to give; `reason` goes into the failure of the exchange that this thread is in.
+/// Called when a callback of this library has no password; `reason` goes into the failure of this thread's exchange.
 pub(crate) fn note_missing_password(reason: String) {
     NO_PASSWORD.set(Some(reason));
 }
 
-/// What ZooKeeper's servers call themselves for DIGEST-MD5, whatever their hosts are called.
+/// The host name that ZooKeeper's servers use for DIGEST-MD5, whatever their real names are.
 const DIGEST_HOST: &CStr = c"zk-sasl-md5";
 const DIGEST: &CStr = c"DIGEST-MD5";
 
@@ -134,11 +135,11 @@ pub(crate) struct Cyrus {
     library: Library,
     connection: *mut c_void,
     params: Params,
-    /// What the host list calls the server, where the application has not said.
+    /// Whether the host is the one of the host list, because the application gave none.
     is_listed_host: bool,
     /// The mechanism, once the library has chosen one.
     mechanism: String,
-    /// Whether this side has said all it has to say.
+    /// Whether the client side is complete.
     is_complete: bool,
 }
 
@@ -146,7 +147,7 @@ pub(crate) struct Cyrus {
 unsafe impl Send for Cyrus {}
 
 impl Cyrus {
-    /// With the server that the host list calls `server`.
+    /// For the server that the host list calls `server`.
     pub(crate) fn new(params: Params, server: &str) -> Result<Cyrus, Failure> {
         let library = Library::load()?;
         let is_listed_host = params.host.is_none();
@@ -155,12 +156,12 @@ impl Cyrus {
         Ok(Cyrus { library, connection, params, is_listed_host, mechanism: String::new(), is_complete: false })
     }
 
-    /// What is sent first.
+    /// The first token to send.
     pub(crate) fn start(&mut self) -> Result<Step, Failure> {
         let list = self.params.mechanisms.clone();
         let step = self.start_with(&list);
-        // Which mechanism it is, the library alone decides: of a list, in any notation. The server of this one goes by a name
-        // of its own.
+        // Cyrus SASL alone chooses the mechanism from the list, which may have any notation. For this mechanism the
+        // server has a name of its own.
         if step.is_ok() && self.is_listed_host && self.mechanism.as_bytes() == DIGEST.to_bytes() {
             let connection = open(&self.library, &self.params, DIGEST_HOST)?;
             // SAFETY: the connection is the library's, and is used no more.
@@ -171,7 +172,7 @@ impl Cyrus {
         step
     }
 
-    /// The library chooses one of the mechanisms of a list.
+    /// Lets Cyrus SASL choose one of the mechanisms of a list.
     fn start_with(&mut self, list: &CStr) -> Result<Step, Failure> {
         let (mut out, mut length, mut mechanism) = (null(), 0, null());
         NO_PASSWORD.set(None);
@@ -194,16 +195,17 @@ impl Cyrus {
             return Err(self.failure(rc));
         }
         self.is_complete = rc == OK;
-        // The server of DIGEST-MD5 speaks first; what the mechanism has to say is for a server that knows it already.
+        // In DIGEST-MD5 the server speaks first; the mechanism's first token is meant for a server that knows the
+        // client already.
         let is_silent = self.mechanism.as_bytes() == DIGEST.to_bytes();
         Ok(Step::Send(if is_silent { Vec::new() } else { copy(out, length) }))
     }
 
-    /// The answer to the server's token; `None` where it sent none.
+    /// The answer to the server's token; `None` if the server sent none.
     pub(crate) fn step(&mut self, token: Option<&[u8]>) -> Result<Step, Failure> {
         let name = &self.mechanism;
         if self.is_complete {
-            // A server that goes on has authenticated nobody: it speaks another mechanism.
+            // A server that continues has not authenticated this client: it speaks another mechanism.
             return match token {
                 Some(token) if !token.is_empty() => {
                     let text = format!("{name}: the server asks for more than this mechanism has to say");
@@ -232,12 +234,12 @@ impl Cyrus {
         if rc == OK && reply.is_empty() && self.mechanism != "GSSAPI" {
             return Ok(Step::Done);
         }
-        // The server has the last word.
+        // The server sends the last message.
         self.is_complete = rc == OK;
         Ok(Step::Send(reply))
     }
 
-    /// What the library says. With Kerberos it may pass: a ticket is renewed, a KDC comes back.
+    /// The failure that Cyrus SASL reports. With Kerberos it may be temporary: a ticket is renewed, a KDC comes back.
     fn failure(&self, rc: c_int) -> Failure {
         // SAFETY: the connection's text, which ends with NUL.
         let detail = unsafe {
@@ -288,7 +290,7 @@ impl Drop for Cyrus {
     }
 }
 
-/// Bytes that belong to the library until its next call.
+/// Copies bytes that belong to Cyrus SASL until its next call.
 fn copy(bytes: *const c_char, length: c_uint) -> Vec<u8> {
     if bytes.is_null() {
         return Vec::new();
@@ -297,8 +299,8 @@ fn copy(bytes: *const c_char, length: c_uint) -> Vec<u8> {
     unsafe { std::slice::from_raw_parts(bytes.cast::<u8>(), length as usize) }.to_vec()
 }
 
-/// Asks the terminal for a password, without an echo; `None` without a terminal: glibc would read standard input then, which
-/// may be a pipe that nobody ever writes to.
+/// Asks for a password at the terminal, without echo. `None` without a terminal: glibc would read standard input then,
+/// which may be a pipe that is never written to.
 pub(crate) fn ask_terminal() -> Option<Vec<u8>> {
     std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty").ok()?;
     // SAFETY: a text that ends with NUL; the answer is glibc's until its next call.

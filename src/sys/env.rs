@@ -1,18 +1,18 @@
-//! The settings named ZOO_*: environment variables, and the lines of a file for the whole host. The only place that reads
-//! either. A process that runs with more rights than its caller (setuid, setgid, file capabilities) must not be steered by
-//! that caller, so there every setting counts as unset.
+//! The settings named ZOO_*: environment variables, and the lines of a file for the whole host. The only module that
+//! reads either. A process that runs with more rights than its caller (setuid, setgid, file capabilities) must not be
+//! controlled by that caller, so every setting counts as unset there.
 use crate::sys::process::PerProcess;
 use crate::sys::settings::Settings;
 use libc::c_char;
 use std::env;
 use std::ffi::{CStr, OsString};
 
-/// Names a file to read in the place of the host's; empty for none.
+/// Names a file to read instead of the host's file; empty for no file.
 const FILE_VARIABLE: &str = "ZOO_CONFIG_FILE";
 /// The host's file.
 const HOST_FILE: &str = "/etc/calmkeeper.conf";
 
-/// The settings of the file, read when the first of them is asked for.
+/// The settings of the file, which is read when a setting is first asked for.
 static SETTINGS: PerProcess<FileSettings> = PerProcess::new();
 
 struct FileSettings(Settings);
@@ -21,7 +21,7 @@ impl Default for FileSettings {
     fn default() -> Self {
         let (settings, warnings) = match env::var(FILE_VARIABLE) {
             Ok(path) if path.is_empty() => (Settings::default(), Vec::new()),
-            // Whoever sets the environment of this process may as well own the file.
+            // The user who sets the environment of this process may also own the file.
             Ok(path) => Settings::read(&path, true),
             Err(_) => Settings::read(HOST_FILE, false),
         };
@@ -32,14 +32,14 @@ impl Default for FileSettings {
     }
 }
 
-/// Whether the kernel started this process with more rights than those of the process that started it (`AT_SECURE`).
+/// Whether the kernel started this process with more rights than the process that started it has (`AT_SECURE`).
 pub(crate) fn is_privileged() -> bool {
     // SAFETY: reads the auxiliary vector; an entry that is not there is 0.
     (unsafe { libc::getauxval(libc::AT_SECURE) }) != 0
 }
 
-/// Reads the file of settings, unless that was done or may not be. Otherwise the first [`var`] does it, wherever it is called:
-/// a caller with little stack wants it done early.
+/// Reads the settings file now, unless it has been read already or the process is privileged. Otherwise the first
+/// [`var`] would read it, perhaps on a small stack.
 pub(crate) fn load() {
     if !is_privileged() {
         SETTINGS.get();
@@ -49,8 +49,9 @@ pub(crate) fn load() {
 /// The value of a setting: the environment's, else the file's. `None` if neither has it or the process [is
 /// privileged](is_privileged). The first call of a process reads the file, and logs what is wrong with it.
 pub(crate) fn var(name: &str) -> Option<String> {
-    // divergence: Apache's library reads no environment variable; ours reads those named ZOO_*, and /etc/calmkeeper.conf, in
-    // which they may stand too. A privileged process (setuid, setgid, file capabilities) reads neither.
+    // divergence: Apache's library reads no environment variable; ours reads those named ZOO_*, and
+    // /etc/calmkeeper.conf, which may contain them too. A privileged process (setuid, setgid, file capabilities) reads
+    // neither.
     if is_privileged() {
         return None;
     }
@@ -61,19 +62,19 @@ pub(crate) fn var(name: &str) -> Option<String> {
     }
 }
 
-/// The same for a value that need not be UTF-8: the name of a file.
+/// [`var`] for a value that need not be UTF-8: the name of a file.
 pub(crate) fn var_os(name: &str) -> Option<OsString> {
     if is_privileged() { None } else { env::var_os(name).or_else(|| var(name).map(OsString::from)) }
 }
 
-/// A variable or setting whose name begins with `prefix`, if there is one; what it says is not looked at.
+/// The name of a variable or setting that begins with `prefix`, if there is one; its value does not matter.
 pub(crate) fn any_name(prefix: &str) -> Option<String> {
     if is_privileged() {
         return None;
     }
     let mut next = environment();
-    // SAFETY: the process's environment ends with null, and its entries are C strings. As with `getenv`, no other thread may change
-    // it meanwhile. Nothing is allocated for the many entries that are not ours.
+    // SAFETY: the process's environment ends with null, and its entries are C strings. As with `getenv`, no other
+    // thread may change it meanwhile. (Nothing is allocated for the many other entries.)
     unsafe {
         while let Some(entry) = next.as_ref().copied().filter(|entry| !entry.is_null()) {
             let entry = CStr::from_ptr(entry).to_bytes();
@@ -87,7 +88,7 @@ pub(crate) fn any_name(prefix: &str) -> Option<String> {
     SETTINGS.get().0.names().find(|name| name.starts_with(prefix)).map(str::to_owned)
 }
 
-/// The process's own list.
+/// The process's list of environment variables.
 fn environment() -> *const *const c_char {
     unsafe extern "C" {
         static environ: *const *const c_char;

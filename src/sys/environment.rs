@@ -1,14 +1,14 @@
-//! What the first log lines of a handle tell of the process. Owns the questions to the system; every answer may be
-//! missing.
+//! The information about the process in the first log lines of a handle. Owns the calls to the system; every answer may
+//! be missing.
 use libc::c_char;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
 /// The version in log lines: of the interface, and of this library.
-// divergence: The client environment line names Calmkeeper's version behind the version of the interface.
+// divergence: The client environment line names Calmkeeper's version after the version of the interface.
 const VERSION: &str = concat!("zookeeper C client 3.8.0 (calmkeeper ", env!("CARGO_PKG_VERSION"), ")");
 
-/// A text of the system's.
+/// A copy of a text of the system.
 ///
 /// # Safety
 /// `text` is null or a C string.
@@ -39,12 +39,12 @@ pub(crate) fn log_environment() {
         (field(system.sysname.as_ptr()), field(system.release.as_ptr()), field(system.version.as_ptr()))
     };
     log::info!(target: TARGET, "Client environment:os.name={os}");
-    // The kernel's release under the name of the architecture, as programs that read these lines have always seen it.
+    // The kernel's release under the name of the architecture, as in stock's lines, which programs read.
     log::info!(target: TARGET, "Client environment:os.arch={release}");
     log::info!(target: TARGET, "Client environment:os.version={version}");
     log::info!(target: TARGET, "Client environment:user.name={}", login().unwrap_or_else(|| "(null)".to_owned()));
     log::info!(target: TARGET, "Client environment:user.home={}", home().as_deref().unwrap_or("<NA>"));
-    // Stock says so for any directory that it cannot name: also for one that is gone.
+    // Stock writes this for any directory that it cannot name, including a deleted one.
     let directory = std::env::current_dir().map_or_else(|_| "<toolong>".to_owned(), |path| path.display().to_string());
     log::info!(target: TARGET, "Client environment:user.dir={directory}");
 }

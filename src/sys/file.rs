@@ -1,18 +1,18 @@
-//! Files that the library writes. Owns how: into a new neighbour that then takes the file's name, so that a reader never
-//! sees half of one, and that no link is followed.
+//! Files that the library writes. Writes a temporary file beside the target and renames it, so that a reader never sees
+//! half a file and no link is followed.
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Neighbours tried when one cannot be made.
+/// How many names for the temporary file are tried.
 const TRIES: u32 = 4;
 
-/// Replaces the file, or makes it, with mode 0644 less the umask. The last part of `path` is never followed as a link: a
-/// link of that name is replaced itself. Blocks as long as the file system does.
+/// Replaces or creates the file, with mode 0644 less the umask. The last component of `path` is never followed as a
+/// link: a link of that name is itself replaced. Blocks as long as the file system does.
 ///
-/// Errors: the system's, and then there is no neighbour left.
+/// Errors: the system's; the temporary file is removed then.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (neighbour, mut file) = create_neighbour(path)?;
     let result = file.write_all(bytes).and_then(|()| fs::rename(&neighbour, path));
@@ -22,7 +22,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     result
 }
 
-/// A new file beside `path`, named after this process.
+/// Creates a temporary file beside `path`, named after this process.
 fn create_neighbour(path: &Path) -> io::Result<(PathBuf, File)> {
     let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
     for number in 0..TRIES {
@@ -32,7 +32,7 @@ fn create_neighbour(path: &Path) -> io::Result<(PathBuf, File)> {
         match create(&name) {
             Ok(file) => return Ok((name, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                // A process of the same number was killed while it wrote, or someone else has put it there.
+                // A process of the same number was killed while it wrote, or someone else has put this file here.
                 let _ = fs::remove_file(&name);
                 match create(&name) {
                     Ok(file) => return Ok((name, file)),
@@ -86,7 +86,7 @@ mod tests {
         let (file, victim) = (folder.join("stats"), folder.join("victim"));
         fs::write(&victim, "untouched").unwrap();
         symlink(&victim, &file).unwrap();
-        // The names that a neighbour could have, laid out as traps.
+        // Traps: links with the names that the temporary file could have.
         for name in [format!("stats.{}.tmp", std::process::id()), format!("stats.{}.0.tmp", std::process::id())] {
             symlink(&victim, folder.join(name)).unwrap();
         }

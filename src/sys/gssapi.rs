@@ -1,11 +1,11 @@
-//! GSSAPI with Kerberos 5 by the system's library, which is loaded when a mechanism asks for it: a client without Kerberos does
-//! not need it. Owns the calls and their objects.
+//! GSSAPI with Kerberos 5 by the system's library. It is loaded when a mechanism needs it, so that a client without
+//! Kerberos can do without. Owns the calls and their objects.
 use libc::{c_int, c_void};
 use std::ffi::CStr;
 use std::ptr::null_mut;
 use zk_secure::sasl::{Failure, Step, kerberos_advice, security_layer_reply};
 
-/// MIT's library, as Debian and others name it.
+/// MIT's library, by its name in Debian and other distributions.
 const LIBRARY: &CStr = c"libgssapi_krb5.so.2";
 
 type Status = u32;
@@ -32,7 +32,7 @@ static HOSTBASED_SERVICE: Oid =
 static KERBEROS: Oid = Oid { length: 9, elements: c"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02".as_ptr().cast() };
 
 const CONTINUE_NEEDED: Status = 1;
-/// The bits of a status that tell an error.
+/// The error bits of a status.
 const ERROR: Status = 0xffff_0000;
 const MUTUAL: u32 = 2;
 const SEQUENCE: u32 = 8;
@@ -75,7 +75,7 @@ struct Library {
 }
 
 impl Library {
-    /// Loads the library, or finds it loaded. It stays.
+    /// Loads the library, or finds it loaded. It stays loaded.
     fn load() -> Result<Library, Failure> {
         // SAFETY: a name that ends with NUL; the library's constructors are the system's.
         let library =
@@ -107,7 +107,7 @@ impl Library {
         }
     }
 
-    /// What a buffer of the library holds; frees it.
+    /// Returns the content of a buffer of the library, and frees the buffer.
     fn take(&self, mut buffer: Buffer) -> Vec<u8> {
         let mut minor = 0;
         // SAFETY: the library has filled the buffer, and it is used no more.
@@ -122,7 +122,7 @@ impl Library {
         }
     }
 
-    /// The words for a status.
+    /// The text for a status.
     fn words(&self, status: Status, kind: c_int) -> String {
         let (mut minor, mut more) = (0, 0);
         let mut parts = Vec::new();
@@ -136,7 +136,7 @@ impl Library {
                 break;
             }
             parts.push(String::from_utf8_lossy(&self.take(text)).replace(char::is_control, " "));
-            // More than that is no message.
+            // A text with more parts is not a message.
             if more == 0 || parts.len() == 4 {
                 break;
             }
@@ -144,7 +144,7 @@ impl Library {
         parts.join(", ")
     }
 
-    /// A status as a failure. What Kerberos says may pass: a ticket is renewed, a KDC comes back.
+    /// The failure for a status. A failure of Kerberos may be temporary: a ticket is renewed, a KDC comes back.
     fn failure(&self, what: &str, status: Status, minor: Status) -> Failure {
         let (general, special) = (self.words(status & ERROR, GSS_CODE), self.words(minor, MECH_CODE));
         let advice = kerberos_advice(&special);
@@ -155,7 +155,7 @@ impl Library {
 const EMPTY: Buffer = Buffer { length: 0, value: null_mut() };
 
 fn buffer(bytes: &[u8]) -> Buffer {
-    // The library only reads what it is given.
+    // The library only reads its input.
     Buffer { length: bytes.len(), value: bytes.as_ptr().cast_mut().cast() }
 }
 
@@ -166,7 +166,7 @@ enum Stage {
     Context,
     /// The server is to offer its security layers.
     Layers,
-    /// All is said; the server has the last word.
+    /// The client side is complete; the server sends the last message.
     Complete,
 }
 
@@ -183,7 +183,8 @@ pub(crate) struct Gssapi {
 unsafe impl Send for Gssapi {}
 
 impl Gssapi {
-    /// With the service at `host`. `identity` is the authorization identity, empty for the one that is authenticated.
+    /// An exchange with the service at `host`. `identity` is the authorization identity, empty for the one that is
+    /// authenticated.
     pub(crate) fn new(service: &str, host: &str, identity: &str) -> Result<Gssapi, Failure> {
         let library = Library::load()?;
         let text = format!("{service}@{host}");
@@ -198,12 +199,12 @@ impl Gssapi {
         Ok(Gssapi { library, name, context: null_mut(), identity: identity.to_owned(), stage: Stage::Context })
     }
 
-    /// Whether this side has said all it has to say.
+    /// Whether the client side is complete.
     pub(crate) fn is_complete(&self) -> bool {
         self.stage == Stage::Complete
     }
 
-    /// The next token, after the server's; the first one without.
+    /// The next token after the server's `token`; the first call has none.
     pub(crate) fn advance(&mut self, token: Option<&[u8]>) -> Result<Step, Failure> {
         match self.stage {
             Stage::Context => self.advance_context(token),

@@ -1,22 +1,25 @@
-//! The descriptors of handles with threads, which a forked child closes at once: it has not the threads that would, and no use
-//! for them, as every call on such a handle is refused there. Owns the list of them; closes them in children only.
+//! The descriptors of handles with threads, which a forked child closes at once: it has no threads to close them, and
+//! no use for them, because every call on such a handle is refused there. Owns the list of these descriptors; closes
+//! them in children only.
 //!
-//! Closing a copy neither ends the parent's connection nor takes a socket out of the poll that both share.
+//! Closing the child's copy neither ends the parent's connection nor removes a socket from the shared poll.
 use crate::sys::process;
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
-/// Whether children keep the descriptors: those of handles without threads, which a child may go on with.
+/// Whether children keep the descriptors: the handles of this library have no threads, and a child may continue to use
+/// them.
 static ARE_KEPT: AtomicBool = AtomicBool::new(false);
 
-/// The blocks of places, the latest first. They are never freed, and no lock guards them: a child could find it held.
+/// The blocks of places, the latest first. They are never freed. No lock guards them, because a child could find it
+/// held.
 static BLOCKS: AtomicPtr<Block> = AtomicPtr::new(null_mut());
 
-/// Places of a block.
+/// The number of places in a block.
 const PLACES: usize = 64;
-/// In a place that is free.
+/// The content of a free place.
 const FREE: RawFd = -1;
 
 struct Block {
@@ -29,12 +32,12 @@ struct Block {
 #[derive(Debug)]
 struct Place(AtomicI32);
 
-/// Leaves the descriptors of this copy of the library to children.
+/// Leaves the descriptors of this copy of the library open in children.
 pub(crate) fn keep() {
     ARE_KEPT.store(true, Ordering::Relaxed);
 }
 
-/// A descriptor that forked children close. To be dropped before the descriptor is closed here.
+/// A descriptor that forked children close. Must be dropped before the descriptor is closed in this process.
 #[derive(Debug)]
 pub(crate) struct Unshared(Option<(&'static Place, RawFd)>);
 
@@ -44,7 +47,7 @@ impl Unshared {
         if cfg!(calmkeeper_shuttle) || ARE_KEPT.load(Ordering::Relaxed) {
             return Unshared(None);
         }
-        // Registers what a child does first.
+        // Registers the function that runs in a child after the fork.
         process::generation();
         Unshared(Some((take_place(fd), fd)))
     }
@@ -53,7 +56,7 @@ impl Unshared {
 impl Drop for Unshared {
     fn drop(&mut self) {
         if let Some((place, fd)) = self.0 {
-            // In a child the place may be another one's by now.
+            // In a child the place may already hold another descriptor.
             let _ = place.0.compare_exchange(fd, FREE, Ordering::AcqRel, Ordering::Relaxed);
         }
     }
@@ -90,9 +93,10 @@ fn add_block() {
     }
 }
 
-/// In a child, right after the fork: closes what it has inherited. Makes nothing but system calls that a child of a process with
-/// threads may make. The copy of the memory is a little younger than that of the descriptors: a number may be here that the
-/// application had until then, for a file or pipe, which stays. (For a socket: then the parent has just closed it.)
+/// Called in a child right after the fork: closes the inherited descriptors. Makes only system calls that a child of a
+/// process with threads may make. The descriptors are copied a little earlier than the memory, so a number in this list
+/// may have been the application's at that moment: a file or pipe is left open. (A socket is closed: the parent has
+/// just closed it.)
 pub(super) fn close_all() {
     for place in blocks().flat_map(|block| &block.places) {
         let fd = place.0.swap(FREE, Ordering::AcqRel);
@@ -103,7 +107,7 @@ pub(super) fn close_all() {
     }
 }
 
-/// Whether a descriptor is of a socket, or of a poll or event, which are no files of any type.
+/// Whether a descriptor is a socket, a poll or an event descriptor; the last two have no file type.
 fn is_of_a_kind_of_ours(fd: RawFd) -> bool {
     let mut stat = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the structure is written if the call succeeds, and only read then.
@@ -152,7 +156,7 @@ mod tests {
         let number = socket.as_raw_fd();
         let _record = Unshared::new(number);
         let file = std::fs::File::open("/proc/self/exe").unwrap();
-        // SAFETY: both are open; the number goes on belonging to `socket`.
+        // SAFETY: both are open; the number still belongs to `socket`.
         assert_eq!(unsafe { libc::dup2(file.as_raw_fd(), number) }, number);
         assert!(is_open_in_child(number));
     }

@@ -1,5 +1,5 @@
-//! A latch that one thread waits for and another one sets. Unlike `thread::park` it may be waited for in a signal handler
-//! that interrupts another such wait on the same thread, and neither side takes a lock.
+//! A latch that one thread waits for and another one sets. Unlike `thread::park`, a wait may happen in a signal handler
+//! that interrupts another wait on the same thread, and neither side takes a lock.
 #[cfg(not(calmkeeper_shuttle))]
 mod futex {
     use std::ptr::null;
@@ -18,7 +18,7 @@ mod futex {
             Latch(AtomicU32::new(UNSET))
         }
 
-        /// Whether it is set. What the other thread wrote before is visible then.
+        /// Whether it is set. If so, everything that the other thread wrote before is visible.
         pub(crate) fn is_set(&self) -> bool {
             self.0.load(Ordering::Acquire) == SET
         }
@@ -37,7 +37,7 @@ mod futex {
             }
         }
 
-        /// Makes it one that has not been set; nobody waits for it or sets it meanwhile.
+        /// Resets it. No thread may wait for it or set it meanwhile.
         pub(crate) fn reset(&self) {
             self.0.store(UNSET, Ordering::Relaxed);
         }
@@ -62,7 +62,7 @@ mod scheduled {
     use crate::sys::sync::{Condvar, Mutex};
     use std::sync::PoisonError;
 
-    /// The same under the scheduler.
+    /// The latch under the scheduler.
     #[derive(Debug)]
     pub(crate) struct Latch(Mutex<bool>, Condvar);
 

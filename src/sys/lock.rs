@@ -1,8 +1,8 @@
-//! The library's locks: those of `sync`, with a mark on the thread that holds one. Owns the mark; knows nothing of what is
-//! locked. A panic under a lock does not poison it: every section leaves its data usable.
+//! The library's locks: those of `sync`, with a mark on the thread that holds one. Owns the mark; does not know what is
+//! locked. A panic under a lock does not poison it: every critical section leaves its data usable.
 //!
 //! A signal handler may call the library while its thread is inside it. If that thread holds a lock, taking another one
-//! could wait for ever. The entries ask [`is_held`] and answer without a lock then.
+//! could wait for ever. So each entry asks [`is_held`], and if it is, returns without taking a lock.
 use crate::sys::signals::BlockedSignals;
 use crate::sys::{marks, sync};
 use std::cell::Cell;
@@ -12,13 +12,13 @@ use std::sync::atomic::{Ordering, compiler_fence};
 use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;
 
-/// Whether this thread holds a lock of the library, which only a signal handler can see.
+/// Whether this thread holds a lock of the library, which only a signal handler can find true.
 pub(crate) fn is_held() -> bool {
     marks::with(|marks| marks.locks.get() > 0)
 }
 
-/// Marks this thread for as long as it lives. Set before the lock is taken and cleared after it is released, so that a
-/// signal handler never finds a lock held and no mark.
+/// Marks this thread while the guard lives. Set before the lock is taken and cleared after it is released, so that a
+/// signal handler never finds a lock held without a mark.
 struct HeldGuard(*const Cell<u32>);
 
 impl HeldGuard {
@@ -100,7 +100,8 @@ impl Condvar {
         Condvar(sync::Condvar::new())
     }
 
-    /// Releases the lock while it waits. The thread keeps its mark, because the lock is taken again before this returns.
+    /// Releases the lock during the wait. The thread keeps its mark, because the lock is taken again before this
+    /// returns.
     pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         let MutexGuard { guard, held } = guard;
         MutexGuard { guard: self.0.wait(guard).unwrap_or_else(PoisonError::into_inner), held }
@@ -115,8 +116,9 @@ impl Condvar {
     }
 }
 
-/// A lock of state that belongs to the whole process. While a thread holds it no handler of the application runs there, so
-/// none finds it taken by its own thread: every entry may be used in a handler, and these sections are short and seldom.
+/// A lock of state that belongs to the whole process. While a thread holds it, signals are blocked on that thread, so
+/// that no handler finds the lock taken by its own thread: every entry may be used in a handler. These sections are
+/// short and rare.
 #[derive(Debug, Default)]
 pub(crate) struct ProcessMutex<T>(sync::global::Mutex<T>);
 
@@ -144,7 +146,8 @@ impl<T> ProcessMutex<T> {
 }
 
 impl<'a, T> ProcessGuard<'a, T> {
-    /// Releases the lock until `changed` is notified or for `limit`. Signals stay blocked: for threads of the library.
+    /// Releases the lock until `changed` is notified or for `limit`. Signals stay blocked, so only threads of the
+    /// library may call this.
     pub(crate) fn wait(self, changed: &sync::global::Condvar, limit: Duration) -> ProcessGuard<'a, T> {
         let ProcessGuard { guard, blocked } = self;
         let guard = changed.wait_timeout(guard, limit).unwrap_or_else(PoisonError::into_inner).0;

@@ -1,5 +1,6 @@
-//! Where log lines go: the process's stream, or the callback of the handle that the thread works for. Owns both places,
-//! the level that C programs set, and the C calls that deliver a line. The form of a line is `observe::logging`'s.
+//! Where log lines go: the process's stream, or the callback of the handle that the thread works for. Owns both
+//! destinations, the level that C programs set, and the C calls that deliver a line. `observe::logging` owns the form
+//! of a line.
 use crate::sys::{cancel, marks};
 use libc::{FILE, c_char, c_void};
 use std::cell::Cell;
@@ -17,8 +18,8 @@ pub(crate) const LINE_LEN_MAX: usize = 4094;
 /// `ZOO_LOG_LEVEL_INFO`.
 const INITIAL_LOG_LEVEL: u32 = 3;
 
-/// The most detailed log level that is written: a `ZooLogLevel`, or 0 for none. Programs set it by `zoo_set_debug_level` or
-/// directly, and the `LOG_*` macros of `zookeeper_log.h` read it inside the program.
+/// The most detailed log level that is written: a `ZooLogLevel`, or 0 for none. Programs set this variable by
+/// `zoo_set_debug_level` or directly, and the `LOG_*` macros of `zookeeper_log.h` read it inside the program.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals, reason = "the name is the C interface's")]
 pub(crate) static logLevel: AtomicU32 = AtomicU32::new(INITIAL_LOG_LEVEL);
@@ -31,7 +32,7 @@ unsafe extern "C" {
     fn calmkeeper_call_log(function: Callback, line: *const c_char);
 }
 
-/// One handle's own receiver of log lines, which `zoo_set_log_callback` may exchange at any time.
+/// One handle's own receiver of log lines, which `zoo_set_log_callback` may replace at any time.
 #[derive(Debug)]
 pub struct Sink {
     /// Null, or a function of the type inside `Callback`.
@@ -61,7 +62,8 @@ fn address(callback: Callback) -> *mut c_void {
     callback.map_or(null_mut(), |function| function as *mut c_void)
 }
 
-/// Runs `body`; what it logs on this thread goes to `sink`. Nests, as callbacks call the library for other handles.
+/// Runs `body` with `sink` as the destination of the lines that it logs on this thread. May be nested, because
+/// callbacks call the library for other handles.
 pub(crate) fn with<R>(sink: &Sink, body: impl FnOnce() -> R) -> R {
     struct Restore<'a>(&'a Cell<*const Sink>, *const Sink);
     impl Drop for Restore<'_> {
@@ -75,7 +77,7 @@ pub(crate) fn with<R>(sink: &Sink, body: impl FnOnce() -> R) -> R {
     })
 }
 
-/// The callback that lines logged on this thread go to at the moment.
+/// The callback for lines that are logged on this thread at the moment.
 pub(crate) fn current() -> Callback {
     let sink = marks::with(|marks| marks.sink.get());
     // SAFETY: a pointer there is that of a reference which a `with` further down this stack still holds.
@@ -87,7 +89,7 @@ pub(crate) fn level() -> u32 {
     logLevel.load(Relaxed)
 }
 
-/// Null stands for stderr.
+/// Null means stderr.
 static STREAM: AtomicPtr<FILE> = AtomicPtr::new(null_mut());
 
 pub(crate) fn set_stream(stream: *mut FILE) {
@@ -103,7 +105,7 @@ pub(crate) fn stream() -> *mut FILE {
     if chosen.is_null() { unsafe { stderr } } else { chosen }
 }
 
-/// Runs `body` and leaves errno as it was.
+/// Runs `body` and restores errno.
 fn keeping_errno(body: impl FnOnce()) {
     // SAFETY: errno is this thread's.
     let errno = unsafe { libc::__errno_location() };
@@ -114,14 +116,14 @@ fn keeping_errno(body: impl FnOnce()) {
     unsafe { errno.write(before) };
 }
 
-/// Hands a line to a callback, which is not `None`. Leaves errno as it was. The caller holds no lock.
+/// Passes a line to a callback, which is not `None`. Restores errno. The caller must hold no lock.
 pub(crate) fn call(callback: Callback, line: &CStr) {
     let _cancellation = cancel::DisabledGuard::new();
     // SAFETY: the line ends with NUL; the application keeps the callback usable, as the C interface demands.
     keeping_errno(|| unsafe { calmkeeper_call_log(callback, kept(line)) });
 }
 
-/// Writes a line, which ends with its newline, to the stream and flushes it. Leaves errno as it was.
+/// Writes a line, which ends with its newline, to the stream and flushes it. Restores errno.
 pub(crate) fn write(line: &[u8]) {
     let _cancellation = cancel::DisabledGuard::new();
     // SAFETY: the application keeps the stream usable, as the C interface demands.
@@ -133,8 +135,8 @@ pub(crate) fn write(line: &[u8]) {
     });
 }
 
-/// A copy of `text` that lives until this thread's next one, or its end. As on Apache's library, whose callbacks may thus
-/// keep the pointer; without memory for the copy it is `text` itself.
+/// A copy of `text` that lives until this thread's next copy or its end, so that a callback may keep the pointer, as
+/// with Apache's library. Without memory for a copy it is `text` itself.
 fn kept(text: &CStr) -> *const c_char {
     struct Kept(*mut c_char);
     impl Drop for Kept {
@@ -151,7 +153,7 @@ fn kept(text: &CStr) -> *const c_char {
     let bytes = text.to_bytes_with_nul();
     match KEPT.try_with(|kept| kept.0) {
         Ok(copy) if !copy.is_null() && bytes.len() <= LINE_LEN_MAX + 2 => {
-            // SAFETY: the copy has room, and a line in the making is not within it.
+            // SAFETY: the copy has room, and a line is never written in this memory.
             unsafe { copy.copy_from_nonoverlapping(bytes.as_ptr().cast(), bytes.len()) };
             copy
         }

@@ -1,5 +1,5 @@
-//! What the library keeps of the calling thread, in one place, because each look-up of a thread's storage costs a call. Owns
-//! the place; what stands in it belongs to the modules named there.
+//! The library's data of the calling thread, in one place, because each look-up of thread-local storage costs a call.
+//! Owns the place; the fields belong to the modules named at them.
 use crate::sys::log_sink::Sink;
 use std::cell::Cell;
 use std::ptr::null;
@@ -10,11 +10,11 @@ pub(crate) struct Marks {
     pub(crate) locks: Cell<u32>,
     /// The sink of the innermost `with` of this thread, or null (`sys::log_sink`).
     pub(crate) sink: Cell<*const Sink>,
-    /// Whether log lines of this thread wait for something to end (`observe::logging`).
+    /// Whether log lines of this thread are deferred (`observe::logging`).
     pub(crate) holding: Cell<Holding>,
 }
 
-/// Whether lines wait, and whether there are any.
+/// Whether log lines are deferred, and whether there are any.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Holding {
     No,
@@ -27,7 +27,7 @@ crate::sys::sync::thread_local! {
         const { Marks { locks: Cell::new(0), sink: Cell::new(null()), holding: Cell::new(Holding::No) } };
 }
 
-/// Runs `body` with this thread's.
+/// Runs `body` with this thread's marks.
 #[inline]
 pub(crate) fn with<R>(body: impl FnOnce(&Marks) -> R) -> R {
     MARKS.with(body)

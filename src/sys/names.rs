@@ -1,4 +1,4 @@
-//! The system's words for why a name has no address.
+//! The system's texts for failed name lookups.
 use std::ffi::CStr;
 
 /// The text of an error of getaddrinfo, as `gai_strerror` gives it.

@@ -1,5 +1,5 @@
-//! What connections and the I/O thread's poll loop are made of: the system's sockets, or, in the build of `make
-//! schedules`, a network in memory that behaves like them. Owns that choice.
+//! The sockets and the poll of the I/O thread: the system's or, in the build of `make schedules`, those of a network in
+//! memory. Owns that choice.
 #[cfg(calmkeeper_shuttle)]
 mod memory;
 

@@ -1,5 +1,5 @@
-//! Threads of the library beside those of a handle, and how long their end is waited for. Owns the mark by which a thread
-//! of the library is told from one of the application's.
+//! Threads of the library besides a handle's own, and limited waits for their end. Owns the mark that distinguishes
+//! threads of the library from those of the application.
 use crate::sys::process;
 use crate::sys::sync::global::{Condvar, Mutex, MutexGuard};
 use crate::sys::thread_end::Stage;
@@ -12,17 +12,18 @@ use std::time::{Duration, Instant};
 
 thread_local! {
     static OWN: Cell<bool> = const { Cell::new(false) };
-    /// The end of the [`OwnThread`] that this is, or null.
+    /// The end of the [`OwnThread`] that the calling thread is, or null.
     static END: Cell<*const End> = const { Cell::new(null()) };
 }
 
-/// Keeps the handle of a thread that a callback has ended. Dropped, it would have glibc give the stack to the next thread, with
-/// what `pthread_getspecific` says of this one, which nobody has cleared: that thread's code would take it for its own.
+/// Never drops the handle of a thread that a callback has ended. If it were dropped, glibc would give the stack to the
+/// next thread, with this thread's values of `pthread_getspecific`, which nothing has cleared: the next thread would
+/// take them for its own.
 pub(crate) fn keep_lost<T>(handle: T) {
     std::mem::forget(handle);
 }
 
-/// A callback has ended the calling thread.
+/// Called when a callback has ended the calling thread.
 pub(crate) fn set_lost() {
     let end = END.try_with(Cell::get).unwrap_or(null());
     // SAFETY: null or the end that the main function of this thread has a reference to, on this stack.
@@ -36,14 +37,14 @@ pub(crate) fn mark() {
     OWN.set(true);
 }
 
-/// Whether the calling thread is one of the library's, so that the application's code on it is a callback.
+/// Whether the calling thread is one of the library's. Code of the application on it is a callback then.
 pub(crate) fn is_own() -> bool {
     OWN.try_with(Cell::get).unwrap_or(false)
 }
 
-/// A thread whose end can be waited for with a limit. Dropped, the thread goes on without an owner.
+/// A thread whose end can be waited for with a limit. If this is dropped, the thread goes on by itself.
 pub(crate) struct OwnThread {
-    /// Until it is joined.
+    /// `None` once it is joined.
     handle: Option<JoinHandle<()>>,
     end: Arc<End>,
 }
@@ -74,8 +75,8 @@ impl Drop for EndGuard {
 }
 
 impl OwnThread {
-    /// Starts a thread that runs `body`, with a stack of pthread's default size, as the application's log callback may run
-    /// on it.
+    /// Starts a thread that runs `body`, with a stack of pthread's default size, because the application's log callback
+    /// may run on it.
     pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<OwnThread> {
         let end = Arc::new(End::default());
         let guard = EndGuard(Arc::clone(&end));
@@ -89,12 +90,13 @@ impl OwnThread {
         Ok(OwnThread { handle: Some(handle), end })
     }
 
-    /// Whether the thread has nothing left to do.
+    /// Whether the thread has ended, but for its return.
     pub(crate) fn has_ended(&self) -> bool {
         *self.end.stage() == Stage::Ended
     }
 
-    /// Waits until [`has_ended`](Self::has_ended), or until `deadline` or the loss of the thread; says which.
+    /// Waits until the thread has ended, at most until `deadline` or the loss of the thread. Returns whether it has
+    /// ended.
     pub(crate) fn wait_until(&self, deadline: Instant) -> bool {
         let mut stage = self.end.stage();
         while *stage == Stage::Running {

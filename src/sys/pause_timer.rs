@@ -1,4 +1,4 @@
-//! A descriptor that can be read from a given moment on, for a loop that watches descriptors and does not keep time. Owns the
+//! A descriptor that becomes readable at a given time, for a loop that watches descriptors but keeps no time. Owns the
 //! system calls.
 use crate::sys::time::timespec;
 use std::io;
@@ -13,19 +13,19 @@ pub(crate) struct PauseTimer(OwnedFd);
 impl PauseTimer {
     pub(crate) fn new() -> io::Result<PauseTimer> {
         const FLAGS: libc::c_int = libc::TFD_NONBLOCK | libc::TFD_CLOEXEC;
-        // SAFETY: numbers only; the result is checked, and is nobody else's.
+        // SAFETY: numbers only; the result is checked and owned here.
         unsafe {
             let timer = libc::timerfd_create(libc::CLOCK_MONOTONIC, FLAGS);
             if timer < 0 { Err(io::Error::last_os_error()) } else { Ok(PauseTimer(OwnedFd::from_raw_fd(timer))) }
         }
     }
 
-    /// It can be read in `delay`, and not before.
+    /// Makes the descriptor readable after `delay`, and not before.
     pub(crate) fn set(&self, delay: Duration) -> io::Result<()> {
         // Zero would stop it.
         let value = timespec(delay.max(Duration::from_nanos(1)));
         let spec = libc::itimerspec { it_interval: timespec(Duration::ZERO), it_value: value };
-        // SAFETY: the time lives through the call, and none is asked back.
+        // SAFETY: the new time lives through the call, and the old one is not asked for.
         let rc = unsafe { libc::timerfd_settime(self.0.as_raw_fd(), 0, &raw const spec, null_mut()) };
         if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }

@@ -1,13 +1,13 @@
-//! How willingly the system runs a thread. Owns the two system calls and how often they are made.
+//! A thread's scheduling priority. Owns the two system calls and how often they are made.
 use libc::c_int;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// A thread's place among others: one with a lower rank waits for the processor while one with a higher rank runs.
+/// A thread's scheduling rank: a thread with a lower rank waits for the processor while one with a higher rank runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank(i32);
 
-/// How long a rank is taken for current. Threads change theirs seldom, mostly when they start.
+/// How long a rank counts as current. Threads change theirs seldom, mostly when they start.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// `SCHED_BATCH`, `SCHED_IDLE` and the flag beside them, which `libc` lacks here.
@@ -20,7 +20,7 @@ thread_local! {
 }
 
 impl Rank {
-    /// The calling thread's, at most [`FRESH`] old.
+    /// The calling thread's rank, at most [`FRESH`] old.
     pub(crate) fn current(now: Instant) -> Rank {
         match CACHED.get() {
             Some((at, rank)) if now.saturating_duration_since(at) < FRESH => rank,

@@ -1,5 +1,5 @@
-//! What the library asks of the process: whether it has been forked, state that a forked child must not share, what to do
-//! at its end, its name, and how large a thread's stack is.
+//! Facts about the process: whether it has been forked, state that a forked child must not share, functions to run at
+//! its end, its name, and the stack size of its threads.
 use crate::sys::inherited;
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -16,7 +16,7 @@ extern "C" fn forked() {
     inherited::close_all();
 }
 
-/// The number that tells this process from its children, to be kept with a handle.
+/// The generation, which distinguishes this process from its children; handles keep it.
 pub(crate) fn generation() -> u32 {
     static REGISTERED: AtomicBool = AtomicBool::new(false);
     // Not a `Once`: a child forked while another thread is inside would wait for that thread for ever. Two threads may
@@ -31,13 +31,13 @@ pub(crate) fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// Whether a handle with this number was made by another process than this one.
+/// Whether a handle of this generation was made by another process than this one.
 pub(crate) fn is_other(generation: u32) -> bool {
     GENERATION.load(Ordering::Relaxed) != generation
 }
 
-/// A seed from the system, not from a generator of this thread: after a fork, children would share its state and dial in
-/// step.
+/// A seed from the system, not from a generator of this thread, whose state forked children would share: they would
+/// connect at the same moments.
 pub(crate) fn fresh_seed() -> u64 {
     SysRng.try_next_u64().unwrap_or_else(|error| {
         log::warn!(target: "zookeeper_init_internal", "no random numbers from the system: {error}");
@@ -46,8 +46,8 @@ pub(crate) fn fresh_seed() -> u64 {
     })
 }
 
-/// State of one process. A forked child starts with a new one, because a lock of its parent's may be held by a thread that
-/// the child does not have, and because the parent's handles and threads are not the child's.
+/// State of one process. A forked child starts with a new one, because a lock of the parent may be held by a thread
+/// that the child does not have, and because the parent's handles and threads are not the child's.
 pub(crate) struct PerProcess<T: 'static> {
     current: AtomicPtr<Generation<T>>,
 }
@@ -75,7 +75,7 @@ impl<T: Default + Send + Sync> PerProcess<T> {
             }
             let fresh = Box::into_raw(Box::new(Generation { number, value: T::default() }));
             match self.current.compare_exchange(found, fresh, Ordering::AcqRel, Ordering::Acquire) {
-                // What a parent left stays where it is: it may be locked for ever.
+                // The parent's value stays where it is: it may be locked for ever.
                 // SAFETY: just made, and never freed from here on.
                 Ok(_) => return unsafe { &(*fresh).value },
                 // SAFETY: just made, and no other thread has seen it.
@@ -85,7 +85,7 @@ impl<T: Default + Send + Sync> PerProcess<T> {
     }
 }
 
-/// Calls `last` when the process ends by `exit` or by returning from `main`, also when a forked child does. `last` may not
+/// Calls `last` when the process ends by `exit` or by returning from `main`, also in a forked child. `last` must not
 /// wait long, and must not panic.
 pub(crate) fn at_exit(last: extern "C" fn()) {
     // SAFETY: the library is never unloaded (`-z nodelete`), so the function stays.
@@ -94,13 +94,13 @@ pub(crate) fn at_exit(last: extern "C" fn()) {
     }
 }
 
-/// The name of the program: that of its file.
+/// The program's name: that of its executable file.
 pub(crate) fn program() -> String {
     let path = std::env::current_exe().unwrap_or_default();
     path.file_name().map_or_else(|| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// Whether a process of this number runs here, be it another user's.
+/// Whether a process with this number runs here, even under another user.
 pub(crate) fn is_alive(pid: u32) -> bool {
     let Ok(pid) = libc::pid_t::try_from(pid) else { return false };
     // SAFETY: signal 0 only asks.

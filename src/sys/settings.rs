@@ -1,5 +1,5 @@
-//! A file of settings: lines `ZOO_NAME=value`, empty lines, and comments that start with `#`. Owns what such a file may look
-//! like and whom it may belong to; which settings there are is for those who ask.
+//! A file of settings: lines `ZOO_NAME=value`, empty lines, and comments that start with `#`. Owns the format of the
+//! file and the check of its owner; does not know the settings.
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -13,9 +13,9 @@ const FILE_LEN_MAX: u64 = 64 * 1024;
 pub(crate) struct Settings(BTreeMap<String, String>);
 
 impl Settings {
-    /// Reads a file that belongs to root, or, with `own`, to this process's user, and that no other user may write. A file
-    /// that is not there has no settings. Returns what is wrong, a line each; a file that must not be trusted has no
-    /// settings. Never waits for a pipe or device.
+    /// Reads a file that belongs to root or, with `own`, to this process's user, and that no other user may write. A
+    /// missing file has no settings, and so has a file that must not be trusted. Returns the faults too, one line each.
+    /// Never blocks on a pipe or device.
     pub(crate) fn read(path: &str, own: bool) -> (Settings, Vec<String>) {
         match open(path, own) {
             Ok(text) => {
@@ -37,7 +37,7 @@ impl Settings {
         self.0.keys().map(String::as_str)
     }
 
-    /// The settings, and the lines that are none, with their numbers.
+    /// The settings, and the faulty lines with their numbers.
     fn parse(text: &str) -> (Settings, Vec<(usize, String)>) {
         let (mut settings, mut wrong) = (BTreeMap::new(), Vec::new());
         for (number, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line.trim())) {
@@ -45,7 +45,7 @@ impl Settings {
                 continue;
             }
             let Some((name, value)) = line.split_once('=').map(|(name, value)| (name.trim(), value.trim())) else {
-                // Not shown: it could be a password.
+                // The line is not quoted: it could hold a password.
                 wrong.push((number, "ignored, it is not ZOO_NAME=value".to_owned()));
                 continue;
             };
@@ -74,7 +74,7 @@ impl From<io::Error> for Refusal {
 
 fn open(path: &str, own: bool) -> Result<String, Refusal> {
     let file: File = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
-    // Of the open file, so that what is judged is what is read.
+    // Metadata of the open file, so that the checked file is the one that is read.
     let facts = file.metadata()?;
     // SAFETY: only asks.
     let user = unsafe { libc::geteuid() };

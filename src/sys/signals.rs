@@ -1,9 +1,9 @@
-//! Signals that are kept from a thread for a short time, so that no handler of the application runs while the thread holds
-//! a lock. Owns the mask; installs no handler.
-/// A signal mask as the kernel has it: bit `n - 1` for signal `n`.
+//! Blocks signals on a thread for a short time, so that no handler of the application runs while the thread holds a
+//! lock. Owns the mask; installs no handler.
+/// A signal mask in the kernel's form: bit `n - 1` for signal `n`.
 type Mask = u64;
 
-/// All signals but those that a fault raises, whose handler must run at once, and the two that glibc uses itself.
+/// All signals except those of a fault, whose handler must run at once, and the two that glibc uses itself.
 const ASYNCHRONOUS: Mask = !(bit(libc::SIGSEGV)
     | bit(libc::SIGBUS)
     | bit(libc::SIGFPE)
@@ -18,8 +18,8 @@ const fn bit(signal: i32) -> Mask {
     1 << (signal - 1)
 }
 
-/// Asynchronous signals are blocked on this thread while it lives. A signal that arrives meanwhile is delivered afterwards,
-/// or during a wait that is given [`BlockedSignals::mask_before`].
+/// Asynchronous signals are blocked on this thread while the guard lives. A signal that arrives meanwhile is delivered
+/// afterwards, or during a wait with [`BlockedSignals::mask_before`].
 pub(crate) struct BlockedSignals {
     before: Mask,
 }
@@ -30,7 +30,7 @@ impl BlockedSignals {
         BlockedSignals { before: change(libc::SIG_BLOCK, ASYNCHRONOUS) }
     }
 
-    /// The thread's own mask.
+    /// The thread's mask from before.
     #[cfg(not(calmkeeper_shuttle))]
     pub(crate) fn mask_before(&self) -> &Mask {
         &self.before
@@ -52,7 +52,7 @@ pub(crate) fn block_on_this_thread() {
 #[cfg(not(calmkeeper_shuttle))]
 fn change(how: i32, mask: Mask) -> Mask {
     let mut before: Mask = 0;
-    // The kernel's call, because glibc's copies both sets once more.
+    // The system call itself, because glibc's function copies both sets once more.
     // SAFETY: both masks live through the call and have the size that it is told.
     unsafe {
         libc::syscall(libc::SYS_rt_sigprocmask, how, &raw const mask, &raw mut before, size_of::<Mask>());

@@ -1,6 +1,6 @@
-//! What mio does not offer on a connected socket: reads, writes and waits on a shared reference, and a registration that
-//! changes without a source. Owns the system calls. Those that transfer or wait are the kernel's own rather than
-//! glibc's, which are cancellation points.
+//! Operations on a connected socket that mio does not offer: reads, writes and waits on a shared reference, and a
+//! registration that changes without a source. Owns the system calls. Transfers and waits bypass glibc, whose functions
+//! are cancellation points.
 use crate::sys::signals::BlockedSignals;
 use crate::sys::time::timespec;
 use libc::{c_int, c_long};
@@ -9,7 +9,7 @@ use std::os::fd::RawFd;
 use std::ptr::{from_ref, null};
 use std::time::Duration;
 
-/// Receives at most `space`. Never blocks: nothing there is `WouldBlock`.
+/// Receives at most `space`. Never blocks: `WouldBlock` if there is no data.
 pub(crate) fn receive(fd: RawFd, space: &mut [u8]) -> io::Result<usize> {
     // SAFETY: the slice is writable memory of that length; no address is asked for.
     length(unsafe {
@@ -25,19 +25,19 @@ pub(crate) fn receive(fd: RawFd, space: &mut [u8]) -> io::Result<usize> {
     })
 }
 
-/// Sends what the socket takes without blocking, and without SIGPIPE.
+/// Sends as much as the socket takes. Never blocks, never raises SIGPIPE.
 pub(crate) fn send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     const FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // SAFETY: the slice is readable memory of that length; no address is given.
     length(unsafe { libc::syscall(libc::SYS_sendto, fd, bytes.as_ptr(), bytes.len(), FLAGS, null::<u8>(), 0) })
 }
 
-/// Waits until the descriptor can be read or has ended, or for `limit`; a signal ends it sooner.
+/// Waits until the descriptor can be read or has ended, or for `limit`; a signal ends the wait sooner.
 pub(crate) fn wait_for_readable(fd: RawFd, limit: Duration) {
     wait(fd, limit, null());
 }
 
-/// The same with a signal mask, unless that is null. Returns what the system call does.
+/// [`wait_for_readable`] with a signal mask, unless that is null. Returns the result of the system call.
 fn wait(fd: RawFd, limit: Duration, mask: *const u64) -> c_long {
     let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
     let mut limit = timespec(limit);
@@ -69,30 +69,30 @@ pub(crate) fn wait_as_reader(fd: RawFd, limit: Duration, blocked: &BlockedSignal
     }
 }
 
-/// Registers a socket with mio's poll for all events. What is ready already is reported.
+/// Registers a socket with mio's poll for all events. Existing readiness is reported.
 pub(crate) fn register(epoll: RawFd, fd: RawFd, token: usize) -> io::Result<()> {
     control(epoll, libc::EPOLL_CTL_ADD, fd, INPUT | ROOM | libc::EPOLLET, token)
 }
 
-/// Registers a descriptor for the event that something can be read, each time that more comes.
+/// Registers a descriptor for readability, reported each time that more comes.
 pub(crate) fn register_input(epoll: RawFd, fd: RawFd, token: usize) -> io::Result<()> {
     control(epoll, libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN | libc::EPOLLET, token)
 }
 
-/// Adds to the count of an event descriptor. `WouldBlock` when that is too large.
+/// Adds to the count of an event descriptor. `WouldBlock` if the sum would be too large.
 pub(crate) fn write_count(fd: RawFd, count: u64) -> io::Result<()> {
     // SAFETY: the count lives through the call.
     length(unsafe { libc::syscall(libc::SYS_write, fd, &raw const count, size_of::<u64>()) }).map(|_| ())
 }
 
-/// Takes the count of an event descriptor.
+/// Reads and clears the count of an event descriptor.
 pub(crate) fn read_count(fd: RawFd) -> io::Result<u64> {
     let mut count = 0_u64;
     // SAFETY: the count lives through the call.
     length(unsafe { libc::syscall(libc::SYS_read, fd, &raw mut count, size_of::<u64>()) }).map(|_| count)
 }
 
-/// Sets the events that the poll reports of a registered socket, besides errors. What is ready already is reported.
+/// Sets the events that the poll reports of a registered socket, besides errors. Existing readiness is reported.
 pub(crate) fn set_interest(epoll: RawFd, fd: RawFd, token: usize, input: bool, room: bool) -> io::Result<()> {
     let input = if input { INPUT } else { 0 };
     let room = if room { ROOM } else { 0 };
@@ -151,7 +151,7 @@ mod tests {
         assert!(!has_event(&mut poll, Duration::ZERO));
         set_interest(epoll, fd, 1, true, false).unwrap();
         assert!(has_event(&mut poll, PATIENCE));
-        // Data that a reader has taken meanwhile is not.
+        // Data that a reader has taken in the meantime is not reported.
         set_interest(epoll, fd, 1, false, false).unwrap();
         receive(fd, &mut [0; 10]).unwrap();
         set_interest(epoll, fd, 1, true, false).unwrap();

@@ -1,5 +1,4 @@
-//! When and where a log line is written: the calendar's fields of the present in the process's time zone, the process and
-//! the thread.
+//! When and where a log line is written: date and time of day in the process's time zone, the process and the thread.
 use libc::c_int;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,5 +1,5 @@
-//! How one of the library's threads has ended, for a thread that waits for it. A callback may end its thread without
-//! returning; such a thread ends in `ffi/callout.c`, past what joins it.
+//! How one of the library's threads has ended, for a thread that waits for it. A thread that is ended by a callback
+//! never returns; it ends in `ffi/callout.c`, and joining it is not possible.
 use crate::sys::lock::{Condvar, Mutex};
 
 /// See the module.
@@ -9,7 +9,7 @@ pub(crate) struct ThreadEnd {
     changed: Condvar,
 }
 
-/// How far a thread is.
+/// How far a thread has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Stage {
     #[default]
@@ -24,12 +24,12 @@ impl ThreadEnd {
         ThreadEnd { stage: Mutex::new(Stage::Running), changed: Condvar::new() }
     }
 
-    /// The thread is about to return.
+    /// Called when the thread is about to return.
     pub(crate) fn set_ended(&self) {
         self.set(Stage::Ended);
     }
 
-    /// The thread never returns.
+    /// Called when the thread never returns.
     pub(crate) fn set_lost(&self) {
         self.set(Stage::Lost);
     }
@@ -39,7 +39,7 @@ impl ThreadEnd {
         self.changed.notify_all();
     }
 
-    /// Waits for either; `true` if the thread returns.
+    /// Waits for either end; `true` if the thread returns.
     pub(crate) fn wait(&self) -> bool {
         let mut stage = self.stage.lock();
         while *stage == Stage::Running {
@@ -49,7 +49,7 @@ impl ThreadEnd {
     }
 }
 
-/// Says that the thread is about to return when it is dropped, after a panic too.
+/// Reports on drop that the thread is about to return, even after a panic.
 pub(crate) struct EndGuard<'a>(pub(crate) &'a ThreadEnd);
 
 impl Drop for EndGuard<'_> {

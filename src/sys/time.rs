@@ -1,4 +1,4 @@
-//! Times as the system's calls take them.
+//! Times in the form of the system calls.
 use std::time::Duration;
 
 pub(crate) fn timespec(duration: Duration) -> libc::timespec {

@@ -1,6 +1,7 @@
-//! The standard library's locks, with their use told to ThreadSanitizer: it comes compiled without the sanitizer, which
-//! thus does not see how a lock is taken that another thread holds, and would report what the lock protects. Owns the
-//! calls that tell it; a lock is still the standard library's. It also finds locks taken in conflicting orders.
+//! The standard library's locks, reported to ThreadSanitizer. The standard library is compiled without the sanitizer,
+//! which therefore does not see all lock operations and would report accesses that a lock protects. Owns the calls that
+//! report them; the lock itself is the standard library's. The sanitizer then also finds locks that are taken in
+//! conflicting orders.
 use libc::c_void;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
@@ -8,7 +9,7 @@ use std::ptr::from_ref;
 use std::sync::{self, LockResult, PoisonError, TryLockError, TryLockResult, WaitTimeoutResult};
 use std::time::Duration;
 
-// In the runtime of the sanitizer. Safety: the address is a number to it, it is never dereferenced.
+// Defined in the sanitizer's runtime. Safety: it uses the address as a number and never dereferences it.
 /// cbindgen:ignore
 #[allow(unused_doc_comments, reason = "cbindgen reads it: these are not part of the C interface")]
 unsafe extern "C" {
@@ -19,9 +20,9 @@ unsafe extern "C" {
     fn __tsan_mutex_destroy(address: *const c_void, flags: u32);
 }
 
-/// The lock has an end, after which it must not be used.
+/// The lock may be destroyed, after which it must not be used.
 const FLAGS: u32 = 1 << 8;
-/// The lock is taken only if it is free, which cannot be a part of a deadlock.
+/// The lock is taken only if it is free, so it cannot take part in a deadlock.
 const TRY: u32 = FLAGS | 1 << 4;
 
 fn taking<R>(address: *const c_void, flags: u32, take: impl FnOnce() -> R) -> R {
@@ -62,7 +63,7 @@ impl<T> Mutex<T> {
 }
 
 impl<T> Mutex<T> {
-    /// As the standard library's.
+    /// Like the standard library's function.
     pub(crate) fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
         let address = from_ref(self).cast();
         let (guard, poisoned) = match self.0.try_lock() {
@@ -96,7 +97,7 @@ pub(crate) struct MutexGuard<'a, T> {
 }
 
 impl<'a, T> MutexGuard<'a, T> {
-    /// The guard within, with the lock still taken.
+    /// The inner guard, with the lock still held.
     fn into_inner(self) -> (sync::MutexGuard<'a, T>, *const c_void) {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: it is not used again: `this` is never dropped.
@@ -134,7 +135,7 @@ impl Condvar {
         Condvar(sync::Condvar::new())
     }
 
-    /// While it waits the lock is free, and it is taken again at the end.
+    /// The lock is free during the wait, and is taken again at the end.
     pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
         let (guard, address) = guard.into_inner();
         // Both within the wait, as far as can be seen from here.
@@ -146,7 +147,7 @@ impl Condvar {
         }
     }
 
-    /// The same for at most `limit`.
+    /// [`wait`](Self::wait) for at most `limit`.
     pub(crate) fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -173,7 +174,7 @@ impl Condvar {
     }
 }
 
-/// What ctest/tsan/proof.c calls to see that the sanitizer is on, and that it understands these locks.
+/// Functions that ctest/tsan/proof.c calls to check that the sanitizer is on and understands these locks.
 mod proof {
     use super::Mutex;
     use libc::c_int;
@@ -185,7 +186,7 @@ mod proof {
     /// A fault.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn calmkeeper_race(place: *mut c_int) {
-        // SAFETY: it is not, when two threads call it: that is what it is for.
+        // SAFETY: none if two threads call it: that race is the purpose.
         unsafe { *place = (*place).wrapping_add(1) };
     }
 
@@ -196,7 +197,7 @@ mod proof {
         *guard = guard.wrapping_add(1);
     }
 
-    /// A fault, when it is called with both orders.
+    /// A fault if it is called with both orders.
     #[unsafe(no_mangle)]
     extern "C" fn calmkeeper_inversion(order: c_int) {
         let (outer, inner) = if order == 0 { (&FIRST, &SECOND) } else { (&SECOND, &FIRST) };

@@ -15,7 +15,7 @@ pub(crate) struct Waker {
 
 impl Waker {
     pub(crate) fn new(registry: &Registry, token: Token) -> io::Result<Waker> {
-        // SAFETY: numbers only; the result is checked, and is nobody else's.
+        // SAFETY: numbers only; the result is checked and owned here.
         let event = unsafe {
             let event = libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC);
             if event < 0 {
@@ -27,11 +27,11 @@ impl Waker {
         Ok(Waker { _unshared: Unshared::new(event.as_raw_fd()), event })
     }
 
-    /// Each call is an event, whether the one before was seen or not. Nothing has to read them.
+    /// Each call is an event, whether the previous one was seen or not. Nothing has to read the count.
     pub(crate) fn wake(&self) -> io::Result<()> {
         match socket::write_count(self.event.as_raw_fd(), 1) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // The count is at its end, after 2^64 calls.
+                // The count is at its maximum, after 2^64 calls.
                 socket::read_count(self.event.as_raw_fd())?;
                 socket::write_count(self.event.as_raw_fd(), 1)
             }

@@ -1,8 +1,8 @@
-//! The data shapes of zookeeper.jute.h that both directions share, and the lists an API call can hand out. Layouts are
-//! the C interface's; who frees what is `memory`'s business.
+//! The data shapes of zookeeper.jute.h that both directions share, and the lists an API call can hand out. The C
+//! interface defines the layouts; `memory` frees their content.
 use libc::c_char;
 
-/// Who an ACL entry speaks of: a scheme (`world`, `auth`, `digest`, `ip`, `x509`, ...) and a name within it.
+/// The identity of an ACL entry: a scheme (`world`, `auth`, `digest`, `ip`, `x509`, ...) and a name within it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Id {
@@ -26,9 +26,8 @@ pub struct ACL_vector {
     pub data: *mut ACL,
 }
 
-/// What a server tells of a node besides its data. Zxids are transaction ids; times are milliseconds since the epoch,
-/// by the server's clock; `ephemeralOwner` is the session that owns the node, 0 when it is not ephemeral; `dataLength`
-/// is in bytes.
+/// The status of a node. Zxids are transaction ids; times are milliseconds since the epoch, by the server's clock;
+/// `ephemeralOwner` is the session that owns the node, 0 when it is not ephemeral; `dataLength` is in bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Stat {

@@ -1,4 +1,4 @@
-//! What a server answers, as zookeeper.jute.h lays it out for C programs. See `requests` for why they exist.
+//! The replies of a server, as zookeeper.jute.h lays them out for C programs. `requests` says why they exist.
 use super::data::{ACL_vector, ClientInfo_vector, Stat, String_vector};
 use crate::ffi::types::buffer;
 use libc::c_char;
@@ -44,7 +44,7 @@ pub struct GetMaxChildrenResponse {
     pub max: i32,
 }
 
-/// The path that was asked for.
+/// The path of the request.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct SyncResponse {
@@ -58,7 +58,7 @@ pub struct SetACLResponse {
     pub stat: Stat,
 }
 
-/// Tells of a change: `type` is a `ZOO_*_EVENT`, `state` a `ZOO_*_STATE`.
+/// Reports a change: `type` is a `ZOO_*_EVENT`, `state` a `ZOO_*_STATE`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct WatcherEvent {

@@ -1,5 +1,5 @@
-//! What a client sends, as zookeeper.jute.h lays it out for C programs. The library itself speaks through
-//! `zk_core::proto`; these exist because the header and the `deallocate_*` functions are part of the interface.
+//! The requests of a client, as zookeeper.jute.h lays them out for C programs. The library itself uses
+//! `zk_core::proto`; these records exist because the header and the `deallocate_*` functions are part of the interface.
 use super::data::{ACL_vector, String_vector};
 use crate::ffi::types::buffer;
 use libc::c_char;
@@ -16,7 +16,7 @@ pub struct ConnectRequest {
     pub passwd: buffer,
 }
 
-/// Re-arms watches after a reconnect. The server fires at once what changed after `relativeZxid`.
+/// Re-arms watches after a reconnect. The server fires at once the watches of nodes that changed after `relativeZxid`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct SetWatches {
@@ -72,7 +72,7 @@ pub struct GetDataRequest {
     pub watch: i32,
 }
 
-/// Replaces a node's data if its version is `version`; -1 stands for any.
+/// Replaces a node's data if its version is `version`; -1 matches any version.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct SetDataRequest {
@@ -81,8 +81,8 @@ pub struct SetDataRequest {
     pub version: i32,
 }
 
-/// Changes the ensemble: comma-separated joiners and leavers, or the whole new membership; -1 in `curConfigId` stands
-/// for any current configuration.
+/// Changes the ensemble: comma-separated joiners and leavers, or the whole new membership; -1 in `curConfigId` matches
+/// any current configuration.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct ReconfigRequest {
@@ -127,7 +127,7 @@ pub struct CreateTTLRequest {
     pub ttl: i64,
 }
 
-/// Deletes a node if its version is `version`; -1 stands for any.
+/// Deletes a node if its version is `version`; -1 matches any version.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct DeleteRequest {
@@ -158,7 +158,7 @@ pub struct GetChildren2Request {
     pub watch: i32,
 }
 
-/// Holds when the node's data version is `version`; a part of a multi.
+/// Succeeds if the node's data version is `version`; a part of a multi.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct CheckVersionRequest {
@@ -195,7 +195,7 @@ pub struct GetACLRequest {
     pub path: *mut c_char,
 }
 
-/// Replaces a node's access control list if its ACL version is `version`; -1 stands for any.
+/// Replaces a node's access control list if its ACL version is `version`; -1 matches any version.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct SetACLRequest {
@@ -204,7 +204,7 @@ pub struct SetACLRequest {
     pub version: i32,
 }
 
-/// Leaves a persistent watch: `mode` 0 for the node, 1 for everything below it too.
+/// Adds a persistent watch: `mode` 0 for the node, 1 for everything below it too.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct AddWatchRequest {

@@ -4,7 +4,7 @@ use super::data::{ACL_vector, Id_vector, String_vector};
 use crate::ffi::types::buffer;
 use libc::c_char;
 
-/// Server to server: what a follower or observer says of itself to the leader.
+/// Server to server: how a follower or observer introduces itself to the leader.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct LearnerInfo {
@@ -150,7 +150,7 @@ pub struct CreateSessionTxn {
     pub timeOut: i32,
 }
 
-/// Log record of a session's end, with the ephemeral nodes that went with it.
+/// Log record of a session's end, with the ephemeral nodes that were deleted with it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct CloseSessionTxn {

@@ -7,15 +7,15 @@ use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 use zk_core::session::{State, Watcher};
 
-/// Least time between two lookups that make the application wait.
+/// Shortest time between two lookups for which the application has to wait.
 // divergence: The single-threaded library resolves names before an attempt and at most once a minute, and zoo_set_servers_resolution_delay cannot make it more often; stock does it in every zookeeper_interest.
 pub(super) const LOOKUP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What a loop has to watch for a handle without threads.
+/// The descriptor that the application's loop has to watch for a handle without threads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watched {
     pub(crate) fd: RawFd,
-    /// Whether it waits for room, or for the connection.
+    /// Whether to watch for room to write, or for the connection to be made.
     pub(crate) wants_write: bool,
 }
 
@@ -25,14 +25,14 @@ impl Readiness {
         Readiness { readable: true, writable: true, probe: true }
     }
 
-    /// What an application says of the socket.
+    /// The readiness that an application reports for the socket.
     pub(crate) fn of_socket(readable: bool, writable: bool) -> Readiness {
         Readiness { readable, writable, probe: false }
     }
 }
 
 impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
-    /// Steps until there is something to wait for, or as often as a loop should not be kept longer.
+    /// Steps until there is something to wait for, or `SETTLE_MAX` times, so that the loop is not held up.
     pub(crate) fn settle(&mut self) -> Next {
         const SETTLE_MAX: u32 = 32;
         self.resolve_before_attempt();
@@ -46,7 +46,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         next
     }
 
-    /// Resolves the names on this thread, if they were asked for and an attempt is about to start.
+    /// Resolves the names on this thread, if a lookup is wanted and an attempt is about to start.
     fn resolve_before_attempt(&mut self) {
         let now = Instant::now();
         if self.lookup.is_none() || now < self.may_look_up {
@@ -61,8 +61,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         }
     }
 
-    /// This process has inherited the driver by fork. Its poll is one with the parent's: each would take the other's events,
-    /// and remove the other's sockets.
+    /// Called when this process has inherited the driver by fork. It shares its poll with the parent: each would take
+    /// the other's events and remove the other's sockets.
     pub(crate) fn separate(&mut self) {
         self.probe = None;
         match Poll::new() {
@@ -82,17 +82,17 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         Some(Watched { fd: transport.fd(), wants_write: !transport.is_writable() })
     }
 
-    /// Whether something is under way that the application does not watch.
+    /// Whether a probe is under way, which the application does not watch.
     pub(crate) fn has_probe(&self) -> bool {
         self.probe.is_some()
     }
 
-    /// Whether something was received and not read, which the socket need not show.
+    /// Whether received data is unread, which the socket need not show.
     pub(crate) fn is_undrained(&self) -> bool {
         self.readable
     }
 
-    /// What the application's loop says, and what it cannot know of.
+    /// Handles the readiness that the application's loop reports, and what the loop cannot see.
     pub(crate) fn apply_watched(&mut self, ready: Readiness) {
         let mut ready = ready;
         if self.probe.is_some() {

@@ -1,9 +1,9 @@
-//! The counters of all handles of the process as a file, for operators who want more than log lines. Owns the registry of
-//! handles and the schedule; the file's place is `place`'s, its text `text`'s, and what is counted `zk_core`'s.
+//! The counters of all handles of the process as a file, for operators who want more than log lines. Owns the registry
+//! of handles and the schedule; `place` owns the file's place, `text` its text, and `zk_core` the counters.
 //!
-//! Off unless a place for the file is given. Written every `ZOO_STATS_INTERVAL_MS` (default 10,000, at least 100) by a thread
-//! that there is while there are handles, or in the turns of handles without threads, and when the last handle is closed. Removed when the process exits, unless
-//! `ZOO_STATS_KEEP` is 1.
+//! Off unless a place for the file is given. Written every `ZOO_STATS_INTERVAL_MS` (default 10,000, at least 100) by a
+//! thread that exists while there are handles, or in the turns of handles without threads; and once more when the last
+//! handle is closed. Removed when the process exits, unless `ZOO_STATS_KEEP` is 1.
 mod place;
 mod text;
 
@@ -20,11 +20,11 @@ use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 use zk_core::session::Stats;
 
-/// Where a handle is.
+/// The connection state of a handle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Connected,
-    /// Connected to a server that is in no quorum.
+    /// Connected to a server without a quorum.
     ReadOnly,
     /// An attempt is under way.
     #[default]
@@ -55,7 +55,7 @@ pub(crate) struct Sample {
     pub(crate) lost_since: Option<Duration>,
 }
 
-/// A handle, as the registry knows it.
+/// A handle, as the registry sees it.
 pub(crate) trait Source: Send + Sync {
     /// May take the handle's lock; logs nothing.
     fn sample(&self) -> Sample;
@@ -69,21 +69,21 @@ const EXIT_WAIT_MS: u32 = 100;
 #[derive(Default)]
 struct Shared {
     registry: ProcessMutex<Registry>,
-    /// The number of the writer has changed.
+    /// Notified when the number of the writer has changed.
     changed: Condvar,
-    /// Held while the file is written, never together with the registry.
+    /// Held while the file is written; never held together with the registry's lock.
     file: ProcessMutex<Written>,
 }
 
 #[derive(Default)]
 struct Registry {
     live: Vec<Weak<dyn Source>>,
-    /// What closed handles counted, so that no total ever falls.
+    /// The counters of closed handles, so that no total ever falls.
     closed: BTreeMap<String, Stats>,
     writer: Option<OwnThread>,
-    /// Tells the writer in charge from one that has to end.
+    /// The number of the writer in charge; a writer with another number ends.
     number: u64,
-    /// Handles without threads have this in the place of a writer.
+    /// For handles without threads, in place of the writer.
     turns: Option<Turns>,
 }
 
@@ -101,7 +101,7 @@ impl Registry {
     }
 }
 
-/// The file as far as this process has written it.
+/// The file that this process has written.
 #[derive(Default)]
 struct Written {
     path: Option<PathBuf>,
@@ -110,7 +110,7 @@ struct Written {
 
 static SHARED: PerProcess<Shared> = PerProcess::new();
 
-/// Whether a loop may have to write the file. Until then its turns do not look at the registry.
+/// Whether a loop may have to write the file. Until then its turns do not touch the registry.
 static HAS_TURNS: AtomicBool = AtomicBool::new(false);
 
 fn interval() -> Duration {
@@ -129,7 +129,7 @@ fn with_registry<R>(body: impl FnOnce(&mut Registry) -> R) -> R {
     body(&mut SHARED.get().registry.lock())
 }
 
-/// Counts a new handle in, if a file is wanted.
+/// Registers a new handle, if a file is wanted.
 pub(crate) fn register(source: &Arc<impl Source + 'static>) {
     let Some(place) = place::Place::configured() else { return };
     let interval = interval();
@@ -154,7 +154,7 @@ pub(crate) fn register(source: &Arc<impl Source + 'static>) {
     }
 }
 
-/// The same for a handle without threads: the file is written by [`write_if_due`].
+/// [`register`] for a handle without threads: the file is written by [`write_if_due`].
 pub(crate) fn register_for_turns(source: &Arc<impl Source + 'static>) {
     let Some(place) = place::Place::configured() else { return };
     let interval = interval();
@@ -167,8 +167,8 @@ pub(crate) fn register_for_turns(source: &Arc<impl Source + 'static>) {
     HAS_TURNS.store(true, Ordering::Relaxed);
 }
 
-/// Writes the file on the calling thread, if one is wanted and it is time. Returns when it is due next. No lock of a handle may
-/// be held.
+/// Writes the file on the calling thread, if it is wanted and due. Returns when it is due next. The caller must hold no
+/// lock of a handle.
 pub(crate) fn write_if_due() -> Option<Instant> {
     if !HAS_TURNS.load(Ordering::Relaxed) {
         return None;
@@ -188,7 +188,7 @@ pub(crate) fn write_if_due() -> Option<Instant> {
     Some(next)
 }
 
-/// The thread that writes, until another number is in charge.
+/// The writing thread; it ends when another number is in charge.
 fn keep_writing(place: &place::Place, interval: Duration, number: u64) {
     place.sweep(interval);
     let shared = SHARED.get();
@@ -209,7 +209,8 @@ fn keep_writing(place: &place::Place, interval: Duration, number: u64) {
     }
 }
 
-/// Counts a handle out; `last` is its last sample. With the last handle the thread ends, and the file is written once more.
+/// Unregisters a handle; `last` is its last sample. With the last handle the writing thread ends, and the file is
+/// written once more.
 pub(crate) fn retire(source: &Arc<impl Source + 'static>, last: &Sample) {
     let address = Arc::as_ptr(source).cast::<()>();
     let (writer, turns) = with_registry(|registry| {
@@ -228,7 +229,7 @@ pub(crate) fn retire(source: &Arc<impl Source + 'static>, last: &Sample) {
     if let Some(writer) = writer {
         SHARED.get().changed.notify_all();
         if !writer.wait_until(Instant::now() + WRITER_WAIT_MAX) {
-            // It hangs in the file system, and so would this thread.
+            // The writer hangs in the file system, and so would this thread.
             log::warn!("the statistics file cannot be written for more than {} s", WRITER_WAIT_MAX.as_secs());
             return;
         }
@@ -268,7 +269,7 @@ fn remove_at_exit() {
     }
 }
 
-/// The process exits. A child that has written no file finds none here.
+/// Called when the process exits. A forked child that has written no file finds none to remove.
 extern "C" fn exiting() {
     let keep = env::var("ZOO_STATS_KEEP").is_some_and(|value| value == "1");
     for _ in 0..EXIT_WAIT_MS {

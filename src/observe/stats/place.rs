@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use std::{fs, io};
 
-/// What the name of each file in a shared folder starts and ends with.
+/// The start and the end of the name of each file in a shared folder.
 const PREFIX: &str = "zookeeper-client.";
 const SUFFIX: &str = ".prom";
-/// A file is not taken for one of a dead process before it is this old, whatever its process number: the process could be
-/// in another container.
+/// A file counts as left by a dead process only if it is this old: its process could run in another container, where
+/// the process number cannot be checked.
 const STALE_AFTER_MIN: Duration = Duration::from_secs(300);
 
 /// The file of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     path: PathBuf,
-    /// The folder, if the name is ours.
+    /// The folder, if this library chose the file's name.
     folder: Option<PathBuf>,
 }
 
@@ -37,7 +37,7 @@ impl Place {
         &self.path
     }
 
-    /// Removes what killed processes have left in a shared folder.
+    /// Removes the files of killed processes from a shared folder.
     pub(super) fn sweep(&self, interval: Duration) {
         if let Some(folder) = &self.folder {
             // A folder that cannot be read is reported when the file is written.
@@ -51,7 +51,7 @@ fn file_name_part(program: &str) -> String {
     program.chars().map(|c| if c.is_ascii_alphanumeric() || "_-+".contains(c) { c } else { '_' }).take(64).collect()
 }
 
-/// The process number in the name of a file of ours.
+/// The process number in the name of a file that this library made.
 fn process_of(name: &str) -> Option<u32> {
     name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.rsplit_once('.')?.1.parse().ok()
 }

@@ -1,5 +1,6 @@
-//! The figures in the Prometheus text format. Owns the names of gauges and labels, which dashboards and alert rules use, and
-//! the sums over the handles of one server list. The counters and their names are `zk_core::session::Stats`'s.
+//! The figures in the Prometheus text format. Owns the names of gauges and labels, which dashboards and alert rules
+//! use, and the sums over the handles of one server list. The counters and their names belong to
+//! `zk_core::session::Stats`.
 use super::{Phase, Sample};
 use crate::sys::process;
 use std::collections::BTreeMap;
@@ -7,10 +8,10 @@ use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use zk_core::session::Stats;
 
-/// Server lists told apart; what comes after them is summed up as one.
+/// Limit of server lists with figures of their own; all further ones are summed up as one.
 const LISTS_MAX: usize = 64;
 
-/// Whose figures they are, and how often they come.
+/// The process that the figures belong to, and how often they are written.
 #[derive(Clone, Debug)]
 pub(super) struct Identity {
     pub(super) program: String,
@@ -20,13 +21,13 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Those of this process, now.
+    /// The identity of this process, now.
     pub(super) fn own(interval: Duration) -> Identity {
         Identity { program: process::program(), pid: std::process::id(), interval, now: SystemTime::now() }
     }
 }
 
-/// Sums for one server list.
+/// The sums over the handles of one server list.
 #[derive(Clone, Debug, Default)]
 struct Sum {
     handles: u64,
@@ -45,7 +46,7 @@ struct Sum {
     stats: Stats,
 }
 
-/// The shorter of two times, where there are any.
+/// The shorter of two times, if there are any.
 fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     one.into_iter().chain(other).min()
 }
@@ -70,12 +71,12 @@ impl Sum {
     }
 }
 
-/// The key to count `hosts` under, in a map that must not grow without limit.
+/// The key under which `hosts` is counted, in a map that must not grow without limit.
 pub(super) fn bounded<V>(map: &BTreeMap<String, V>, hosts: &str) -> String {
     if map.contains_key(hosts) || map.len() < LISTS_MAX { hosts.to_owned() } else { "others".to_owned() }
 }
 
-/// A value that can fall: name, help, and how to get it. Those that only grow are in [`Stats::COUNTERS`].
+/// A value that can fall: name, help, and how to compute it. Values that only grow are in [`Stats::COUNTERS`].
 type Gauge = (&'static str, &'static str, fn(&Sum, SystemTime) -> f64);
 
 #[allow(clippy::cast_precision_loss, reason = "the format's numbers are floating point")]
@@ -102,7 +103,7 @@ const GAUGES: &[Gauge] = &[
     ),
 ];
 
-/// The phases, with the names that label them.
+/// The phases with their label values.
 const PHASES: [(Phase, &str); 7] = [
     (Phase::Connected, "connected"),
     (Phase::ReadOnly, "connected_read_only"),
@@ -117,7 +118,7 @@ fn seconds(at: SystemTime) -> f64 {
     at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-/// The whole file. Every line names program and process, so that the files of several processes can be read as one.
+/// The whole file. Every line names program and process, so that the files of several processes can be concatenated.
 pub(super) fn render(identity: &Identity, closed: &BTreeMap<String, Stats>, samples: &[Sample]) -> String {
     let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
     for (hosts, stats) in closed {
@@ -166,7 +167,7 @@ fn escape(value: &str) -> String {
 
 struct Page {
     text: String,
-    /// The labels of the process.
+    /// The labels that name the process.
     owner: String,
     sums: BTreeMap<String, Sum>,
 }

@@ -1,8 +1,9 @@
-//! A network in memory for `make schedules`: sockets, an edge-triggered poll and a server, each step of which is one that
-//! the scheduler may interrupt. Owns what the kernel would; what goes over it is the server's and the library's business.
+//! A network in memory for `make schedules`: sockets, an edge-triggered poll and a server, each step of which is one
+//! that the scheduler may interrupt. Owns the kernel's part; does not look at the bytes.
 //!
-//! The parts have the names and shapes of mio's, as far as the library uses them. Time is not modelled: a wait of up to a
-//! second may end by its timeout, a longer one never does. So what only a keepalive would mend shows as a deadlock.
+//! The parts have the names and shapes of mio's, as far as the library uses them. Time is not modelled: a wait of up to
+//! a second may end by its timeout, a longer one never does. So a fault that only a keepalive would repair shows as a
+//! deadlock.
 mod poll;
 pub(crate) mod server;
 pub(crate) mod socket;
@@ -18,14 +19,14 @@ use std::os::fd::RawFd;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-/// Waits that are longer do not end by their timeout.
+/// Longer waits do not end by their timeout.
 const LONGEST: Duration = Duration::from_secs(1);
 
 shuttle::lazy_static! {
     static ref NETWORK: Network = Network::default();
 }
 
-/// All there is, in one execution.
+/// The network of one execution.
 #[derive(Default)]
 struct Network {
     state: Mutex<State>,
@@ -39,13 +40,13 @@ struct State {
     polls: BTreeMap<RawFd, Polled>,
     /// Whether the server is to end.
     over: bool,
-    /// Whether wakers do nothing, to see that this is found.
+    /// Whether wakers do nothing, to prove that lost wake-ups are found.
     deaf: bool,
-    /// What becomes of the next thread that waits as a reader.
+    /// Where the next thread that waits as a reader is stopped.
     stop: Stop,
 }
 
-/// A thread that does not run for a long time.
+/// Where a thread is stopped for a long time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Stop {
     /// None is stopped.
@@ -60,7 +61,7 @@ pub(crate) enum Stop {
 }
 
 impl Stop {
-    /// Stops the calling thread here, if it is the one.
+    /// Stops the calling thread at this point, if it is the one to stop.
     fn here(self) {
         let mut state = lock();
         if state.stop == self {
@@ -87,11 +88,11 @@ pub(crate) fn resume() -> bool {
 impl State {
     fn next_descriptor(&mut self) -> RawFd {
         self.last += 1;
-        // Not those of the process, in case one gets out.
+        // Different from the numbers of the process, in case one leaks out.
         self.last + 1_000_000
     }
 
-    /// Something about a socket has become so: whoever is interested is told.
+    /// Called when something about a socket has changed: tells the polls and wakes the waiting threads.
     fn touch(&mut self, fd: RawFd, change: Change) {
         for poll in self.polls.values_mut() {
             poll.touch(fd, change);
@@ -111,13 +112,13 @@ fn lock() -> MutexGuard<'static, State> {
 
 /// What a wait does next.
 enum Next<R> {
-    /// It has ended, with this.
+    /// The wait ends with this result.
     Done(R),
     /// It goes on.
     Wait,
 }
 
-/// Waits until `look` is done; `None` when it ends by its timeout.
+/// Waits until `look` is done; `None` if the wait ends by its timeout.
 fn wait<R>(timeout: Option<Duration>, mut look: impl FnMut(&mut State) -> Next<R>) -> Option<R> {
     let ends = timeout.is_some_and(|timeout| timeout <= LONGEST);
     let mut patience = if timeout == Some(Duration::ZERO) { 0 } else { thread_rng().gen_range(0..20) };
@@ -132,7 +133,7 @@ fn wait<R>(timeout: Option<Duration>, mut look: impl FnMut(&mut State) -> Next<R
         }
         drop(state);
         if patience == 0 {
-            // The library looks at the clock to see whether its time has come.
+            // The time must pass, because the library reads the clock to see whether it is due.
             std::thread::sleep(timeout.unwrap_or_default());
             return None;
         }

@@ -1,5 +1,5 @@
-//! The poll: edge-triggered, as epoll with EPOLLET. A registration is queued when something it is interested in becomes so,
-//! or is so when the interest changes; what is reported is what is so when the wait ends.
+//! The poll: edge-triggered, as epoll with EPOLLET. A registration is queued when an event of its interest occurs, or
+//! when its interest changes and the socket is ready. The poll reports the readiness at the end of the wait.
 use super::socket::Change;
 use super::{NETWORK, Next, State, lock, wait};
 use std::collections::BTreeMap;
@@ -13,14 +13,14 @@ pub(crate) struct Token(pub(crate) usize);
 /// The events that a registration reports, besides errors.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Interests {
-    /// What arrives, and the end of the peer's side.
+    /// Input, and the end of the peer's side.
     pub(super) input: bool,
     /// Room to write.
     pub(super) room: bool,
 }
 
 impl Interests {
-    /// What of it this is interested in.
+    /// The part of a change that is of interest.
     fn of(self, is: Change) -> Change {
         let Interests { input, room } = self;
         Change {
@@ -117,7 +117,7 @@ impl AsRawFd for Registry {
     }
 }
 
-/// Registers a socket. What is so already counts as new.
+/// Registers a socket. Existing readiness counts as new.
 pub(super) fn register(poll: RawFd, fd: RawFd, token: Token, interests: Interests) -> io::Result<()> {
     with(poll, fd, |polled, is| {
         let mut registered = Registered { token, interests, queued: false };
@@ -129,7 +129,7 @@ pub(super) fn register(poll: RawFd, fd: RawFd, token: Token, interests: Interest
     })
 }
 
-/// Changes the interests of a registration. What is so already counts as new.
+/// Changes the interests of a registration. Existing readiness counts as new.
 pub(super) fn change(poll: RawFd, fd: RawFd, interests: Interests) -> io::Result<()> {
     with(poll, fd, |polled, is| {
         let registered = polled.registered.get_mut(&fd).ok_or(io::ErrorKind::NotFound)?;
@@ -139,7 +139,7 @@ pub(super) fn change(poll: RawFd, fd: RawFd, interests: Interests) -> io::Result
     })
 }
 
-/// Runs `body` on a poll, with what is so of the socket.
+/// Runs `body` on a poll, with the readiness of the socket.
 fn with(poll: RawFd, fd: RawFd, body: impl FnOnce(&mut Polled, Change) -> io::Result<()>) -> io::Result<()> {
     let mut state = lock();
     let is = state.sockets.get(&fd).ok_or(io::ErrorKind::NotFound)?.is();

@@ -11,7 +11,7 @@ use zk_sim::server::{ConnId, Ensemble, Flow, Options};
 pub(crate) struct Server {
     ensemble: Ensemble,
     links: BTreeMap<RawFd, Link>,
-    /// Connections that it may still cut.
+    /// How many connections it may still cut.
     cuts: u32,
     /// Connections there were.
     accepted: u32,
@@ -24,12 +24,12 @@ struct Link {
 }
 
 impl Server {
-    /// A server that cuts up to so many connections.
+    /// A server that cuts at most `cuts` connections.
     pub(crate) fn new(cuts: u32) -> Server {
         Server { ensemble: Ensemble::new(Options::default()), links: BTreeMap::new(), cuts, accepted: 0 }
     }
 
-    /// Serves until [`end`]; returns how many connections there were, and how many it could still have cut.
+    /// Serves until [`end`]; returns the number of connections, and how many more it could have cut.
     pub(crate) fn run(mut self) -> (u32, u32) {
         loop {
             if self.accept() || self.drop_ended() || self.read() || self.write() {
@@ -87,7 +87,7 @@ impl Server {
         true
     }
 
-    /// Reads some of what one client has sent.
+    /// Reads part of the bytes that one client has sent.
     fn read(&mut self) -> bool {
         let mut state = lock();
         let Some(fd) = self.pick(|fd| state.sockets.get(fd).is_some_and(|socket| !socket.outbound.is_empty())) else {
@@ -101,7 +101,7 @@ impl Server {
         true
     }
 
-    /// Sends some of what one client is to get, or cuts its connection.
+    /// Sends part of the bytes for one client, or cuts its connection.
     fn write(&mut self) -> bool {
         self.ensemble.news();
         for link in self.links.values_mut().filter(|link| !link.ending) {
@@ -144,7 +144,7 @@ impl Server {
     }
 }
 
-/// Ends the server, and says how many sockets clients have left open.
+/// Ends the server, and returns how many sockets clients have left open.
 pub(crate) fn end() -> usize {
     let mut state = lock();
     state.over = true;

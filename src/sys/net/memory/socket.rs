@@ -7,7 +7,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
-/// Bytes on their way to the server that a socket has room for: few, so that it is often full.
+/// Bytes to the server that a socket can buffer: few, so that it is often full.
 const ROOM: usize = 80;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +31,11 @@ pub(super) struct Socket {
     pub(super) shut: bool,
     /// The client is gone.
     pub(super) closed: bool,
-    /// Whether its end is an RST, by which the server loses what it has not read.
+    /// Whether its end is an RST, which makes the server lose unread bytes.
     resets: bool,
 }
 
-/// What is so, or has become so.
+/// Readiness, or a change of it.
 #[allow(clippy::struct_excessive_bools, reason = "they are independent")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Change {
