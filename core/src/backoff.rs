@@ -22,21 +22,21 @@ use rank::{Knowledge, Tracker};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// Availability levels beyond this change nothing: the window has long met its cap.
+/// Availability levels beyond this change nothing: the window has long reached its cap.
 const AVAILABILITY_MAX: u32 = 16;
-/// Congestion levels beyond this change nothing but the time they take to decay.
+/// Congestion levels beyond this change only the time that they take to decay.
 const CONGESTION_MAX: u32 = 12;
-/// Factor on the attempt's time limit at most; the session timeout bounds it in any case.
+/// Largest factor on the attempt's time limit; the session timeout bounds it in any case.
 const PATIENCE_MAX: u32 = 2;
 /// From this availability level on, at least half of the window is waited.
 const FLAT_FROM: u32 = 3;
-/// A handshake that takes longer than this part of the session timeout tells of a queue at the server, unless it is
-/// still quicker than a second: a long way, TLS and a busy client take their time too.
+/// A handshake that takes longer than this part of the session timeout is a sign of a queue at the server, unless it
+/// takes less than a second: a long route, TLS and a busy client cost time too.
 const SLOW: u32 = 10;
 const SLOW_FLOOR: Duration = Duration::from_secs(1);
-/// A level of congestion decays, and a session counts as young, in so many session timeouts.
+/// In session timeouts: the time in which one level of congestion decays, and for which a session counts as young.
 const DECAY: u32 = 3;
-/// An address that timed out comes last in the sweeps of so many attempts' time.
+/// An address that timed out is tried last for this many attempt time limits.
 const AVOIDED: u32 = 3;
 /// The range in which the session timeout scales the policy.
 const TIMEOUT_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -44,31 +44,31 @@ const TIMEOUT_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::f
 /// What happened to the connection, in the terms the policy weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The handle starts: the first attempt of its life.
+    /// The handle starts, and with it the first attempt.
     Init,
     /// An established session lost its connection.
     Lost {
-        /// Whether a missed receive deadline ended it, rather than an error or end of file.
+        /// Whether the cause was a missed receive deadline, rather than an error or end of file.
         read_timeout: bool,
         /// When the session was (last) established.
         established: Instant,
         /// When the last byte came.
         last_received: Instant,
-        /// The address that the session was at.
+        /// The address of the session's server.
         server: Option<SocketAddr>,
     },
     /// An attempt failed before the session was confirmed.
     Failed(Failure),
     /// The server confirmed the session (never on TCP connect alone).
     Established,
-    /// The server said that the session is expired; the handle is finished, only the memory matters.
+    /// The server said that the session is expired; the handle is finished, and only its memory is used further.
     Expired,
-    /// The server list changed for real; `overlap` says whether old and new share a server.
+    /// The server list really changed; `overlap` says whether old and new list share a server.
     ServersChanged {
         /// Whether old and new list share a server.
         overlap: bool,
     },
-    /// A reconnect the client itself chose (to a read-write server, or by `zoo_cycle_next_server`).
+    /// A reconnect that the client chose itself (to a read-write server, or by `zoo_cycle_next_server`).
     Voluntary,
 }
 
@@ -77,19 +77,19 @@ pub enum Event {
 pub enum Failure {
     /// The peer refused, or the network says that it cannot be reached.
     Refused,
-    /// This host could not even try: no descriptor, port, memory or route. Says nothing about the server.
+    /// This host could not even start the attempt: no descriptor, port, memory or route. Says nothing about the server.
     Local,
     /// No TCP connection within [`Plan::connect_timeout`].
     ConnectTimeout,
     /// The peer accepted and then closed before it confirmed a session.
     Closed,
-    /// The peer accepted, and confirmed no session within [`Plan::attempt_timeout`].
+    /// The peer accepted, but confirmed no session within [`Plan::attempt_timeout`].
     HandshakeTimeout,
-    /// TLS cannot be had with the peer until an operator changes something.
+    /// TLS fails with this peer until an operator changes something.
     Tls,
 }
 
-/// The next attempt: when it may start (absolute, nothing shortens it) and how long it may take.
+/// The next attempt: when it may start (an instant that nothing moves forward) and how long it may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The attempt starts at this instant and not before.
@@ -113,31 +113,31 @@ pub struct Level {
 #[derive(Clone, Debug)]
 pub struct Backoff {
     config: Config,
-    /// The session timeout as given, for `stock`.
+    /// The session timeout that the application asked for, used by the policy `stock`.
     requested: Duration,
     /// The session timeout as the scale of the policy.
     timeout: Duration,
     level: Level,
-    /// When the congestion level rose last, or what is left of it.
+    /// When the congestion level last rose, or last decayed by whole levels.
     congested: Option<Instant>,
     /// Factor on the attempt's time limit.
     patience: u32,
     /// Failures since the pass over the list began.
     tried: u32,
-    /// Whether the last session was slow in coming, or came in times of congestion.
+    /// Whether the last session was slow in coming, or came while the servers were congested.
     hot: bool,
     /// The last moment at which a server certainly knew of this session.
     last_contact: Option<Instant>,
     last_failure: Option<Failure>,
-    /// How long the attempt took that failed last.
+    /// The duration of the attempt that failed last.
     failed_in: Duration,
-    /// Sessions lost one after the other, each before its first ping was due.
+    /// Consecutive sessions that were each lost before their first ping was due.
     briefs: Briefs,
-    /// The session's rank and what became of it.
+    /// The session's rank and its later history.
     tracker: Tracker,
     /// When the client began to be without a session; `None` while it has one.
     down: Option<Instant>,
-    /// Attempts that failed since then.
+    /// The number of attempts that have failed since `down`.
     failures: u32,
     /// The number of addresses, as of the latest event.
     servers: u32,
@@ -146,13 +146,13 @@ pub struct Backoff {
     decision: Decision,
     /// The pause from the latest event to the attempt.
     pause: Duration,
-    /// When a change of the server list last cut a pause short.
+    /// When a change of the server list last shortened a pause.
     list_changed: Option<Instant>,
     not_before: Option<Instant>,
 }
 
 impl Backoff {
-    /// The policy of a new handle that asks for `session_timeout`, with what an earlier handle left (if any).
+    /// The policy of a new handle that asks for `session_timeout`, with the memory of an earlier handle (if any).
     pub fn new(config: &Config, session_timeout: Duration, memory: Option<Memory>) -> Backoff {
         let memory = memory.filter(|_| config.memory && config.policy == Policy::Adaptive);
         Backoff {
@@ -183,8 +183,8 @@ impl Backoff {
         }
     }
 
-    /// Takes in what happened and says when and how to try next. `servers` is the number of addresses in the list.
-    /// After [`Event::Established`] and [`Event::Expired`] the plan is of no use to this handle.
+    /// Processes an event and plans the next attempt. `servers` is the number of addresses in the list. After
+    /// [`Event::Established`] and [`Event::Expired`] this handle does not use the plan.
     pub fn on(&mut self, event: Event, servers: usize, now: Instant, rng: &mut impl Rng) -> Plan {
         self.servers = u32::try_from(servers).unwrap_or(u32::MAX).max(1);
         if let Event::Failed(_) = event {
@@ -224,7 +224,7 @@ impl Backoff {
         plan
     }
 
-    /// Keeps the time without a session and the failed attempts in it.
+    /// Updates `down` and `failures`.
     fn count(&mut self, event: Event, now: Instant) {
         match event {
             Event::Failed(_) => self.failures = self.failures.saturating_add(1),
@@ -253,22 +253,22 @@ impl Backoff {
         }
     }
 
-    /// Gives the session a standing, for a simulation that starts with sessions of some age.
+    /// Gives the session a standing, for a simulation that starts with older sessions.
     pub fn set_standing(&mut self, standing: Option<Standing>) {
         self.tracker.created(standing);
     }
 
-    /// The standing of the session; `None` while nothing is known or ranks are turned off.
+    /// The standing of the session; `None` while it is unknown or ranks are turned off.
     pub fn standing(&self) -> Option<Standing> {
         self.tracker.standing().filter(|_| self.config.rank && self.config.policy == Policy::Adaptive)
     }
 
-    /// How the latest plan came about, for log lines.
+    /// The reasons of the latest plan, for log lines.
     pub fn decision(&self) -> Decision {
         self.decision
     }
 
-    /// How long the address that the latest event is about should be tried after all others, if at all.
+    /// How long the address of the latest event should be tried after all others, if at all.
     pub fn avoid_for(&self) -> Option<Duration> {
         self.avoid.then(|| self.attempt_timeout().min(self.timeout) * AVOIDED)
     }
@@ -289,33 +289,34 @@ impl Backoff {
         self.level
     }
 
-    /// Whether a socket that is abandoned before the session is confirmed should be closed with RST. Never to be
-    /// applied to an established session, whose last bytes it could discard.
+    /// Whether a socket that is abandoned before the session is confirmed should be closed with RST. Must not be
+    /// applied to an established session, because RST could discard its last bytes.
     pub fn rst(&self) -> bool {
         self.config.rst && self.config.policy == Policy::Adaptive
     }
 
-    /// How long an established session of this age waits for a byte before it is given up as lost: two thirds of the
-    /// session timeout, so that the rest suffices to save the session elsewhere. While the servers are known to be
-    /// congested it would not suffice, and the loss would add to the congestion: then the whole timeout.
+    /// How long an established session of this age waits for a byte before it counts as lost: two thirds of the session
+    /// timeout, so that the rest suffices to save the session elsewhere. The whole timeout while the servers are known
+    /// to be congested, because the rest would not suffice and the loss would add to the congestion.
     pub fn read_timeout(&self, uptime: Duration) -> Duration {
         // divergence: A session that was slow in coming (its handshake took a tenth of the timeout or more, or others
         // timed out before it) is given up after a whole session timeout of silence while it is young, not after two
-        // thirds; and its first ping goes out at once.
+        // thirds; its first ping is sent at once.
         let young = uptime < self.timeout * DECAY;
         let congested = (self.hot && young) || self.level.congestion > self.decayed(uptime);
         if congested && self.config.policy == Policy::Adaptive { self.requested } else { self.requested * 2 / 3 }
     }
 
-    /// Whether the session that was just established was slow in coming. Then the first ping should go out at once: it
-    /// stands in the server's queue as long as the connect request did, and a third of the timeout may be too short.
+    /// Whether the session that was just established was slow in coming. If so, the first ping should be sent at once:
+    /// it waits in the server's queue as long as the connect request did, for which a third of the timeout may be too
+    /// short.
     pub fn ping_at_once(&self) -> bool {
         self.hot && self.config.policy == Policy::Adaptive
     }
 
-    /// How long an operation submitted during a pause waits before it fails with the last failure's code: about as long as
-    /// the next attempt of the stock client would have taken to fail, so that a longer pause hangs nobody. Any call makes
-    /// stock try at once, so that is the time of one attempt and not stock's pause.
+    /// How long an operation submitted during a pause waits before it fails with the last failure's code: about as long
+    /// as the next attempt of the stock client would have taken to fail, so that a longer pause does not delay the
+    /// caller. This is the time of one attempt without stock's pause, because any call makes stock try at once.
     pub fn failure_tick(&self) -> Duration {
         match self.last_failure {
             Some(Failure::ConnectTimeout | Failure::HandshakeTimeout) => self.requested * 2 / 3,
@@ -326,13 +327,13 @@ impl Backoff {
         }
     }
 
-    /// What to leave to the next handle for these servers when the session is over (expired, or closed): the pace and the
-    /// rank. A rank that this handle inherited and did not use goes back the same way.
+    /// The memory for the next handle with these servers when the session is over (expired or closed): the pace and the
+    /// rank. A rank that this handle inherited and did not use is included.
     pub fn legacy(&self, now: Instant) -> Memory {
         Memory { standing: self.standing().filter(|_| self.config.memory), ..self.memory(now) }
     }
 
-    /// What other handles for these servers should know while this session lives: the pace only.
+    /// The memory for other handles with these servers while this session lives: only the pace.
     pub fn memory(&self, now: Instant) -> Memory {
         let stock = self.config.policy == Policy::Stock;
         let not_before = self.not_before.filter(|end| *end > now && !stock);
@@ -350,7 +351,8 @@ impl Backoff {
 
     fn init(&mut self, now: Instant, rng: &mut impl Rng) -> Instant {
         self.last_contact = Some(now);
-        // By the clock and not by the uptime of sessions, or short-lived handles would hand a level on for ever.
+        // Decays by the clock, not by the uptime of sessions: short-lived handles would otherwise pass a level on for
+        // ever.
         if let Some(congested) = self.congested {
             let levels = self.decay(now.saturating_duration_since(congested));
             self.congested = Some(congested + self.timeout * DECAY * levels);
@@ -380,11 +382,11 @@ impl Backoff {
 
     fn failed(&mut self, failure: Failure, now: Instant, rng: &mut impl Rng) -> Duration {
         self.tried = self.tried.saturating_add(1);
-        // An unanswered SYN has been waiting all along: the time it took counts as a part of the pause.
+        // The time that the attempt waited for an answer to its SYN counts as part of the pause.
         let waited = self.connect_timeout();
         let previous = self.last_failure.replace(failure);
         let first = self.level == Level::default();
-        // A majority that does not serve means that no quorum does: there is no use in asking the rest.
+        // If a majority does not serve, no quorum does: asking the rest is useless.
         let enough = match failure {
             Failure::Refused | Failure::Local | Failure::Closed => self.servers / 2 + 1,
             Failure::ConnectTimeout | Failure::HandshakeTimeout | Failure::Tls => self.servers,
@@ -395,9 +397,9 @@ impl Backoff {
             Failure::HandshakeTimeout if first && !pass_ended && self.session_saveable(now) => {
                 self.wait(Why::NextServer, Duration::ZERO, hop, rng)
             }
-            // A refusal just before suggests that the server is still starting. A standalone server never answers what
-            // connected before its database was there, but keeps the sessions: one more try while they live, and no
-            // sign of congestion. What is left of the session timeout bounds the window.
+            // A refusal just before suggests that the server is still starting. A standalone server never answers
+            // connections that were made before its database was loaded, but it keeps the sessions: so one more try
+            // while they live, and no sign of congestion. The rest of the session timeout bounds the window.
             Failure::HandshakeTimeout if previous == Some(Failure::Refused) && self.level.congestion == 0 => {
                 let window = if self.servers > 1 { self.timeout / 20 } else { self.timeout / 4 };
                 self.wait(Why::Starting, Duration::ZERO, window, rng)
@@ -414,7 +416,7 @@ impl Backoff {
             }
             Failure::Refused | Failure::Local if !pass_ended => self.wait(Why::NextServer, Duration::ZERO, hop, rng),
             Failure::ConnectTimeout if !pass_ended && first => self.wait(Why::NextServer, Duration::ZERO, hop, rng),
-            // Never at once, or a fleet that was lost at one moment would stay in step.
+            // Never at once, or a fleet that lost its servers at one moment would stay in step.
             Failure::ConnectTimeout => {
                 self.step(failure, now, rng).saturating_sub(waited).max(draw(Duration::ZERO, hop, rng))
             }
@@ -424,11 +426,11 @@ impl Backoff {
 
     /// A pass over the list has ended without an answer: one availability level up, and a pause.
     fn step(&mut self, failure: Failure, now: Instant, rng: &mut impl Rng) -> Duration {
-        // Only an operator can mend TLS: the longest pause at once.
+        // Only an operator can repair TLS: take the longest pause at once.
         let next = if failure == Failure::Tls { AVAILABILITY_MAX } else { self.level.availability + 1 };
         self.level.availability = next.min(AVAILABILITY_MAX);
-        // A refusal costs nobody anything, so the next step may ask a majority again; of the dearer kinds of failure
-        // there is one per step from here on.
+        // A refusal costs the servers almost nothing, so the next step may ask a majority again. After other failures,
+        // which cost more, each step asks one address from here on.
         self.tried = if matches!(failure, Failure::Refused | Failure::Local) { 0 } else { self.servers };
         let mut window = self.availability_window();
         let mut why = Why::Pass;
@@ -436,7 +438,7 @@ impl Backoff {
         if let Some((shorter, reason)) = self.informed_window(failure, now).filter(|(shorter, _)| *shorter < window) {
             window = shorter;
             why = reason;
-            // Steps are frequent now: each asks one address, and keeps a distance from the one before.
+            // Steps are frequent now: each asks one address, and keeps a distance from the previous step.
             self.tried = self.servers;
             flat = true;
         }
@@ -448,7 +450,7 @@ impl Backoff {
         self.wait(why, least, window, rng)
     }
 
-    /// Draws a pause and notes why it is what it is.
+    /// Draws a pause and records its reason.
     fn wait(&mut self, why: Why, least: Duration, most: Duration, rng: &mut impl Rng) -> Duration {
         self.decision.window = most;
         self.decision.why = why;
@@ -459,7 +461,7 @@ impl Backoff {
         let took = self.since_start(now);
         let slow = (self.timeout / SLOW).max(SLOW_FLOOR).min(self.timeout / 3);
         if took < slow {
-            // Its queue is short: what timed out before may have been a server that was stopped.
+            // The server's queue is short: the earlier timeouts may have come from a server that was stopped.
             self.level.congestion /= 2;
             self.patience = 1;
         }
@@ -470,7 +472,7 @@ impl Backoff {
         self.begin();
     }
 
-    /// An expiry is told only by a healthy quorum, at the pace of its answers: worth half a window.
+    /// Only a healthy quorum reports an expiry, at the pace of its answers: worth half a window.
     fn expired(&mut self, now: Instant, rng: &mut impl Rng) -> Duration {
         let window = if self.level.congestion > 0 {
             (self.congestion_window() / 2).min(self.timeout)
@@ -484,8 +486,8 @@ impl Backoff {
         draw(Duration::ZERO, window, rng)
     }
 
-    /// A new list deserves a try at once, but an application (or a resolver) that changes it all the time must not
-    /// thereby set its own pace: one pause in a session timeout is cut short, the others run on.
+    /// A new list deserves a try at once, but an application (or a resolver) that changes the list all the time must
+    /// not set its own pace with that: one pause in a session timeout is shortened, the others run on.
     fn servers_changed(&mut self, overlap: bool, now: Instant, rng: &mut impl Rng) -> Instant {
         let soon = now + draw(Duration::ZERO, self.first_jitter(), rng);
         if self.list_changed.is_some_and(|at| now.saturating_duration_since(at) < self.timeout) {
@@ -501,14 +503,14 @@ impl Backoff {
         if self.level.congestion > 0 { self.at_least_as_late(soon) } else { soon }
     }
 
-    /// Forgets the search that ended: levels of congestion stay.
+    /// Forgets the search that has ended; the congestion level stays.
     fn begin(&mut self) {
         self.level.availability = 0;
         self.tried = 0;
         self.last_failure = None;
     }
 
-    /// Takes off the levels that `time` without trouble makes up for, and says how many.
+    /// Lowers the congestion level by the levels that `time` without trouble makes up for, and returns how many.
     fn decay(&mut self, time: Duration) -> u32 {
         let levels = self.decayed(time).min(self.level.congestion);
         self.level.congestion = self.level.congestion.saturating_sub(levels);
@@ -516,7 +518,7 @@ impl Backoff {
         levels
     }
 
-    /// Levels of congestion that a session of this age makes up for.
+    /// How many levels of congestion a session of this age makes up for.
     fn decayed(&self, uptime: Duration) -> u32 {
         let levels = uptime.as_nanos().checked_div((self.timeout * DECAY).as_nanos()).unwrap_or(0);
         u32::try_from(levels).unwrap_or(u32::MAX)
@@ -531,7 +533,7 @@ impl Backoff {
         self.last_contact.is_some_and(|at| now.saturating_duration_since(at) < self.timeout)
     }
 
-    /// How long the attempt under way has taken.
+    /// How long the present attempt has taken.
     fn since_start(&self, now: Instant) -> Duration {
         self.not_before.map_or(Duration::ZERO, |start| now.saturating_duration_since(start))
     }
@@ -543,7 +545,8 @@ impl Backoff {
         }
     }
 
-    /// Servers that confirm sessions only to break them are not asked at the pace of servers that are healthy.
+    /// The pause after a session that was cut young: servers that confirm sessions only to break them are asked more
+    /// slowly than healthy ones.
     fn draw_brief(&mut self, uptime: Duration, rng: &mut impl Rng) -> Duration {
         // divergence: From the ninth session in a row that is lost before its first ping was due, and if most of the
         // addresses have cut one of them or failed just before one, the reconnect pauses as after failed passes; stock
@@ -552,7 +555,7 @@ impl Backoff {
         if window.is_zero() {
             return window;
         }
-        // The session's own time is a part of the pause: what matters is how often the servers are asked.
+        // The lifetime of the session counts as part of the pause: what matters is how often the servers are asked.
         self.wait(Why::Brief, window / 2, window, rng).saturating_sub(uptime)
     }
 

@@ -1,13 +1,13 @@
-//! The error codes a caller can see. Owns the one `Code` enum; knows nothing of who raises them.
+//! The error codes that a caller can see. Owns the one `Code` enum; does not know where they are raised.
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $value:literal,)*) => {
-        /// A ZooKeeper error code. The numbers are the wire's and the C interface's (`enum ZOO_ERRORS` of
-        /// zookeeper.h); `Other` carries a number that neither names, as received.
+        /// A ZooKeeper error code. The numbers are the wire's and the C interface's (`enum ZOO_ERRORS` of zookeeper.h);
+        /// `Other` carries a number without a name, as received.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Code {
             $($(#[$doc])* $name,)*
-            /// A number outside the known list, kept so that nothing the server says is lost.
+            /// A number outside the known list, kept so that no code of the server is lost.
             Other(i32),
         }
 
@@ -56,9 +56,9 @@ codes! {
     ApiError = -100,
     /// The node does not exist.
     NoNode = -101,
-    /// The session has not the permission.
+    /// The session lacks the permission.
     NoAuth = -102,
-    /// The node's version is not the one that was asked for.
+    /// The node's version is not the requested one.
     BadVersion = -103,
     /// An ephemeral node may not have children.
     NoChildrenForEphemerals = -108,
@@ -90,7 +90,7 @@ codes! {
     RequestTimeout = -122,
     /// Dynamic reconfiguration is switched off.
     ReconfigDisabled = -123,
-    /// The session lacks SASL authentication that the server demands.
+    /// The server demands SASL authentication, and the session has none.
     SessionClosedRequireSaslAuth = -124,
     /// The write would exceed a quota that the server enforces.
     QuotaExceeded = -125,

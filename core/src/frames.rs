@@ -1,19 +1,20 @@
-//! Cuts the byte stream into frames. Owns the receive buffers and the check of announced lengths; knows nothing of what
-//! a frame means.
+//! Cuts the byte stream into frames. Owns the receive buffers and the check of announced lengths; does not know the
+//! meaning of a frame.
 //!
-//! A frame is a shared view into the buffer it arrived in: nothing is copied or allocated for it, and the buffer is used
-//! again once its last frame is gone. A frame larger than the buffer gets a buffer of its own, which grows with what
-//! really arrives, so an announced length costs no memory by itself; it is kept for a while for the next large frame.
+//! A frame is a shared view into the buffer it arrived in: nothing is copied or allocated for a frame, and the buffer
+//! is reused once its last frame is gone. A frame larger than the buffer gets its own buffer, which grows with the
+//! bytes that really arrive, so an announced length alone costs no memory. This large buffer is kept for a while for
+//! the next large frame.
 use std::fmt;
 use std::sync::Arc;
 
-/// Size of a fresh receive buffer; it grows to [`LARGE`] when reads fill it. Small, as each idle handle has one.
+/// Size of a fresh receive buffer; it grows to [`LARGE`] when reads fill it. Small, because each idle handle has one.
 const SMALL: usize = 512;
 /// Size of the receive buffer of a busy connection.
 const LARGE: usize = 64 * 1024;
-/// Buffers kept for use again.
+/// How many buffers are kept for reuse.
 const KEPT: usize = 4;
-/// Reads after which the buffer of the last large frame is let go.
+/// After this many reads the buffer of the last large frame is freed.
 const LARGE_READS: u32 = 16;
 
 /// One frame, without its length prefix.
@@ -64,14 +65,15 @@ pub struct BadLength(pub i32);
 /// Collects received bytes and hands out whole frames.
 pub struct Inbox {
     limit: usize,
-    /// Every byte initialised. Those before `start` are handed out as frames, those up to `filled` have been received.
+    /// Fully initialised. The bytes before `start` are handed out as frames, those up to `filled` have been received.
     chunk: Arc<Vec<u8>>,
     start: usize,
     filled: usize,
-    /// Buffers whose frames may be in use still, to be used again when they are not.
+    /// Buffers whose frames may still be in use; they are reused once the frames are gone.
     kept: Vec<Arc<Vec<u8>>>,
-    /// The buffer of the last large frame, and the reads for which it is still kept. Growing a new one for each copies
-    /// and clears as much as the frame holds: with it, a 1 MB `zoo_get` takes a quarter less CPU.
+    /// The buffer of the last large frame, and the number of reads for which it is still kept. Growing a new buffer for
+    /// each large frame would copy and clear as many bytes as the frame has: keeping it saves a quarter of the CPU time
+    /// of a 1 MB `zoo_get`.
     large: Option<Arc<Vec<u8>>>,
     large_reads: u32,
     ranges: Vec<(usize, usize)>,
@@ -92,7 +94,7 @@ impl Inbox {
         }
     }
 
-    /// Forgets what has arrived: the connection is gone.
+    /// Discards the received bytes: the connection is gone.
     pub fn clear(&mut self) {
         self.start = self.filled;
         self.large = None;
@@ -103,7 +105,7 @@ impl Inbox {
         }
     }
 
-    /// Whether [`Inbox::trim`] would give a large buffer back.
+    /// Whether [`Inbox::trim`] would free a large buffer.
     pub fn is_oversized(&self) -> bool {
         self.large.is_some() || self.chunk.len() > LARGE
     }
@@ -118,7 +120,7 @@ impl Inbox {
         }
     }
 
-    /// Where the next bytes go; never empty.
+    /// The space for the next bytes; never empty.
     pub fn space(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.renew();
@@ -127,7 +129,7 @@ impl Inbox {
             self.use_large();
         }
         let full = self.filled == self.chunk.len();
-        // Doubling keeps the cost linear, and memory within twice of what has really arrived.
+        // Doubling keeps the cost linear, and the memory within twice the bytes that have really arrived.
         let wanted = self.announced().map_or(0, |len| len.saturating_add(4)).max(LARGE);
         let filled = self.filled;
         let chunk = Arc::make_mut(&mut self.chunk);
@@ -138,8 +140,8 @@ impl Inbox {
         chunk.get_mut(filled..).unwrap_or_default()
     }
 
-    /// Moves the bytes behind the frames handed out, the start of another frame, to the front of a buffer that holds
-    /// nothing else: of the same one when its frames are gone, as those of a ping or of an event's news are by now.
+    /// Moves the start of an incomplete frame to the front of an empty buffer. That is the same buffer if its frames
+    /// are gone, which is so by now for the short frames of pings and events.
     fn renew(&mut self) {
         let busy = self.filled == self.chunk.len();
         let (start, filled) = (self.start, self.filled);
@@ -164,7 +166,7 @@ impl Inbox {
         self.start = 0;
     }
 
-    /// Goes on in the kept large buffer if that holds the whole frame.
+    /// Continues in the kept large buffer if it has room for the whole frame.
     fn use_large(&mut self) {
         let wanted = self.announced().map_or(0, |len| len.saturating_add(4));
         let fits = |large: &mut Arc<Vec<u8>>| large.len() >= wanted && Arc::get_mut(large).is_some();
@@ -180,7 +182,7 @@ impl Inbox {
         }
     }
 
-    /// Keeps a buffer for use again.
+    /// Keeps a buffer for reuse.
     fn keep(&mut self, chunk: Arc<Vec<u8>>) {
         if chunk.len() > LARGE {
             self.large = Some(chunk);
@@ -190,14 +192,14 @@ impl Inbox {
         }
     }
 
-    /// A buffer of at least `size` bytes that nobody holds.
+    /// A buffer of at least `size` bytes that no frame shares.
     fn free_chunk(&mut self, size: usize) -> Arc<Vec<u8>> {
         let free = self.kept.iter().position(|chunk| Arc::strong_count(chunk) == 1);
         let free = free.map(|at| self.kept.swap_remove(at)).filter(|chunk| chunk.len() >= size);
         free.unwrap_or_else(|| Arc::new(vec![0; size]))
     }
 
-    /// Length of the frame that starts the buffer, if its prefix is there and valid.
+    /// Length of the frame at the start of the buffer, if its prefix is complete and valid.
     fn announced(&self) -> Option<usize> {
         let prefix = self.chunk.get(self.start..self.filled)?.first_chunk::<4>()?;
         self.check(i32::from_be_bytes(*prefix)).ok()
@@ -223,7 +225,7 @@ impl Inbox {
         verdict
     }
 
-    /// Finds the whole frames; returns where they end and whether a bad length ended the scan.
+    /// Finds the whole frames; returns where they end and the bad length that ended the scan, if any.
     fn scan(&mut self) -> (usize, Result<(), BadLength>) {
         let mut at = self.start;
         while let Some(prefix) = self.chunk.get(at..self.filled).and_then(<[u8]>::first_chunk::<4>) {
@@ -243,7 +245,7 @@ impl Inbox {
 
     /// Shares the bytes up to `end` as frames.
     fn hand_out(&mut self, end: usize, out: &mut Vec<Frame>) {
-        // Slow callbacks hold every buffer: few bytes must not pin one more of them.
+        // If slow callbacks hold every kept buffer, a few bytes must not pin one more.
         let pinned = self.kept.len() == KEPT && self.kept.iter().all(|chunk| Arc::strong_count(chunk) > 1);
         let chunk = if pinned && end < self.chunk.len() / 4 {
             Arc::new(self.chunk.get(..end).unwrap_or_default().to_vec())

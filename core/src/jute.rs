@@ -1,7 +1,7 @@
 //! The jute encoding: big-endian integers, length-prefixed buffers and vectors. Owns reading and writing of the
 //! primitives; knows no record. A length of -1 stands for "none" in buffers, strings and vectors.
 
-/// The bytes do not form what was asked of them.
+/// The bytes do not form the requested value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
@@ -17,7 +17,7 @@ impl<'a> Reader<'a> {
         Reader { rest: bytes }
     }
 
-    /// What has not been read yet.
+    /// The bytes that have not been read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
@@ -63,8 +63,8 @@ impl<'a> Reader<'a> {
         Ok(self.buffer()?.unwrap_or_default())
     }
 
-    /// The count that starts a vector; a negative count reads as 0. A count which the bytes that follow cannot hold,
-    /// at `min_item` bytes an item, is malformed, so the count is safe to allocate by.
+    /// The count that starts a vector; a negative count reads as 0. A count that does not fit into the following bytes,
+    /// at `min_item` bytes an item, is malformed, so it is safe to allocate for the count.
     pub fn count(&mut self, min_item: usize) -> Result<usize, Malformed> {
         let count = usize::try_from(self.i32()?).unwrap_or(0);
         if count.saturating_mul(min_item) > self.rest.len() { Err(Malformed) } else { Ok(count) }
@@ -81,7 +81,7 @@ pub trait Put {
     fn put_bool(&mut self, value: bool);
     /// A buffer or string, its length first; `None` is written as length -1.
     fn put_buffer(&mut self, value: Option<&[u8]>);
-    /// A string in two pieces, written as one: saves joining chroot and path.
+    /// A string in two pieces, written as one, which saves joining chroot and path first.
     fn put_joined(&mut self, head: &[u8], tail: &[u8]);
     /// A length or count that `usize` holds. Lengths are bounded by [`crate::limits`], so it always fits.
     fn put_len(&mut self, len: usize);

@@ -27,7 +27,7 @@ pub enum MultiOp<'a> {
         path: &'a [u8],
         version: i32,
     },
-    /// A type that a transaction cannot hold, as given by the caller.
+    /// A type that a transaction cannot hold, as passed by the caller.
     Unsupported(i32),
 }
 
@@ -48,9 +48,9 @@ impl MultiOp<'_> {
 pub fn encode(ops: &[MultiOp<'_>], chroot: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
     for item in ops {
         let (kind, path, sequential) = match item {
-            // A transaction has no place for the time to live.
+            // The encoding of a transaction has no field for a time to live.
             MultiOp::Create { mode, .. } if mode::has_ttl(*mode) => return Err(Code::Unimplemented),
-            // The server makes a container of a plain create too; this is what Apache's library sends.
+            // The server would make a container from a plain create too; Apache's library sends this type.
             MultiOp::Create { path, mode: mode::CONTAINER, .. } => (op::CREATE_CONTAINER, path, false),
             MultiOp::Create { path, mode, .. } => (op::CREATE, path, mode::is_sequential(*mode)),
             MultiOp::Delete { path, .. } => (op::DELETE, path, false),
@@ -85,9 +85,9 @@ pub enum MultiResult<'a> {
     Create(&'a [u8], Option<Stat>),
     /// Changed.
     SetData(Stat),
-    /// Done, with nothing to tell (delete, check).
+    /// Done, without a result (delete, check).
     Done,
-    /// Failed with this code, or not tried (`Ok`, `RuntimeInconsistency`) because another one failed.
+    /// Failed with this code, or not tried (`Ok`, `RuntimeInconsistency`) because another operation failed.
     Failed(Code),
 }
 
@@ -98,7 +98,7 @@ pub struct MultiResults<'a> {
 }
 
 impl<'a> MultiResults<'a> {
-    /// The results in the body of a reply, behind its header.
+    /// The results in the body of a reply, after its header.
     pub fn new(body: &'a [u8]) -> MultiResults<'a> {
         MultiResults { reader: Reader::new(body) }
     }

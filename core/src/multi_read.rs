@@ -1,4 +1,5 @@
-//! Several reads with one request: their encoding, and the results. Each read fails or succeeds for itself. Knows no session.
+//! Several reads with one request: their encoding, and the results. Each read fails or succeeds independently. Knows no
+//! session.
 use crate::code::Code;
 use crate::jute::{Malformed, Put, Reader};
 use crate::proto::{MultiHeader, Stat, op};
@@ -15,7 +16,7 @@ pub enum ReadOp<'a> {
     Children {
         path: &'a [u8],
     },
-    /// A type that is no read, as given by the caller.
+    /// A type that is not a read, as passed by the caller.
     Unsupported(i32),
 }
 
@@ -29,9 +30,9 @@ impl ReadOp<'_> {
     }
 }
 
-/// Appends all reads and the end mark. None leaves a watch.
+/// Appends all reads and the end mark. No read leaves a watch.
 ///
-/// Errors: `BadArguments` for a bad path, `Unimplemented` for a type that is no read.
+/// Errors: `BadArguments` for a bad path, `Unimplemented` for a type that is not a read.
 pub fn encode(ops: &[ReadOp<'_>], chroot: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
     for item in ops {
         let (kind, path) = match item {
@@ -65,7 +66,7 @@ pub struct ReadResults<'a> {
 }
 
 impl<'a> ReadResults<'a> {
-    /// The results in the body of a reply, behind its header.
+    /// The results in the body of a reply, after its header.
     pub fn new(body: &'a [u8]) -> ReadResults<'a> {
         ReadResults { reader: Reader::new(body) }
     }

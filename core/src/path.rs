@@ -1,4 +1,4 @@
-//! The rule which paths are valid, and the chroot prefix. Knows no request.
+//! The rule for valid paths, and the chroot prefix. Does not know requests.
 
 /// Whether `path` (complete, chroot included) may be sent to a server. `sequential` loosens the rule for the last
 /// component, since the server appends a number to it.
@@ -10,12 +10,12 @@ pub fn is_valid(path: &[u8], sequential: bool) -> bool {
     (is_plain(path) && path.last() != Some(&b'/')) || path == b"/" || is_valid_by_component(rest, sequential)
 }
 
-/// Bytes looked at in one go: sixteen, each with the one behind it.
+/// Bytes examined in one go: sixteen, each with its successor.
 const WINDOW: usize = 17;
 
 /// Whether no byte is below 0x1f and no `/` is followed by `/` or `.`, so that only the end can still be wrong.
 ///
-/// Paths are checked on every call: this takes a third of the instructions of a walk over the bytes.
+/// Paths are checked on every call: this takes a third of the instructions of a loop over the bytes.
 fn is_plain(path: &[u8]) -> bool {
     let Some(last) = path.last_chunk::<WINDOW>() else { return is_plain_short(path) };
     let mut rest = path;
@@ -36,8 +36,8 @@ fn is_plain_short(path: &[u8]) -> bool {
     is_plain_window(&padded)
 }
 
-/// The same of a window; its first byte only counts together with the next, as it is the first `/`, or the last byte of
-/// another window. Without a branch, so that it becomes a few vector instructions.
+/// [`is_plain`] for one window. Its first byte is only checked together with the next, because it is the first `/` or
+/// the last byte of another window. Free of branches, so that it compiles to a few vector instructions.
 #[inline]
 fn is_plain_window(window: &[u8; WINDOW]) -> bool {
     let bad = window.iter().zip(window.iter().skip(1)).fold(0, |bad, (byte, next)| {
@@ -64,11 +64,11 @@ fn is_valid_by_component(rest: &[u8], sequential: bool) -> bool {
     true
 }
 
-/// The part of a server path that the client sees: without the chroot; the chroot itself is `/`. `None` when the path does
-/// not begin with the chroot.
+/// A server path as the client sees it, without the chroot; the chroot itself is `/`. `None` if the path does not begin
+/// with the chroot.
 ///
-/// The prefix is cut by its length, as on stock. A name without a slash was appended to the chroot as it is (see
-/// [`below_chroot`]), so it comes back as the application gave it.
+/// The prefix is cut by its length, as on stock. A name without a slash was appended to the chroot unchanged (see
+/// [`below_chroot`]), so it comes back unchanged too.
 pub fn strip_chroot<'a>(chroot: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
     match path.strip_prefix(chroot)? {
         b"" if chroot.is_empty() => Some(path),
@@ -77,8 +77,8 @@ pub fn strip_chroot<'a>(chroot: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
     }
 }
 
-/// What follows the chroot on the wire for a client path: `/` under a chroot names the chroot itself, and so does any
-/// other path of one byte, as on stock (which appends longer ones without their slash).
+/// The part of a client path that follows the chroot on the wire: `/` under a chroot names the chroot itself, and so
+/// does any other path of one byte, as on stock (which appends longer ones without their slash).
 pub fn below_chroot<'a>(chroot: &[u8], path: &'a [u8]) -> &'a [u8] {
     if path.len() == 1 && !chroot.is_empty() { b"" } else { path }
 }
@@ -102,7 +102,7 @@ mod tests {
         }
     }
 
-    /// The rule byte by byte, as it reads.
+    /// The rule byte by byte, as it is worded.
     fn is_valid_plainly(path: &[u8]) -> bool {
         path == b"/"
             || path.strip_prefix(b"/").is_some_and(|rest| {

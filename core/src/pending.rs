@@ -1,4 +1,5 @@
-//! Requests in flight, in wire order. Owns who waits for what; knows no bytes but their number.
+//! Requests in flight, in wire order. Owns the relation of requests and completions; knows the number of their bytes
+//! only.
 use crate::limits;
 use crate::request::WatchChange;
 use crate::watches::WatchKind;
@@ -14,11 +15,11 @@ pub(crate) struct Entry<C, W> {
     pub(crate) len: usize,
     /// When it was submitted.
     pub(crate) submitted: Instant,
-    /// Who waits; `None` once it was told that the time limit has passed.
+    /// The completion; `None` once it has been told that the time limit has passed.
     pub(crate) completion: Option<C>,
-    /// What a good answer changes in the watch registry.
+    /// What a successful answer changes in the watch registry.
     pub(crate) change: Option<Box<WatchChange<W>>>,
-    /// Whether this is a read whose missing node arms a watch all the same.
+    /// Whether this is an exists call, which arms a watch even if the node is missing.
     pub(crate) exists: bool,
 }
 
@@ -26,7 +27,7 @@ pub(crate) struct Entry<C, W> {
 #[derive(Debug)]
 pub(crate) struct Pending<C, W> {
     entries: VecDeque<Entry<C, W>>,
-    /// Entries at the front nobody waits for any more. Requests time out in their order.
+    /// Number of entries at the front without a completion. Requests time out in their order.
     abandoned: usize,
 }
 
@@ -57,30 +58,30 @@ impl<C, W> Pending<C, W> {
         entry
     }
 
-    /// Takes it if it was submitted at or before `limit`.
+    /// Takes the first entry if it was submitted at or before `limit`.
     pub(crate) fn pop_submitted_by(&mut self, limit: Instant) -> Option<Entry<C, W>> {
         if self.entries.front()?.submitted <= limit { self.pop() } else { None }
     }
 
-    /// Gives back memory that is not in use, down to `limit` bytes.
+    /// Frees unused memory, down to `limit` bytes.
     pub(crate) fn shrink_to(&mut self, limit: usize) {
         self.entries.shrink_to(limit / size_of::<Entry<C, W>>());
     }
 
-    /// When the oldest request that somebody waits for was submitted.
+    /// When the oldest request that still has a completion was submitted.
     pub(crate) fn oldest_waiting(&self) -> Option<Instant> {
         self.entries.get(self.abandoned).map(|entry| entry.submitted)
     }
 
-    /// Takes the completion of that request if it was submitted at or before `limit`. The request keeps its place, as its
-    /// answer is still due.
+    /// Takes the completion of the oldest request that still has one, if it was submitted at or before `limit`. The
+    /// request keeps its place, because its answer is still due.
     pub(crate) fn abandon_submitted_by(&mut self, limit: Instant) -> Option<C> {
         let entry = self.entries.get_mut(self.abandoned).filter(|entry| entry.submitted <= limit)?;
         self.abandoned += 1;
         entry.completion.take()
     }
 
-    /// Whether a request in flight leaves a watch of this lasting kind at a server path. Looks at all of them.
+    /// Whether a request in flight leaves a watch of this persistent kind at a server path. Searches all of them.
     pub(crate) fn leaves_watch(&self, kind: WatchKind, path: &[u8]) -> bool {
         self.entries.iter().filter_map(|entry| entry.change.as_deref()).any(|change| match change {
             WatchChange::Arm(left, at, _) => *left == kind && **at == *path,

@@ -1,4 +1,4 @@
-//! The records of the client protocol, by their jute names: what is sent, what comes back. Knows no session.
+//! The records of the client protocol, requests and replies, under their jute names. Knows no session.
 //!
 //! Facts: the public `zookeeper.jute` definition, and bytes captured from ZooKeeper 3.8.0.
 use crate::jute::{Malformed, Put, Reader};
@@ -39,7 +39,7 @@ pub mod op {
     pub const ERROR: i32 = -1;
 }
 
-/// Transaction ids that are not the application's.
+/// Request ids that are reserved for the protocol.
 pub mod xid {
     #![allow(missing_docs)]
     pub const WATCHER_EVENT: i32 = -1;
@@ -158,13 +158,13 @@ pub fn put_acls(out: &mut Vec<u8>, acls: &[Acl<'_>]) {
 pub struct ConnectRequest {
     /// Highest transaction id the client has seen.
     pub last_zxid_seen: i64,
-    /// Session timeout asked for, in milliseconds.
+    /// Requested session timeout, in milliseconds.
     pub timeout: i32,
     /// Session to resume, 0 for a new one.
     pub session_id: i64,
     /// Password of that session.
     pub password: [u8; 16],
-    /// Whether a read-only server will do.
+    /// Whether the client accepts a read-only server.
     pub read_only: bool,
 }
 
@@ -192,7 +192,7 @@ impl ConnectRequest {
     }
 }
 
-/// The first frame back.
+/// The first frame on a connection from server to client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectResponse {
     /// Negotiated session timeout in milliseconds, 0 or less when the session is expired.
@@ -237,10 +237,10 @@ fn password(reader: &mut Reader<'_>) -> Result<[u8; 16], Malformed> {
     Ok(password)
 }
 
-/// Starts every frame from the server but the first.
+/// Starts every frame from the server except the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyHeader {
-    /// Which request this answers, or one of [`xid`].
+    /// The request that this answers, or one of [`xid`].
     pub xid: i32,
     /// The server's latest transaction; 0 or -1 where none applies.
     pub zxid: i64,
@@ -273,7 +273,7 @@ impl ReplyHeader {
 pub struct WatcherEvent<'a> {
     /// One of [`event`].
     pub kind: i32,
-    /// The server's word for the session's state.
+    /// The session's state as the server reports it.
     pub state: i32,
     /// Server path of the node.
     pub path: &'a [u8],

@@ -1,5 +1,5 @@
-//! Reads the bodies of replies, by request. Borrowed from the frame; nothing is allocated. Paths come as the server
-//! sent them, with the chroot.
+//! Reads the bodies of replies, one function for each kind. The results are borrowed from the frame; nothing is
+//! allocated. Paths are as the server sent them, with the chroot.
 use crate::jute::{Malformed, Reader};
 use crate::proto::{Acl, Stat};
 
@@ -9,7 +9,7 @@ pub fn data(body: &[u8]) -> Result<(Option<&[u8]>, Stat), Malformed> {
     Ok((reader.buffer()?, Stat::read(&mut reader)?))
 }
 
-/// The `Stat` that is the whole reply to exists, set and setting an ACL.
+/// The `Stat`, which is the whole reply to exists, set and set-ACL.
 pub fn stat(body: &[u8]) -> Result<Stat, Malformed> {
     Stat::read(&mut Reader::new(body))
 }
@@ -25,7 +25,7 @@ pub fn path_stat(body: &[u8]) -> Result<(&[u8], Stat), Malformed> {
     Ok((reader.string()?, Stat::read(&mut reader)?))
 }
 
-/// A checked list of names: it can be walked any number of times.
+/// A checked list of names: it can be iterated any number of times.
 #[derive(Clone, Debug)]
 pub struct Strings<'a> {
     reader: Reader<'a>,
@@ -79,9 +79,9 @@ pub fn all_children_number(body: &[u8]) -> Result<i32, Malformed> {
 /// One identity of a session, as the server sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientInfo<'a> {
-    /// How it was proved: `ip`, `digest`, `sasl`, `x509`.
+    /// How the identity was proved: `ip`, `digest`, `sasl`, `x509`.
     pub scheme: &'a [u8],
-    /// The name; servers give none of a password.
+    /// The name; servers never send a password.
     pub user: &'a [u8],
 }
 

@@ -1,4 +1,4 @@
-//! What an application can ask for, and its encoding. Knows the chroot and the path rule; knows no connection.
+//! The requests of an application, and their encoding. Knows the chroot and the path rule; knows no connection.
 use crate::code::Code;
 use crate::jute::Put;
 use crate::multi::{self, MultiOp};
@@ -37,13 +37,13 @@ pub mod mode {
 pub struct Create<'a> {
     /// Client path.
     pub path: &'a [u8],
-    /// Content; `None` is sent as length -1.
+    /// Content of the node; `None` is sent as length -1.
     pub data: Option<&'a [u8]>,
     /// Access control list.
     pub acl: &'a [Acl<'a>],
     /// One of [`mode`].
     pub mode: i32,
-    /// Time to live in milliseconds: above 0 and below 2^40 for the modes with one, below 0 for the others.
+    /// Time to live in milliseconds: above 0 and below 2^40 for the modes with a time to live, below 0 for the others.
     pub ttl: i64,
     /// Whether the reply carries the new node's `Stat`.
     pub stat: bool,
@@ -142,12 +142,12 @@ pub enum WatchChange<W> {
     Arm(WatchKind, Box<[u8]>, W),
     /// Arms a persistent watch that the server holds as a recursive one.
     ArmShared(Box<[u8]>, W),
-    /// Removes watches from a server path; without a watcher all of them.
+    /// Removes watches from a server path: those of one watcher, or all without a watcher.
     Disarm(Removal, Box<[u8]>, Option<W>),
 }
 
 impl<W: Clone> Request<'_, W> {
-    /// Appends the complete frame to `out`. On an error `out` is as it was.
+    /// Appends the complete frame to `out`. On an error `out` is unchanged.
     ///
     /// Errors: `BadArguments` for a bad path or time to live; `MarshallingError` for a bad path inside a multi;
     /// `Unimplemented` for an operation a multi cannot hold.
@@ -155,9 +155,9 @@ impl<W: Clone> Request<'_, W> {
         self.encode_shared(xid, chroot, false, out)
     }
 
-    /// The same. `is_shared`: the request is about a path where the server is to hold one recursive watch for persistent and
-    /// recursive watchers. Then a persistent watch is added as a recursive one, and the removal of one kind leaves the
-    /// server's watch, which the other kind needs.
+    /// [`encode`](Self::encode), with `is_shared` for a path where the server is to hold one recursive watch for both
+    /// persistent and recursive watchers. In that case a persistent watch is added as a recursive one, and the removal
+    /// of one kind leaves the server's watch, because the other kind needs it.
     pub fn encode_shared(
         &self,
         xid: i32,
@@ -175,7 +175,7 @@ impl<W: Clone> Request<'_, W> {
         result
     }
 
-    /// The node it is about, as the application names it; empty where it is about none, or several.
+    /// The path of the request as the application gave it; empty if it has none, or several.
     pub fn path(&self) -> &[u8] {
         match self {
             Request::Create(create) => create.path,
@@ -196,8 +196,8 @@ impl<W: Clone> Request<'_, W> {
         }
     }
 
-    /// The function of stock's library that sends such a request, which its log lines name: sync calls and the short
-    /// forms end there too. Where stock has none, our own.
+    /// The function of stock's library that sends this request and appears in its log lines: sync calls and short forms
+    /// end in it too. If stock has no such function, the one of this library.
     pub fn function_name(&self) -> &'static str {
         match self {
             Request::Create(Create { stat: false, .. }) => "zoo_acreate_ttl",
@@ -222,7 +222,7 @@ impl<W: Clone> Request<'_, W> {
         }
     }
 
-    /// Bytes of what the application gave, for the limit of a request before anything is encoded.
+    /// Bytes that the application gave, to check the limit of a request before anything is encoded.
     pub fn payload_len(&self) -> usize {
         let len = |data: Option<&[u8]>| data.map_or(0, <[u8]>::len);
         match self {
@@ -235,7 +235,7 @@ impl<W: Clone> Request<'_, W> {
         }
     }
 
-    /// The type in the request's header.
+    /// The type for the request's header.
     fn kind(&self) -> Result<i32, Code> {
         Ok(match self {
             Request::Create(create) => create.check()?,
@@ -334,7 +334,7 @@ impl<W: Clone> Request<'_, W> {
     }
 }
 
-/// Appends one request: its header, and what `body` writes.
+/// Appends one request: its header, and the body that `body` writes.
 fn message<T>(out: &mut Vec<u8>, xid: i32, kind: i32, body: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     let start = out.len();
     let mut head = [0; 12];
@@ -348,7 +348,7 @@ fn message<T>(out: &mut Vec<u8>, xid: i32, kind: i32, body: impl FnOnce(&mut Vec
     result
 }
 
-/// Appends one frame: what `body` writes, with its length in front.
+/// Appends one frame: the bytes that `body` writes, preceded by their length.
 pub fn frame<T>(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     let start = out.len();
     out.put_i32(0);
@@ -357,7 +357,7 @@ pub fn frame<T>(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     result
 }
 
-/// Writes the length of the frame that starts at `start` and ends here.
+/// Writes the length of the frame from `start` to the end of `out`.
 #[inline]
 fn set_len(out: &mut [u8], start: usize) {
     let len = i32::try_from(out.len() - start - 4).unwrap_or(i32::MAX);
@@ -366,7 +366,7 @@ fn set_len(out: &mut [u8], start: usize) {
     }
 }
 
-/// Appends the server path and returns where its bytes stand.
+/// Appends the server path and returns its position.
 #[inline]
 pub fn put_path(
     out: &mut Vec<u8>,
@@ -385,8 +385,8 @@ pub fn put_path(
     }
 }
 
-/// Appends the prefix of the paths asked for. It is compared byte by byte and the server knows of no chroot, so "all" under
-/// a chroot is the chroot with a slash: without one it would name the chroot's siblings too.
+/// Appends the prefix of the requested paths. The server compares it byte by byte and does not know the chroot, so
+/// "all" under a chroot is the chroot with a slash: without the slash it would match the chroot's siblings too.
 fn put_prefix(out: &mut Vec<u8>, chroot: &[u8], prefix: &[u8]) -> Result<(), Code> {
     match prefix {
         b"" if chroot.is_empty() => out.put_buffer(Some(b"")),

@@ -1,5 +1,5 @@
-//! The watch registry: which watchers wait at which server path, what fires them, what is re-armed after a reconnect.
-//! Knows no connection; a watcher is whatever the shell calls one, equal when function and context are.
+//! The watch registry: the watchers at each server path, the events that fire them, and the requests that re-arm them
+//! after a reconnect. Knows no connection; the shell defines the watchers, which are equal if function and context are.
 use crate::jute::Put;
 use crate::limits;
 use crate::proto::event;
@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-/// Which table a watch belongs to.
+/// The table to which a watch belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WatchKind {
     /// The data of an existing node.
@@ -32,7 +32,7 @@ impl WatchKind {
         }
     }
 
-    /// That mode; `None` for the one-shot kinds, which reads leave.
+    /// The mode of `AddWatch` for this kind; `None` for the one-shot kinds, which reads leave.
     pub const fn mode(self) -> Option<i32> {
         match self {
             WatchKind::Data | WatchKind::Exist | WatchKind::Child => None,
@@ -42,16 +42,16 @@ impl WatchKind {
     }
 }
 
-/// Which watches a removal means; the numbers are the wire's.
+/// The watches that a removal covers; the numbers are those of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
     /// Child watches.
     Children,
     /// Data and exist watches.
     Data,
-    /// All of them, persistent ones included.
+    /// All watches, persistent ones included.
     Any,
-    /// Persistent watches. Servers know this number and the next since 3.9.
+    /// Persistent watches. Servers know this number and the next one since 3.9.
     Persistent,
     /// Persistent recursive watches.
     Recursive,
@@ -82,14 +82,15 @@ impl Removal {
     }
 }
 
-/// Keyed by the session's seed and by nothing else, so that orders of iteration are a function of seed and history.
+/// Keyed by the session's seed only, so that the order of iteration depends on seed and history alone.
 type Table<W> = HashMap<Box<[u8]>, Vec<W>, FixedState>;
 
-/// All watches of a session. Those of the first three tables are gone when they fire, the persistent ones stay.
+/// All watches of a session. Watches of the first three tables are removed when they fire; the persistent ones stay.
 ///
-/// Servers before 3.9 keep one kind of lasting watch a path. So where both kinds are at one path the server holds a recursive
-/// watch for both (the path is shared), and the persistent watchers hear of the list from the events of the children. Such a
-/// path is in both tables; its recursive watchers may be gone while the server's watch is still needed.
+/// Servers before 3.9 keep one kind of persistent watch per path. So if both kinds are at one path, the server holds a
+/// recursive watch for both (the path is shared), and the persistent watchers learn of changes to the list of children
+/// from the events of the children. Such a path is in both tables; its recursive watchers may be gone while the
+/// server's watch is still needed.
 #[derive(Debug)]
 pub struct Watches<W> {
     data: Table<W>,
@@ -100,7 +101,7 @@ pub struct Watches<W> {
 }
 
 impl<W: Clone + Eq + Hash> Watches<W> {
-    /// No watches. `seed` keys the hash of the paths: an attacker who chooses paths must not know it.
+    /// An empty registry. `seed` keys the hash of the paths: an attacker who chooses paths must not know it.
     pub fn new(seed: u64) -> Watches<W> {
         let table = || HashMap::with_hasher(FixedState::with_seed(seed));
         Watches { data: table(), exist: table(), child: table(), persistent: table(), recursive: table() }
@@ -121,7 +122,7 @@ impl<W: Clone + Eq + Hash> Watches<W> {
         [&self.data, &self.exist, &self.child, &self.persistent, &self.recursive]
     }
 
-    /// Arms `watcher` at a server path; a second time is the same watch.
+    /// Arms `watcher` at a server path. Arming it a second time changes nothing.
     pub fn arm(&mut self, kind: WatchKind, path: Box<[u8]>, watcher: W) {
         let watchers = self.table(kind).entry(path).or_default();
         if !watchers.contains(&watcher) {
@@ -130,8 +131,9 @@ impl<W: Clone + Eq + Hash> Watches<W> {
     }
 
     /// The watchers that an event at `path` fires, in the order in which they are called, each once. First the one-shot
-    /// ones, which are removed: those of one table as they were armed, a table that is searched later before the earlier
-    /// ones. Then the persistent ones of the path, then the recursive ones of the path and of each node above it.
+    /// watchers, which are removed: those of one table in the order of arming, and those of a later searched table
+    /// first. Then the persistent watchers of the path, then the recursive watchers of the path and of each node above
+    /// it.
     pub fn fire(&mut self, kind: i32, path: &[u8]) -> Vec<W> {
         let tables: &[WatchKind] = match kind {
             event::CREATED | event::CHANGED => &[WatchKind::Data, WatchKind::Exist],
@@ -152,7 +154,7 @@ impl<W: Clone + Eq + Hash> Watches<W> {
         fired
     }
 
-    /// Whether a lasting watch of this kind is known to stand at a server path.
+    /// Whether a persistent watch of this kind is known to exist at a server path.
     pub fn stands(&self, kind: WatchKind, path: &[u8]) -> bool {
         match kind {
             WatchKind::Data | WatchKind::Exist | WatchKind::Child => false,
@@ -161,14 +163,15 @@ impl<W: Clone + Eq + Hash> Watches<W> {
         }
     }
 
-    /// The server holds a recursive watch at a path: its persistent watchers, if there are any, live on that.
+    /// Notes that the server holds a recursive watch at a path, which also serves the path's persistent watchers, if
+    /// there are any.
     pub fn share(&mut self, path: &[u8]) {
         if self.persistent.contains_key(path) && !self.recursive.contains_key(path) {
             self.recursive.insert(path.into(), Vec::new());
         }
     }
 
-    /// A new connection, on which the server is told what each path needs.
+    /// Called for a new connection, on which the server is told the watches of each path anew.
     pub fn end_sharing(&mut self) {
         self.recursive.retain(|_, watchers| !watchers.is_empty());
     }
@@ -177,7 +180,8 @@ impl<W: Clone + Eq + Hash> Watches<W> {
         self.persistent.contains_key(path) && self.recursive.contains_key(path)
     }
 
-    /// The node whose list the event has changed, if that is at a shared path: then [`fire_list`](Self::fire_list) follows.
+    /// The node whose list of children the event has changed, if its path is shared: then
+    /// [`fire_list`](Self::fire_list) follows.
     pub fn shared_parent<'a>(&self, kind: i32, path: &'a [u8]) -> Option<&'a [u8]> {
         if !matches!(kind, event::CREATED | event::DELETED) || self.persistent.is_empty() || self.recursive.is_empty() {
             return None;
@@ -185,7 +189,8 @@ impl<W: Clone + Eq + Hash> Watches<W> {
         ancestors(path).nth(1).filter(|parent| self.is_shared(parent))
     }
 
-    /// The watchers of a list at a shared path. The server's own event about it, if there is one, finds none of them any more.
+    /// The watchers of the list of children at a shared path. The server's own event about the list, if there is one,
+    /// then finds none of them.
     pub fn fire_list(&mut self, path: &[u8]) -> Vec<W> {
         let mut fired = self.fire(event::CHILD, path);
         for watcher in self.persistent.get(path).into_iter().flatten() {
@@ -205,12 +210,12 @@ impl<W: Clone + Eq + Hash> Watches<W> {
                 }
             }
         };
-        // An event about a list at a shared path that fires a one-shot watch is no echo of a child's event, which would have
-        // fired that: the server says what has changed before it was armed again.
+        // A list event at a shared path that fires a one-shot watch does not repeat a child's event, which would have
+        // fired that watch already: it reports a change from before the watch was armed again.
         if kind != event::CHILD || has_fired || !self.is_shared(path) {
             add(self.persistent.get(path));
         }
-        // A recursive watch hears of each child itself, and servers send it no event about the list.
+        // A recursive watch gets the event of each child, and servers send it no event about the list.
         if kind == event::CHILD || self.recursive.is_empty() {
             return;
         }
@@ -219,7 +224,7 @@ impl<W: Clone + Eq + Hash> Watches<W> {
         }
     }
 
-    /// Whether a watch is armed that stays after an event.
+    /// Whether a persistent watch is armed.
     pub fn has_persistent(&self) -> bool {
         !self.persistent.is_empty() || !self.recursive.is_empty()
     }
@@ -253,7 +258,7 @@ impl<W: Clone + Eq + Hash> Watches<W> {
         }
     }
 
-    /// Whether a removal would find anything; without a watcher any one at the path counts.
+    /// Whether a removal would find anything; without a watcher, any watcher at the path counts.
     pub fn has(&mut self, kind: Removal, path: &[u8], watcher: Option<&W>) -> bool {
         Self::tables_of(kind).iter().any(|table| {
             let watchers = self.table(*table).get(path);
@@ -261,7 +266,7 @@ impl<W: Clone + Eq + Hash> Watches<W> {
         })
     }
 
-    /// Removes one watcher, or all, from a path.
+    /// Removes one watcher, or all watchers, from a path.
     pub fn disarm(&mut self, kind: Removal, path: &[u8], watcher: Option<&W>) {
         for kind in Self::tables_of(kind) {
             let is_needed = *kind == WatchKind::Recursive && self.persistent.contains_key(path);
@@ -281,8 +286,8 @@ impl<W: Clone + Eq + Hash> Watches<W> {
     }
 
     /// The bodies of the requests which re-arm everything as of `zxid`, each within [`limits::SET_WATCHES`] unless a
-    /// single path is longer. `with_persistent`: of `SetWatches2`, with five lists; else of `SetWatches`, with three,
-    /// which leaves the persistent watches out.
+    /// single path is longer. With `with_persistent` they are `SetWatches2`, with five lists; else `SetWatches`, with
+    /// three, without the persistent watches.
     pub fn set_watches(&self, zxid: i64, with_persistent: bool) -> Vec<Vec<u8>> {
         // divergence: All watches are re-armed in several SetWatches requests below 128 KiB each; stock sends one of any size, which the server refuses above jute.maxbuffer, for ever.
         let count = if with_persistent { LISTS } else { ONE_SHOT_LISTS };
@@ -309,9 +314,9 @@ impl<W: Clone + Eq + Hash> Watches<W> {
     }
 }
 
-/// Lists of paths in `SetWatches2`.
+/// Number of path lists in `SetWatches2`.
 const LISTS: usize = 5;
-/// Lists of paths in `SetWatches`.
+/// Number of path lists in `SetWatches`.
 const ONE_SHOT_LISTS: usize = 3;
 
 /// The path itself and every path above it, up to `/`.

@@ -1,5 +1,5 @@
-//! What ends by time although no server says so: requests with a time limit, silent ensembles, ensembles that turn a session
-//! away for ever.
+//! Deadlines that pass without a message from a server: requests with a time limit, silent ensembles, ensembles that
+//! reject a session for ever.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ struct Client {
     session: Session<u32, &'static str>,
     now: Instant,
     log: Vec<String>,
-    /// Ends every connection before the server has answered.
+    /// Whether the server ends every connection before it answers.
     is_turned_away: bool,
     /// The first frame of each connection.
     greetings: Vec<Vec<u8>>,
@@ -78,13 +78,13 @@ impl Client {
         self.log.clear();
     }
 
-    /// Lets the time pass until something happens.
+    /// Advances the clock to the session's next deadline.
     fn wait(&mut self) {
         self.now = self.now.max(self.session.deadline().unwrap());
         self.handle(Input::Timeout);
     }
 
-    /// Lets so much time pass, and everything happen in it.
+    /// Advances the clock by `millis`, with everything that falls due in that time.
     fn pass(&mut self, millis: u64) {
         let end = self.now + Duration::from_millis(millis);
         while let Some(due) = self.session.deadline().filter(|due| *due <= end) {
@@ -235,7 +235,7 @@ fn without_a_limit_requests_wait_for_the_connection() {
     assert_eq!(client.log(), [""; 0]);
 }
 
-/// The time from the last word of a server until the session expires; `None` when it does not within an hour.
+/// The time from the last message of a server until the session expires; `None` when it does not within an hour.
 fn expires_after(setup: impl FnOnce(&mut Client)) -> Option<Duration> {
     let mut client = Client::new();
     setup(&mut client);
@@ -264,7 +264,8 @@ fn a_session_expires_locally_after_four_thirds_of_its_timeout_if_that_is_wanted(
     assert_eq!(expires_after(|client| client.session.expire_locally()), None, "without a session nothing expires");
 }
 
-/// The last transaction ids with which a client asks that has seen transaction 5 and is turned away by both servers.
+/// The last transaction ids in the connect requests of a client that has seen transaction 5 and is rejected by both
+/// servers.
 fn asked_with(forget: bool) -> Vec<i64> {
     let mut client = Client::new();
     if forget {

@@ -1,4 +1,5 @@
-//! The codec against bytes that a real ZooKeeper 3.8.0 sent and understood; core/tests/golden says how they were captured.
+//! The codec against bytes that a real ZooKeeper 3.8.0 sent and accepted; core/tests/golden says how they were
+//! captured.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 use std::fs;
 use std::path::Path;
@@ -9,13 +10,13 @@ use zk_core::request::{Create, Request};
 use zk_core::watches::Removal;
 use zk_core::{multi, reply};
 
-/// One request with what came back.
+/// One request with its replies.
 #[derive(Default)]
 struct Step {
     label: String,
     request: Option<Vec<u8>>,
     frames: Vec<Vec<u8>>,
-    /// What came on other connections meanwhile.
+    /// What other connections received in the meantime.
     elsewhere: Vec<Vec<u8>>,
 }
 
@@ -83,7 +84,7 @@ fn watch_events_read_and_write_as_the_server_wrote_them() {
     }
 }
 
-/// Reads a reply's body by the request's type; what is left over must be nothing.
+/// Reads a reply's body by the request's type. Returns the number of bytes left over, which must be 0.
 fn read_reply(kind: i32, body: &[u8]) -> usize {
     match kind {
         op::CREATE | op::SYNC => reply::path(body).unwrap().len() + 4,
@@ -142,7 +143,7 @@ fn replies_read_to_their_last_byte() {
     assert!(read > 250, "{read}");
 }
 
-/// What the client would have to be asked for to send this body.
+/// The request that makes the client send this body.
 fn as_request<'a>(kind: i32, reader: &mut Reader<'a>) -> Option<Request<'a, u8>> {
     let path = reader.string().ok()?;
     let watcher = |reader: &mut Reader<'_>| Some(reader.bool().ok()?.then_some(1));
@@ -182,7 +183,7 @@ fn requests_are_written_as_the_server_understood_them() {
         }
         let mut out = Vec::new();
         match request.encode(asked, b"", &mut out) {
-            // The server looks some paths up that a client may not ask for, such as the empty one.
+            // The server accepts some paths that a client may not use, such as the empty one.
             Err(Code::BadArguments) => continue,
             other => other.unwrap(),
         };
@@ -209,7 +210,7 @@ fn creates_are_written_as_the_server_understood_them() {
             (0..reader.count(12).unwrap()).map(|_| zk_core::proto::Acl::read(&mut reader).unwrap()).collect();
         let mode = reader.i32().unwrap();
         let ttl = if kind == op::CREATE_TTL { reader.i64().unwrap() } else { -1 };
-        // Containers have a type of their own, which is what the client sends for them.
+        // The client sends containers with their own request type.
         if (mode == 4) != (kind == op::CREATE_CONTAINER) {
             continue;
         }

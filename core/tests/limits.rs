@@ -1,4 +1,4 @@
-//! Limits, floors and what drained buffers keep.
+//! Limits, floors and the capacity of drained buffers.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ fn connect(session: &mut Session<u32, u8>, mut now: Instant, timeout: i32) -> In
 #[test]
 fn a_request_beyond_the_limit_is_refused_before_it_is_encoded() {
     let (mut session, now) = session(9000, Policy::Adaptive);
-    // Never touched, so it takes no memory.
+    // The vector is never touched, so it takes no memory.
     let data = vec![0; limits::REQUEST + 1];
     let request = Request::SetData { path: b"/a", data: Some(&data), version: -1 };
     assert_eq!(session.submit(now, &request, 1), Err(Code::MarshallingError));
@@ -88,7 +88,7 @@ fn drained_buffers_give_back_what_a_burst_took() {
     assert!(buffer.capacity() <= limits::KEPT, "{} bytes kept", buffer.capacity());
 }
 
-/// 0.1.0 made 69,750 attempts in 3 s of real time; in virtual time it never came to an end.
+/// 0.1.0 made 69,750 attempts in 3 s of real time; in virtual time it never ended.
 #[test]
 fn a_session_timeout_of_zero_makes_no_loop_without_a_pause() {
     for policy in [Policy::Stock, Policy::Adaptive] {

@@ -1,5 +1,5 @@
-//! The log lines that operators and programs search for: stock's function, words and order of fields, with what only
-//! this library says behind them. The formats were taken from a run of Debian's library.
+//! The log lines that operators and programs search for: stock's function, words and order of fields, with the
+//! additions of this library at the end. The formats were taken from a run of Debian's library.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 use std::cell::RefCell;
 use std::io;
@@ -48,7 +48,7 @@ struct Client {
 
 impl Client {
     fn new(servers: u16) -> Client {
-        // Only the first test of the process can; the logger is the same for all.
+        // Only the first test of the process can set the logger, which is the same for all.
         let _ = log::set_logger(&Lines);
         log::set_max_level(log::LevelFilter::Debug);
         let now = Instant::now();
@@ -153,7 +153,7 @@ fn errors_of_reading_and_writing_have_stocks_words() {
     );
 }
 
-/// The lines of a first attempt that ends so, before there was a session.
+/// The lines of a first attempt that ends with `end` before there was a session.
 fn first_end(end: Input<'_>) -> Vec<String> {
     let mut client = Client::new(1);
     client.wait_for(State::Connecting);
@@ -182,7 +182,7 @@ fn a_client_on_a_port_of_another_protocol_is_told_so_at_once() {
         let told = |line: &&String| line.contains(words) && line.contains("not acceptable");
         assert_eq!(lines.iter().filter(told).count(), 1, "{words}: {lines:#?}");
     }
-    // In a session these are a length like any other.
+    // In an established session these bytes are a length like any other.
     let mut client = Client::connected();
     client.handle(Input::BadFrame(BadLength(i32::from_be_bytes(*b"HTTP"))));
     assert!(!lines().iter().any(|line| line.contains("answers in")));

@@ -83,7 +83,7 @@ impl Client {
         self.handle(Input::Received(&mut vec![Frame::from(body)]));
     }
 
-    /// Asks, and answers with `err`; returns what the client was told.
+    /// Submits a request and answers it with `err`; returns what the client was told.
     fn ask(&mut self, request: &Request<'_, &'static str>, err: Code) -> Result<Vec<String>, Code> {
         self.session.submit(self.now, request, 1)?;
         self.xid += 1;
@@ -97,7 +97,7 @@ impl Client {
         self.receive(body);
     }
 
-    /// A watch event of the server's; returns whom the session calls.
+    /// Feeds a watch event of the server; returns the watchers that the session calls.
     fn event(&mut self, kind: i32, path: &str) -> Vec<String> {
         let mut body = Vec::new();
         ReplyHeader { xid: xid::WATCHER_EVENT, zxid: -1, err: 0 }.write(&mut body);
@@ -121,7 +121,7 @@ impl Client {
         frames.iter().map(|frame| frame.bytes().to_vec()).collect()
     }
 
-    /// Type and last number of the requests sent since the last call.
+    /// Types and last numbers of the requests sent since the last call.
     fn sent_numbers(&mut self) -> Vec<(i32, i32)> {
         let number = |bytes: &[u8]| i32::from_be_bytes(bytes.try_into().unwrap());
         self.sent_frames().iter().map(|frame| (number(&frame[4..8]), number(&frame[frame.len() - 4..]))).collect()
@@ -200,7 +200,7 @@ fn persistent_kinds_are_removed_when_the_server_agrees_and_refused_where_there_i
     assert_eq!(client.ask(&remove(Removal::Persistent, None), Code::Ok), Err(Code::NoWatcher));
     client.ask(&add(WatchKind::Persistent), Code::Ok).unwrap();
     assert_eq!(client.ask(&remove(Removal::Recursive, None), Code::Ok), Err(Code::NoWatcher));
-    // What a 3.8 server says.
+    // The answer of a 3.8 server.
     let answer = client.ask(&remove(Removal::Persistent, None), Code::MarshallingError).unwrap();
     assert_eq!(answer, ["1: Err(MarshallingError)"]);
     assert_eq!(client.event(event::CHANGED, "/c/a"), ["3 /a [\"w\"]"]);
@@ -227,7 +227,8 @@ fn add_as(kind: WatchKind, watcher: &'static str) -> Request<'static, &'static s
     Request::AddWatch { path: b"/a", kind, watcher }
 }
 
-/// What a client hears that has both lasting kinds at `/a`, of a server that has a recursive watch there.
+/// Checks the events of a client that has both persistent kinds at `/a`, with a server that has a recursive watch
+/// there.
 fn hears_both(client: &mut Client) {
     assert_eq!(client.event(event::CREATED, "/c/a/b"), ["1 /a/b [\"r\"]", "4 /a [\"p\"]"]);
     assert_eq!(client.event(event::CHILD, "/c/a"), [""; 0], "servers of 3.9 say it too where they have both");
@@ -254,7 +255,7 @@ fn both_lasting_kinds_at_a_path_are_one_recursive_watch_at_the_server() {
     assert_eq!(client.sent_numbers(), [(op::ADD_WATCH, 1), (op::ADD_WATCH, 1)], "it must not become less");
     hears_both(&mut client);
 
-    // In flight at once; the recursive one is refused.
+    // Both requests are in flight at once; the recursive one is refused.
     let mut client = Client::new();
     client.session.submit(client.now, &recursive, 1).unwrap();
     client.session.submit(client.now, &persistent, 2).unwrap();

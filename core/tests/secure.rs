@@ -1,5 +1,5 @@
-//! The phases of a secured attempt, with inputs and the clock by hand: when each begins, how long it may take, and what its
-//! end means for the session, the requests and the log.
+//! The phases of a secured attempt, with inputs and clock by hand: when each begins, how long it may take, and the
+//! effect of its end on the session, the requests and the log.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a test")]
 use std::io;
 use std::net::SocketAddr;
@@ -174,13 +174,13 @@ fn requests_of_the_pause_get_the_code_of_the_last_failure() {
     let ways: [Way; 3] = [
         (&|client| client.handle(Input::TlsFailed(io::Error::other("unknown issuer"))), Code::SslConnectionError),
         (&|client| client.handle(Input::Disconnected(io::ErrorKind::UnexpectedEof.into())), Code::ConnectionLoss),
-        // Not about a request that came later.
+        // The code is not about the bytes of a request that came later.
         (&|client| client.handle(Input::BadFrame(BadLength(-1))), Code::ConnectionLoss),
     ];
     for (way, code) in ways {
         let mut client = Client::new(true, false);
         let tick = Duration::from_secs(9) / 60;
-        // Until there is a pause that is longer than a request waits in it.
+        // Fails until there is a pause longer than a request may wait.
         while client.session.state() != State::Paused || client.session.not_before() - client.now <= tick {
             client.wait_for(State::Securing);
             client.handle(Input::TcpConnected);
@@ -267,7 +267,7 @@ fn what_may_pass_is_another_attempt_for_a_new_session() {
         client.wait_for(State::Connecting);
         client.handle(Input::Connected);
         let sent = client.sent();
-        // Length, protocol version, last zxid and timeout come before the session's number.
+        // Length, protocol version, last zxid and timeout come before the session id.
         let mut reader = Reader::new(sent.get(4 + 4 + 8 + 4..).unwrap());
         assert_eq!(reader.i64(), Ok(0), "one that was never authenticated could be found expired");
         client.confirm();

@@ -1,4 +1,4 @@
-//! Which server a session is connected to, and which list is in force: state that was once held twice.
+//! Which server a session is connected to, and which list is in force: state that an earlier version held twice.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The session as its users meet it: inputs by hand, the clock by hand.
+//! The session as its users see it, with inputs and clock by hand.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -87,7 +87,7 @@ impl Client {
         frames.iter().map(|frame| frame.bytes().to_vec()).collect()
     }
 
-    /// Lets the time pass until something happens.
+    /// Advances the clock to the session's next deadline.
     fn wait(&mut self) {
         self.now = self.now.max(self.session.deadline().unwrap());
         self.handle(Input::Timeout);

@@ -13,11 +13,12 @@ pub enum Policy {
     /// The session-aware two-level window of docs/BACKOFF.md.
     #[default]
     Adaptive,
-    /// What the C client does since 3.5: T/60 after the last address of the list, and nothing else. For bisecting.
+    /// The rule of the C client since 3.5: T/60 after the last address of the list, and no other pause. For finding the
+    /// cause of a problem.
     Stock,
 }
 
-/// The knobs as read once per handle. `None` means "scale with the session timeout", as docs/BACKOFF.md says.
+/// The knobs, read once per handle. `None` means "scale with the session timeout", as docs/BACKOFF.md says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `ZOO_RECONNECT_POLICY`: `adaptive` (default) or `stock`.
@@ -34,7 +35,7 @@ pub struct Config {
     pub tcp_timeout: Option<Duration>,
     /// `ZOO_RECONNECT_RST`: 1 (default) closes an abandoned handshake with RST, so that the server need not read it.
     pub rst: bool,
-    /// `ZOO_RECONNECT_MEMORY`: 1 (default) lets a new handle of this process inherit the pace of the one before.
+    /// `ZOO_RECONNECT_MEMORY`: 1 (default) lets a new handle of this process inherit the pace of the previous one.
     pub memory: bool,
     /// `ZOO_RECONNECT_RANK`: 1 (default) lets the rank in the session id set the pace; 0 ignores it.
     pub rank: bool,

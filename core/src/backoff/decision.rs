@@ -1,16 +1,16 @@
-//! How a plan came about, in words for log lines.
+//! The reasons of a plan, in words for log lines.
 use super::Standing;
 use std::fmt;
 use std::time::Duration;
 
-/// What the latest pause was drawn from.
+/// The reasons of the latest pause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
-    /// The session's standing, if it is known and counts.
+    /// The session's standing, if it is known and used.
     pub standing: Option<Standing>,
     /// The longest pause that could have been drawn.
     pub window: Duration,
-    /// What set the window.
+    /// The reason for the length of the window.
     pub why: Why,
     /// Whether the next attempt stays at its server for longer than a session timeout.
     pub parked: bool,
@@ -27,7 +27,7 @@ impl fmt::Display for Decision {
     }
 }
 
-/// What set the length of a window.
+/// The reason for the length of a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Why {
     /// Nothing: there was no window.
@@ -51,12 +51,12 @@ pub enum Why {
     Congestion,
     /// Servers that cut sessions young.
     Brief,
-    /// The pause of the handle before this one goes on.
+    /// The pause of the previous handle continues.
     Inherited,
 }
 
 impl Why {
-    /// The number that programs get, in the order of the variants.
+    /// The number of the variant in the C interface, in the order of the variants.
     pub fn number(self) -> i64 {
         self as i64
     }

@@ -1,18 +1,19 @@
-//! What one handle of a process leaves to the next that talks to the same servers. Owns no lock: the shell shares one
-//! [`History`] behind a mutex.
+//! The memory that a handle leaves to the next handle of the process with the same servers. Owns no lock: the shell
+//! shares one [`History`] behind a mutex.
 use super::Standing;
 use crate::servers::HostPort;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Memory older than this says nothing about the servers any more.
+/// Memory older than this is useless.
 const STALE_AFTER: Duration = Duration::from_secs(600);
-/// Server sets remembered at once; the one that was written longest ago makes room.
+/// Limit of server sets; a new one replaces the one that was written longest ago.
 const SETS_MAX: usize = 64;
-/// Pauses, and ranks, remembered for one server set: as many handles can die and come back without sharing one.
+/// Limit of pauses, and of ranks, for one server set: this many handles can be closed and opened again without sharing
+/// one.
 const CLAIMS_MAX: usize = 4096;
 
-/// The pace that a handle hands on.
+/// The pace that a handle passes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Availability level of a pause that was still running (0 after any answer of a server).
@@ -23,10 +24,10 @@ pub struct Memory {
     pub congested: Instant,
     /// Factor on the attempt's time limit, 1 or more.
     pub patience: u32,
-    /// The end of a pause that was running. The next handle keeps this very instant: a fresh draw at every close and
-    /// init would starve an application that reopens often, and a shorter one would bring the herd back.
+    /// The end of a pause that was running. The next handle keeps this instant: drawing a new pause at every close and
+    /// init would starve an application that reopens often, and a shorter pause would bring the herd back.
     pub not_before: Option<Instant>,
-    /// Since when there has been no session, if a pause was running: the outage is as old for the next handle.
+    /// Since when there has been no session, if a pause was running: the next handle counts the outage from there too.
     pub down: Option<Instant>,
     /// The standing of a session that is over.
     pub standing: Option<Standing>,
@@ -35,12 +36,12 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Whether too much time has passed to go by this.
+    /// Whether this is too old to be used.
     pub fn is_stale(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.written) >= STALE_AFTER
     }
 
-    /// Whether there is nothing to tell.
+    /// Whether this holds nothing of use.
     pub fn is_clean(&self) -> bool {
         self.availability == 0
             && self.congestion == 0
@@ -59,7 +60,7 @@ pub struct History {
 #[derive(Debug)]
 struct Record {
     latest: Memory,
-    /// Ends of pauses left behind by handles and claimed by none yet.
+    /// Ends of pauses of closed handles that no new handle has claimed yet.
     pauses: VecDeque<Instant>,
     /// Standings of sessions that are over, with the time of their end, claimed by no handle yet.
     standings: VecDeque<(Instant, Standing)>,
@@ -71,8 +72,9 @@ impl History {
         History::default()
     }
 
-    /// The memory for these servers (in any order), if it is fresh. A pause and a standing are handed out once: of two
-    /// handles that died in a pause, each successor gets one of the two instants, and a third handle gets the levels only.
+    /// The memory for these servers (in any order), if it is fresh. A pause and a standing are handed out once: if two
+    /// handles were closed in a pause, each of two successors gets one of the instants, and a third handle gets only
+    /// the levels.
     pub fn get(&mut self, servers: &[HostPort], now: Instant) -> Option<Memory> {
         let key = key(servers);
         let record = self.sets.get_mut(&key)?;
@@ -87,7 +89,8 @@ impl History {
         Some(Memory { not_before, down: not_before.and(record.latest.down), standing, ..record.latest })
     }
 
-    /// Leaves a memory for these servers. The levels replace what was there; a running pause and a standing are added.
+    /// Stores a memory for these servers. The levels replace the earlier ones; a running pause and a standing are
+    /// added.
     pub fn put(&mut self, servers: &[HostPort], memory: Memory) {
         let key = key(servers);
         if memory.is_clean() {

@@ -1,5 +1,5 @@
-//! What a client knows about its place in the fleet without being told: the rank in its session id. Pure arithmetic on
-//! ids, epochs and durations.
+//! A client's place in the fleet, which it can read off its session id: the rank. Pure arithmetic on ids, epochs and
+//! durations.
 //!
 //! A ZooKeeper server counts its session ids up by one. The count starts with sixteen zero bits each time that the server
 //! joins an ensemble after an election; the time and the server's number stand above them. So the low sixteen bits say how
@@ -8,28 +8,29 @@
 //! of its size only.
 use std::time::Duration;
 
-/// A server life makes so many attempts a second possible per rank: rank 1 asks 100 times a second at most, rank 100 once.
+/// The rate of a client is this divided by its rank, for one server life: rank 1 makes at most 100 attempts a second,
+/// rank 100 at most one.
 const ATTEMPTS_PER_SECOND: f64 = 100.0;
 /// From about this effective rank on, the window grows with the square of the rank, so that the sum over a large fleet stays small.
 const QUADRATIC_FROM: f64 = 50.0;
-/// A session that was resumed in an unchanged epoch counts like one of so many times the rank.
+/// The rank of a session that was resumed in an unchanged epoch counts as this many times as high.
 const RESUMED_FACTOR: u32 = 64;
 /// Effective ranks up to this one may also keep asking a server that does not answer.
 const FOREMOST_MAX: u32 = 16;
-/// Connect requests per second and server life that the foremost ranks may leave at a server that does not answer.
+/// Connect requests per second and server life that the foremost ranks may make to a server that does not answer.
 const HANDSHAKES_PER_SECOND: u32 = 5;
-/// A fleet of known size spreads its attempts over one second per so many clients.
+/// A fleet of known size makes one attempt per client, spread so that this many come in a second.
 const FLEET_PER_SECOND: u32 = 1000;
-/// The clients of a fleet of known size are taken to be spread over so many servers.
+/// The number of servers over which the clients of a fleet of known size are assumed to be spread.
 const FLEET_SERVERS: u32 = 3;
-/// ZooKeeper's ids hold milliseconds of the server's clock above the rank. A clock that has run for less than this is no
-/// clock but a counter, as of servers that number their sessions from 1.
+/// ZooKeeper's ids hold milliseconds of the server's clock above the rank. A value below this is not a clock but a
+/// counter, as with servers that number their sessions from 1.
 const CLOCK_MS_MIN: i64 = 1000;
 
-/// The rank of a session, and what has happened to the session since it was created.
+/// The rank of a session, and its history since it was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// How many sessions the server had created before this one in the same life.
+    /// How many sessions the server had created before this one in the same server life.
     pub rank: u16,
     /// Epochs that have begun since the session was created.
     pub epochs: u32,
@@ -38,7 +39,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// The standing of a session that was created just now. `None` for an id that is not laid out as ZooKeeper's are.
+    /// The standing of a session that was created just now. `None` for an id without ZooKeeper's layout.
     pub fn of_session(id: i64) -> Option<Standing> {
         let clock = (id >> 16) & 0xff_ffff_ffff;
         let [.., high, low] = id.to_be_bytes();
@@ -46,8 +47,8 @@ impl Standing {
         (clock >= CLOCK_MS_MIN).then_some(Standing { rank, epochs: 0, resumed: 0 })
     }
 
-    /// The rank counted from 1, increased for each server life that the session has outlived: the ranks of other lives
-    /// are handed out again meanwhile.
+    /// The rank counted from 1, increased for each server life that the session has outlived: the new life hands out
+    /// the same ranks again.
     pub fn effective(&self) -> u32 {
         let lives = f64::from(self.epochs.saturating_add(1)).powf(1.5).floor();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a cast of a float saturates
@@ -60,11 +61,11 @@ impl Standing {
 /// What a client knows about the size of the fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Knowledge {
-    /// Nothing: no session yet, a session taken over by its id, ids of another layout, or ranks are turned off.
+    /// Nothing: no session yet, a session taken over by its id, an id of another layout, or ranks turned off.
     Unknown,
     /// The rank of this client's session.
     Rank(Standing),
-    /// The number of clients, as the operator gave it.
+    /// The number of clients, given by the operator.
     Fleet(u32),
 }
 
@@ -92,8 +93,8 @@ impl Knowledge {
         }
     }
 
-    /// The window over which this client spreads one connect request while servers do not answer; `None` if it has to keep
-    /// to the congestion window.
+    /// The window over which this client spreads one connect request while servers do not answer; `None` if the
+    /// congestion window applies.
     pub(super) fn handshake_window(self) -> Option<Duration> {
         match self {
             Knowledge::Rank(standing) if self.is_foremost() => {
@@ -106,7 +107,7 @@ impl Knowledge {
         }
     }
 
-    /// Whether this client is one of so few that its request may stay parked at a server that does not answer.
+    /// Whether this client is one of the few whose request may stay parked at a server that does not answer.
     pub(super) fn is_foremost(self) -> bool {
         match self {
             Knowledge::Unknown => false,
@@ -120,7 +121,7 @@ impl Knowledge {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tracker {
     standing: Option<Standing>,
-    /// Epoch in which the session was created, once a reply has told it.
+    /// Epoch in which the session was created, once a reply has carried it.
     born: Option<u32>,
     /// Epoch of the last reply on the current connection.
     seen: Option<u32>,
@@ -129,7 +130,7 @@ pub(super) struct Tracker {
 }
 
 impl Tracker {
-    /// A handle without a session that has inherited a standing, or nothing.
+    /// The tracker of a handle without a session, with an inherited standing if there is one.
     pub(super) fn new(standing: Option<Standing>) -> Tracker {
         Tracker { standing, ..Tracker::default() }
     }
@@ -138,22 +139,22 @@ impl Tracker {
         self.standing
     }
 
-    /// The session was created by this handle, just now.
+    /// Called when this handle has just created a session.
     pub(super) fn created(&mut self, standing: Option<Standing>) {
         *self = Tracker::new(standing);
     }
 
-    /// A session is established: replies now come on a new connection.
+    /// Called when a session is established: replies now come on a new connection.
     pub(super) fn established(&mut self) {
         self.seen = None;
     }
 
-    /// The connection was lost against the client's will.
+    /// Called when the connection was lost against the client's will.
     pub(super) fn lost(&mut self) {
         self.lost_in = self.seen.or(self.lost_in);
     }
 
-    /// A reply came in this epoch.
+    /// Called for a reply in this epoch.
     pub(super) fn saw_epoch(&mut self, epoch: u32) {
         if self.seen.replace(epoch) == Some(epoch) {
             return;
@@ -161,7 +162,7 @@ impl Tracker {
         let resumed_in = self.lost_in.take();
         let Some(standing) = &mut self.standing else { return };
         let born = *self.born.get_or_insert(epoch.saturating_sub(standing.epochs));
-        // An epoch that goes back (data restored from a backup) is a new life of the servers like any other.
+        // An epoch that goes back (data restored from a backup) also means a new life of the servers.
         standing.epochs = standing.epochs.max(epoch.abs_diff(born));
         if resumed_in == Some(epoch) {
             standing.resumed = standing.resumed.saturating_add(1);
@@ -187,7 +188,7 @@ mod tests {
         }
         // A server number of 128 and more makes the id negative.
         assert_eq!(Standing::of_session(-1 << 56 | 0x00ab_cdef_0000_0005).map(|it| it.rank), Some(5));
-        // None, and counters that start at 1.
+        // No session, and counters that start at 1.
         for id in [0, 1, 2, 0xffff, 0x1_0000, 0x0100_0000_0000_0005, i64::MIN] {
             assert_eq!(Standing::of_session(id), None, "{id:#x}");
         }
@@ -201,8 +202,8 @@ mod tests {
         assert_eq!(standing(u16::MAX, u32::MAX, u32::MAX).effective(), u32::MAX);
     }
 
-    /// The bound that the policy rests on: however many sessions a server life has created, together they ask at a rate that
-    /// a server bears.
+    /// The bound that the policy rests on: however many sessions a server life has created, their combined rate is one
+    /// that a server can bear.
     #[test]
     fn all_sessions_of_a_server_life_together_ask_at_a_bounded_rate() {
         let rate = |window: fn(Knowledge) -> Option<Duration>, floor: f64| -> f64 {
@@ -243,11 +244,11 @@ mod tests {
         tracker.saw_epoch(8);
         tracker.saw_epoch(8);
         assert_eq!(tracker.standing(), Some(standing(3, 1, 1)));
-        // A move of the client's own choice: no loss.
+        // A move that the client chose itself is no loss.
         tracker.established();
         tracker.saw_epoch(8);
         assert_eq!(tracker.standing(), Some(standing(3, 1, 1)));
-        // A connection that is lost before any reply says nothing; the one before decides.
+        // A connection that is lost before any reply gives no epoch; the previous connection decides.
         tracker.lost();
         tracker.established();
         tracker.lost();

@@ -10,10 +10,10 @@ const MS: Duration = Duration::from_millis(1);
 const ALL: [Failure; 5] =
     [Failure::Refused, Failure::Local, Failure::ConnectTimeout, Failure::Closed, Failure::HandshakeTimeout];
 
-/// One client under a clock moved by hand.
+/// One client, with a clock that is moved by hand.
 struct Story {
     backoff: Backoff,
-    /// The address that sessions are at.
+    /// The address of the session's server.
     at: u8,
     servers: usize,
     now: Instant,
@@ -38,7 +38,7 @@ impl Story {
         story
     }
 
-    /// A client whose session was just established and is the one of this rank.
+    /// A client whose session was just established and has this rank.
     fn of_rank(rank: u16, servers: usize, seed: u64) -> Story {
         let mut story = Story::new(servers, seed);
         story.on(Event::Init);
@@ -47,7 +47,7 @@ impl Story {
         story
     }
 
-    /// The pause that an event brings; the clock does not move.
+    /// The pause after an event; the clock does not move.
     fn on(&mut self, event: Event) -> Duration {
         let plan = self.backoff.on(event, self.servers, self.now, &mut self.rng);
         assert!(plan.not_before >= self.now);
@@ -55,7 +55,8 @@ impl Story {
         plan.not_before - self.now
     }
 
-    /// The attempt lasts as long as its kind says, fails, and the pause is waited.
+    /// An attempt that fails: the clock moves by the duration of this kind of failure, and by the pause. Returns the
+    /// pause.
     fn fail(&mut self, failure: Failure) -> Duration {
         let plan = self.backoff.plan(self.now);
         self.now += match failure {
@@ -68,7 +69,7 @@ impl Story {
         pause
     }
 
-    /// The handshake takes so long that the servers must be congested.
+    /// A handshake so slow that the servers must be congested.
     fn establish_slowly(&mut self) {
         self.now += T / SLOW;
         self.on(Event::Established);
@@ -145,7 +146,7 @@ fn pauses_grow_while_all_servers_are_dead_and_stay_below_the_session_timeout() {
                     assert!(pause <= T / 50 || level == AVAILABILITY_MAX, "within a pass");
                 } else {
                     let window = (T / 10).mul_f64(1.6_f64.powi(i32::try_from(level).unwrap() - 1)).min(T * 2 / 5);
-                    // What a refusal costs is little: it may be risked again after a quarter of the outage's age.
+                    // A refusal costs little: it may be risked again after a quarter of the outage's age.
                     let window = if failure == Failure::Refused {
                         window.min((age / 4).max(REFUSED_FLOOR).max(T / 5))
                     } else {
@@ -160,7 +161,8 @@ fn pauses_grow_while_all_servers_are_dead_and_stay_below_the_session_timeout() {
                 assert!(pause < T);
             }
             assert_eq!(story.congestion(), 0, "refusals are no sign of congestion");
-            // At the cap a pass of a majority every 3 s on average; stock makes 720 attempts for each server.
+            // At the cap there is a pass over a majority every 3 s on average; stock makes 720 attempts for each
+            // server.
             let most = if failure == Failure::Refused { (servers / 2 + 1) * 56 + 24 } else { servers / 2 + 56 };
             assert!(attempts < most, "{servers} servers: {attempts} attempts in two minutes");
         }
@@ -207,7 +209,7 @@ fn a_server_that_is_deaf_right_after_it_refused_is_asked_again_while_the_session
         let pause = story.fail(Failure::HandshakeTimeout);
         assert!(pause <= T / 4 && story.now - started < T, "{pause:?}");
         assert_eq!(story.congestion(), 0);
-        // Deaf twice in a row is congestion.
+        // Two unanswered handshakes in a row mean congestion.
         assert!(story.fail(Failure::HandshakeTimeout) >= T / 4);
         assert_eq!(story.congestion(), 1);
     }
@@ -215,7 +217,8 @@ fn a_server_that_is_deaf_right_after_it_refused_is_asked_again_while_the_session
 
 #[test]
 fn a_connect_alone_resets_nothing() {
-    // Accept-then-close is all that the policy hears of: the level keeps rising until a session is confirmed.
+    // The policy only sees connections that are accepted and closed: the level keeps rising until a session is
+    // confirmed.
     let mut story = Story::connected(3, 1);
     story.lose(false, T);
     for _ in 0..20 {
@@ -380,7 +383,7 @@ fn a_tcp_phase_without_answer_is_a_part_of_the_pause() {
         for attempt in 0..20 {
             let start = story.now;
             story.fail(Failure::ConnectTimeout);
-            // An unanswered SYN after another one is given 4.8 s, more than the largest window.
+            // An unanswered SYN after another one may wait 4.8 s, longer than the largest window.
             assert!(story.now - start <= T * 48 / 100 + T / 100);
             assert!(attempt < 2 || story.now - start >= T * 48 / 100);
         }
@@ -397,7 +400,7 @@ fn an_expired_session_hands_on_its_pace_and_the_next_handle_keeps_the_same_insta
         let pause = story.on(Event::Expired);
         assert!(pause <= T / 2);
         let end = story.now + pause;
-        // The application may take its time, or none, and may close and open again: the instant stands.
+        // The application may close and open again at any time: the instant stays the same.
         let mut memory = story.backoff.memory(story.now);
         for _ in 0..3 {
             story.backoff = Backoff::new(&Config::default(), T, Some(memory));
@@ -422,7 +425,7 @@ fn a_server_that_confirms_sessions_only_to_break_them_is_not_hammered() {
             assert!(if lost < 8 { quick } else { pause >= T / 20 && pause <= T * 2 / 5 }, "{lost}: {pause:?}");
         }
         assert!(story.now - start > T * 7);
-        // A session that lasts makes up for it.
+        // A session that lasts clears the count.
         story.on(Event::Established);
         assert!(story.lose(false, T) <= T / 100);
     }
@@ -442,7 +445,7 @@ fn an_application_that_reopens_in_a_pause_does_not_start_over() {
     assert_eq!(story.on(Event::Init), pause.saturating_sub(MS));
     story.now += pause;
     assert!(story.fail(Failure::Refused) >= T / 10, "the outage is as old as before");
-    // Once the pause is over, nothing is known of the servers any more.
+    // Once the pause is over, the memory holds nothing about the servers.
     let memory = story.backoff.memory(story.now);
     story.backoff = Backoff::new(&Config::default(), T, Some(memory));
     assert_eq!(story.on(Event::Init), Duration::ZERO);

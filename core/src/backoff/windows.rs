@@ -3,36 +3,36 @@ use super::{Backoff, CONGESTION_MAX, Failure, Knowledge, Plan, Policy, Why};
 use crate::limits::LEAST_WAIT;
 use std::time::{Duration, Instant};
 
-/// After an unanswered SYN the next one may wait so many times longer: in 1.2 s only one retransmission fits, and a
-/// server that is back but slow to accept is reached by the second or third.
+/// After an unanswered SYN the next attempt may wait this many times as long: in 1.2 s only one retransmission fits,
+/// and a server that is back but slow to accept is reached by the second or third one.
 const LONGER_CONNECT: u32 = 4;
-/// Up to this level of congestion the window is half the session timeout, so that a session may yet be saved: a server
-/// that was only stopped looks the same to its clients as one with too many of them.
+/// Up to this level of congestion the window is half the session timeout, so that a session may still be saved: to its
+/// clients a stopped server looks like an overloaded one.
 pub(super) const CONGESTION_FLAT: u32 = 2;
-/// The congestion window ends at so many session timeouts.
+/// Upper limit of the congestion window, in session timeouts.
 const CONGESTION_CAP_TIMEOUTS: u32 = 8;
-/// Growth of the availability window from level to level.
+/// Growth factor of the availability window from level to level.
 const GROWTH: f64 = 1.6;
-/// No congestion window is longer.
+/// Upper limit of any congestion window.
 pub(super) const CONGESTION_CAP: Duration = Duration::from_secs(120);
-/// The least default limit of the TCP phase: one SYN retransmission (at 1 s) fits.
+/// The lowest default of the limit of the TCP phase: one SYN retransmission (at 1 s) fits.
 pub(super) const CONNECT_FLOOR: Duration = Duration::from_millis(1100);
-/// No window that comes from the rank or from the fleet's size is shorter.
+/// Lower limit of a window that comes from the rank or from the fleet's size.
 pub(super) const INFORMED_FLOOR: Duration = Duration::from_millis(250);
-/// After refusals the window is a quarter of the outage's age at most, and this at least.
+/// After refusals the window is at most a quarter of the outage's age, but at least this.
 pub(super) const REFUSED_FLOOR: Duration = Duration::from_millis(500);
 const REFUSED_AGE: u32 = 4;
-/// The floor that grows with the outage's age: age x T / (this x the number of servers). A single server is asked by stock
-/// so rarely that the floor has to be steeper.
+/// Slope of the floor that grows with the outage's age: age x T / (this x the number of servers). Stock asks a single
+/// server so rarely that its floor has to be steeper.
 const AGE_SLOPE: f64 = 75.0;
 const AGE_SLOPE_ALONE: f64 = 60.0;
-/// A longer list makes stock try no more often, so the floor counts so many servers at most.
+/// Stock does not try more often with a longer list, so the floor counts at most this many servers.
 const SERVERS_MAX: u32 = 3;
-/// A parked request stays at its server for so many session timeouts.
+/// How long a parked request stays at its server, in session timeouts.
 pub(super) const PARKED_TIMEOUTS: u32 = 4;
 
 impl Backoff {
-    /// What is known of the fleet, the operator's word first.
+    /// The knowledge about the fleet; the operator's number has precedence.
     pub(super) fn knowledge(&self) -> Knowledge {
         match (self.config.fleet, self.standing()) {
             (Some(clients), _) => Knowledge::Fleet(clients),
@@ -65,7 +65,7 @@ impl Backoff {
         window.max(LEAST_WAIT)
     }
 
-    /// The shortest window that the rank, the fleet's size or a refusal allow after this failure, and which of them.
+    /// The shortest window that the rank, the fleet's size or a refusal allow after this failure, and its reason.
     pub(super) fn informed_window(&self, failure: Failure, now: Instant) -> Option<(Duration, Why)> {
         let age = self.down.map_or(Duration::ZERO, |down| now.saturating_duration_since(down));
         let refused = (failure == Failure::Refused).then(|| ((age / REFUSED_AGE).max(REFUSED_FLOOR), Why::Refused));
@@ -81,7 +81,8 @@ impl Backoff {
         knowledge.window().map(|window| (window.max(INFORMED_FLOOR), why))
     }
 
-    /// Keeps the attempts of a client in a long outage at a fifth of stock's, at every session timeout.
+    /// Lower limit of the pause that keeps the attempts of a client in a long outage at a fifth of stock's, for every
+    /// session timeout.
     fn age_floor(&self, age: Duration) -> Duration {
         let servers = self.servers.min(SERVERS_MAX);
         let most = self.timeout / (5 * servers);
@@ -89,13 +90,13 @@ impl Backoff {
         age.mul_f64(self.timeout.as_secs_f64() / (slope * f64::from(servers))).min(most)
     }
 
-    /// The pause after so many passes' worth of sessions that were cut young.
+    /// The pause after sessions that were cut young, which count as this many failed passes.
     pub(super) fn brief_window(&self, passes: u32) -> Duration {
         let window = self.window_after(passes);
         self.known_window().map_or(window, |(known, _)| known.min(window))
     }
 
-    /// The window over which a fleet at `level.congestion` spreads, zero at level 0.
+    /// The window over which a fleet at `level.congestion` spreads its attempts, zero at level 0.
     pub(super) fn congestion_window(&self) -> Duration {
         if self.level.congestion == 0 {
             return Duration::ZERO;
@@ -114,8 +115,8 @@ impl Backoff {
         Plan { not_before, connect_timeout: self.connect_timeout(), attempt_timeout: self.attempt_timeout() }
     }
 
-    /// Whether the next request stays at its server for long: a server that was stopped works off its queue in order when it
-    /// goes on, and a request that is given up and repeated starts at the end again.
+    /// Whether the next request stays at its server for long: a server that was stopped processes its queue in order
+    /// when it continues, and a request that is given up and repeated goes to the end of the queue.
     pub(super) fn is_parked(&self) -> bool {
         self.level.congestion > 0 && self.failures >= self.servers && self.knowledge().is_foremost()
     }
@@ -125,10 +126,10 @@ impl Backoff {
             return self.timeout * PARKED_TIMEOUTS;
         }
         let limit = (self.timeout * 2 / 3 * self.patience).min(self.timeout);
-        // The server before this one refused, so this one may be starting as well, and a second look elsewhere helps less
-        // than patience here. The servers keep the session for T after they have come back, which was after the refusal:
-        // a tenth of that is left for another try. The many, whose pauses are long, keep the patience instead: a try that they
-        // give up costs the servers more than it saves.
+        // The previous server refused, so this one may be starting too, and patience here helps more than asking
+        // elsewhere. The servers keep the session for T after they have come back, which was after the refusal: a tenth
+        // of T is left for another try. Clients of a large fleet, whose pauses are long, do not deduct the pause: a try
+        // that they give up costs the servers more than it saves.
         if self.last_failure != Some(Failure::Refused) || self.servers == 1 {
             return limit;
         }

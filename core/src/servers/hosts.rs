@@ -1,6 +1,6 @@
 //! The names that an application gave and the addresses they were resolved to, as one value. It is replaced as a whole,
-//! and counts its generations: a question to the resolver carries the generation, and an answer of an older one is
-//! dropped.
+//! and each value has a generation: a question to the resolver carries the generation, and the answer to an older
+//! generation is dropped.
 use super::list::{Change, InUse, ServerList};
 use super::parse::HostPort;
 use rand::Rng;
@@ -17,7 +17,7 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// The host string as given, for log lines, and what was parsed from it.
+    /// The host string as given, for log lines, and the names parsed from it.
     pub fn new(text: impl Into<String>, names: Vec<HostPort>) -> Hosts {
         let has_names = names.iter().any(|host| host.numeric().is_none());
         Hosts { text: text.into(), names: names.into(), has_names }
@@ -28,7 +28,7 @@ impl Hosts {
         &self.text
     }
 
-    /// The servers, in the order given.
+    /// The servers in the given order.
     pub fn names(&self) -> &Arc<[HostPort]> {
         &self.names
     }
@@ -39,12 +39,12 @@ impl Hosts {
     }
 }
 
-/// A question to the resolver. The answer carries its generation back.
+/// A question to the resolver. The answer returns its generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
-    /// The list that is asked about.
+    /// The generation of the list in question.
     pub generation: u64,
-    /// What is to be resolved.
+    /// The names to resolve.
     pub names: Arc<[HostPort]>,
 }
 
@@ -62,7 +62,7 @@ impl HostList {
         &self.hosts
     }
 
-    /// The question about the names of this generation.
+    /// The question to the resolver about the names of this generation.
     pub fn lookup(&self) -> Lookup {
         Lookup { generation: self.generation, names: Arc::clone(&self.hosts.names) }
     }
@@ -72,7 +72,7 @@ impl HostList {
         self.generation == generation
     }
 
-    /// Takes a new list: names and addresses together. Answers about the names before are void from here on.
+    /// Takes a new list: names and addresses together. Answers about earlier names are dropped from here on.
     pub fn replace(
         &mut self,
         hosts: Hosts,
@@ -86,7 +86,7 @@ impl HostList {
         self.addresses.replace(addresses, in_use, rng, shuffle)
     }
 
-    /// Takes new addresses of the present names.
+    /// Replaces the addresses of the present names.
     pub fn resolve(&mut self, addresses: &[SocketAddr], in_use: InUse, rng: &mut impl Rng, shuffle: bool) -> Change {
         self.addresses.replace(addresses, in_use, rng, shuffle)
     }

@@ -1,5 +1,5 @@
-//! The addresses of a handle, the order in which they are tried, and what a change of the list means for a client
-//! that is connected. Knows addresses only.
+//! The addresses of a handle, the order in which they are tried, and the effect of a change of the list on a connected
+//! client. Knows addresses only.
 use crate::limits;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
@@ -18,9 +18,9 @@ pub struct ServerList {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     address: SocketAddr,
-    /// Whether this sweep has tried it.
+    /// Whether this sweep has tried the address.
     tried: bool,
-    /// Until then, an address that has not just timed out is tried first.
+    /// Until then, the address is tried after all that have not just timed out.
     avoid_until: Option<Instant>,
 }
 
@@ -30,7 +30,7 @@ impl Entry {
     }
 }
 
-/// The address that the handle's connection or attempt has.
+/// The address of the handle's connection or attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InUse {
     /// Neither a connection nor an attempt.
@@ -50,14 +50,14 @@ impl InUse {
     }
 }
 
-/// What a new list means.
+/// The effect of a new list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Change {
-    /// Whether the set of addresses differs; if not, nothing was done.
+    /// Whether the set of addresses differs; if not, the list was not changed.
     pub changed: bool,
     /// Whether old and new share an address.
     pub overlap: bool,
-    /// Whether the connection should be given up for another server of the new list.
+    /// Whether the client should leave its connection for another server of the new list.
     pub reconnect: bool,
 }
 
@@ -67,13 +67,13 @@ impl ServerList {
         ServerList::default()
     }
 
-    /// Takes a new list, in the order given or shuffled; duplicates count once, and those beyond [`limits::SERVERS`] not
-    /// at all.
+    /// Takes a new list, in the order given or shuffled; duplicates count once, and addresses beyond
+    /// [`limits::SERVERS`] are left out.
     ///
     /// A connected client moves so that the expected load stays even over the servers when all clients get the same new
     /// list: it moves when its server is gone, and with probability `1 - old/new` when the list has grown. When its
-    /// server is gone and the list has not grown, the kept servers are preferred so far as they have room. A client that
-    /// is not connected gives up an attempt only if its address is gone.
+    /// server is gone and the list has not grown, the kept servers are preferred as far as they have room. A client
+    /// that is not connected gives up an attempt only if its address is gone.
     pub fn replace(&mut self, addresses: &[SocketAddr], in_use: InUse, rng: &mut impl Rng, shuffle: bool) -> Change {
         let mut fresh = unique(addresses);
         let old: BTreeSet<SocketAddr> = self.entries.iter().map(|entry| entry.address).collect();
@@ -100,14 +100,14 @@ impl ServerList {
         Change { changed: true, overlap: !kept.is_empty(), reconnect }
     }
 
-    /// Where the list's cursor stands: the address tried last or cycled to, `None` before the first
-    /// [`advance`](Self::advance). It says nothing of where the handle is connected.
+    /// The address at the list's cursor: the one tried last or cycled to, `None` before the first
+    /// [`advance`](Self::advance). The handle may be connected to another one.
     pub fn current(&self) -> Option<SocketAddr> {
         self.cursor.and_then(|index| self.entries.get(index)).map(|entry| entry.address)
     }
 
-    /// Steps to the address to try next: the next in order that this sweep has not tried, those that timed out lately
-    /// last. After the last one a new sweep begins. `None` only if the list is empty.
+    /// Steps to the address to try next: the next in order that this sweep has not tried, with recently timed-out ones
+    /// last. After the last address a new sweep begins. `None` only if the list is empty.
     pub fn advance(&mut self, now: Instant) -> Option<SocketAddr> {
         if self.is_sweep_end() {
             self.begin_sweep();
@@ -132,7 +132,8 @@ impl ServerList {
         }
     }
 
-    /// A session was confirmed at this address: when it is lost, a new sweep begins with the other addresses.
+    /// Called when a session was confirmed at this address: when it is lost, a new sweep begins with the other
+    /// addresses.
     pub fn confirm(&mut self, address: SocketAddr) {
         self.begin_sweep();
         if let Some(entry) = self.entry(address) {
@@ -182,7 +183,7 @@ impl ServerList {
         }
     }
 
-    /// Puts the new order in place; what is known of addresses that stay is kept.
+    /// Applies the new order; addresses that stay keep their entries.
     fn adopt(&mut self, order: &[SocketAddr], current: Option<SocketAddr>) {
         let known: BTreeMap<SocketAddr, Entry> =
             std::mem::take(&mut self.entries).into_iter().map(|entry| (entry.address, entry)).collect();
@@ -205,9 +206,9 @@ fn ratio(part: usize, whole: usize) -> f64 {
     part as f64 / whole as f64
 }
 
-/// The share of the clients of removed servers that belongs on the kept ones. Of `old` equal loads, `kept` servers
-/// hold `kept` and should hold `old * kept / (kept + added)`; the difference comes out of the `old - kept` loads that
-/// are on the move. At most 1, as the list has not grown.
+/// The share of the clients of removed servers that belongs on the kept ones. Of `old` equal loads, `kept` servers hold
+/// `kept` and should hold `old * kept / (kept + added)`; the difference comes from the `old - kept` loads that have to
+/// move. At most 1, because the list has not grown.
 fn room_on_kept(old: usize, kept: usize, added: usize) -> f64 {
     let new = kept + added;
     if new == 0 || old <= kept {
@@ -216,7 +217,7 @@ fn room_on_kept(old: usize, kept: usize, added: usize) -> f64 {
     ratio(kept * old.saturating_sub(new), new * (old - kept))
 }
 
-/// An order that takes from `first` with probability `p` and else from `second`, each time one is left in both.
+/// Merges two lists: while both have entries, the next one comes from `first` with probability `p`, else from `second`.
 fn interleave(first: &[SocketAddr], second: &[SocketAddr], p: f64, rng: &mut impl Rng) -> Vec<SocketAddr> {
     let (mut first, mut second) = (first.iter(), second.iter());
     let mut order = Vec::with_capacity(first.len() + second.len());
@@ -360,7 +361,8 @@ mod tests {
         assert!(list.is_sweep_end());
     }
 
-    /// Moves 30,000 connected clients, spread evenly over `old`, to `new` and says how many sit on each server.
+    /// Moves 30,000 connected clients, spread evenly over `old`, to `new`, and returns how many are connected to each
+    /// server.
     fn rebalance(old: &[u8], new: &[u8]) -> (HashMap<SocketAddr, usize>, usize) {
         let (mut load, mut moved) = (HashMap::new(), 0);
         let mut rng = SmallRng::seed_from_u64(7);

@@ -1,4 +1,5 @@
-//! Host strings: `host:port,host:port/chroot`. What is accepted was observed on the stock library, see the tests.
+//! Host strings: `host:port,host:port/chroot`. The accepted forms are those observed on the stock library, see the
+//! tests.
 use crate::{limits, path};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -6,19 +7,19 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 /// A server as the application named it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostPort {
-    /// A name, or an address without brackets. May be empty or nonsense: then the resolver says so.
+    /// A name, or an address without brackets. May be empty or nonsense, which the resolver then reports.
     pub host: String,
     /// The TCP port.
     pub port: u16,
 }
 
 impl HostPort {
-    /// The address, if `host` is one in numbers, so that no resolver is needed.
+    /// The address, if `host` is numeric, so that no resolver is needed.
     pub fn numeric(&self) -> Option<SocketAddr> {
         if let Ok(ip) = self.host.parse::<IpAddr>() {
             return Some(SocketAddr::new(ip, self.port));
         }
-        // A link-local address with its interface in numbers; interface names are the resolver's.
+        // A link-local address with a numeric interface; the resolver handles interface names.
         self.host.contains('%').then(|| format!("[{}]:{}", self.host, self.port).parse().ok()).flatten()
     }
 }
@@ -38,15 +39,15 @@ impl fmt::Display for HostPort {
 pub struct HostString {
     /// The servers in the order given.
     pub hosts: Vec<HostPort>,
-    /// The path that all of the handle's paths are relative to; empty for none.
+    /// The chroot, to which all of the handle's paths are relative; empty for none.
     pub chroot: Vec<u8>,
-    /// Entries that are left out because no resolver would accept their port, as given, for a log line each.
+    /// Entries that are left out because no resolver would accept their port; each as given, for a log line.
     pub skipped: Vec<String>,
     /// Number of entries beyond the first [`limits::SERVERS`], which are left out too.
     pub omitted: usize,
 }
 
-/// Why a host string is not accepted. All of them are `EINVAL` in `zookeeper_init`.
+/// Why a host string is not accepted. `zookeeper_init` reports each as `EINVAL`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ParseError {
     /// The string is empty.
@@ -94,8 +95,8 @@ pub fn parse(hosts: &[u8]) -> Result<HostString, ParseError> {
     Ok(list)
 }
 
-/// Parses the host string of `zoo_set_servers`, which has no chroot: a slash is part of the port, and so an error.
-/// The empty string is an empty list.
+/// Parses the host string of `zoo_set_servers`, which has no chroot: a slash counts as part of the port, which is an
+/// error. The empty string is an empty list.
 pub fn parse_servers(hosts: &[u8]) -> Result<HostString, ParseError> {
     // divergence: At most 4096 servers of a host string and 4096 addresses of them are used, with a warning; stock has no
     // limit.
@@ -148,7 +149,7 @@ fn sign(bytes: &[u8]) -> (bool, &[u8]) {
     }
 }
 
-/// The whole of `digits` as a number of this base, as much as fits; `None` if a byte does not belong.
+/// `digits` as a number of this base, limited to the type's maximum; `None` if a byte is not a digit.
 fn number(digits: &[u8], base: u32) -> Option<u128> {
     if digits.is_empty() {
         return None;
@@ -159,7 +160,7 @@ fn number(digits: &[u8], base: u32) -> Option<u128> {
     })
 }
 
-/// The first of stock's two checks: a C number in base 8, 10 or 16 with nothing behind it, not zero as a C `int`.
+/// The first of stock's two checks: a C number in base 8, 10 or 16 with nothing after it, not zero as a C `int`.
 fn is_port_number(port: &[u8]) -> bool {
     let (negative, digits) = sign(skip_blanks(port));
     let value = match digits {
@@ -168,7 +169,7 @@ fn is_port_number(port: &[u8]) -> bool {
         decimal => number(decimal, 10),
     };
     let Some(value) = value else { return false };
-    // Out of range, C gives the largest or the smallest `long`; the smallest is 0 as an `int`.
+    // If the number is out of range, C gives the largest or the smallest `long`; the smallest is 0 as an `int`.
     let as_long = match i64::try_from(value) {
         Ok(value) if negative => -value,
         Ok(value) => value,
@@ -178,8 +179,8 @@ fn is_port_number(port: &[u8]) -> bool {
     as_long & 0xffff_ffff != 0
 }
 
-/// The second check, the resolver's: the same text as a decimal C `unsigned long`, not negative as an `int`, and of
-/// that the low 16 bits. So `70000` is port 4464, `010` is port 10 and `0x10` is none.
+/// The second check, that of the resolver: the text is read as a decimal C `unsigned long` that is not negative as an
+/// `int`, and the port is its low 16 bits. So `70000` is port 4464, `010` is port 10, and `0x10` is no port.
 fn resolver_port(port: &[u8]) -> Option<u16> {
     let (negative, digits) = sign(skip_blanks(port));
     let value = number(digits, 10)?;
@@ -207,7 +208,7 @@ mod tests {
         vec![(host.to_owned(), port)]
     }
 
-    // Every expectation below was observed on Debian's libzookeeper_mt 3.8.0 but the two marked as ours.
+    // Every expectation below was observed on Debian's libzookeeper_mt 3.8.0, except the two marked as ours.
 
     #[test]
     fn ports_are_checked_as_c_numbers_and_read_as_decimal_ones() {
@@ -295,7 +296,8 @@ mod tests {
 
     #[test]
     fn a_list_without_servers_is_refused() {
-        // On stock a handle with these dials nothing and never rests. The last one is a chroot in the wrong place.
+        // On stock a handle with these strings never connects and never sleeps. The last one has a chroot in the wrong
+        // place.
         for hosts in ["/", "/a", "/a,127.0.0.1:2181"] {
             assert_eq!(parse(hosts.as_bytes()), Err(ParseError::NoServers), "{hosts}");
         }

@@ -5,9 +5,9 @@ use super::{Output, Session, Watcher};
 use crate::code::Code;
 use std::time::{Duration, Instant};
 
-/// How long a close may take to send what is left.
+/// How long a close may take to send the remaining bytes.
 const CLOSE_FLUSH: Duration = Duration::from_secs(3);
-/// How long it waits for the server's answer then.
+/// How long it then waits for the server's answer.
 const CLOSE_ANSWER: Duration = Duration::from_millis(1500);
 
 impl<C, W: Watcher> Session<C, W> {
@@ -25,7 +25,7 @@ impl<C, W: Watcher> Session<C, W> {
             log::info!(target: "zookeeper_close", "Closing zookeeper sessionId={:#x} to {addr}\n", self.id.id);
         }
         // divergence: Every completion that has not been called gets ZCLOSING before zookeeper_close returns; stock drops some.
-        // What has been asked for is still sent, as on stock, but nobody hears the answer.
+        // Requests are still sent, as on stock, but their answers are dropped.
         self.fail_credentials(Code::Closing);
         self.fail_pending(Code::Closing);
         self.outputs.push_back(Output::Last);

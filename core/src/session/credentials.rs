@@ -21,7 +21,7 @@ struct Auth<C> {
 /// All credentials of a session.
 pub(super) struct Credentials<C> {
     all: Vec<Auth<C>>,
-    /// Those whose answer is due, in wire order.
+    /// Indices of the credentials whose answer is due, in wire order.
     sent: VecDeque<usize>,
 }
 
@@ -48,13 +48,13 @@ impl<C> Credentials<C> {
         self.sent.is_empty()
     }
 
-    /// When the oldest of those whose completion has not been called was added.
+    /// When the oldest credentials with an uncalled completion were added.
     pub(super) fn oldest_waiting(&self) -> Option<Instant> {
         self.all.iter().find(|auth| auth.completion.is_some()).map(|auth| auth.submitted)
     }
 
-    /// Takes the completion of that one if it was added at or before `limit`. The credentials stay, and their answer is
-    /// still due.
+    /// Takes the completion of the oldest credentials that still have one, if they were added at or before `limit`. The
+    /// credentials stay, and their answer is still due.
     pub(super) fn abandon_submitted_by(&mut self, limit: Instant) -> Option<C> {
         let auth = self.all.iter_mut().find(|auth| auth.completion.is_some()).filter(|auth| auth.submitted <= limit)?;
         auth.completion.take()
@@ -68,9 +68,9 @@ impl<C> Credentials<C> {
 }
 
 impl<C, W: Watcher> Session<C, W> {
-    /// Adds credentials. They are sent now if there is a session, and on every connection from now on; `completion`
-    /// is delivered once, with the first answer or the first failure, or when the time limit of requests has passed: the
-    /// credentials count then all the same.
+    /// Adds credentials. They are sent now if there is a session, and on every connection from now on; `completion` is
+    /// delivered once, with the first answer or the first failure, or when the time limit of requests has passed, after
+    /// which the credentials still count.
     pub fn add_auth(
         &mut self,
         now: Instant,
@@ -78,8 +78,8 @@ impl<C, W: Watcher> Session<C, W> {
         credentials: Option<&[u8]>,
         completion: Option<C>,
     ) -> Result<(), Code> {
-        // divergence: zoo_add_auth is taken in between a failure and the next attempt, where stock returns ZINVALIDSTATE: our
-        // pauses are longer, and a program that met no pause before should not meet an error now.
+        // divergence: zoo_add_auth is accepted between a failure and the next attempt, where stock returns
+        // ZINVALIDSTATE: our pauses are longer, and a program that met no pause before should not get an error now.
         if self.is_unrecoverable() {
             return Err(Code::InvalidState);
         }

@@ -1,7 +1,9 @@
-//! The end of a session that no server announces: silence of all servers, and servers that turn the session away for ever.
+//! The end of a session without an announcement by a server: all servers are silent, or they reject the session for
+//! ever.
 //!
-//! Servers close the connection of a client whose last transaction lies in their future. When the data of an ensemble was
-//! wiped or restored from a backup that never ends by itself: the client is ahead of every server until they have caught up.
+//! Servers close the connection of a client whose last transaction lies in their future. After the data of an ensemble
+//! was wiped or restored from a backup, this goes on until the servers have caught up: the client is ahead of all of
+//! them.
 use super::link::Link;
 use super::timer_table::Timer;
 use super::{Session, Watcher, timers};
@@ -11,34 +13,34 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// A row of attempts that all ended in the server's closing the connection before it answered.
+/// A series of attempts that all ended when the server closed the connection before it answered.
 #[derive(Debug, Default)]
 pub(super) struct TurnedAway {
-    /// When the first of them ended.
+    /// When the first of these attempts ended.
     since: Option<Instant>,
     servers: HashSet<SocketAddr>,
     is_told: bool,
 }
 
 impl<C, W: Watcher> Session<C, W> {
-    /// Lets the session expire without a server's word, when none has said anything for 4/3 of its timeout.
+    /// Lets the session expire without hearing from a server, when none has sent anything for 4/3 of its timeout.
     pub fn expire_locally(&mut self) {
         self.expire_locally = true;
         self.arm_local_expiry();
     }
 
-    /// Lets a session that every server turns away ask with transaction id 0. Dangerous: the servers' data may be older than
-    /// what the application has read.
+    /// Lets a session that every server rejects connect with transaction id 0. Dangerous: the servers' data may be
+    /// older than the data that the application has read.
     pub fn forget_zxid(&mut self) {
         self.forget_zxid = true;
     }
 
-    /// How long all servers are silent before a session expires without their word.
+    /// How long all servers must be silent before the session expires locally.
     fn expiry_time(&self) -> Duration {
         timers::millis(self.timeout) * 4 / 3
     }
 
-    /// Sets when the session expires unless a server says something.
+    /// Sets the time of the local expiry, which a message of a server would move.
     pub(super) fn arm_local_expiry(&mut self) {
         let is_lost = matches!(
             self.link,
@@ -58,7 +60,7 @@ impl<C, W: Watcher> Session<C, W> {
             return;
         }
         // divergence: With ZOO_LOCAL_EXPIRY=1 or the flag ZOO_EXPIRE_LOCALLY a session expires when no server has said
-        // anything for 4/3 of its timeout; without, as on stock, only by a server's word.
+        // anything for 4/3 of its timeout; without these, as on stock, only when a server says so.
         log::error!(
             target: "check_local_expiry",
             "sessionId={:#x} has expired: no server has said anything for {}ms (session timeout {}ms)",
@@ -69,8 +71,8 @@ impl<C, W: Watcher> Session<C, W> {
         self.end_expired(now);
     }
 
-    /// An attempt has failed. When every server has closed the connection for two session timeouts, and none has done
-    /// anything else, says what that may mean; with `forget_zxid` the next attempt asks with transaction id 0.
+    /// Called when an attempt has failed. If for two session timeouts every server has only closed the connection, logs
+    /// the likely cause; with `forget_zxid` the next attempt connects with transaction id 0.
     pub(super) fn note_turned_away(&mut self, now: Instant, addr: SocketAddr, failure: Failure) {
         if failure != Failure::Closed || self.last_zxid == 0 {
             self.turned_away = TurnedAway::default();

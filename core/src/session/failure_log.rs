@@ -1,7 +1,8 @@
-//! The log lines of failed attempts and lost connections, and what keeps a long outage from filling the log.
+//! The log lines of failed attempts and lost connections, and the limiter that keeps a long outage from filling the
+//! log.
 //!
-//! Operators and programs search these lines for what Apache's library writes (its words, the C function's name as the
-//! target, its order of fields); what only this library says comes behind.
+//! Operators and programs search these lines for the words of Apache's library, with the C function's name as the
+//! target and its order of fields; additions of this library come at the end.
 use super::link::Link;
 use super::{Session, Watcher};
 use crate::backoff::Failure;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 pub(super) const ETIMEDOUT: i32 = 110;
 pub(super) const EHOSTDOWN: i32 = 112;
 pub(super) const ESTALE: i32 = 116;
-/// Those of a socket whose error carries words of TLS in their place.
+/// The `errno` values of a broken connection, for socket errors that carry a text of TLS instead of a number.
 const EPIPE: i32 = 32;
 const ECONNRESET: i32 = 104;
 
@@ -29,12 +30,12 @@ mod local {
     pub(super) const CONNECT: [i32; 7] = [1, 11, 13, 98, 99, 100, 101];
 }
 
-/// Whether an attempt failed on this host, before any server could have to do with it.
+/// Whether an attempt failed on this host, before any server was involved.
 pub(super) fn is_local(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|errno| local::SOCKET.contains(&errno) || local::CONNECT.contains(&errno))
 }
 
-/// What stock says to a failure of the socket before a session is confirmed.
+/// Stock's words for a failure of the socket before a session is confirmed.
 fn words(failure: Failure, error: &io::Error) -> &'static str {
     match failure {
         Failure::Refused => "server refused to accept the client",
@@ -52,7 +53,7 @@ pub(super) const RECEIVE_FAILED: &str = "failed while receiving a server respons
 /// Stock's words for an error in writing.
 pub(super) const FLUSH_FAILED: &str = "failed while flushing send queue";
 
-/// The function of stock that writes a line.
+/// The function of stock that writes the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     CheckEvents,
@@ -72,12 +73,13 @@ pub(super) struct FailureLogLimiter {
 }
 
 impl FailureLogLimiter {
-    /// So many connections that end without a byte are worth a hint, where there was a session before.
+    /// After this many connections in a row that ended without a byte, a hint is logged even if there was a session
+    /// before.
     const SILENT: u32 = 3;
     const FIRST: u32 = 20;
     const EVERY: u32 = 10;
 
-    /// Whether this failure is to be logged, with what is to be said of those that were not.
+    /// Whether to log this failure; the text tells of the failures that were not logged.
     pub(super) fn admit(&mut self) -> Option<String> {
         self.failures = self.failures.saturating_add(1);
         if self.failures <= FailureLogLimiter::FIRST {
@@ -111,13 +113,13 @@ pub(super) fn log_socket_error(
     }
 }
 
-/// Whether the peer has ended the connection, or a call found out that it had.
+/// Whether the peer has ended the connection, including errors by which a call finds this out.
 fn is_end(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
-/// The number and the system's text for an error, without Rust's number behind it. An end of file is stock's
-/// `errno=112(Host is down)` wherever it is met. What TLS says of an end is no part of it, see [`Session::hint`].
+/// The number and the system's text for an error, without the number that Rust appends. An end of file is always
+/// stock's `errno=112(Host is down)`. The text of TLS about an end is not included, see [`Session::hint`].
 fn errno_of(error: &io::Error) -> (i32, String) {
     let of_socket = match error.kind() {
         io::ErrorKind::UnexpectedEof => Some(EHOSTDOWN),
@@ -142,8 +144,8 @@ impl<C, W: Watcher> Session<C, W> {
         error: &io::Error,
         hint: &str,
     ) {
-        // divergence: After 20 failed attempts in a row one in ten is logged. The line has the attempt's number and kind,
-        // the policy's levels and the pause behind stock's words.
+        // divergence: After 20 failed attempts in a row one in ten is logged. After stock's words the line has the
+        // attempt's number and kind, the policy's levels and the pause.
         let Some(omitted) = self.failure_log.admit() else { return };
         let kind = match failure {
             Failure::Refused => "refused",
@@ -169,7 +171,7 @@ impl<C, W: Watcher> Session<C, W> {
                 let what = format_args!("connection to {addr} timed out (exceeded timeout by {late}ms); {details}");
                 log_socket_error(Place::Interest, addr, code, error, what);
             }
-            // What the server answered, or what SASL needs of this host, could not be used: the error says why.
+            // The server's answer, or something on this host that SASL needs, could not be used: the error says why.
             Failure::Local | Failure::Closed if error.kind() == io::ErrorKind::InvalidData => {
                 let none = io::Error::from_raw_os_error(0);
                 log_socket_error(Place::CheckEvents, addr, code, &none, format_args!("{error}; {details}"));
@@ -194,14 +196,14 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    /// What an operator should look at after a connection that the server has ended before there was a session: who has just
-    /// set up TLS on one side only sees nothing else. Called while the link is still there.
+    /// A hint for the operator after the server has ended a connection before there was a session: when TLS is set up
+    /// on one side only, this is the only symptom. Must be called before the link is dropped.
     pub(super) fn hint(&mut self, failure: Failure, error: &io::Error) -> String {
         if failure != Failure::Closed || !is_end(error) {
             return String::new();
         }
         if let Some(inner) = error.get_ref() {
-            // What TLS says of an end in its handshake.
+            // The text of TLS about an end during its handshake.
             return format!(" ({inner})");
         }
         match self.link {
@@ -223,12 +225,12 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    /// How long after its deadline the timer that is being handled was found.
+    /// How late the timer that is being handled was found.
     pub(super) fn late_by(&self, now: Instant) -> Duration {
         self.timers.handled.map_or(Duration::ZERO, |due| now.saturating_duration_since(due))
     }
 
-    /// The address that stock names in lines about requests.
+    /// The address for log lines about requests, as in stock's.
     pub(super) fn shown_server(&self) -> String {
         let addr = self.link.address().or_else(|| self.servers.current());
         addr.map_or_else(|| ":0".to_owned(), |addr| addr.to_string())

@@ -16,34 +16,35 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-/// Where the connection stands. What has a socket has its address.
+/// The state of the connection. States with a socket have its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
-    /// None; the next attempt waits for the policy.
+    /// No connection; the next attempt waits for the policy.
     Idle {
-        /// Whether there is nothing to wait for after a failure: no attempt has ended yet, or a new list ended it.
+        /// Whether no pause after a failure is due: no attempt has ended yet, or a new list ended it.
         is_fresh: bool,
     },
     /// TCP is being established.
     Connecting { addr: SocketAddr, is_secured: bool },
-    /// TCP is there and TLS is being established. Not under the limit of the TCP phase: what is lost there is no SYN.
+    /// There is a TCP connection, and TLS is being established. The limit of the TCP phase does not apply, because it
+    /// is for lost SYNs.
     Securing { addr: SocketAddr },
     /// The server has not confirmed the session yet.
     Handshaking { addr: SocketAddr },
-    /// The server has confirmed the session, and SASL is under way. `exchange` tells its messages from those of an earlier
-    /// connection.
+    /// The server has confirmed the session, and SASL is under way. `exchange` distinguishes its messages from those of
+    /// an earlier connection.
     Authenticating { addr: SocketAddr, is_read_only: bool, exchange: Exchange },
-    /// The session is there.
+    /// The session is established.
     Established { addr: SocketAddr, is_read_only: bool },
     /// The close request is sent, or being sent.
     Closing { addr: SocketAddr, is_read_only: bool, xid: i32 },
     /// No attempt follows.
     Dead(Death),
-    /// The application has closed the session, and all is done.
+    /// The application has closed the session, and nothing is left to do.
     Closed,
 }
 
-/// Why a session cannot go on.
+/// Why a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Death {
     Expired,
@@ -64,7 +65,7 @@ impl Link {
         }
     }
 
-    /// The same as the server list needs it.
+    /// The address as [`InUse`] for the server list.
     pub(super) fn in_use(self) -> InUse {
         match self {
             Link::Connecting { addr, .. }
@@ -98,8 +99,8 @@ impl Link {
 impl<C, W: Watcher> Session<C, W> {
     pub(super) fn start_attempt(&mut self, now: Instant) {
         let Some(addr) = self.servers.advance(now) else { return };
-        // divergence: When an attempt starts is decided by the reconnect policy (docs/BACKOFF.md) alone; stock pauses for
-        // a sixtieth of the timeout after a full pass at most, and any API call cuts that short.
+        // divergence: When an attempt starts is decided by the reconnect policy (docs/BACKOFF.md) alone; stock pauses
+        // only after a full pass, for a sixtieth of the timeout, and any API call shortens that pause.
         let limit = now + self.plan.attempt_timeout;
         self.timers.set(Timer::Handshake, limit);
         self.timers.set(Timer::Connect, limit.min(now + self.plan.connect_timeout));
@@ -154,12 +155,13 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    /// The session is confirmed, and authenticated where that is wanted.
+    /// Called when the session is confirmed, and authenticated if SASL is configured.
     pub(super) fn establish(&mut self, now: Instant, addr: SocketAddr, is_read_only: bool) {
         self.plan = self.backoff.on(Event::Established, self.servers.len(), now, &mut self.rng);
         self.servers.confirm(addr);
         self.link = Link::Established { addr, is_read_only };
-        // Only now: a session that was lost before it was authenticated is not resumed, so that it cannot be found expired.
+        // The id is stored only now: a session that is lost before its authentication is not resumed, so that it cannot
+        // turn out to be expired.
         self.seen_read_write |= !is_read_only;
         self.start_session_timers(now, is_read_only);
         self.failure_log = FailureLogLimiter::default();
@@ -180,8 +182,8 @@ impl<C, W: Watcher> Session<C, W> {
         self.notify_session(self.state());
     }
 
-    /// Whether the connection is dropped by RST: only where the server may not have read what was sent, TLS messages or the
-    /// connect request. A confirmed session is never reset.
+    /// Whether the connection is dropped by RST: only where the server may not have read the bytes sent, TLS messages
+    /// or the connect request. A confirmed session is never reset.
     pub(super) fn wants_reset(&self) -> bool {
         self.backoff.rst() && matches!(self.link, Link::Securing { .. } | Link::Handshaking { .. })
     }
@@ -196,7 +198,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.fail_attempt(now, failure, Code::OperationTimeout, &error);
     }
 
-    /// An attempt ended without a session.
+    /// Called when an attempt ended without a session.
     pub(super) fn fail_attempt(&mut self, now: Instant, failure: Failure, code: Code, error: &io::Error) {
         let Some(addr) = self.link.address() else { return };
         let hint = self.hint(failure, error);

@@ -1,4 +1,4 @@
-//! How a connection ends: by errors, silence, broken protocol, expiry, or choice.
+//! The ways in which a connection ends: errors, silence, broken protocol, expiry, or choice.
 use super::failure_log::{ESTALE, ETIMEDOUT, FLUSH_FAILED, Place, RECEIVE_FAILED, is_local, log_socket_error};
 use super::link::{Death, Link};
 use super::timer_table::Timer;
@@ -20,7 +20,7 @@ struct Loss {
     place: Place,
 }
 
-/// What a server speaks whose first four bytes, read as a frame's length, are `len`.
+/// The protocol of a server whose first four bytes, read as a frame's length, are `len`.
 fn other_protocol(len: i32) -> Option<String> {
     let bytes = len.to_be_bytes();
     match &bytes {
@@ -40,7 +40,7 @@ fn other_protocol(len: i32) -> Option<String> {
 }
 
 impl<C, W: Watcher> Session<C, W> {
-    /// Reading or connecting failed, or the peer has ended the connection.
+    /// Called when reading or connecting failed, or the peer has ended the connection.
     pub(super) fn on_disconnected(&mut self, now: Instant, error: &io::Error) {
         match self.link {
             Link::Idle { .. } | Link::Dead(_) | Link::Closed => {}
@@ -81,7 +81,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.lose(now, loss, &error, format_args!("connection to {addr} timed out (exceeded timeout by {late}ms)"));
     }
 
-    /// The server broke the protocol; nothing after it can be trusted.
+    /// Called when the server broke the protocol; its further data cannot be trusted.
     pub(super) fn on_misbehaviour(&mut self, now: Instant, code: Code, what: &str) {
         let error = io::Error::from_raw_os_error(0);
         let loss = Loss { code, is_silence: false, place: Place::Process };
@@ -112,7 +112,7 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    /// An established session lost its connection. `what` starts with stock's words.
+    /// Ends an established session's connection. `what` starts with stock's words.
     fn lose(&mut self, now: Instant, loss: Loss, error: &io::Error, what: fmt::Arguments<'_>) {
         let Link::Established { addr, .. } = self.link else { return };
         let (established, last_received) = (self.timers.established, self.timers.last_received);
@@ -131,7 +131,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.ended = Some(code);
     }
 
-    /// Leaves an established session's server by choice.
+    /// Leaves an established session's server because the client chose to.
     pub(super) fn leave(&mut self, now: Instant, event: Event) {
         self.outputs.push_back(Output::Disconnect { reset: false });
         self.drop_link(now, false, Code::ConnectionLoss);
@@ -145,12 +145,12 @@ impl<C, W: Watcher> Session<C, W> {
         self.fail_pending(code);
     }
 
-    /// There is no connection any more. `is_fresh` as in [`Link::Idle`]; `code` says how it ended, to requests that are given
-    /// up before there is another one.
+    /// Drops the connection. `is_fresh` as in [`Link::Idle`]; requests that are given up before there is another
+    /// connection fail with `code`.
     pub(super) fn drop_link(&mut self, now: Instant, is_fresh: bool, code: Code) {
         self.link = Link::Idle { is_fresh };
         self.last_failure = match code {
-            // These are about the bytes of a connection, and the requests to come are not among them.
+            // These codes are about the bytes of the old connection, which do not concern later requests.
             Code::MarshallingError | Code::RuntimeInconsistency => Code::ConnectionLoss,
             code => code,
         };
@@ -167,27 +167,26 @@ impl<C, W: Watcher> Session<C, W> {
         self.arm_attempt();
     }
 
-    /// Puts an address last in the coming sweeps, if the policy says so after the latest event.
+    /// Makes the address the last one of the coming sweeps, if the policy asks for that after the latest event.
     pub(super) fn avoid_if_asked(&mut self, now: Instant, addr: SocketAddr) {
         if let Some(time) = self.backoff.avoid_for() {
             self.servers.avoid(addr, now + time);
         }
     }
 
-    /// The next attempt starts when the plan allows it.
+    /// Sets the timer of the next attempt to the time that the plan allows.
     pub(super) fn arm_attempt(&mut self) {
         let waits = matches!(self.link, Link::Idle { .. }) && !self.servers.is_empty();
         self.timers.set(Timer::Attempt, waits.then_some(self.plan.not_before));
     }
 
-    /// Leaves the pace to other handles. Not while this handle pauses: a pause that it still keeps is not another
-    /// handle's.
+    /// Passes the pace on to other handles. Not during a pause, because the pause belongs to this handle.
     pub(super) fn remember(&mut self, now: Instant) {
         let memory = self.backoff.memory(now);
         self.leave_behind(memory);
     }
 
-    /// Leaves the pace and the rank to the next handle, because this one's session is over.
+    /// Passes the pace and the rank on to the next handle, because this one's session is over.
     pub(super) fn bequeath(&mut self, now: Instant) {
         let memory = self.backoff.legacy(now);
         self.leave_behind(memory);
@@ -205,7 +204,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.end_expired(now);
     }
 
-    /// The session is over because it has expired, by whose word so ever.
+    /// Ends a session that has expired, whether a server or this client says so.
     pub(super) fn end_expired(&mut self, now: Instant) {
         self.stats.expired += 1;
         self.next_plan(now, Event::Expired);
@@ -217,7 +216,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.die(now, Death::Expired, Code::SessionExpired);
     }
 
-    /// Nothing more can succeed: tells the watchers and everyone who waits.
+    /// Ends the session for good: tells the watchers, and fails all requests.
     pub(super) fn die(&mut self, now: Instant, death: Death, code: Code) {
         self.drop_link(now, false, code);
         self.link = Link::Dead(death);

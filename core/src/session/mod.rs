@@ -1,9 +1,9 @@
 //! One session with an ensemble, as a state machine. Owns the connection's life, the requests in flight, the watches
 //! and the timers; it must not know of sockets, threads, clocks or C.
 //!
-//! The shell calls [`Session::handle`] with what happened and then drains [`Session::poll`] and
-//! [`Session::take_outgoing`]; it sleeps until [`Session::deadline`]. Every completion given to [`Session::submit`]
-//! or [`Session::add_auth`] comes back in exactly one [`Output::Deliver`], in the order of the requests.
+//! The shell calls [`Session::handle`] for each event and then drains [`Session::poll`] and [`Session::take_outgoing`];
+//! it sleeps until [`Session::deadline`]. Every completion given to [`Session::submit`] or [`Session::add_auth`] comes
+//! back in exactly one [`Output::Deliver`], in the order of the requests.
 mod closing;
 mod credentials;
 mod expiry;
@@ -41,7 +41,7 @@ pub use replies::Event;
 pub use secure::{Exchange, SaslFailure};
 pub use stats::{Counter, Stats};
 
-/// A watcher: whatever the shell calls one, equal when it would be the same call.
+/// A watcher, in a form that the shell defines; two are equal if they would make the same call.
 pub trait Watcher: Clone + Eq + Hash {}
 impl<W: Clone + Eq + Hash> Watcher for W {}
 
@@ -54,9 +54,9 @@ pub enum State {
     Paused,
     /// A TCP connection is being made.
     Connecting,
-    /// The same where TLS follows, and TLS itself.
+    /// A TCP connection for TLS is being made, or the TLS handshake is under way.
     Securing,
-    /// The handshake is under way, or SASL.
+    /// The ZooKeeper handshake or SASL is under way.
     Associating,
     /// Established.
     Connected,
@@ -66,7 +66,7 @@ pub enum State {
     Expired,
     /// Authentication failed; final.
     AuthFailed,
-    /// The application closed it; final.
+    /// The application has closed the session; final.
     Closed,
 }
 
@@ -90,21 +90,21 @@ impl State {
 /// A session's identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClientId {
-    /// The number, 0 for none.
+    /// The number; 0 for no session.
     pub id: i64,
-    /// The password that proves it.
+    /// The password that proves the ownership of the session.
     pub password: [u8; 16],
 }
 
-/// What a session starts with.
+/// The settings of a new session.
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "they are independent")]
 pub struct Config {
-    /// Session timeout asked for, in milliseconds.
+    /// Requested session timeout, in milliseconds.
     pub timeout: i32,
     /// Session to resume; all zero for a new one.
     pub client_id: ClientId,
-    /// Whether a read-only server will do.
+    /// Whether a read-only server is accepted.
     pub read_only: bool,
     /// Prefix of all paths; empty for none.
     pub chroot: Vec<u8>,
@@ -114,7 +114,7 @@ pub struct Config {
     pub tls: bool,
     /// Whether each connection is authenticated by SASL before the session is used.
     pub sasl: bool,
-    /// Least time between two name resolutions while connected; `None` for never.
+    /// Shortest time between two name resolutions while connected; `None` for never.
     pub resolution_interval: Option<Duration>,
     /// Whether the order of the servers is random.
     pub shuffle: bool,
@@ -128,7 +128,7 @@ pub struct Config {
     pub seed: u64,
 }
 
-/// What happens to a session.
+/// An event for a session.
 #[derive(Debug)]
 pub enum Input<'a> {
     /// Names were resolved again.
@@ -145,37 +145,37 @@ pub enum Input<'a> {
         /// The reason, for the log.
         error: String,
     },
-    /// The application gave a new server list, resolved.
+    /// The application gave a new server list, already resolved.
     SetServers {
-        /// The servers as it named them.
+        /// The servers as the application named them.
         hosts: Hosts,
         /// Their addresses.
         addresses: Vec<SocketAddr>,
     },
-    /// The TCP connection asked for is there, and TLS begins.
+    /// The requested TCP connection is made, and TLS begins.
     TcpConnected,
-    /// Bytes may flow: the TCP connection asked for is there, and TLS on it where that is wanted.
+    /// Bytes may flow: the requested TCP connection is made, and the TLS handshake on it is done if there is one.
     Connected,
-    /// TLS cannot be had with this server, for a reason that only an operator can mend: a certificate, a setting, a server
+    /// TLS failed with this server for a reason that only an operator can remove: a certificate, a setting, a server
     /// that speaks no TLS.
     TlsFailed(io::Error),
-    /// The mechanism has this to send.
+    /// The mechanism's next token, to be sent.
     SaslToken(Exchange, Vec<u8>),
-    /// The mechanism is content: the session may be used.
+    /// The mechanism has succeeded: the session may be used.
     SaslDone(Exchange),
     /// The mechanism cannot go on.
     SaslFailed(Exchange, SaslFailure),
-    /// The connection failed or ended: connecting or reading said so.
+    /// The connection failed or ended, as found by connecting or reading.
     Disconnected(io::Error),
-    /// The connection failed: writing said so.
+    /// The connection failed, as found by writing.
     SendFailed(io::Error),
-    /// Bytes arrived; these frames are complete now. The list is emptied; an empty list means a part of a frame.
+    /// Bytes arrived, which complete these frames. The list is drained; if it is empty, only part of a frame came.
     Received(&'a mut Vec<Frame>),
     /// The peer announced a frame of this length, which is not acceptable.
     BadFrame(BadLength),
     /// Everything taken by [`Session::take_outgoing`] is with the kernel.
     Flushed,
-    /// A server asked by [`Output::Probe`] answered, or did not.
+    /// A server that was asked by [`Output::Probe`] answered, or did not.
     Probed {
         /// The server.
         addr: SocketAddr,
@@ -188,20 +188,20 @@ pub enum Input<'a> {
     Close,
 }
 
-/// What a session wants done.
+/// An action that a session asks for.
 #[derive(Debug)]
 pub enum Output<C, W> {
     /// Resolve the names again and answer with `Resolved` or `ResolutionFailed`.
     Resolve(Lookup),
     /// Connect to this server.
     Connect(SocketAddr),
-    /// Begin SASL with this server; answered by `SaslToken`, `SaslDone` or `SaslFailed`.
+    /// Begin SASL with this server; the answer is `SaslToken`, `SaslDone` or `SaslFailed`.
     SaslStart(Exchange, SocketAddr),
-    /// Hand the server's answer to the mechanism; `None` where it sent no token.
+    /// Give the server's answer to the mechanism; `None` if the server sent no token.
     SaslChallenge(Exchange, Option<Vec<u8>>),
-    /// Ask this server whether it takes writes, on a connection of its own.
+    /// Ask this server on a separate connection whether it takes writes.
     Probe(SocketAddr),
-    /// Drop the connection; `reset` asks for RST instead of FIN, so that the server need not read what it holds.
+    /// Drop the connection; `reset` asks for RST instead of FIN, so that the server discards unread bytes.
     Disconnect {
         /// Whether to reset.
         reset: bool,
@@ -210,7 +210,7 @@ pub enum Output<C, W> {
     Deliver(C, Result<Frame, Code>),
     /// Call watchers.
     Notify(Event<W>),
-    /// Keep this for later handles with these servers. Boxed, or every reply would be moved with as much room.
+    /// Keep this for later handles with these servers. Boxed, because otherwise this would enlarge every output.
     Remember(Arc<[HostPort]>, Box<Memory>),
     /// The session is being closed: no `Deliver` and no `Notify` follows.
     Last,
@@ -226,7 +226,7 @@ pub struct Session<C, W> {
     seen_read_write: bool,
     last_zxid: i64,
     next_xid: i32,
-    /// Negotiated once there was a session, in milliseconds.
+    /// The negotiated session timeout in milliseconds, or the requested one before the first session.
     timeout: i32,
     servers: HostList,
     backoff: Backoff,
@@ -234,19 +234,19 @@ pub struct Session<C, W> {
     rng: StdRng,
     pending: Pending<C, W>,
     watches: Watches<W>,
-    /// Servers that have refused `SetWatches2`; each is asked with `SetWatches` next time.
+    /// Servers that have refused `SetWatches2`; each gets `SetWatches` the next time.
     rearm_refused: Vec<SocketAddr>,
     credentials: Credentials<C>,
     default_watcher: W,
     /// Bytes for the current connection.
     outgoing: Vec<u8>,
-    /// Frames that wait for a session; `unsent` bytes at its front belong to requests that have failed meanwhile.
+    /// Frames that wait for a session; the first `unsent` bytes belong to requests that have already failed.
     queued: Vec<u8>,
     unsent: usize,
     outputs: VecDeque<Output<C, W>>,
     timers: timers::Timers,
     failure_log: FailureLogLimiter,
-    /// The same for questions to the resolver.
+    /// The limiter for failed name lookups.
     lookup_log: FailureLogLimiter,
     stats: Stats,
     /// Time limit of requests.
@@ -254,7 +254,7 @@ pub struct Session<C, W> {
     expire_locally: bool,
     forget_zxid: bool,
     turned_away: expiry::TurnedAway,
-    /// How the last connection or attempt ended, for requests that are given up while there is none.
+    /// How the last connection or attempt ended; requests that are given up without a connection fail with it.
     last_failure: Code,
     /// See [`Session::take_end`].
     ended: Option<Code>,
@@ -311,7 +311,7 @@ impl<C, W: Watcher> Session<C, W> {
         session
     }
 
-    /// Takes in what happened at `now`.
+    /// Processes an event that happened at `now`.
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
         if self.link == Link::Closed {
             return;
@@ -345,12 +345,13 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    /// From now on the random choices are those of another seed: for a forked child, which must not dial in step with others.
+    /// Changes the seed of the random choices, for a forked child, which must not connect at the same moments as other
+    /// children.
     pub fn reseed(&mut self, seed: u64) {
         self.rng = StdRng::seed_from_u64(seed);
     }
 
-    /// The next thing to do, in order; `None` when all is done.
+    /// The next output, in order; `None` when there is none left.
     pub fn poll(&mut self) -> Option<Output<C, W>> {
         let output = self.outputs.pop_front();
         if output.is_none() && self.outputs.capacity() > limits::KEPT_ENTRIES {
@@ -359,7 +360,7 @@ impl<C, W: Watcher> Session<C, W> {
         output
     }
 
-    /// The same list for a shell that takes many at once.
+    /// The outputs as a list, for a shell that takes many at once.
     pub fn outputs(&mut self) -> &mut VecDeque<Output<C, W>> {
         &mut self.outputs
     }
@@ -369,9 +370,9 @@ impl<C, W: Watcher> Session<C, W> {
         !self.outgoing.is_empty()
     }
 
-    /// Swaps the bytes to send into `buffer`, which must be empty, and counts them as sent at `now`. What a
-    /// [`Output::Disconnect`] overtakes must be thrown away. Of the buffer that comes in, no more than [`limits::KEPT`]
-    /// bytes of capacity are kept.
+    /// Swaps the bytes to send into `buffer`, which must be empty, and counts them as sent at `now`. Bytes that are
+    /// unsent at an [`Output::Disconnect`] must be discarded. The session keeps at most [`limits::KEPT`] bytes of the
+    /// capacity of `buffer`.
     pub fn take_outgoing(&mut self, now: Instant, buffer: &mut Vec<u8>) {
         debug_assert!(buffer.is_empty());
         if self.has_outgoing() {
@@ -381,12 +382,12 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    /// Bytes of memory in the buffers that requests on their way out use.
+    /// Capacity in bytes of the buffers for outgoing requests.
     pub fn buffer_capacity(&self) -> usize {
         self.outgoing.capacity().max(self.queued.capacity())
     }
 
-    /// Gives back memory of these buffers and of the lists of requests that is not in use, down to `limit` bytes each.
+    /// Frees unused memory of these buffers and of the lists of requests, down to `limit` bytes each.
     pub fn trim(&mut self, limit: usize) {
         self.outgoing.shrink_to(limit);
         self.queued.shrink_to(limit);
@@ -404,7 +405,7 @@ impl<C, W: Watcher> Session<C, W> {
         matches!(self.link, Link::Dead(_)) || self.is_closing()
     }
 
-    /// Whether the application has closed it.
+    /// Whether the application has closed the session.
     pub fn is_closing(&self) -> bool {
         matches!(self.link, Link::Closing { .. } | Link::Closed)
     }
@@ -414,13 +415,13 @@ impl<C, W: Watcher> Session<C, W> {
         matches!(self.link, Link::Established { .. })
     }
 
-    /// Why a connection, an attempt or the session has ended, if one has since the last call; nothing where the client left a
-    /// server by its own choice.
+    /// Why a connection, an attempt or the session has ended since the last call; `None` if none has, or if the client
+    /// left its server by choice.
     pub fn take_end(&mut self) -> Option<Code> {
         self.ended.take()
     }
 
-    /// Whether [`Session::take_end`] has something to tell.
+    /// Whether [`Session::take_end`] would return a code.
     pub fn has_ended(&self) -> bool {
         self.ended.is_some()
     }
@@ -430,7 +431,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.id
     }
 
-    /// Session timeout in milliseconds: negotiated, or asked for before there was a session.
+    /// Session timeout in milliseconds: the negotiated one, or the requested one before the first session.
     pub fn timeout(&self) -> i32 {
         self.timeout
     }
@@ -440,7 +441,7 @@ impl<C, W: Watcher> Session<C, W> {
         &self.config.chroot
     }
 
-    /// Where the list's cursor stands: the server of the current or the last attempt, or the one cycled to since.
+    /// The server at the list's cursor: that of the current or the last attempt, or the one that was cycled to since.
     pub fn current_server(&self) -> Option<SocketAddr> {
         self.servers.current()
     }
@@ -450,7 +451,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.link.address()
     }
 
-    /// The servers as named last.
+    /// The servers as the application named them last.
     pub fn hosts(&self) -> &Hosts {
         self.servers.hosts()
     }
@@ -460,7 +461,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.servers.len()
     }
 
-    /// Moves on to the next server of the list; what is connected stays connected.
+    /// Moves on to the next server of the list; an existing connection stays.
     // divergence: zoo_cycle_next_server moves on with the first call; on stock the first one names the current server again.
     pub fn cycle_server(&mut self, now: Instant) {
         self.servers.advance(now);
@@ -477,7 +478,7 @@ impl<C, W: Watcher> Session<C, W> {
         &self.default_watcher
     }
 
-    /// Ends the session without a word to the server, because its shell cannot go on: everyone who waits is told so.
+    /// Ends the session without telling the server, because the shell cannot continue: all requests fail.
     pub fn abort(&mut self) {
         if self.link != Link::Closed {
             if !self.is_closing() {
@@ -489,7 +490,7 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    /// Changes the watcher of session events; returns the one before.
+    /// Changes the watcher of session events; returns the previous one.
     pub fn set_watcher(&mut self, watcher: W) -> W {
         std::mem::replace(&mut self.default_watcher, watcher)
     }
@@ -499,12 +500,12 @@ impl<C, W: Watcher> Session<C, W> {
         &self.stats
     }
 
-    /// The policy's levels, for those who watch it.
+    /// The policy's levels, for monitoring.
     pub fn level(&self) -> backoff::Level {
         self.backoff.level()
     }
 
-    /// How the policy's latest pause came about, for those who watch it.
+    /// The reasons of the policy's latest pause, for monitoring.
     pub fn decision(&self) -> backoff::Decision {
         self.backoff.decision()
     }
@@ -519,13 +520,13 @@ impl<C, W: Watcher> Session<C, W> {
         self.pending.len()
     }
 
-    /// Whether requests are in flight, and the moment at which one is submitted serves the statistics only: no time limit is
-    /// counted from it.
+    /// Whether requests are in flight, and the time of submission is used only for statistics because no time limit
+    /// counts from it.
     pub fn is_streaming(&self) -> bool {
         self.is_established() && !self.pending.is_empty() && self.request_timeout.is_none()
     }
 
-    /// Whether the server has nothing to say that it has not been asked for: no answer is due and no watch is armed.
+    /// Whether the server has no reason to send anything: no answer is due and no watch is armed.
     pub fn expects_nothing(&self) -> bool {
         self.pending.is_empty() && self.watches.is_empty() && self.credentials.is_answered()
     }

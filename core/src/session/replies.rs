@@ -1,4 +1,4 @@
-//! What the server says: matching replies to requests, in order, and turning watch events into calls.
+//! The server's messages: matches replies to requests, in order, and turns watch events into calls.
 use super::link::Link;
 use super::{Output, Session, State, Watcher};
 use crate::code::Code;
@@ -14,17 +14,18 @@ use std::time::Instant;
 pub struct Event<W> {
     /// One of [`crate::proto::event`].
     pub kind: i32,
-    /// The session's state: ours in session events, the server's word for it in watch events.
+    /// The session's state: the client's view in session events, the server's in watch events.
     pub state: i32,
     /// Client path of the node, empty for session events.
     pub path: Vec<u8>,
-    /// Whom to call, in this order.
+    /// The watchers to call, in this order.
     pub watchers: Vec<W>,
 }
 
 impl<C, W: Watcher> Session<C, W> {
     pub(super) fn on_received(&mut self, now: Instant, frames: &mut Vec<Frame>) {
-        // As on stock only a whole frame is a sign of life: a server that trickles one must not hold a call for ever.
+        // As on stock only a whole frame is a sign of life: a server that sends one byte by byte must not keep a call
+        // waiting for ever.
         if !frames.is_empty() {
             self.timers.last_word = now;
             self.note_received(now);
@@ -53,7 +54,7 @@ impl<C, W: Watcher> Session<C, W> {
             let text = format!("reply of {} bytes has no header", frame.bytes().len());
             return self.on_misbehaviour(now, Code::MarshallingError, &text);
         };
-        // Almost every one: spares the search in the table of codes.
+        // Almost every reply has error 0, which spares the search in the table of codes.
         let err = if header.err == 0 { Code::Ok } else { Code::from_i32(header.err) };
         match header.xid {
             xid::PING => {}
@@ -62,7 +63,7 @@ impl<C, W: Watcher> Session<C, W> {
             xid::SET_WATCHES => self.on_set_watches_answer(err),
             other => self.on_answer(now, other, err, frame),
         }
-        // Only from a reply that made sense: servers turn a client away for ever that claims to have seen the future.
+        // Recorded for valid replies only: a server rejects a client whose last zxid is larger than its own.
         if header.zxid > 0 && self.is_established() {
             self.last_zxid = header.zxid;
             self.backoff.saw_zxid(header.zxid);
@@ -72,7 +73,7 @@ impl<C, W: Watcher> Session<C, W> {
     fn on_answer(&mut self, now: Instant, xid: i32, err: Code, frame: Frame) {
         let expected = self.pending.front().map(|entry| entry.xid);
         if expected != Some(xid) {
-            // divergence: A reply that nothing waits for costs the connection (ZMARSHALLINGERROR); stock aborts the process.
+            // divergence: A reply without a request costs the connection (ZMARSHALLINGERROR); stock aborts the process.
             return match expected {
                 Some(expected) => {
                     let text = format!("unexpected server response: expected {expected:#x}, but received {xid:#x}");

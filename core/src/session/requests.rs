@@ -1,4 +1,4 @@
-//! What the application asks for: encoding into the outgoing bytes, and the queue of those who wait.
+//! The application's requests: encoding into the outgoing bytes, and the queue of their completions.
 use super::timer_table::Timer;
 use super::{Output, Session, Watcher};
 use crate::code::Code;
@@ -14,11 +14,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 impl<C, W: Watcher> Session<C, W> {
-    /// Takes a request in. On an error nothing was taken in and `completion` is dropped: the error is the answer.
+    /// Accepts a request. On an error the request is not accepted and `completion` is dropped: the error is the answer.
     ///
-    /// Errors: those of [`Request::encode`]; `InvalidState` when the session is over; `NoWatcher` when watches are to
-    /// be removed that are not there; `MarshallingError` when it is longer than [`limits::REQUEST`], or more than
-    /// [`limits::QUEUED`] bytes wait already.
+    /// Errors: those of [`Request::encode`]; `InvalidState` when the session is over; `NoWatcher` when there are no
+    /// watches to remove; `MarshallingError` when the request is longer than [`limits::REQUEST`], or more than
+    /// [`limits::QUEUED`] bytes are already queued.
     pub fn submit(&mut self, now: Instant, request: &Request<'_, W>, completion: C) -> Result<(), Code> {
         let established = self.is_established();
         let is_shared = self.shares_watch(request);
@@ -32,8 +32,9 @@ impl<C, W: Watcher> Session<C, W> {
         let refusal = if self.is_unrecoverable() {
             Some(Code::InvalidState)
         } else if let Some(WatchChange::Disarm(kind, path, watcher)) = change.as_deref() {
-            // Servers before 3.9 do not know the persistent kinds: not worth an error of theirs when there is none. Nor is
-            // the server asked for another kind where only a persistent watch stands: it would take a part of that away.
+            // Servers before 3.9 do not know the removal of persistent kinds: they are not asked when there is no such
+            // watch. Nor are they asked to remove another kind where there is only a persistent watch, because they
+            // would remove part of that.
             let is_asked = watcher.is_none()
                 && match kind {
                     Removal::Any => true,
@@ -78,9 +79,9 @@ impl<C, W: Watcher> Session<C, W> {
         Ok(())
     }
 
-    /// Whether a request is about a path where the server is to hold one recursive watch for both lasting kinds. Servers
-    /// before 3.9 keep one mode for a path and session, so the kind that is added later would silence the other; from the
-    /// events of a recursive watch both can be served.
+    /// Whether a request is about a path where the server is to hold one recursive watch for both persistent kinds.
+    /// Servers before 3.9 keep one mode per path and session, so the kind that is added later would replace the other;
+    /// the events of a recursive watch suffice for both.
     fn shares_watch(&self, request: &Request<'_, W>) -> bool {
         let (path, needs) = match request {
             Request::AddWatch { path, kind: WatchKind::Persistent, .. } => (path, &[WatchKind::Recursive][..]),
@@ -135,13 +136,13 @@ impl<C, W: Watcher> Session<C, W> {
         xid
     }
 
-    /// Re-arms all watches at `addr`. `SetWatches2` only when there is a persistent watch, since servers before 3.6 answer
-    /// it by closing the connection; one that has just done so gets `SetWatches`.
+    /// Re-arms all watches at `addr`. `SetWatches2` only when there is a persistent watch, since servers before 3.6
+    /// answer it by closing the connection; a server that has just closed it gets `SetWatches`.
     pub(super) fn put_set_watches(&mut self, addr: SocketAddr) {
         self.watches.end_sharing();
         let refused = self.rearm_refused.iter().position(|known| *known == addr);
         if let Some(at) = refused {
-            // Once: the server may be a newer one next time.
+            // Only once: next time the address may have a newer server.
             self.rearm_refused.swap_remove(at);
             log::error!(
                 target: "send_set_watches",
@@ -162,7 +163,7 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    /// Moves what has waited for a session behind what the session starts with.
+    /// Moves the queued requests behind the first messages of the session.
     pub(super) fn put_queued(&mut self) {
         let waiting = self.queued.get(self.unsent..).unwrap_or_default();
         self.outgoing.extend_from_slice(waiting);
@@ -170,7 +171,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.unsent = 0;
     }
 
-    /// Fails everything that waits, sent or not.
+    /// Fails all requests, sent or not.
     pub(super) fn fail_pending(&mut self, code: Code) {
         limits::drain(&mut self.queued);
         self.unsent = 0;
@@ -179,7 +180,7 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    /// Fails what was queued at or before `limit` and has not been sent.
+    /// Fails the requests that were queued at or before `limit` and have not been sent.
     pub(super) fn fail_queued_by(&mut self, limit: Instant, code: Code) {
         debug_assert!(!self.is_established());
         while let Some(entry) = self.pending.pop_submitted_by(limit) {
@@ -208,7 +209,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.arm_request_timeout();
     }
 
-    /// Sets when the oldest request or credentials that somebody waits for have waited long enough.
+    /// Sets the deadline of the oldest request or credentials with a completion.
     pub(super) fn arm_request_timeout(&mut self) {
         let due = self.request_timeout.and_then(|timeout| {
             let oldest = [self.pending.oldest_waiting(), self.credentials.oldest_waiting()].into_iter().flatten().min();
@@ -217,9 +218,9 @@ impl<C, W: Watcher> Session<C, W> {
         self.timers.set(Timer::Request, due);
     }
 
-    /// Completes the requests whose time has passed. One that may be with the server keeps its place, so that its late
-    /// answer is told from the next one's and dropped; the connection is as good as before. One that has not been sent is
-    /// not sent any more. Credentials stay and are sent.
+    /// Completes the requests whose time has passed. A request that the server may have keeps its place, so that its
+    /// late answer is recognised and dropped; the connection stays usable. A request that has not been sent is not sent
+    /// any more. Credentials stay and are sent.
     pub(super) fn on_request_timeout(&mut self, now: Instant) {
         let Some(limit) = self.request_timeout.and_then(|timeout| now.checked_sub(timeout)) else { return };
         if self.is_established() {
@@ -235,12 +236,12 @@ impl<C, W: Watcher> Session<C, W> {
         self.arm_request_timeout();
     }
 
-    /// Changes the watch registry as a good answer demands.
+    /// Changes the watch registry after a successful answer.
     pub(super) fn apply(&mut self, change: WatchChange<W>, err: Code) {
         match change {
             WatchChange::Arm(kind, path, watcher) => {
                 use WatchKind::{Data, Exist};
-                // A node that is there is watched for its data, one that is not for its creation.
+                // An existing node is watched for its data, a missing one for its creation.
                 let kind = if kind == Exist && err == Code::Ok { Data } else { kind };
                 self.watches.arm(kind, path, watcher);
             }
@@ -252,8 +253,8 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    /// The same for an answer that nobody waits for any more. A caller that got a timeout may have freed the watcher's
-    /// context, so it arms nothing. What is at the server is there, and what it has removed is gone.
+    /// [`apply`](Self::apply) for an answer after the request's time limit. The caller may have freed the watcher's
+    /// context, so no watcher is armed. The server's watch exists, and watches that it removed are gone.
     pub(super) fn apply_late(&mut self, change: WatchChange<W>, err: Code) {
         match change {
             WatchChange::Arm(WatchKind::Recursive, path, _) | WatchChange::ArmShared(path, _) => {

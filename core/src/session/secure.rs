@@ -1,5 +1,5 @@
-//! The phases of an attempt that only a secured ensemble has: TLS before the handshake, SASL behind it. TLS itself and the
-//! mechanisms are the shell's; here is when they run, how long they may take, and what their end means.
+//! The phases of an attempt that only a secured ensemble has: TLS before the handshake, SASL after it. The shell owns
+//! TLS itself and the mechanisms; this file decides when they run, how long they may take, and what their end means.
 use super::failure_log::{Place, log_socket_error};
 use super::link::{Death, Link};
 use super::timer_table::Timer;
@@ -13,22 +13,23 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-/// One run of SASL on one connection. A mechanism may take long, and what it says after its connection is gone is dropped.
+/// One run of SASL on one connection. A mechanism may take a long time; its result is dropped if its connection is gone
+/// by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exchange(u64);
 
-/// Why a mechanism cannot go on.
+/// Why a mechanism failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SaslFailure {
-    /// Mechanism and reason, for the log. No secret.
+    /// Mechanism and reason for the log, without secrets.
     pub text: String,
-    /// Whether another attempt would fail alike: a wrong password, a server that cannot prove who it is. An expired ticket or
-    /// an unreachable KDC is not final.
+    /// Whether another attempt would fail in the same way: a wrong password, a server that cannot prove its identity.
+    /// An expired ticket or an unreachable KDC is not final.
     pub is_final: bool,
 }
 
 impl<C, W: Watcher> Session<C, W> {
-    /// As whom SASL authenticates, and by which mechanism, for the log. No secret.
+    /// The identity and mechanism of SASL for the log, without secrets.
     pub fn describe_sasl(&mut self, identity: String) {
         self.sasl_identity = Some(identity.into_boxed_str());
     }
@@ -44,16 +45,16 @@ impl<C, W: Watcher> Session<C, W> {
     }
 
     pub(super) fn on_tls_failure(&mut self, now: Instant, error: &io::Error) {
-        // With TLS 1.3 a server judges the client's certificate when the client takes the handshake for complete.
+        // With TLS 1.3 a server checks the client's certificate after the client considers the handshake complete.
         if matches!(self.link, Link::Securing { .. } | Link::Handshaking { .. }) {
             self.fail_attempt(now, Failure::Tls, Code::SslConnectionError, error);
         } else {
-            // An alert on a connection that was there: the connection is lost, and the next attempt learns why.
+            // An alert on an established connection: the connection is lost, and the next attempt will get the reason.
             self.on_disconnected(now, error);
         }
     }
 
-    /// The session is confirmed; nothing but SASL is sent before that has ended.
+    /// Called when the session is confirmed: nothing but SASL is sent before SASL has ended.
     pub(super) fn start_sasl(&mut self, now: Instant, addr: SocketAddr, is_read_only: bool) {
         let exchange = Exchange(self.stats.attempts);
         self.link = Link::Authenticating { addr, is_read_only, exchange };
@@ -115,11 +116,11 @@ impl<C, W: Watcher> Session<C, W> {
         }
         if !failure.is_final {
             let error = io::Error::new(io::ErrorKind::InvalidData, format!("SASL: {}", failure.text));
-            // The server has done its part: the fault is this host's, or its KDC's.
+            // The server has done its part: the fault is on this host, or at its KDC.
             return self.fail_attempt(now, Failure::Local, Code::ConnectionLoss, &error);
         }
-        // divergence: A SASL failure is logged with its reason, gives the session event ZOO_AUTH_FAILED_STATE, and ends the
-        // calls that wait with ZAUTHFAILED; stock says nothing and answers them when the handle is closed.
+        // divergence: A SASL failure is logged with its reason, gives the session event ZOO_AUTH_FAILED_STATE, and
+        // fails the waiting calls with ZAUTHFAILED; stock logs nothing and answers them when the handle is closed.
         let none = io::Error::from_raw_os_error(0);
         let what = format_args!("SASL authentication failed: {}. Connection closed.", failure.text);
         log_socket_error(Place::CheckEvents, addr, Code::AuthFailed, &none, what);

@@ -1,4 +1,4 @@
-//! Changes of the server list: by the application, by the resolver, and by what a probe found.
+//! Changes of the server list: by the application, by the resolver, and by the result of a probe.
 use super::failure_log::FailureLogLimiter;
 use super::link::Link;
 use super::{Output, Session, State, Watcher};
@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 impl<C, W: Watcher> Session<C, W> {
-    /// The application's list: it replaces names, addresses and whatever is being asked about the names before.
+    /// Handles the application's new list, which replaces names and addresses, and voids a lookup of the earlier names.
     pub(super) fn on_set_servers(&mut self, now: Instant, hosts: Hosts, addresses: &[SocketAddr]) {
         let in_use = self.link.in_use();
         self.timers.forget_resolution();
@@ -18,7 +18,8 @@ impl<C, W: Watcher> Session<C, W> {
         self.on_list_change(now, change);
     }
 
-    /// An answer about names that were replaced meanwhile is dropped: the newest list wins.
+    /// Handles the resolver's answer. If it is about names that have been replaced, it is dropped: the newest list
+    /// wins.
     pub(super) fn on_resolved(&mut self, now: Instant, generation: u64, addresses: &[SocketAddr]) {
         if !self.servers.is_current(generation) {
             return;
@@ -45,8 +46,8 @@ impl<C, W: Watcher> Session<C, W> {
 
     fn on_list_change(&mut self, now: Instant, change: Change) {
         // divergence: When zoo_set_servers moves a connected client, the requests in flight get ZCONNECTIONLOSS and the
-        // watchers a CONNECTING event; stock tells nobody and then fails them with ZRUNTIMEINCONSISTENCY. A changed port
-        // counts as a changed server.
+        // watchers a CONNECTING event; stock gives no event and then fails the requests with ZRUNTIMEINCONSISTENCY. A
+        // changed port counts as a changed server.
         if !change.changed {
             return;
         }

@@ -1,13 +1,13 @@
-//! The counters of a session. Each is declared once, in the table below: the structure, the sum over several sessions and
-//! the list of names for exporters come from it.
+//! The counters of a session. Each is declared once, in the table below: the structure, the sum over several sessions
+//! and the list of names for exporters come from this table.
 use std::time::{Duration, Instant};
 
-/// A counter as an exporter shows it.
+/// A counter in the form for an exporter.
 #[derive(Clone, Copy, Debug)]
 pub struct Counter {
-    /// Name in the Prometheus form, without the prefix. Counters of one name stand together.
+    /// Name in the Prometheus form, without the prefix. Counters of one name are adjacent.
     pub name: &'static str,
-    /// What tells counters of one name apart; empty for the only one.
+    /// The label that distinguishes counters of one name; empty if there is only one.
     pub kind: &'static str,
     /// What it counts.
     pub help: &'static str,
@@ -15,7 +15,7 @@ pub struct Counter {
     pub value: fn(&Stats) -> f64,
 }
 
-/// A type that can be counted in.
+/// A type in which something is counted.
 trait Amount {
     fn to_f64(&self) -> f64;
 }
@@ -35,11 +35,11 @@ impl Amount for Duration {
 
 macro_rules! counters {
     ($($field:ident: $type:ty = $name:literal $kind:literal $help:literal,)*) => {
-        /// Counters since the start of the session; those of the table only grow.
+        /// Counters since the start of the session; those in the table only grow.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Stats {
             $(#[doc = $help] pub $field: $type,)*
-            /// The latest of the pauses.
+            /// The latest pause.
             pub last_pause: Duration,
             /// When an established connection was last lost.
             pub last_loss: Option<Instant>,

@@ -1,31 +1,31 @@
-//! All deadlines of a session, one place for each. Knows instants, not what is done at them.
+//! All deadlines of a session, one place for each. Does not know what happens when they pass.
 use std::cell::Cell;
 use std::time::Instant;
 
-/// What a deadline is for. Expired timers are handled in this order.
+/// The purpose of a deadline. Expired timers are handled in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timer {
     /// The next attempt starts.
     Attempt,
-    /// The TCP connection must be there.
+    /// Limit for the TCP connection.
     Connect,
-    /// The session must be confirmed.
+    /// Limit for the confirmation of the session.
     Handshake,
-    /// The answer to the close request must be there.
+    /// Limit for the answer to the close request.
     Close,
-    /// A silent connection is lost.
+    /// When a silent connection counts as lost.
     Silence,
     /// The next ping is due.
     Ping,
-    /// The names are to be resolved again.
+    /// When the names are resolved again.
     Resolve,
-    /// A read-write server is looked for.
+    /// When the client looks for a read-write server.
     Probe,
-    /// The oldest request without a session has waited long enough.
+    /// When the oldest request without a session is given up.
     GiveUp,
-    /// The oldest request has no answer within the application's time limit.
+    /// The application's time limit for the oldest request.
     Request,
-    /// Without a word from any server the session counts as expired.
+    /// When the session counts as expired without a message from any server.
     Expiry,
 }
 
@@ -49,7 +49,8 @@ impl Timer {
 #[derive(Debug, Default)]
 pub(super) struct TimerTable {
     due: [Option<Instant>; Timer::ALL.len()],
-    /// What [`TimerTable::next`] said last, unless it may be wrong: it is asked several times a request, and they seldom differ.
+    /// The last result of [`TimerTable::next`], if it is still valid: the function is called several times a request,
+    /// and the result rarely changes.
     earliest: Cell<Option<Instant>>,
     is_known: Cell<bool>,
 }

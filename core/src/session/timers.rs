@@ -1,5 +1,5 @@
-//! The session's clocks: when to ping, when silence means loss, when a queued request has waited long enough, when to
-//! resolve names or look for a read-write server again.
+//! The session's clocks: when to ping, when silence means loss, when to give up a queued request, when to resolve names
+//! or look for a read-write server again.
 use super::link::Link;
 use super::timer_table::{Timer, TimerTable};
 use super::{Output, Session, Watcher};
@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 /// First pause of the search for a read-write server.
 const PROBE_FIRST: Duration = Duration::from_millis(200);
-/// Longest pause of that search.
+/// Longest pause of the search for a read-write server.
 const PROBE_LAST: Duration = Duration::from_secs(60);
-/// Least time between two resolutions of the names, whatever the application asks for.
+/// Shortest time between two resolutions of the names, whatever interval the application asks for.
 const RESOLVE_FLOOR: Duration = Duration::from_secs(1);
-/// Lateness that is worth a warning.
+/// Lateness that is logged as a warning.
 const LATE: Duration = Duration::from_millis(200);
 
 /// A duration from the C interface's milliseconds.
@@ -27,7 +27,7 @@ pub(super) fn millis(value: i32) -> Duration {
 pub(super) struct Timers {
     table: TimerTable,
     pub(super) last_received: Instant,
-    /// When a server last said something; a TCP connection is not a word.
+    /// When a server last sent something; a TCP connection alone does not count.
     pub(super) last_word: Instant,
     pub(super) established: Instant,
     last_resolved: Instant,
@@ -70,13 +70,13 @@ impl Timers {
         }
     }
 
-    /// No question about names is under way any more.
+    /// Called when a lookup of names has ended.
     pub(super) fn resolution_ended(&mut self, now: Instant) {
         self.is_resolving = false;
         self.last_resolved = now;
     }
 
-    /// The question under way is about names that are no longer in use: the new ones may be asked for.
+    /// Forgets a lookup of names that are no longer in use, so that the new names may be looked up.
     pub(super) fn forget_resolution(&mut self) {
         self.is_resolving = false;
     }
@@ -114,7 +114,7 @@ impl<C, W: Watcher> Session<C, W> {
             Timer::Request => self.on_request_timeout(now),
             Timer::Expiry => self.on_local_expiry(now),
             Timer::GiveUp => {
-                // Due by another clock if the link has changed since the timer was set.
+                // The deadline may have moved if the link has changed since the timer was set.
                 if self.give_up_at().is_some_and(|at| now >= at) {
                     self.fail_queued_by(now.checked_sub(self.patience()).unwrap_or(now), self.last_failure);
                 }
@@ -137,7 +137,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.arm_resolve(now);
     }
 
-    /// A frame came: the connection is lost when nothing follows.
+    /// Called for each received frame: sets the time at which the connection counts as lost.
     pub(super) fn note_received(&mut self, now: Instant) {
         self.timers.last_received = now;
         if self.is_established() {
@@ -146,7 +146,7 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    /// Something is sent at `now`: the next ping has time.
+    /// Called when something is sent at `now`: moves the next ping.
     pub(super) fn arm_ping(&mut self, now: Instant) {
         // divergence: Pings keep their schedule while a request is outstanding; stock sends none then, so one slow reply drops the connection.
         if self.is_established() {
@@ -159,8 +159,8 @@ impl<C, W: Watcher> Session<C, W> {
         (millis(self.timeout) / 3).max(limits::LEAST_WAIT)
     }
 
-    /// Sets when the names are asked for again: by the application's interval while connected; without a session about
-    /// once a second, whatever the attempts do, as the names may have moved.
+    /// Sets when the names are resolved again: after the application's interval while connected; without a session
+    /// about once a second, independently of the attempts, because the addresses may have changed.
     pub(super) fn arm_resolve(&mut self, now: Instant) {
         // divergence: Without a session, names are resolved again once in 1 to 1.25 s; stock does it before each attempt.
         let due = if !self.servers.hosts().has_names() || self.timers.is_resolving {
@@ -176,7 +176,7 @@ impl<C, W: Watcher> Session<C, W> {
                 | Link::Securing { .. }
                 | Link::Handshaking { .. }
                 | Link::Authenticating { .. } => {
-                    // A fleet that was lost at one moment must not ask at one moment.
+                    // A fleet that lost its sessions at one moment must not ask at one moment.
                     let jitter = self.rng.random_range(0.0..=0.25);
                     let floor = self.timers.last_resolved + RESOLVE_FLOOR;
                     Some(now.max(floor) + RESOLVE_FLOOR.mul_f64(jitter))
@@ -201,8 +201,8 @@ impl<C, W: Watcher> Session<C, W> {
         self.timers.set(Timer::GiveUp, at);
     }
 
-    /// When the oldest queued request has waited as long as it would have with stock, which fails it with the next
-    /// failed attempt, one sixtieth of the timeout later.
+    /// When the oldest queued request has waited as long as on stock, which fails it with the next failed attempt, one
+    /// sixtieth of the timeout later.
     fn give_up_at(&self) -> Option<Instant> {
         match self.link {
             Link::Idle { .. }
@@ -223,7 +223,7 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    /// Warns when a deadline was missed by much, whichever input found it.
+    /// Warns when a deadline was missed by a large margin, whichever input found it.
     pub(super) fn warn_when_late(&mut self, now: Instant) {
         let Some(due) = self.timers.next().filter(|due| *due < now) else { return };
         let late = now.saturating_duration_since(due);

@@ -1,5 +1,5 @@
-//! What the few may do: ranks, known fleets, refusals, parked requests, sessions that are cut young. And the bounds that
-//! hold whatever comes in.
+//! The exceptions for few clients: ranks, known fleets, refusals, parked requests, sessions that are cut young. And the
+//! bounds that hold for every sequence of events.
 use super::super::windows::{CONGESTION_CAP, INFORMED_FLOOR, PARKED_TIMEOUTS, REFUSED_FLOOR};
 use super::*;
 
@@ -149,7 +149,7 @@ fn a_server_that_is_deaf_after_another_refused_is_given_nine_tenths_of_the_timeo
     story.fail(Failure::Refused);
     assert!(story.fail(Failure::HandshakeTimeout) <= T / 20);
     assert_eq!((story.congestion(), story.backoff.decision().why), (0, Why::Starting));
-    // A low rank has asked soon after the refusal, and counts the pause in.
+    // A client of low rank asks soon after the refusal, and the pause counts.
     let mut low = Story::of_rank(0, 3, 1);
     low.lose(false, T);
     let pause = (0..4).map(|_| low.fail(Failure::Refused)).last().unwrap();
@@ -170,7 +170,7 @@ fn one_address_that_cuts_every_session_young_is_avoided_and_no_pause_follows() {
             assert!(story.backoff.avoid_for().is_some());
             story.on(Event::Established);
         }
-        // Most of the addresses: from now on there are pauses, short ones for the few.
+        // Now most addresses have cut a session: from here on there are pauses, which are short for few clients.
         story.at = 2;
         assert!(story.lose(false, MS) <= INFORMED_FLOOR);
         story.on(Event::Established);
@@ -197,7 +197,7 @@ fn addresses_that_refuse_are_no_alternative_to_one_that_cuts_every_session_young
             story.fail(Failure::Refused);
             story.on(Event::Established);
         }
-        // The first loss followed a session that nobody had refused.
+        // The first loss followed a session that came without a refusal.
         assert!(pauses[..8].iter().all(|pause| *pause <= T / 100), "{pauses:?}");
         assert!(pauses[12..].iter().all(|pause| *pause >= INFORMED_FLOOR / 2 - MS), "{pauses:?}");
     }
@@ -232,8 +232,8 @@ fn a_standing_passes_to_the_next_handle_and_returns_if_it_is_not_used() {
     assert_eq!(story.backoff.standing().map(|it| it.rank), Some(77));
 }
 
-/// Whatever happens in whatever order, with ids and epochs of any kind: nothing panics, no pause exceeds the caps, levels
-/// and limits stay in range, and nothing but a failure, a loss or an expiry raises a level.
+/// For any events in any order, with any ids and epochs: nothing panics, no pause exceeds the caps, levels and limits
+/// stay in range, and only a failure, a loss or an expiry raises a level.
 #[test]
 fn any_history_keeps_the_bounds() {
     for seed in 0..2000 {
@@ -258,7 +258,7 @@ fn any_history_keeps_the_bounds() {
                 0 => Event::Established,
                 1 => Event::Lost {
                     read_timeout: dice.random(),
-                    // A clock that jumps: in the past by far, or in the future.
+                    // A clock that jumps far back or forward.
                     established: story.now - MS * 300_000 + MS * dice.random_range(0..600_000),
                     last_received: story.now - MS * 60_000 + MS * dice.random_range(0..120_000),
                     server: dice.random::<bool>().then(|| address(dice.random_range(0..4))),
@@ -287,7 +287,8 @@ fn any_history_keeps_the_bounds() {
     }
 }
 
-/// Thousands of handles in a process, opened and closed at will: a standing is never at two of them, and none is invented.
+/// Thousands of handles in a process, opened and closed at will: no two of them ever have the same standing, and none
+/// gets an invented one.
 #[test]
 fn a_process_of_many_handles_never_has_more_standings_than_sessions() {
     let hosts = [crate::servers::HostPort { host: "zk".to_owned(), port: 2181 }];
