@@ -1,5 +1,6 @@
-//! How the shared library is linked. Not `-Bsymbolic`: it would split `logLevel` from a program's copy of it. What is
-//! exported is what Rust marks `no_mangle`, here and in `calmkeeper`; `make abi` compares that with the lists under abi/.
+//! How the shared library is linked. Without `-Bsymbolic`, which would separate `logLevel` from a program's copy of it.
+//! The exported symbols are those marked `no_mangle`, here and in `calmkeeper`; `make abi` compares them with the lists
+//! under abi/.
 fn main() {
     for argument in [
         "-soname,libzookeeper_mt.so.2",

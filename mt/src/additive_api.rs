@@ -1,4 +1,4 @@
-//! The synchronous twins of the calls that Apache's C library does not have.
+//! The synchronous counterparts of the calls that Apache's C library does not have.
 #![allow(non_snake_case, reason = "the names are the C interface's")]
 #![allow(
     clippy::missing_safety_doc,
@@ -10,7 +10,7 @@ use calmkeeper::ffi::sync::{ReplyTo, wait, wait_multi_read};
 use calmkeeper::ffi::types::{ClientInfo_vector, String_vector, watcher_fn, zhandle_t, zoo_op_result_t, zoo_op_t};
 use libc::{c_char, c_int, c_void};
 
-/// Leaves a watch that stays after an event.
+/// Adds a persistent watch: it stays after an event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zoo_add_watch(
     zh: *mut zhandle_t,

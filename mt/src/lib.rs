@@ -1,6 +1,7 @@
-//! `libzookeeper_mt`: the multi-threaded library. Every exported function of `calmkeeper` and, besides, the synchronous calls,
-//! which a single-threaded library cannot offer.
-// divergence: dlclose leaves the library mapped, because its threads may still run its code; stock is unmapped, threads or not.
+//! `libzookeeper_mt`: the multi-threaded library. It has every exported function of `calmkeeper`, and also the
+//! synchronous calls, which a single-threaded library cannot offer.
+// divergence: dlclose leaves the library mapped, because its threads may still run its code; stock is unmapped even
+// while its threads run.
 #[doc(hidden)]
 pub use calmkeeper;
 

@@ -1,4 +1,4 @@
-//! The synchronous calls. Each waits for the reply to its operation and writes it to where the caller wants it.
+//! The synchronous calls. Each waits for the reply to its operation and writes it into the caller's memory.
 #![allow(non_snake_case, reason = "the names are the C interface's")]
 #![allow(
     clippy::missing_safety_doc,
@@ -353,7 +353,7 @@ pub unsafe extern "C-unwind" fn zoo_remove_watches(
     }
 }
 
-/// `zoo_remove_watches` under the name that it has in Apache's 3.5, for programs built against that.
+/// `zoo_remove_watches` under its name in Apache's 3.5, for programs that were built against 3.5.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zoo_remove_watchers(
     zh: *mut zhandle_t,

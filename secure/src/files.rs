@@ -1,4 +1,4 @@
-//! Reading configuration files: bounded, never blocking, and with a stamp that tells whether a file has changed.
+//! Reading configuration files: bounded, never blocking, and with a stamp that changes when a file changes.
 use crate::{NamedFile, SettingsError};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -6,9 +6,9 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// A system's certificate bundle has a few hundred kilobytes.
+/// The largest file that is read; a system's certificate bundle has a few hundred kilobytes.
 pub(crate) const FILE_LEN_MAX: u64 = 16 << 20;
-/// Directory entries that are looked at for certificates.
+/// How many directory entries are searched for certificates.
 pub(crate) const ENTRIES_MAX: usize = 2000;
 /// `O_NONBLOCK`: opening a FIFO must not wait for its writer.
 #[cfg(any(target_arch = "mips", target_arch = "mips64"))]
@@ -16,12 +16,12 @@ const O_NONBLOCK: i32 = 0o200;
 #[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
 const O_NONBLOCK: i32 = 0o4000;
 
-/// Identifies a file's content: a changed file has another one.
+/// Identifies a file's content: a changed file has a different stamp.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stamp(Option<[i64; 7]>);
 
 impl Stamp {
-    /// The present stamp of a file or directory; of an absent one it is a value of its own.
+    /// The present stamp of a file or directory; absent files have a stamp of their own.
     pub(crate) fn of(path: &Path) -> Stamp {
         Stamp(fs::metadata(path).ok().map(|metadata| identity(&metadata)))
     }
@@ -55,19 +55,19 @@ pub(crate) fn read(named: &NamedFile) -> Result<Zeroizing<Vec<u8>>, SettingsErro
         .ok_or_else(|| named.unusable(format_args!("is larger than {} MiB", FILE_LEN_MAX >> 20)))
 }
 
-/// `None` if it is too large.
+/// The content; `None` if it is too large.
 fn read_open(file: &File, expected: u64) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     if expected > FILE_LEN_MAX {
         return Ok(None);
     }
-    // Enough room at once: a vector that grows would leave pieces of a key behind in freed memory.
+    // The full size is allocated at once, because a growing vector would leave pieces of a key in freed memory.
     let room = usize::try_from(expected).unwrap_or(0).saturating_add(1);
     let mut content = Zeroizing::new(Vec::with_capacity(room));
     file.take(FILE_LEN_MAX + 1).read_to_end(&mut content)?;
     Ok((content.len() as u64 <= FILE_LEN_MAX).then_some(content))
 }
 
-/// The first line of a file, without its end; the whole password where a file holds one.
+/// The first line of a file, without the line end; in a password file it is the whole password.
 pub(crate) fn first_line(file: &NamedFile) -> Result<crate::Secret, SettingsError> {
     let content = read(file)?;
     let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();

@@ -1,23 +1,23 @@
-//! A file that a setting names. Owns what may be shown of the name: operators type passwords where the name of a file
-//! belongs, and a log keeps them.
+//! A file that a setting names. Decides how much of the name may be shown: operators sometimes type a password in place
+//! of a file name, and a log would keep it.
 use crate::SettingsError;
 use std::path::{Component, Path, PathBuf};
 use std::{fmt, io};
 
-/// See the module. `Debug` and `Display` show the setting, what the file is for, and the name if that may be shown.
+/// See the module. `Debug` and `Display` show the setting, the purpose of the file, and the name if it may be shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NamedFile {
     setting: &'static str,
     what: &'static str,
     given: PathBuf,
     path: PathBuf,
-    /// Whether it existed when it was named.
+    /// Whether the file existed when this was made.
     existed: bool,
 }
 
 impl NamedFile {
-    /// The value `given` of a setting. A relative name is one in the working directory of now, wherever the program goes
-    /// later.
+    /// The file `given` by a setting. A relative name refers to the working directory at the time of this call, even if
+    /// the program changes it later.
     pub fn new(setting: &'static str, what: &'static str, given: impl Into<PathBuf>) -> NamedFile {
         let given = given.into();
         let path = std::path::absolute(&given).unwrap_or_else(|_| given.clone());
@@ -36,23 +36,24 @@ impl NamedFile {
         NamedFile { given: path.clone(), path, existed: true, ..*self }
     }
 
-    /// Where it is: an absolute path.
+    /// The absolute path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its content cannot be used: `EINVAL`.
+    /// The error for a file whose content cannot be used: `EINVAL`.
     pub fn unusable(&self, reason: impl fmt::Display) -> SettingsError {
         SettingsError::invalid(format!("{self}: {reason}"))
     }
 
-    /// It cannot be read: the system's errno.
+    /// The error for a file that cannot be read: the system's errno.
     pub fn unreadable(&self, error: &io::Error) -> SettingsError {
         SettingsError::system(error, format!("{self}: {error}"))
     }
 
-    /// The path, or words in its place. What exists or has existed is no secret any more; nor is a name in a directory that exists and is
-    /// named with it. The root directory says nothing: passwords begin with a slash too.
+    /// The path, or a replacement text. The name of a file that exists or has existed is not a secret, nor is a name
+    /// that is given with an existing directory. The root directory does not count, because passwords begin with a
+    /// slash too.
     pub fn shown(&self) -> String {
         let exists = self.existed || self.path.symlink_metadata().is_ok();
         let is_named = |parent: &Path| {

@@ -2,7 +2,7 @@
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// Bytes that appear in no log: `Debug` prints their place only.
+/// Bytes that never appear in a log: `Debug` prints a placeholder.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 

@@ -4,7 +4,7 @@ use std::{fmt, io};
 /// The platform's `EINVAL`; the same number on every Unix.
 const EINVAL: i32 = 22;
 
-/// What `zookeeper_init*` reports: an errno, and one line that names the setting or file and the reason.
+/// The error that `zookeeper_init*` reports: an errno, and one line that names the setting or file and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsError {
     errno: i32,
@@ -12,12 +12,12 @@ pub struct SettingsError {
 }
 
 impl SettingsError {
-    /// A setting or a file's content that cannot be used: `EINVAL`.
+    /// The error for a setting, or a file's content, that cannot be used: `EINVAL`.
     pub fn invalid(text: impl Into<String>) -> SettingsError {
         SettingsError { errno: EINVAL, text: one_line(text.into()) }
     }
 
-    /// What the system refused: its errno.
+    /// The error for a refusal by the system: its errno.
     pub(crate) fn system(error: &io::Error, text: String) -> SettingsError {
         SettingsError { errno: error.raw_os_error().unwrap_or(EINVAL), text: one_line(text) }
     }
@@ -28,7 +28,7 @@ impl SettingsError {
     }
 }
 
-/// A path or a variable may hold any bytes; a log line holds one line.
+/// Replaces control characters: a path or a variable may hold any bytes, but a log line is one line.
 fn one_line(text: String) -> String {
     if text.contains(char::is_control) { text.replace(char::is_control, "?") } else { text }
 }

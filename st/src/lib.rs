@@ -1,9 +1,10 @@
-//! `libzookeeper_st`: the single-threaded library, for programs with an event loop of their own. Every exported function of
-//! `calmkeeper`, with handles that have no threads: `zookeeper_interest` and `zookeeper_process` do the work.
+//! `libzookeeper_st`: the single-threaded library, for programs with their own event loop. It has every exported
+//! function of `calmkeeper`, with handles that have no threads: `zookeeper_interest` and `zookeeper_process` do the
+//! work.
 #[doc(hidden)]
 pub use calmkeeper;
 
-/// Called by the loader, before any code of the program that uses the library.
+/// Called by the loader before any code of the program that uses the library.
 extern "C" fn at_load() {
     calmkeeper::ffi::lifecycle::do_without_threads();
 }

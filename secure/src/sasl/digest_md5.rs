@@ -1,4 +1,5 @@
-//! DIGEST-MD5 (RFC 2831) as ZooKeeper speaks it: authentication only, and a proof that the server knows the password too.
+//! DIGEST-MD5 (RFC 2831) as ZooKeeper uses it: authentication only, with a proof that the server knows the password
+//! too.
 use super::Failure;
 use crate::Secret;
 use md5::{Digest, Md5};
@@ -6,9 +7,9 @@ use zeroize::Zeroizing;
 
 /// RFC 2831: a challenge has fewer than 2,048 bytes.
 const CHALLENGE_LEN_MAX: usize = 2048;
-/// Realms in one challenge.
+/// Limit of realms in one challenge.
 const REALMS_MAX: usize = 32;
-/// The largest frame this client would take under a security layer, which is never used.
+/// The largest frame that this client would accept under a security layer, which is never used.
 const MAXBUF: &str = "65536";
 
 /// What to do after a token of the server.
@@ -23,7 +24,7 @@ pub enum Step {
 #[derive(Debug)]
 enum State {
     Start,
-    /// The response was sent; the server must answer with this.
+    /// The response was sent; the server must answer with this proof.
     Responded(Vec<u8>),
     Over,
 }
@@ -39,7 +40,8 @@ pub struct DigestMd5 {
 }
 
 impl DigestMd5 {
-    /// `realm` is wanted if the server offers several; otherwise its first one is taken. The password is UTF-8.
+    /// `realm` must be one that the server offers, if it offers any; without a `realm` the first one offered is taken.
+    /// The password is UTF-8.
     pub fn new(user: &str, password: Secret, realm: Option<&str>, service: &str, host: &str) -> DigestMd5 {
         let uri = format!("{service}/{host}");
         DigestMd5 { user: user.to_owned(), password, realm: realm.map(str::to_owned), uri, state: State::Start }
@@ -77,7 +79,7 @@ impl DigestMd5 {
         }
     }
 
-    /// The response to a challenge, and the proof that the server owes.
+    /// The response to a challenge, and the proof that the server must answer with.
     fn respond(&self, challenge: &[u8], client_nonce: &str) -> Result<(Vec<u8>, Vec<u8>), Failure> {
         let challenge = Challenge::new(challenge)?;
         let realm = match &self.realm {
@@ -166,7 +168,8 @@ fn malformed(what: &str) -> Failure {
     Failure::permanent(format!("DIGEST-MD5: the server's challenge {what}"))
 }
 
-/// `name=value` or `name="value"`, divided by commas. Names come in lower case, values without quotes and escapes.
+/// `name=value` or `name="value"`, separated by commas. The names are returned in lower case, the values without quotes
+/// and escapes.
 fn parse(text: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     if text.len() >= CHALLENGE_LEN_MAX {
         return Err(malformed("is too long"));
@@ -199,7 +202,7 @@ fn parse(text: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     Ok(found)
 }
 
-/// The content up to the closing quote, and what follows it.
+/// The content up to the closing quote, and the rest of the text after it.
 fn unquote(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut value = Vec::new();
     let mut bytes = text.iter().enumerate();
@@ -224,7 +227,7 @@ fn quote(out: &mut Vec<u8>, value: &[u8]) {
     out.push(b'"');
 }
 
-/// RFC 2831, 2.1.2.1: what ISO 8859-1 can express is hashed in it, and everything else in UTF-8.
+/// RFC 2831, 2.1.2.1: a text is hashed in ISO 8859-1 if that can express it, else in UTF-8.
 fn for_hash(text: &[u8]) -> Zeroizing<Vec<u8>> {
     let latin: Option<Vec<u8>> =
         std::str::from_utf8(text).ok().and_then(|text| text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect());
@@ -244,7 +247,7 @@ fn hex_digest(bytes: &[u8]) -> String {
     hex(&digest)
 }
 
-/// Compares in the same time wherever the difference is.
+/// Compares in a time that does not depend on where the difference is.
 fn equal(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |different, (a, b)| different | (a ^ b)) == 0
 }
@@ -260,7 +263,7 @@ mod tests {
         DigestMd5::new(user, Secret::new(password.as_bytes().to_vec()), realm, "imap", "elwood.innosoft.com")
     }
 
-    /// What a server computes: the proof for a response with the given nonce of the client.
+    /// An exchange after its first step, with the response, and the proof that the server computes for it.
     fn started(challenge: &[u8]) -> (DigestMd5, String, String) {
         let mut exchange = exchange("chris", "secret", None);
         let Step::Send(response) = exchange.step(Some(challenge), [7; 16]).unwrap() else { panic!("no response") };

@@ -22,18 +22,18 @@ impl Failure {
         Failure { text: text.into(), lasts: Lasts::ForEver }
     }
 
-    /// The attempt has failed, and the next one may not.
+    /// The attempt has failed, but the next one may succeed.
     pub fn temporary(text: impl Into<String>) -> Failure {
         Failure { text: text.into(), lasts: Lasts::ForNow }
     }
 
-    /// The program's own credentials cannot be had: a mistake in its settings if they never could, and otherwise a file that
-    /// is being replaced.
+    /// The program's own credentials are not available: a mistake in its settings if they never were, otherwise a file
+    /// that is being replaced.
     pub fn no_credentials(text: impl Into<String>) -> Failure {
         Failure { text: text.into(), lasts: Lasts::UnlessItWorkedBefore }
     }
 
-    /// Whether the session ends with it. `has_authenticated`: whether this handle has authenticated before.
+    /// Whether the session ends with this failure. `has_authenticated`: whether this handle has authenticated before.
     pub fn is_final(&self, has_authenticated: bool) -> bool {
         match self.lasts {
             Lasts::ForEver => true,

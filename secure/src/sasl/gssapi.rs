@@ -1,11 +1,11 @@
 //! The end of the GSSAPI exchange (RFC 4752, 3.1): server and client agree on no security layer.
 use super::Failure;
 
-/// The bit for "no security layer"; the only one that ZooKeeper uses, since its frames follow in the clear.
+/// The bit for "no security layer"; ZooKeeper uses no other, because its frames follow in the clear.
 const NO_LAYER: u8 = 1;
 
 /// The client's answer to the server's last message. `offer` is that message after `gss_unwrap`; the result goes
-/// through `gss_wrap`. `identity` is the authorization identity, empty for the one that was authenticated.
+/// through `gss_wrap`. `identity` is the authorization identity, empty for the authenticated identity.
 pub fn security_layer_reply(offer: &[u8], identity: &str) -> Result<Vec<u8>, Failure> {
     let [layers, _, _, _] = offer else {
         let text = format!("GSSAPI: the server's offer of security layers has {} bytes instead of 4", offer.len());
@@ -22,7 +22,7 @@ pub fn security_layer_reply(offer: &[u8], identity: &str) -> Result<Vec<u8>, Fai
     Ok(reply)
 }
 
-/// What to do about an error of Kerberos, given in the words of MIT's library; empty where there is nothing to add.
+/// Advice on an error of Kerberos, found by the words of MIT's library; empty if there is none.
 pub fn kerberos_advice(words: &str) -> &'static str {
     const ADVICE: [(&str, &str); 7] = [
         ("No Kerberos credentials available", NO_TICKET),

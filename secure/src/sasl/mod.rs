@@ -1,4 +1,4 @@
-//! SASL: settings, and the mechanisms that need no library. The exchange itself (operation 102) is the session's.
+//! SASL: settings, and the mechanisms that need no library. The session owns the exchange itself (operation 102).
 mod digest_md5;
 mod failure;
 mod gssapi;

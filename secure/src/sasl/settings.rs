@@ -2,7 +2,7 @@
 use super::Failure;
 use crate::{Lookup, NamedFile, Secret, SettingsError, files, text_variable, variable, word_variable};
 
-/// What a ZooKeeper server registers for DIGEST-MD5, whatever its host is called.
+/// The host name that ZooKeeper servers use for DIGEST-MD5, whatever their real names are.
 const DIGEST_HOST: &str = "zk-sasl-md5";
 /// The first part of the server's principal.
 const SERVICE: &str = "zookeeper";
@@ -40,7 +40,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// `None` where `ZOO_SASL_MECHANISM` is not set. The password file is read once as a check.
+    /// Returns `None` if `ZOO_SASL_MECHANISM` is not set. Reads the password file once as a check.
     pub fn from_environment(lookup: Lookup<'_>) -> Result<Option<Settings>, SettingsError> {
         let mechanism = match word_variable(lookup, "ZOO_SASL_MECHANISM")?.as_deref() {
             None => return Ok(None),
@@ -83,13 +83,13 @@ impl Settings {
         &self.user
     }
 
-    /// The password, read anew, since it may have changed. A file that cannot be read is a temporary failure.
+    /// The password, read anew because it may have changed. A file that cannot be read is a temporary failure.
     pub fn password(&self) -> Result<Secret, Failure> {
         let Some(file) = &self.password_file else { return Ok(Secret::new(Vec::new())) };
         files::first_line(file).map_err(|error| Failure::temporary(format!("{}: {error}", self.mechanism.name())))
     }
 
-    /// Mechanism and settings, for the log. No secret.
+    /// Mechanism and settings for the log, without secrets.
     pub fn description(&self) -> String {
         let name = self.mechanism.name();
         match &self.password_file {
@@ -108,7 +108,7 @@ impl Settings {
         &self.service
     }
 
-    /// The host's name in the service's identity. `server` is what the host string calls the server.
+    /// The host name in the service's identity. `server` is the server's name in the host string.
     pub fn host<'a>(&'a self, server: &'a str) -> &'a str {
         match (&self.host, self.mechanism) {
             (Some(host), _) => host,

@@ -1,4 +1,4 @@
-//! A certificate taken apart, for the compatibility rules and for messages. Knows nothing of trust.
+//! A parsed certificate, for the compatibility rules and for messages. Does not judge trust.
 use super::failure::{Failure, FailureKind};
 use const_oid::db::rfc5280 as oid;
 use der::asn1::{BitStringRef, ObjectIdentifier};
@@ -17,9 +17,10 @@ const NAME_LEN_MAX: usize = 120;
 pub(super) struct Parsed {
     pub(super) der: Vec<u8>,
     pub(super) certificate: Certificate,
-    /// What the issuer has signed.
+    /// The bytes that the issuer has signed.
     pub(super) signed: Vec<u8>,
-    /// The content of the signature's `AlgorithmIdentifier`, as webpki's algorithms name themselves.
+    /// The content of the signature's `AlgorithmIdentifier`, in the form in which webpki's algorithms identify
+    /// themselves.
     pub(super) algorithm: Vec<u8>,
     pub(super) signature: Vec<u8>,
     pub(super) subject: Vec<u8>,
@@ -27,7 +28,7 @@ pub(super) struct Parsed {
     pub(super) key: SubjectPublicKeyInfoDer<'static>,
 }
 
-/// The extensions that are understood; those of a version 1 certificate are absent.
+/// The extensions that are understood; a version 1 certificate has none.
 #[derive(Debug, Default)]
 pub(super) struct Extensions {
     pub(super) basic: Option<BasicConstraints>,
@@ -38,7 +39,7 @@ pub(super) struct Extensions {
 }
 
 impl Parsed {
-    /// Takes a DER certificate apart.
+    /// Parses a DER certificate.
     pub(super) fn new(bytes: &[u8]) -> Result<Parsed, Failure> {
         Parsed::parse(bytes)
             .map_err(|error| Failure::new(FailureKind::Certificate, format!("a certificate cannot be read: {error}")))
@@ -47,7 +48,7 @@ impl Parsed {
     fn parse(bytes: &[u8]) -> der::Result<Parsed> {
         let certificate = Certificate::from_der(bytes)?;
         let mut reader = SliceReader::new(bytes)?;
-        // The bytes as they are: encoding anew would hide a certificate that is not DER.
+        // The original bytes: encoding again would hide that a certificate is not DER.
         let (signed, algorithm, signature) = reader.sequence(|inner| -> der::Result<_> {
             let signed = inner.tlv_bytes()?.to_vec();
             let algorithm = der::asn1::AnyRef::decode(inner)?.value().to_vec();
@@ -71,7 +72,7 @@ impl Parsed {
         self.certificate.tbs_certificate().version() == Version::V1
     }
 
-    /// All extensions; an unknown critical one, or one that is there twice, is a fault.
+    /// All extensions; an unknown critical extension, or one that occurs twice, is a fault.
     pub(super) fn extensions(&self) -> Result<Extensions, Failure> {
         let fault = |reason: &str| Failure::new(FailureKind::Certificate, format!("{}: {reason}", self.described()));
         let mut found = Extensions::default();
@@ -134,7 +135,7 @@ impl Parsed {
     }
 }
 
-/// Text from the network as it may appear in a log line.
+/// Text from the network in a form that may appear in a log line.
 pub(super) fn printable(text: &str) -> String {
     let mut shown: String =
         text.chars().take(NAME_LEN_MAX).map(|c| if c.is_control() || c == '\u{fffd}' { '?' } else { c }).collect();

@@ -1,5 +1,5 @@
-//! The client's certificate. Unlike rustls' own resolver this one does not look inside, so that X.509 version 1
-//! certificates, which ZooKeeper's own example scripts make, can be sent.
+//! The client's certificate. Unlike rustls' own resolver this one does not parse the certificate, so that X.509 version
+//! 1 certificates can be sent, which ZooKeeper's own example scripts make.
 use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;

@@ -1,6 +1,6 @@
-//! The compatibility rules: chains that OpenSSL accepts and webpki does not, because a certificate is of X.509 version
-//! 1 or because the server's own certificate says that it is a CA. Everything else that webpki checks is checked here
-//! too. Called only after webpki has refused a chain for one of these two reasons.
+//! The compatibility rules: chains that OpenSSL accepts and webpki refuses, because a certificate has X.509 version 1
+//! or because the server's own certificate is marked as a CA. This code makes all other checks of webpki too. Called
+//! only after webpki has refused a chain for one of these two reasons.
 use super::certificate::{Extensions, Parsed};
 use super::constraints;
 use super::failure::{Failure, FailureKind};
@@ -8,11 +8,11 @@ use der::asn1::ObjectIdentifier;
 use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use webpki::RawPublicKeyEntity;
 
-/// Certificates between the server's and the root; webpki's limit.
+/// Limit of certificates between the server's and the root; the same as webpki's.
 const INTERMEDIATES_MAX: usize = 6;
-/// Signatures that are verified for one chain.
+/// Limit of signatures that are verified for one chain.
 const SIGNATURES_MAX: usize = 50;
-/// Certificates that the server may send besides its own.
+/// Limit of certificates that the server may send besides its own.
 const CANDIDATES_MAX: usize = 32;
 
 const SERVER_AUTH: ObjectIdentifier = const_oid::db::rfc5280::ID_KP_SERVER_AUTH;
@@ -29,11 +29,11 @@ pub(super) fn verify(
     check_time(leaf, now)?;
     let extensions = leaf.extensions()?;
     check_server_usage(leaf, &extensions)?;
-    // The operator has put this very certificate into the CA file.
+    // The operator has put exactly this certificate into the CA file.
     if roots.iter().any(|root| root.der == leaf.der) {
         return Ok(());
     }
-    // What is not a certificate cannot be a part of the chain, and need not be.
+    // Bytes that are not a certificate cannot be part of the chain.
     let candidates: Vec<Parsed> =
         intermediates.iter().take(CANDIDATES_MAX).filter_map(|bytes| Parsed::new(bytes).ok()).collect();
     let mut search = Search {
@@ -63,12 +63,12 @@ struct Search<'a> {
     now: UnixTime,
     signatures: usize,
     comparisons: usize,
-    /// Why the issuer that was found last cannot be one.
+    /// Why the last candidate for an issuer was refused.
     refusal: Option<Failure>,
 }
 
 impl<'a> Search<'a> {
-    /// Depth first over all issuers. `path` begins with the server's certificate.
+    /// Searches depth first over all issuers. `path` begins with the server's certificate.
     fn reaches_root(&mut self, path: &mut Vec<(&'a Parsed, Extensions)>) -> bool {
         let Some((last, _)) = path.last() else { return false };
         let last = *last;
@@ -100,7 +100,7 @@ impl<'a> Search<'a> {
         false
     }
 
-    /// Whether `authority` may have issued the last of `path`, and has.
+    /// Whether `authority` is allowed to issue the last certificate of `path`, and has signed it.
     fn accept(
         &mut self,
         authority: &Parsed,
@@ -112,7 +112,7 @@ impl<'a> Search<'a> {
         check_time(authority, self.now)?;
         let extensions = authority.extensions()?;
         if authority.is_version_1() {
-            // Version 1 cannot say that it is a CA: only the operator's CA file can.
+            // A version 1 certificate cannot say that it is a CA: only the operator's CA file can.
             if !is_root {
                 return Err(fault("is of X.509 version 1, and only a root in the CA file may be"));
             }
@@ -141,7 +141,7 @@ fn check_authority(extensions: &Extensions, path: &[(&Parsed, Extensions)]) -> R
     if extensions.extended.as_ref().is_some_and(|usages| !serves(usages)) {
         return Err("may not issue certificates for servers (extended key usage)");
     }
-    // Self-issued certificates do not count (RFC 5280, 4.2.1.9); the first of the path is the server's.
+    // Self-issued certificates do not count (RFC 5280, 4.2.1.9); the first certificate of the path is the server's.
     let between = path.iter().skip(1).filter(|(one, _)| one.subject != one.issuer).count();
     if basic.path_len_constraint.is_some_and(|limit| between > usize::from(limit)) {
         return Err("does not allow so many CAs below it (path length)");
@@ -149,7 +149,7 @@ fn check_authority(extensions: &Extensions, path: &[(&Parsed, Extensions)]) -> R
     Ok(())
 }
 
-/// The checks on what the server's certificate may be used for.
+/// Checks that the server's certificate may be used for a server.
 fn check_server_usage(leaf: &Parsed, extensions: &Extensions) -> Result<(), Failure> {
     let fault = |reason: &str| Failure::new(FailureKind::Certificate, format!("{}: {reason}", leaf.described()));
     if extensions.extended.as_ref().is_some_and(|usages| !serves(usages)) {

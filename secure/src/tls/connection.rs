@@ -1,4 +1,4 @@
-//! One TLS connection: ciphertext in and out on one side, plaintext on the other. Never blocks, owns no socket.
+//! One TLS connection: ciphertext on one side, plaintext on the other. Never blocks, owns no socket.
 use super::failure::{Failure, FailureKind};
 use super::verifier::Verifier;
 use rustls::pki_types::ServerName;
@@ -6,9 +6,9 @@ use rustls::{ClientConfig, ClientConnection, HandshakeKind};
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-/// A handshake of more bytes than this is an attack; certificates of a usual chain take 2 to 10 KiB.
+/// Limit of the bytes of a handshake; more would be an attack. The certificates of a usual chain take 2 to 10 KiB.
 const HANDSHAKE_LEN_MAX: usize = 512 * 1024;
-/// Plaintext that waits to be encrypted or sent.
+/// Limit of the plaintext that waits to be encrypted or sent.
 const WRITE_LEN_MAX: usize = 256 * 1024;
 /// The first byte of a TLS record: change cipher spec, alert, handshake, application data.
 const RECORD_TYPES: std::ops::RangeInclusive<u8> = 0x14..=0x17;
@@ -16,7 +16,7 @@ const RECORD_TYPES: std::ops::RangeInclusive<u8> = 0x14..=0x17;
 /// What [`Connection::read`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadOutcome {
-    /// So many bytes were stored, at least one; there may be more.
+    /// This many bytes were stored, at least one; there may be more.
     Bytes(usize),
     /// There is no plaintext left.
     Drained,
@@ -24,8 +24,8 @@ pub enum ReadOutcome {
     Closed,
 }
 
-/// A client's connection. After a [`Failure`] it is of no use but for [`write_to`](Connection::write_to), which sends the
-/// alert that tells the server why.
+/// A client's connection. After a [`Failure`] only [`write_to`](Connection::write_to) is useful, which sends the server
+/// the alert with the reason.
 #[derive(Debug)]
 pub struct Connection {
     tls: ClientConnection,
@@ -48,8 +48,8 @@ impl Connection {
         Ok(Connection { tls, verifier, certificate, received: 0 })
     }
 
-    /// Takes in bytes from the socket; returns how many. Fewer than all means: [`read`](Connection::read) until
-    /// `Drained`, then feed the rest. Afterwards plaintext may be there to read and ciphertext to write.
+    /// Takes bytes from the socket; returns how many. If these are not all, call [`read`](Connection::read) until
+    /// `Drained`, then feed the rest. Afterwards there may be plaintext to read and ciphertext to write.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<usize, Failure> {
         if self.received == 0 && bytes.first().is_some_and(|first| !RECORD_TYPES.contains(first)) {
             let text = "the server does not speak TLS on this port: is it the secureClientPort?";
@@ -57,7 +57,7 @@ impl Connection {
         }
         let mut rest = bytes;
         while !rest.is_empty() {
-            // Refused while plaintext waits to be read.
+            // rustls refuses more bytes while plaintext waits to be read.
             match self.tls.read_tls(&mut rest) {
                 Ok(n) if n > 0 => self.received = self.received.saturating_add(n),
                 _ => break,
@@ -80,7 +80,7 @@ impl Connection {
         Failure::of_rustls(error, self.certificate.as_deref())
     }
 
-    /// What it means that the socket has ended.
+    /// The failure that the end of the socket means.
     pub fn closed_by_peer(&self) -> Failure {
         let text = if self.received == 0 {
             "the server closed the connection without answering in TLS: is it the secureClientPort, and not overloaded?"
@@ -96,7 +96,7 @@ impl Connection {
         Failure::new(FailureKind::Closed, text)
     }
 
-    /// Plaintext that has been received.
+    /// Reads received plaintext.
     pub fn read(&mut self, space: &mut [u8]) -> ReadOutcome {
         if space.is_empty() {
             return ReadOutcome::Drained;
@@ -108,9 +108,10 @@ impl Connection {
         }
     }
 
-    /// Takes plaintext to be encrypted; returns how much. Less than all means that ciphertext has to be written first.
+    /// Takes plaintext to be encrypted; returns how many bytes. If these are not all, ciphertext has to be written
+    /// first.
     pub fn write(&mut self, bytes: &[u8]) -> usize {
-        // The writer's only error is about too many slices at once.
+        // The writer's only error is about too many slices in one call.
         self.tls.writer().write(bytes).unwrap_or(0)
     }
 
@@ -130,7 +131,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether the handshake goes on; application data may flow when it does not.
+    /// Whether the handshake is still going on; application data may flow once it is over.
     pub fn is_handshaking(&self) -> bool {
         self.tls.is_handshaking()
     }
@@ -151,7 +152,7 @@ impl Connection {
         format!("{version}, {suite}{}", if self.is_resumed() { ", resumed" } else { "" })
     }
 
-    /// Whether a ticket of an earlier connection spared the full handshake.
+    /// Whether a ticket of an earlier connection replaced the full handshake.
     pub fn is_resumed(&self) -> bool {
         self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
     }

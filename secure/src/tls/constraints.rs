@@ -1,12 +1,12 @@
-//! Name constraints (RFC 5280, 4.2.1.10), as far as the compatibility rules need them: DNS names and addresses. A
-//! constraint of another kind refuses the chain, since what is not understood must not pass.
+//! Name constraints (RFC 5280, 4.2.1.10), as far as the compatibility rules need them: DNS names and addresses. A chain
+//! with a constraint of another kind is refused, because it cannot be checked.
 use super::certificate::{Extensions, Parsed};
 use x509_cert::ext::pkix::name::GeneralName;
 
-/// Comparisons within one chain; the same limit as webpki's.
+/// Limit of comparisons within one chain; the same as webpki's.
 pub(super) const COMPARISONS_MAX: usize = 250_000;
 
-/// Whether a certificate below a CA keeps that CA's constraints; the reason if not.
+/// Whether a certificate below a CA satisfies that CA's constraints; the reason if not.
 pub(super) fn check(
     authority: &Extensions,
     below: &Parsed,
@@ -57,7 +57,7 @@ enum SubjectName {
     Address(Vec<u8>),
 }
 
-/// The names a certificate could be accepted for: its alternatives, or without any its common names.
+/// The names for which a certificate could be accepted: its alternative names or, without any, its common names.
 fn subject_names(certificate: &Parsed, extensions: &Extensions) -> Vec<SubjectName> {
     let mut names: Vec<SubjectName> = extensions
         .alternatives
@@ -80,7 +80,7 @@ fn subject_names(certificate: &Parsed, extensions: &Extensions) -> Vec<SubjectNa
     names
 }
 
-/// `None` where the constraint is of another kind than the name.
+/// Whether the name is within the base; `None` if the base is of another kind than the name.
 fn is_within(name: &SubjectName, base: &GeneralName) -> Option<bool> {
     match (name, base) {
         (SubjectName::Dns(name), GeneralName::DnsName(base)) => Some(is_dns_within(name, base.as_str())),
@@ -92,14 +92,14 @@ fn is_within(name: &SubjectName, base: &GeneralName) -> Option<bool> {
 fn is_dns_within(name: &str, base: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     let base = base.strip_suffix('.').unwrap_or(base).to_ascii_lowercase();
-    // ".example" is no form of RFC 5280, but is written to mean the names below it.
+    // RFC 5280 does not define ".example", but it is used for the names below it.
     if base.starts_with('.') {
         return name.ends_with(&base);
     }
     base.is_empty() || name == base || name.strip_suffix(&base).is_some_and(|front| front.ends_with('.'))
 }
 
-/// The base holds an address and its mask. An address of the other family is not constrained by it.
+/// The base holds an address and its mask. It does not constrain addresses of the other family.
 fn is_address_within(octets: &[u8], base: &[u8]) -> Option<bool> {
     let (network, mask) = base.split_at_checked(octets.len())?;
     if mask.len() != octets.len() {

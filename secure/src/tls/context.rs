@@ -1,5 +1,5 @@
-//! What a handle keeps over all of its connections: settings, certificates, and one configuration with its tickets for
-//! each server. Reads files, so it can block on a slow file system.
+//! The TLS data of a handle for all of its connections: settings, certificates, and one configuration with its tickets
+//! for each server. Reads files, so it can block on a slow file system.
 use super::client_auth::ClientCertificate;
 use super::connection::Connection;
 use super::credentials::{self, Credentials};
@@ -19,17 +19,17 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Servers whose tickets are kept; an ensemble has a few.
+/// Limit of servers whose tickets are kept; an ensemble has a few.
 const SERVERS_MAX: usize = 64;
-/// Sessions kept for each of them.
+/// How many sessions are kept for each server.
 const SESSIONS_MAX: usize = 4;
-/// Lines that wait to be logged.
+/// Limit of lines that wait to be logged.
 const NOTICES_MAX: usize = 32;
 
-/// How loud a notice is.
+/// The severity of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// Something works, but not as the operator may think.
+    /// Something works, but perhaps not as the operator expects.
     Warn,
     /// Something changed.
     Info,
@@ -50,7 +50,7 @@ impl Notices {
         }
     }
 
-    /// Warns once per handle.
+    /// Warns of a name mismatch, once per handle.
     pub(super) fn name_mismatch(&self, text: &str) {
         if !self.has_warned_of_name.swap(true, Ordering::Relaxed) {
             self.push(Severity::Warn, text.to_owned());
@@ -71,12 +71,12 @@ type ServerKey = (SocketAddr, Vec<ServerName<'static>>);
 struct Loaded {
     credentials: Credentials,
     resolver: Arc<ClientCertificate>,
-    /// The files as they were at the last attempt to read them.
+    /// The stamps of the files at the last attempt to read them.
     stamps: Vec<(PathBuf, Stamp)>,
     servers: HashMap<ServerKey, Server>,
 }
 
-/// A handle's side of TLS. All methods may be called from any thread.
+/// The TLS context of a handle. All methods may be called from any thread.
 #[derive(Debug)]
 pub struct Context {
     settings: Settings,
@@ -86,7 +86,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// Reads all files. The error is what `zookeeper_init*` fails with.
+    /// Reads all files. `zookeeper_init*` fails with the error.
     pub fn new(settings: Settings) -> Result<Context, SettingsError> {
         let provider = Arc::new(provider());
         let stamps = credentials::stamps(&settings);
@@ -104,8 +104,8 @@ impl Context {
         Ok(Context { settings, provider, notices, loaded })
     }
 
-    /// Reads the files again if one has changed since the last time. If they cannot be used, the last good set stays,
-    /// and a notice says why. To be called before each attempt.
+    /// Reads the files again if one has changed since the last time. If they cannot be used, the last good set stays in
+    /// use, and a notice gives the reason. Must be called before each attempt.
     pub fn refresh(&self) {
         let stamps = credentials::stamps(&self.settings);
         if lock(&self.loaded).stamps == stamps {
@@ -122,7 +122,7 @@ impl Context {
                 }
                 loaded.resolver = Arc::new(ClientCertificate(credentials.client.clone()));
                 loaded.credentials = credentials;
-                // Tickets were issued to the old certificate.
+                // The old tickets belong to the old certificate.
                 loaded.servers.clear();
             }
             Err(error) => {
@@ -132,7 +132,7 @@ impl Context {
         }
     }
 
-    /// A connection to `peer`, which the host string calls by `hosts`: the certificate must be for one of them.
+    /// A connection to `peer`, whose names in the host string are `hosts`: the certificate must be for one of them.
     pub fn connect(&self, peer: SocketAddr, hosts: &[String]) -> Result<Connection, Failure> {
         let names = self.names(peer, hosts);
         // Server Name Indication takes no address; rustls leaves it out for one.
@@ -146,7 +146,7 @@ impl Context {
         Connection::new(server.config, indicated, server.verifier, certificate)
     }
 
-    /// Lines that have come up since the last call.
+    /// The lines that have come up since the last call.
     pub fn take_notices(&self) -> Vec<(Severity, String)> {
         std::mem::take(&mut *lock(&self.notices.lines))
     }

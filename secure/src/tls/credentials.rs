@@ -1,4 +1,4 @@
-//! Reads what the settings name: trust anchors, the client's chain, its key.
+//! Reads the files that the settings name: trust anchors, the client's chain, its key.
 use super::certificate::Parsed;
 use super::key::{self, KeyFault};
 use super::pem;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// PEM labels that hold a certificate.
 const CERTIFICATE_LABELS: [&str; 2] = ["CERTIFICATE", "X509 CERTIFICATE"];
-/// Certificates in a client's chain.
+/// Limit of certificates in a client's chain.
 const CHAIN_LEN_MAX: usize = 32;
 
 /// One consistent set.
@@ -23,9 +23,9 @@ const CHAIN_LEN_MAX: usize = 32;
 pub(super) struct Credentials {
     pub(super) trust: Arc<Trust>,
     pub(super) client: Option<Arc<CertifiedKey>>,
-    /// The file of its certificate, for messages.
+    /// The file of the client's certificate, for messages.
     pub(super) client_file: Option<Arc<str>>,
-    /// What the operator should know of it.
+    /// Warnings for the operator about these files.
     pub(super) warnings: Vec<String>,
 }
 
@@ -82,7 +82,7 @@ fn load_trust(roots: Option<&Roots>, warnings: &mut Vec<String>) -> Result<Trust
     Ok(trust)
 }
 
-/// The system's store: a part that cannot be read is left out as long as another one can.
+/// The system's store: a part that cannot be read is left out as long as another part can be read.
 fn load_system(files: &[NamedFile], warnings: &mut Vec<String>) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
     let mut found = Vec::new();
     let mut refusal = None;
@@ -102,7 +102,7 @@ fn load_system(files: &[NamedFile], warnings: &mut Vec<String>) -> Result<Vec<Ce
     }
 }
 
-/// A bundle, or a directory of them.
+/// The trust anchors of a bundle, or of a directory of bundles.
 fn load_anchors(named: &NamedFile, warnings: &mut Vec<String>) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
     if !named.path().is_dir() {
         return certificates(named);
@@ -113,7 +113,7 @@ fn load_anchors(named: &NamedFile, warnings: &mut Vec<String>) -> Result<Vec<Cer
     for file in files::directory(named)? {
         match certificates(&file) {
             Ok(more) => found.extend(more.into_iter().filter(|one| seen.insert(one.clone()))),
-            // Directories hold other files too; only what calls itself a certificate is worth a line.
+            // Directories hold other files too; a warning is given only for files with a certificate's extension.
             Err(error) if file.path().extension().is_some_and(|end| end == "pem" || end == "crt" || end == "cer") => {
                 warnings.push(format!("left out: {error}"));
             }

@@ -11,19 +11,19 @@ pub enum FailureKind {
     NotTls,
     /// The connection ended during the handshake, or later without a `close_notify`.
     Closed,
-    /// No certificate authority of ours issued the server's certificate.
+    /// No known certificate authority issued the server's certificate.
     UnknownIssuer,
     /// The certificate is for another name.
     WrongName,
-    /// The certificate's time is over.
+    /// The certificate has expired.
     Expired,
-    /// The certificate's time has not come.
+    /// The certificate is not valid yet.
     NotYetValid,
-    /// X.509 version 1, or another form that only the compatibility rules accept, and they are off.
+    /// X.509 version 1, or another form that only the compatibility rules accept, while they are off.
     NeedsCompat,
     /// Another fault of the certificate.
     Certificate,
-    /// The server sent an alert that says that it will not have this client.
+    /// The server sent an alert that refuses this client.
     Refused,
     /// The server sent another alert.
     Alert,
@@ -50,12 +50,12 @@ impl Failure {
         self.kind
     }
 
-    /// Whether the same will happen until somebody changes a setting or a certificate.
+    /// Whether the failure will repeat until somebody changes a setting or a certificate.
     pub fn needs_operator(&self) -> bool {
         !matches!(self.kind, FailureKind::Closed | FailureKind::Alert | FailureKind::Protocol)
     }
 
-    /// What rustls is told, which decides the alert that the server sees.
+    /// The error for rustls, which decides the alert that the server sees.
     pub(super) fn to_rustls(&self) -> Error {
         Error::InvalidCertificate(match self.kind {
             FailureKind::UnknownIssuer => CertificateError::UnknownIssuer,
@@ -66,8 +66,8 @@ impl Failure {
         })
     }
 
-    /// An error of rustls that is not a verdict of our verifier.
-    /// `certificate`: the file of the client's, if it has one.
+    /// The failure for an error of rustls that does not come from our verifier. `certificate` is the file of the
+    /// client's certificate, if it has one.
     pub(super) fn of_rustls(error: &Error, certificate: Option<&str>) -> Failure {
         match error {
             Error::AlertReceived(alert) => alert_failure(*alert, certificate),
@@ -100,13 +100,13 @@ impl std::error::Error for Failure {}
 
 const DEMANDS_CERTIFICATE: &str = "it demands a client certificate: set ZOO_TLS_CERT and ZOO_TLS_KEY";
 
-/// What the server means by an alert, and what to do.
+/// The server's reason for an alert, and the remedy.
 fn alert_failure(alert: AlertDescription, certificate: Option<&str>) -> Failure {
     use AlertDescription as A;
     let name = alert.as_str().map_or_else(|| format!("{}", u8::from(alert)), str::to_owned);
     let (kind, advice) = match alert {
         A::CertificateRequired => (FailureKind::Refused, DEMANDS_CERTIFICATE),
-        // What Java says with TLS 1.2 to a client that has none.
+        // Java's alert with TLS 1.2 for a client without a certificate.
         A::BadCertificate if certificate.is_none() => (FailureKind::Refused, DEMANDS_CERTIFICATE),
         A::HandshakeFailure if certificate.is_none() => (
             FailureKind::Refused,

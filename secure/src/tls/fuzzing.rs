@@ -1,4 +1,4 @@
-//! Entrances for the fuzzers, which reach what no public function does directly.
+//! Entry points for the fuzzers, to code that no public function reaches directly.
 use super::certificate::Parsed;
 use super::{compat, key};
 use crate::Secret;
@@ -7,7 +7,7 @@ use rustls::pki_types::{
 };
 use std::time::Duration;
 
-/// Believes every signature, so that mutated certificates get past the first check.
+/// Accepts every signature, so that mutated certificates get past the first check.
 #[derive(Debug)]
 struct Credulous {
     key: AlgorithmIdentifier,
@@ -29,7 +29,7 @@ impl SignatureVerificationAlgorithm for Credulous {
 static RSA: Credulous = Credulous { key: alg_id::RSA_ENCRYPTION, signature: alg_id::RSA_PKCS1_SHA256 };
 static ECDSA: Credulous = Credulous { key: alg_id::ECDSA_P256, signature: alg_id::ECDSA_SHA256 };
 
-/// The compatibility rules on any certificates: the server's, those it sent, the roots. Whether they accept.
+/// Whether the compatibility rules accept these certificates: the server's, the others that it sent, and the roots.
 pub fn is_accepted_by_compat(leaf: &[u8], sent: &[&[u8]], roots: &[&[u8]], seconds: u64) -> bool {
     let Ok(leaf) = Parsed::new(leaf) else { return false };
     let roots: Vec<Parsed> = roots.iter().filter_map(|root| Parsed::new(root).ok()).collect();
@@ -38,7 +38,7 @@ pub fn is_accepted_by_compat(leaf: &[u8], sent: &[&[u8]], roots: &[&[u8]], secon
     compat::verify(&leaf, &sent, &roots, &[&RSA, &ECDSA], now).is_ok()
 }
 
-/// The key decoder on any file. Whether it finds a key.
+/// Whether the key decoder finds a key in a file.
 pub fn is_key(text: &[u8], password: &[u8]) -> bool {
     let cost = key::Cost { iterations: 2048, scrypt_bytes: 1 << 20 };
     key::decode(text, Some(&Secret::new(password.to_vec())), cost).is_ok()

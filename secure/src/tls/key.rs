@@ -9,27 +9,28 @@ use pkcs8::pkcs5::EncryptionScheme;
 use pkcs8::pkcs5::pbes2::Kdf;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 
-/// How much a password's derivation may cost: a damaged or hostile file must not hang or exhaust the process.
+/// Limits of the cost of deriving a key from a password: a damaged or hostile file must not hang or exhaust the
+/// process.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cost {
     pub(super) iterations: u32,
     pub(super) scrypt_bytes: u64,
 }
 
-/// OpenSSL's defaults are 2,048 iterations and 16 MiB.
+/// Far above OpenSSL's defaults, which are 2,048 iterations and 16 MiB.
 pub(super) const COST_MAX: Cost = Cost { iterations: 10_000_000, scrypt_bytes: 256 << 20 };
 
-/// OIDs of PKCS#5 version 1.5 and of PKCS#12: ciphers that no current tool writes by default.
+/// OIDs of PKCS#5 version 1.5 and of PKCS#12: current tools do not write these ciphers by default.
 const OLD_SCHEMES: [ObjectIdentifier; 2] =
     [ObjectIdentifier::new_unwrap("1.2.840.113549.1.5"), ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1")];
 const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
 
-/// Why there is no key.
+/// Why there is no usable key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum KeyFault {
-    /// It is encrypted, and there is no password.
+    /// The key is encrypted, and there is no password.
     NeedsPassword,
-    /// Anything else, in words.
+    /// Any other reason, in words.
     Unusable(String),
 }
 

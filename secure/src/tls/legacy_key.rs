@@ -1,4 +1,5 @@
-//! Keys encrypted the way OpenSSL did before 3.0 ("Proc-Type: 4,ENCRYPTED"): the key comes from the password by MD5.
+//! Private keys in OpenSSL's encryption from before 3.0 ("Proc-Type: 4,ENCRYPTED"), which derives the cipher's key from
+//! the password by MD5.
 use crate::Secret;
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
@@ -47,7 +48,8 @@ fn derive(password: &Secret, salt: &[u8], len: usize) -> Zeroizing<Vec<u8>> {
 
 fn open<C: KeyIvInit + BlockModeDecrypt>(key: &[u8], vector: &[u8], text: &mut [u8]) -> Option<Vec<u8>> {
     let plain = C::new_from_slices(key, vector).ok()?.decrypt_padded::<Pkcs7>(text).ok()?;
-    // A wrong password passes the padding once in 256 times; a key begins with a SEQUENCE.
+    // With a wrong password the padding is right once in 256 times; so check that the content begins with a SEQUENCE,
+    // as a key does.
     (plain.first() == Some(&0x30)).then(|| plain.to_vec())
 }
 

@@ -1,13 +1,13 @@
-//! Server names: which a connection may have, and whether a certificate is for one of them.
+//! Server names: the valid names of a server, and whether a certificate is for one of them.
 use super::certificate::{Extensions, Parsed, printable};
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::net::IpAddr;
 use x509_cert::ext::pkix::name::GeneralName;
 
-/// Names listed in a message.
+/// How many names a message lists.
 const SHOWN_MAX: usize = 8;
 
-/// A name as configured: a DNS name, an address, an address in brackets or with a scope. `None` if it is neither.
+/// A name as configured: a DNS name, an address, an address in brackets or with a scope. `None` for anything else.
 pub(super) fn parse(name: &str) -> Option<ServerName<'static>> {
     let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
     let address = bare.split_once('%').map_or(bare, |(address, _)| address);
@@ -20,14 +20,14 @@ pub(super) fn parse(name: &str) -> Option<ServerName<'static>> {
 }
 
 /// Whether a certificate is for one of `names` by the rules of webpki (subject alternative names only). Version 1
-/// certificates are for none.
+/// certificates match no name.
 pub(super) fn match_alternatives(certificate: &CertificateDer<'_>, names: &[ServerName<'static>]) -> bool {
     webpki::EndEntityCert::try_from(certificate)
         .is_ok_and(|leaf| names.iter().any(|name| leaf.verify_is_valid_for_subject_name(name).is_ok()))
 }
 
-/// The same by the compatibility rules: the common name where there is no DNS or address alternative, and an address
-/// that is written as a DNS name.
+/// [`match_alternatives`] by the compatibility rules: the common name counts if there is no DNS or address alternative,
+/// and so does an address that is written as a DNS name.
 pub(super) fn match_compat(certificate: &Parsed, extensions: &Extensions, names: &[ServerName<'static>]) -> bool {
     let mut presented: Vec<String> = dns_alternatives(extensions).map(str::to_owned).collect();
     let has_address = extensions.alternatives.iter().any(|name| matches!(name, GeneralName::IpAddress(_)));
@@ -50,7 +50,7 @@ fn dns_alternatives(extensions: &Extensions) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A DNS name against a pattern, whose first label may be `*` (RFC 6125), with at least two labels behind it.
+/// Whether a DNS name matches a pattern, whose first label may be `*` (RFC 6125) if at least two labels follow.
 fn matches_pattern(pattern: &str, name: &str) -> bool {
     let pattern = pattern.strip_suffix('.').unwrap_or(pattern);
     if let Some(suffix) = pattern.strip_prefix("*.") {
@@ -63,7 +63,7 @@ fn matches_pattern(pattern: &str, name: &str) -> bool {
     !pattern.is_empty() && pattern.eq_ignore_ascii_case(name)
 }
 
-/// What a certificate is for, for messages.
+/// The names that a certificate is for, for messages.
 pub(super) fn presented(certificate: &Parsed, extensions: &Extensions) -> String {
     let mut names: Vec<String> = Vec::new();
     for alternative in &extensions.alternatives {
@@ -92,7 +92,7 @@ pub(super) fn address(octets: &[u8]) -> Option<IpAddr> {
     four.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()
 }
 
-/// "a, b or c".
+/// The names as "a or b or c".
 pub(super) fn listed(names: &[ServerName<'static>]) -> String {
     names.iter().map(|name| name.to_str().into_owned()).collect::<Vec<_>>().join(" or ")
 }

@@ -2,7 +2,7 @@
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
-/// Blocks in one file: a system's bundle has about 150.
+/// Limit of blocks in one file: a system's bundle has about 150.
 const BLOCKS_MAX: usize = 10_000;
 
 /// One block. The content of a private key is erased when dropped.
@@ -20,7 +20,7 @@ impl Block<'_> {
     }
 }
 
-/// All blocks of a text. What is between them is ignored, as OpenSSL does: `openssl x509 -text` writes it.
+/// All blocks of a text. Text between them is ignored, as by OpenSSL: `openssl x509 -text` writes such text.
 pub(super) fn blocks(text: &[u8]) -> Result<Vec<Block<'_>>, String> {
     const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
@@ -62,7 +62,7 @@ fn marker<'a>(line: &'a [u8], prefix: &str) -> Option<&'a str> {
     std::str::from_utf8(label).ok()
 }
 
-/// What to say of a file without the block that was wanted.
+/// The message about a file without a block of the wanted kind.
 pub(super) fn missing(text: &[u8], wanted: &str, blocks: &[Block<'_>]) -> String {
     if let Some(first) = blocks.first() {
         return format!("no {wanted}: its first PEM block is {}", first.label);

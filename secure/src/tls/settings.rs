@@ -1,4 +1,4 @@
-//! What the application and the operator want of TLS: the certificate string of `zookeeper_init_ssl` and `ZOO_TLS*`.
+//! The TLS settings of the application and the operator: the certificate string of `zookeeper_init_ssl` and `ZOO_TLS*`.
 use super::names;
 use crate::{Lookup, NamedFile, Secret, SettingsError, text_variable, variable, word_variable};
 use rustls::pki_types::ServerName;
@@ -13,7 +13,7 @@ pub enum Verify {
     Full,
     /// The chain.
     Ca,
-    /// Nothing: the connection is encrypted, and the peer may be anybody.
+    /// Nothing: the connection is encrypted, but the peer is not verified.
     None,
 }
 
@@ -22,7 +22,7 @@ pub enum Verify {
 pub enum Roots {
     /// A PEM file, or a directory of such files.
     Path(NamedFile),
-    /// The system's store, or what `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+    /// The system's store, or the files that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
     System(Vec<NamedFile>),
 }
 
@@ -35,7 +35,7 @@ pub enum MinVersion {
     Tls13,
 }
 
-/// Where the key's password comes from.
+/// The source of the key's password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Password {
     Text(Secret),
@@ -43,7 +43,7 @@ pub(super) enum Password {
     File(NamedFile),
 }
 
-/// The client's certificate: all of it from one place, the certificate string or the environment.
+/// The client's certificate with its key: both from the certificate string, or both from the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Client {
     pub(super) certificate: NamedFile,
@@ -71,7 +71,7 @@ const SYSTEM_BUNDLES: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// What a file is for, as messages call it.
+/// The purposes of files, in the words of messages.
 const CA_FILE: &str = "CA file";
 const CLIENT_CERTIFICATE: &str = "client certificate";
 const CLIENT_KEY: &str = "client key";
@@ -84,11 +84,11 @@ const FIELDS: [&str; 3] = [
 ];
 
 impl Settings {
-    /// Settings of `zookeeper_init_ssl`. The string names, divided by commas, the CA file, the certificate chain, the
-    /// key and its password; as with strtok, empty fields do not count. Two fields: the second file holds chain and
-    /// key. What the string leaves open may come from the environment: a string with a certificate leaves no more open
-    /// than the key's password, where the environment has no other key that it could belong to. The default is to verify
-    /// the chain only.
+    /// Settings of `zookeeper_init_ssl`. The string names the CA file, the certificate chain, the key and its password,
+    /// separated by commas; as with strtok, empty fields do not count. With two fields the second file holds chain and
+    /// key. Settings that the string omits may come from the environment. If the string names a certificate, that is
+    /// only the key's password, and only if the environment names no other key to which the password could belong. The
+    /// default is to verify only the chain.
     pub fn from_cert_string(string: Option<&[u8]>, lookup: Lookup<'_>) -> Result<Settings, SettingsError> {
         let string =
             string.ok_or_else(|| SettingsError::invalid("zookeeper_init_ssl: the certificate string is NULL"))?;
@@ -124,8 +124,8 @@ impl Settings {
         Settings::common(Verify::Ca, Some(Roots::Path(named(0, CA_FILE, ca))), client, lookup)
     }
 
-    /// Settings by environment: `None` where `ZOO_TLS` and `ZOO_TLS_CA` do not ask for TLS, or `ZOO_TLS` is `off`. The
-    /// default is to verify everything.
+    /// Settings from the environment: `None` if `ZOO_TLS` and `ZOO_TLS_CA` do not ask for TLS, or `ZOO_TLS` is `off`.
+    /// The default is to verify everything.
     pub fn from_environment(lookup: Lookup<'_>) -> Result<Option<Settings>, SettingsError> {
         let wanted = match word_variable(lookup, "ZOO_TLS")?.as_deref() {
             Some("on") => true,
@@ -149,7 +149,7 @@ impl Settings {
         Ok(Some(settings))
     }
 
-    /// The environment's client certificate.
+    /// The client certificate that the environment names.
     fn client(lookup: Lookup<'_>) -> Result<Option<Client>, SettingsError> {
         let certificate = variable(lookup, "ZOO_TLS_CERT");
         let key = variable(lookup, "ZOO_TLS_KEY");
@@ -164,7 +164,7 @@ impl Settings {
         Ok(Some(Client { certificate, key, password: Settings::password(lookup) }))
     }
 
-    /// The environment's password of a key.
+    /// The password of a key, from the environment.
     fn password(lookup: Lookup<'_>) -> Option<Password> {
         const FILE: &str = "ZOO_TLS_KEY_PASSWORD_FILE";
         match variable(lookup, FILE) {
@@ -174,7 +174,7 @@ impl Settings {
         }
     }
 
-    /// With the variables that apply to certificate strings too.
+    /// Settings with the variables that apply to certificate strings too.
     fn common(
         default: Verify,
         roots: Option<Roots>,
@@ -209,13 +209,13 @@ impl Settings {
         Ok(Settings { roots, client, verify, server_name, min, compat })
     }
 
-    /// How much is verified.
+    /// How much of the server's certificate is verified.
     pub fn verify(&self) -> Verify {
         self.verify
     }
 }
 
-/// The system's store: what the variables name as for OpenSSL, else the first bundle that exists.
+/// The system's store: the files that OpenSSL's variables name, else the first bundle that exists.
 fn system_roots(lookup: Lookup<'_>) -> Vec<NamedFile> {
     let named: Vec<NamedFile> = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         .into_iter()

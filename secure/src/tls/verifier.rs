@@ -1,4 +1,4 @@
-//! The judgement on a server's certificate: webpki first, then, where the settings allow, the compatibility rules.
+//! The verification of a server's certificate: webpki first, then, if the settings allow them, the compatibility rules.
 use super::certificate::Parsed;
 use super::compat;
 use super::context::Notices;
@@ -13,7 +13,7 @@ use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 use std::sync::{Arc, Mutex, PoisonError};
 use webpki::{EndEntityCert, Error as E, RawPublicKeyEntity};
 
-/// Judges the certificates of one server, which may have several names.
+/// Verifies the certificates of one server, which may have several names.
 #[derive(Debug)]
 pub(super) struct Verifier {
     pub(super) trust: Arc<Trust>,
@@ -22,7 +22,7 @@ pub(super) struct Verifier {
     pub(super) names: Vec<ServerName<'static>>,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
     pub(super) notices: Arc<Notices>,
-    /// The last refusal, for the connection that met it.
+    /// The last refusal, kept for the connection that got it.
     pub(super) refusal: Mutex<Option<Failure>>,
 }
 
@@ -68,7 +68,7 @@ impl Verifier {
         if names::match_alternatives(leaf, &self.names) {
             return Ok(());
         }
-        // The chain is good, so what cannot be taken apart here is for no name.
+        // The chain is good; a certificate that cannot be parsed here matches no name.
         let parsed = Parsed::new(leaf)?;
         let extensions = parsed.extensions()?;
         if self.compat && names::match_compat(&parsed, &extensions, &self.names) {
@@ -137,14 +137,14 @@ impl Verifier {
                 Failure::new(FailureKind::Certificate, text)
             }
             other => {
-                // The names of these say enough; what follows them is for programmers.
+                // The name of the error is enough; its fields are only for programmers.
                 let name: String = format!("{other:?}").chars().take_while(|c| c.is_alphanumeric()).collect();
                 Failure::new(FailureKind::Certificate, format!("the server's {what} is not valid: {name}"))
             }
         }
     }
 
-    /// The handshake's signature with the key of a certificate that webpki cannot read.
+    /// Verifies the handshake's signature with the key of a certificate that webpki cannot parse.
     fn signature_with_bare_key(
         &self,
         message: &[u8],
@@ -212,7 +212,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether webpki cannot read a certificate that was accepted: one of version 1, or any under the level `none`.
+/// Whether webpki cannot parse an accepted certificate: one of version 1, or any at the level `none`.
 fn is_foreign(certificate: &CertificateDer<'_>) -> bool {
     EndEntityCert::try_from(certificate).is_err()
 }

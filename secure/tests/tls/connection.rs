@@ -1,4 +1,4 @@
-//! The connection: data, closing, resumption, and what a broken or hostile server can do.
+//! The connection: data, closing, resumption, and broken or hostile servers.
 use crate::pair::{ALL, answered, connect, context, drive, handshake, outgoing, read, server, server_config, settings};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -11,7 +11,7 @@ fn plain() -> Context {
     context(&["ca.crt"], &[])
 }
 
-/// What a server says first to this client.
+/// A server, and its first messages to this client.
 fn first_answer(client: &mut Connection) -> (ServerConnection, Vec<u8>) {
     let mut server = server("server");
     let answer = answered(&mut server, &outgoing(client)).unwrap();
@@ -27,7 +27,7 @@ fn two_replies_in_one_record_are_both_read() {
         server.writer().write_all(b"first reply, second reply").unwrap();
         let record = answered(&mut server, &[]).unwrap();
         assert_eq!(client.feed(&record), Ok(record.len()));
-        // A reader that takes one reply at a time finds the second without another byte from the socket.
+        // A reader that takes one reply at a time gets the second one without another byte from the socket.
         let mut space = [0; 13];
         assert_eq!(client.read(&mut space), ReadOutcome::Bytes(13));
         let mut space = [0; 64];
@@ -81,7 +81,7 @@ fn a_key_update_is_answered() {
     let request = answered(&mut server, &[]).unwrap();
     assert!(!client.wants_write());
     client.feed(&request).unwrap();
-    // The answer leaves with the next data (RFC 8446, 4.6.3), and both go on with new keys.
+    // The answer is sent with the next data (RFC 8446, 4.6.3), and both sides continue with new keys.
     handshake(&mut client, &mut server).unwrap();
     handshake(&mut client, &mut server).unwrap();
 }
@@ -118,7 +118,7 @@ fn sessions_are_resumed_over_reconnects() {
             })
             .collect();
         assert_eq!(resumed, [false, true, true], "{version:?}");
-        // Another name for the server is another server.
+        // A server with another name counts as another server.
         let mut client = connect(&context, &["other"]);
         handshake(&mut client, &mut ServerConnection::new(Arc::clone(&config)).unwrap()).unwrap();
         assert!(!client.is_resumed());
@@ -206,7 +206,7 @@ fn garbage_is_refused_and_the_server_told() {
             let at = rng.random_range(0..answer.len());
             answer[at] = rng.random();
         }
-        // Either the damage is noticed, or it makes a record that has not ended yet.
+        // Either the damage is detected, or it makes a record that is not complete yet.
         match client.feed(&answer) {
             Ok(_) => assert!(client.is_handshaking() || !outgoing(&mut client).is_empty()),
             Err(failure) => assert!(!failure.to_string().contains('\n')),
@@ -273,13 +273,13 @@ fn an_alert_is_explained() {
 fn a_server_that_knows_application_protocols_is_told_none() {
     let mut config = server_config("server", &[&rustls::version::TLS12], None);
     config.alpn_protocols = vec![b"h2".to_vec()];
-    // Without an offer of the client's a server chooses none, and the handshake succeeds.
+    // If the client offers no protocol, a server chooses none, and the handshake succeeds.
     handshake(&mut connect(&plain(), &["localhost"]), &mut ServerConnection::new(Arc::new(config)).unwrap()).unwrap();
 }
 
 #[test]
 fn a_version_1_client_certificate_is_sent() {
-    // rustls' server refuses it, so what matters is that the server has seen it.
+    // rustls' server refuses the certificate, which shows that the server has received it.
     let config = server_config("server", &[&rustls::version::TLS12], Some("ca.crt"));
     let mut server = ServerConnection::new(Arc::new(config)).unwrap();
     let context = Context::new(settings(&["ca.crt", "client_v1.crt", "client_v1.key"], &[]).unwrap()).unwrap();

@@ -9,7 +9,7 @@ use zk_secure::tls::{Context, Settings, Severity, Verify};
 const EINVAL: i32 = 22;
 const ENOENT: i32 = 2;
 
-/// A directory of a test's own.
+/// A separate directory for a test.
 fn directory(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&path);
@@ -95,7 +95,7 @@ fn the_environment_alone_is_enough() {
     let context = Context::new(environment(&variables).unwrap().unwrap()).unwrap();
     let config = server_config("server", pair::ALL, Some("ca.crt"));
     handshake(&mut connect(&context, &["localhost"]), &mut ServerConnection::new(Arc::new(config)).unwrap()).unwrap();
-    // The key's file defaults to the certificate's; a plain password works too.
+    // The key's file defaults to the certificate's; a password for an unencrypted key is ignored.
     let pem = path("client.pem");
     let short = [("ZOO_TLS_CA", &*ca), ("ZOO_TLS_CERT", &*pem), ("ZOO_TLS_KEY_PASSWORD", "unused")];
     Context::new(environment(&short).unwrap().unwrap()).unwrap();
@@ -118,17 +118,17 @@ fn a_string_with_a_certificate_wins_whole() {
     let password = directory("wins").join("password");
     fs::write(&password, "secret\n").unwrap();
     let file = ("ZOO_TLS_KEY_PASSWORD_FILE", password.to_str().unwrap());
-    // A key in the environment, with a certificate or without one, is not this certificate's.
+    // A key in the environment, with or without a certificate, does not belong to this certificate.
     for fields in [&["ca.crt", "client.crt", "client.key"][..], &["ca.crt", "client.pem"]] {
         for variables in [&[("ZOO_TLS_KEY", &*key)][..], &[("ZOO_TLS_CERT", &*key), ("ZOO_TLS_KEY", &*key)]] {
             context(fields, variables);
         }
     }
     let string = format!("{},{},{encrypted}", path("ca.crt"), path("client.crt"));
-    // Nor is its password; without such a key it is meant for this one.
+    // Nor does that key's password; without such a key in the environment, the password is for this certificate's key.
     assert!(refused(&string, &[("ZOO_TLS_KEY", &key), file]).1.contains("there is no password"));
     Context::new(Settings::from_cert_string(Some(string.as_bytes()), &lookup(&[file])).unwrap()).unwrap();
-    // A string without a certificate leaves that to the environment, which must be whole too.
+    // With a string without a certificate, the environment names the certificate, and must then name a whole set.
     assert!(refused(&path("ca.crt"), &[("ZOO_TLS_KEY", &key)]).1.contains("ZOO_TLS_CERT is not"));
 }
 
@@ -219,7 +219,7 @@ fn every_unusable_file_is_named_with_the_reason() {
     assert!(!text.contains("hunter2"), "{text}");
     let (errno, text) = refused(&format!("{ca},{cert},{key}"), &[("ZOO_TLS_KEY_PASSWORD_FILE", &empty)]);
     assert_eq!((errno, text.contains("is empty")), (EINVAL, true), "{text}");
-    // Whatever a path holds, the message is one line.
+    // The message is one line even if a path holds other bytes.
     assert!(refused(&format!("{none}\n\u{1b}"), &[]).1.contains("none??"));
 }
 
@@ -277,7 +277,7 @@ fn changed_files_are_read_again_and_the_last_good_set_is_kept() {
     let notices = context.take_notices();
     assert!(matches!(&notices[..], [(Severity::Info, text)] if text.contains("read again")), "{notices:?}");
 
-    // A half-written set: the certificate is new and the key is not.
+    // A half-written set: the certificate is new but the key is not.
     fs::copy(made("client_v1.crt"), file("new")).unwrap();
     fs::rename(file("new"), file("cert")).unwrap();
     for _ in 0..3 {
@@ -286,13 +286,13 @@ fn changed_files_are_read_again_and_the_last_good_set_is_kept() {
     let notices = context.take_notices();
     assert!(matches!(&notices[..], [(Severity::Warn, text)] if text.contains("stay in use")), "one line: {notices:?}");
 
-    // The other half; a rustls server refuses this certificate, which shows that it is sent.
+    // The new key; a rustls server refuses this certificate, which shows that the client sends it.
     fs::copy(made("client_v1.key"), file("new")).unwrap();
     fs::rename(file("new"), file("key")).unwrap();
     attempt().unwrap_err();
     assert_eq!(context.take_notices().len(), 1);
 
-    // Files that go away leave what was read.
+    // When the files disappear, the loaded ones stay in use.
     fs::remove_file(file("ca.crt")).unwrap();
     context.refresh();
     let notices = context.take_notices();

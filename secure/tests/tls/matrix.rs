@@ -5,11 +5,11 @@ use rustls::ServerConnection;
 use std::sync::Arc;
 use zk_secure::tls::{FailureKind, Severity};
 
-/// What becomes of a handshake: `None` is success.
+/// The result of a handshake: `None` is success.
 type Verdict = Option<FailureKind>;
 const GOOD: Verdict = None;
 
-/// Its name, the variables that set it, and what is expected.
+/// Name of the level, the variables that set it, and the expected result.
 type Level = (&'static str, &'static [(&'static str, &'static str)], Verdict);
 
 struct Row {
@@ -24,7 +24,7 @@ struct Row {
     ca_level: Verdict,
     /// `ZOO_TLS_VERIFY=ca`, `ZOO_TLS_COMPAT=0`
     strict_ca: Verdict,
-    /// Whether the level `ca` warns of the name.
+    /// Whether the level `ca` warns about the name.
     warns: bool,
 }
 
@@ -47,7 +47,7 @@ const fn needs_compat() -> [Verdict; 4] {
     [Some(NeedsCompat), GOOD, GOOD, Some(NeedsCompat)]
 }
 
-/// Refused as needing the compatibility rules without them, and for `kind` by them.
+/// Without the compatibility rules refused because it needs them, with them refused for `kind`.
 const fn refused_by_compat(kind: FailureKind) -> [Verdict; 4] {
     [Some(NeedsCompat), Some(kind), Some(kind), Some(NeedsCompat)]
 }
@@ -99,7 +99,7 @@ const ROWS: &[Row] = &[
     row("below_permits_mail", "ca.crt", "localhost", refused_by_compat(Certificate), false),
     row("below_too_deep", "ca.crt", "localhost", refused_by_compat(Certificate), false),
     row("below_leaf", "ca.crt", "localhost", refused_by_compat(Certificate), false),
-    // A server's certificate in the CA file vouches for itself, and for no other.
+    // A server's certificate in the CA file is trusted itself, but vouches for no other certificate.
     row("below_leaf", "server.crt", "localhost", refused_by_compat(Certificate), false),
 ];
 
@@ -144,7 +144,7 @@ fn each_certificate_is_judged_as_its_level_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Without the compatibility rules the name of these would not have matched.
+/// Whether the name would not have matched without the compatibility rules.
 fn needs_cn(row: &Row) -> bool {
     row.full == Some(WrongName)
 }
@@ -176,7 +176,7 @@ fn one_of_several_names_is_enough() {
     let refused = handshake(&mut connect(&context, &["zk1", "zk2"]), &mut pair::server("server")).unwrap_err();
     assert_eq!(refused.kind(), WrongName);
     assert!(refused.to_string().contains("localhost, 127.0.0.1, and not for zk1 or zk2"), "{refused}");
-    // Without any name the address counts.
+    // Without any name the address must match.
     handshake(&mut connect(&context, &[]), &mut pair::server("server")).unwrap();
 }
 

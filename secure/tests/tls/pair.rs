@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock};
 use zk_secure::SettingsError;
 use zk_secure::tls::{Connection, Context, Failure, ReadOutcome, Settings};
 
-/// Removed by nobody while the tests run; the next run replaces it.
+/// Not removed while the tests run; the next run replaces it.
 static CERTIFICATES: LazyLock<PathBuf> = LazyLock::new(|| {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("certificates");
     let _ = fs::remove_dir_all(&directory);
@@ -54,7 +54,7 @@ pub(crate) fn connect(context: &Context, hosts: &[&str]) -> Connection {
     context.connect(peer(), &hosts).unwrap()
 }
 
-/// Sends what it is told to, whatever is in it.
+/// Presents a certificate without checking it.
 #[derive(Debug)]
 struct Presents(Arc<CertifiedKey>);
 
@@ -95,7 +95,7 @@ pub(crate) fn server(name: &str) -> ServerConnection {
     ServerConnection::new(Arc::new(server_config(name, ALL, None))).unwrap()
 }
 
-/// What the client wants to send.
+/// The bytes that the client wants to send.
 pub(crate) fn outgoing(client: &mut Connection) -> Vec<u8> {
     let mut out = Vec::new();
     client.write_to(&mut out).unwrap();
@@ -103,7 +103,7 @@ pub(crate) fn outgoing(client: &mut Connection) -> Vec<u8> {
     out
 }
 
-/// Hands the server bytes; what it answers.
+/// Feeds the server bytes; returns its answer.
 pub(crate) fn answered(server: &mut ServerConnection, mut bytes: &[u8]) -> Result<Vec<u8>, rustls::Error> {
     while !bytes.is_empty() {
         server.read_tls(&mut bytes).unwrap();
@@ -116,7 +116,7 @@ pub(crate) fn answered(server: &mut ServerConnection, mut bytes: &[u8]) -> Resul
     Ok(out)
 }
 
-/// Lets both talk until neither has anything to say.
+/// Exchanges messages until both sides have none left.
 pub(crate) fn drive(client: &mut Connection, server: &mut ServerConnection) -> Result<(), Failure> {
     let mut silent = 0;
     while silent < 2 {
@@ -132,7 +132,7 @@ pub(crate) fn drive(client: &mut Connection, server: &mut ServerConnection) -> R
     Ok(())
 }
 
-/// A whole handshake, checked by a byte each way.
+/// A whole handshake, checked by sending a byte each way.
 pub(crate) fn handshake(client: &mut Connection, server: &mut ServerConnection) -> Result<(), Failure> {
     drive(client, server)?;
     assert!(!client.is_handshaking());

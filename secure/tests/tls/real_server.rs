@@ -1,4 +1,4 @@
-//! Against OpenSSL's own server, for what rustls' server cannot do.
+//! Tests against OpenSSL's own server, for features that rustls' server lacks.
 use crate::pair::{connect, context, made};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -29,7 +29,7 @@ impl Server {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let port =
             lines.find_map(|line| line.unwrap().strip_prefix("ACCEPT 127.0.0.1:").map(|port| port.parse().unwrap()));
-        // Its output goes on; somebody has to read it.
+        // Its output continues, and must be read so that it does not block.
         std::thread::spawn(move || lines.for_each(drop));
         let stdin = child.stdin.take().unwrap();
         Server { child, stdin, port: port.expect("openssl s_server names its port") }
@@ -43,7 +43,7 @@ impl Drop for Server {
     }
 }
 
-/// One read of the socket, and what it means.
+/// Reads the socket once and feeds the bytes; returns the plaintext.
 fn exchange(client: &mut Connection, socket: &mut TcpStream) -> Result<Vec<u8>, Failure> {
     client.write_to(socket).unwrap();
     let mut bytes = [0; 4096];
@@ -76,7 +76,7 @@ fn a_renegotiation_is_refused_and_the_connection_lives() {
     }
     server.stdin.write_all(b"R\n").unwrap();
     server.stdin.flush().unwrap();
-    // OpenSSL either ends the connection for our refusal or goes on; in no case is there a second handshake.
+    // OpenSSL either ends the connection because of our refusal or continues; there is never a second handshake.
     let outcome = exchange(&mut client, &mut socket);
     assert!(!client.is_handshaking());
     match outcome {
