@@ -1,5 +1,5 @@
-//! Access control: the schemes `world`, `auth`, `digest`, `ip` and the superuser. Owns what makes an ACL valid and
-//! what it allows; knows no node.
+//! Access control: the schemes `world`, `auth`, `digest`, `ip` and the superuser. Owns the validity and the meaning of
+//! an ACL; knows no node.
 use crate::digest;
 use crate::hash_order::java_hash;
 use crate::wire;
@@ -20,7 +20,7 @@ pub mod perms {
     pub const ALL: i32 = 31;
 }
 
-/// An identity: whom an ACL names, or what a connection has proved.
+/// An identity: of an ACL entry, or one that a connection has proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Id {
     /// Its scheme.
@@ -43,7 +43,7 @@ impl Id {
         self.is("world") && self.id.as_deref() == Some("anyone")
     }
 
-    /// Place in the hash table in which the real server keeps a connection's identities.
+    /// The bucket in the hash table in which the real server keeps a connection's identities.
     fn bucket(&self) -> u32 {
         let hash = |text: &Option<String>| java_hash(text.as_deref().unwrap_or_default());
         let sum =
@@ -64,7 +64,7 @@ pub struct Entry {
 /// An access control list.
 pub type Acl = Arc<[Entry]>;
 
-/// Everybody may do everything.
+/// Everybody has all permissions.
 pub fn open() -> Acl {
     Arc::new([Entry { perms: perms::ALL, who: Id::new("world", "anyone") }])
 }
@@ -85,7 +85,7 @@ pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Vec<Entry>, Malformed> {
         .collect()
 }
 
-/// Appends a list; `mask` hides the secret half of digest identities, as a reader who is no administrator sees them.
+/// Appends a list; `mask` hides the secret half of digest identities, as from a reader without the permission ADMIN.
 pub(crate) fn write(out: &mut Vec<u8>, acl: &[Entry], mask: bool) {
     let masked: Vec<Entry> = acl
         .iter()
@@ -111,7 +111,7 @@ pub(crate) fn write(out: &mut Vec<u8>, acl: &[Entry], mask: bool) {
     proto::put_acls(out, &records);
 }
 
-/// The list as it is stored: duplicates dropped, `auth` replaced by what the connection has proved.
+/// The list as it is stored: duplicates dropped, `auth` replaced by the identities that the connection has proved.
 pub(crate) fn fix(wanted: Vec<Entry>, proved: &Identities) -> Result<Acl, Code> {
     let mut unique: Vec<Entry> = Vec::new();
     for entry in wanted {
@@ -150,13 +150,13 @@ fn is_valid(scheme: &str, id: Option<&str>) -> Result<bool, Code> {
     }
 }
 
-/// How many parts Java's `split(":")` makes: trailing empty ones do not count.
+/// How many parts Java's `split(":")` makes: trailing empty parts do not count.
 fn java_split(id: &str) -> usize {
     let trimmed = id.trim_end_matches(':');
     if trimmed.is_empty() { usize::from(id.is_empty()) } else { trimmed.split(':').count() }
 }
 
-/// An address with the number of its bits that matter.
+/// An address with the number of its significant bits.
 fn network(id: &str) -> Option<(IpAddr, u8)> {
     let (address, bits) = id.split_once('/').map_or((id, None), |(address, bits)| (address, Some(bits)));
     let address: IpAddr = address.parse().ok()?;
@@ -176,7 +176,7 @@ fn in_network(peer: &str, id: &str) -> bool {
     width == other && network.checked_shr(shift).unwrap_or(0) == peer.checked_shr(shift).unwrap_or(0)
 }
 
-/// What a connection has proved about itself.
+/// The identities that a connection has proved.
 #[derive(Clone, Debug)]
 pub struct Identities {
     all: Vec<Id>,
@@ -188,7 +188,7 @@ impl Identities {
         Identities { all: vec![Id::new("ip", peer)] }
     }
 
-    /// Takes an auth packet in. False when it proves nothing.
+    /// Processes an auth packet. False if it proves nothing.
     pub(crate) fn prove(&mut self, scheme: Option<&str>, auth: Option<&[u8]>, superuser: Option<&str>) -> bool {
         match (scheme, auth) {
             (Some("ip"), _) => true,
@@ -211,12 +211,12 @@ impl Identities {
         }
     }
 
-    /// Those that "auth" stands for.
+    /// The identities that "auth" stands for.
     fn authenticated(&self) -> impl Iterator<Item = &Id> {
         self.all.iter().filter(|id| id.is("digest") || id.is("sasl"))
     }
 
-    /// Whether `acl` allows one of `wanted`.
+    /// Whether `acl` grants one of the permissions `wanted`.
     pub(crate) fn check(&self, acl: &[Entry], wanted: i32) -> Result<(), Code> {
         let allowed = acl.is_empty()
             || self.all.iter().any(|id| id.is("super"))

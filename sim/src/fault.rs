@@ -1,25 +1,25 @@
-//! Scripted faults and the way out of a connection, on which they work. Knows bytes and time; no request.
+//! Scripted faults, and the output of a connection, on which they act. Knows bytes and time, but no requests.
 use std::collections::VecDeque;
 use zk_core::proto::ReplyHeader;
 
-/// Something that goes wrong with what a server sends.
+/// A fault in a server's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The connection is cut once this many more bytes have gone out.
     Cut(usize),
-    /// Each frame from now on leaves this many milliseconds late.
+    /// Each frame from now on is sent this many milliseconds late.
     Delay(u64),
-    /// Output trickles: so many bytes at a time, so many milliseconds apart.
+    /// Output is slow: this many bytes at a time, at this interval in milliseconds.
     Slow(usize, u64),
     /// The next reply is sent twice.
     Duplicate,
-    /// Before the next reply comes one with this xid, which nobody has asked for.
+    /// Before the next reply, an unsolicited one with this xid is sent.
     Unsolicited(i32),
     /// The next reply's xid is off by this much.
     WrongXid(i32),
     /// The next frame announces this length instead of its own.
     Length(i32),
-    /// Instead of the next frame come this many bytes of noise.
+    /// The next frame is replaced by this many bytes of noise.
     Garbage(usize),
     /// The next reply is never sent.
     Swallow,
@@ -27,7 +27,7 @@ pub enum Fault {
     Truncate(usize),
 }
 
-/// What a frame is, since some faults wait for a reply.
+/// The kind of a frame, because some faults wait for a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Handshake,
@@ -49,7 +49,7 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    /// Lets a fault happen.
+    /// Adds a fault.
     pub(crate) fn inject(&mut self, fault: Fault) {
         match fault {
             Fault::Cut(bytes) => self.left = Some(bytes),
@@ -63,7 +63,7 @@ impl Outlet {
         self.faults.is_empty() && self.delay == 0 && self.trickle.is_none() && self.later.is_empty()
     }
 
-    /// Adds a frame; `body` appends what follows the length.
+    /// Adds a frame; `body` appends the bytes after the length.
     pub(crate) fn frame(&mut self, now: u64, kind: Kind, body: impl FnOnce(&mut Vec<u8>)) {
         if self.is_plain() {
             append_frame(&mut self.ready, body);
@@ -77,7 +77,7 @@ impl Outlet {
         self.send(now, bytes);
     }
 
-    /// Adds bytes that are no frame.
+    /// Adds bytes without a frame.
     pub(crate) fn raw(&mut self, now: u64, bytes: &[u8]) {
         self.send(now, bytes.to_vec());
     }
@@ -137,7 +137,7 @@ impl Outlet {
         }
     }
 
-    /// Takes what may leave by `now`. True when the connection is to be cut after it.
+    /// Takes the bytes that may be sent by `now`. True when the connection is to be cut after them.
     pub(crate) fn take(&mut self, now: u64, out: &mut Vec<u8>) -> bool {
         while self.later.front().is_some_and(|(when, _)| *when <= now) {
             if let Some((_, bytes)) = self.later.pop_front() {
@@ -162,7 +162,7 @@ impl Outlet {
         }
     }
 
-    /// When more may leave; `None` when nothing is held back.
+    /// When more bytes may be sent; `None` when nothing is held back.
     pub(crate) fn deadline(&self) -> Option<u64> {
         self.later.front().map(|(when, _)| *when)
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Buckets of a fresh set of children, as the real server asks for.
+/// Initial buckets of a set of children, as the real server requests.
 const FIRST_BUCKETS: u32 = 8;
 
 /// A set of names in Java's hash order.
@@ -12,11 +12,11 @@ pub struct HashOrder {
     /// Each name with the number of its insertion: names of one bucket are listed oldest first.
     names: HashMap<Arc<str>, u64>,
     inserted: u64,
-    /// 0 while nothing was ever inserted; like Java's it never shrinks.
+    /// 0 while nothing has been inserted; like Java's table it never shrinks.
     buckets: u32,
 }
 
-/// What [`HashOrder::restore`] needs to undo later changes of the order.
+/// The data for [`HashOrder::restore`] to undo later changes of the order.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     buckets: u32,
@@ -29,7 +29,7 @@ impl HashOrder {
         self.names.len()
     }
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
@@ -39,7 +39,7 @@ impl HashOrder {
         self.names.contains_key(name)
     }
 
-    /// Adds `name`; returns what takes the addition back, `None` if it was there already.
+    /// Adds `name`; returns the mark that undoes the addition, `None` if it was there already.
     pub fn insert(&mut self, name: &str) -> Option<Mark> {
         if self.contains(name) {
             return None;
@@ -54,7 +54,7 @@ impl HashOrder {
         Some(mark)
     }
 
-    /// Removes `name`; returns what puts it back to its place.
+    /// Removes `name`; returns the mark that restores it at its place.
     pub fn remove(&mut self, name: &str) -> Option<Mark> {
         let place = self.names.remove(name)?;
         Some(Mark { buckets: self.buckets, place })
@@ -102,7 +102,7 @@ pub fn java_hash(text: &str) -> u32 {
     text.encode_utf16().fold(0, |hash: u32, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)))
 }
 
-/// How Java's hash tables mix the upper half in.
+/// Mixes in the upper half, as Java's hash tables do.
 fn spread(hash: u32) -> u32 {
     hash ^ (hash >> 16)
 }

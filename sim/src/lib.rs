@@ -1,4 +1,4 @@
-//! Pretends to be a ZooKeeper ensemble, its network and its clock.
+//! Simulates a ZooKeeper ensemble, its network and its clock.
 #![forbid(unsafe_code)]
 pub mod acl;
 pub mod digest;

@@ -1,9 +1,9 @@
-//! How an ensemble is set up, and what its members may be doing. Knows no connection.
+//! The setup of an ensemble, and the modes of its members. Knows no connection.
 use crate::fault::Fault;
 use crate::node::Happened;
 use crate::tree::Tree;
 
-/// How an ensemble is set up. Times in milliseconds.
+/// The setup of an ensemble. Times are in milliseconds.
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools)] // independent switches of a real server
 pub struct Options {
@@ -23,7 +23,7 @@ pub struct Options {
     pub extended_types: bool,
     /// Whether ACLs are ignored.
     pub skip_acl: bool,
-    /// Identity (`super:digest`) that may do everything.
+    /// Identity (`super:digest`) that has all permissions.
     pub superuser: Option<String>,
     /// Whether reconfiguration is switched on.
     pub reconfig: bool,
@@ -31,7 +31,7 @@ pub struct Options {
     pub read_only: bool,
     /// Whether responses to connect requests have 36 bytes, as before 3.4.
     pub old_handshake: bool,
-    /// Whether a connection has one lasting watch a path, the latest, as before 3.9.
+    /// Whether a connection has only one persistent watch per path, the latest, as before 3.9.
     pub one_lasting_watch: bool,
     /// Longest request accepted, bytes.
     pub max_frame: usize,
@@ -61,14 +61,14 @@ impl Default for Options {
     }
 }
 
-/// What a member does.
+/// The mode of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// It takes part, and serves if there is a quorum.
+    /// It takes part in the ensemble, and serves clients if there is a quorum.
     Up,
     /// Its process is gone: connections are closed, new ones refused.
     Down,
-    /// Its process is stopped: connections stand and new ones are accepted, but nothing is answered.
+    /// Its process is stopped: connections stay and new ones are accepted, but nothing is answered.
     Frozen,
     /// It runs outside any quorum: it accepts, and closes on the connect request.
     NotServing,
@@ -76,7 +76,7 @@ pub enum Mode {
     ReadOnly,
 }
 
-/// How a member greets new connections.
+/// How a member treats new connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Greeting {
     /// As it should.
@@ -84,13 +84,13 @@ pub enum Greeting {
     Proper,
     /// It closes them at once.
     Close,
-    /// It reads, and never answers the connect request.
+    /// It reads, but never answers the connect request.
     Silent,
     /// It closes them on the connect request, as a server without a quorum does.
     Reject,
 }
 
-/// Whom a member serves at the moment.
+/// Which clients a member serves at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Serving {
     Everybody,
@@ -98,7 +98,7 @@ pub(crate) enum Serving {
     Nobody,
 }
 
-/// What a member that lags still shows, and what it has not told its clients of.
+/// The old state that a lagging member still shows, and the events that it has not sent to its clients.
 #[derive(Debug)]
 pub(crate) struct Lag {
     pub(crate) tree: Tree,
@@ -112,9 +112,9 @@ pub(crate) struct Member {
     pub(crate) mode: Mode,
     pub(crate) serving: Serving,
     pub(crate) greeting: Greeting,
-    /// For each new connection.
+    /// The faults of each new connection.
     pub(crate) faults: Vec<Fault>,
-    /// Claims to have seen only transactions up to this one.
+    /// If set, the member claims to have seen only transactions up to this one.
     pub(crate) behind: Option<i64>,
     pub(crate) lag: Option<Box<Lag>>,
 }

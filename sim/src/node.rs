@@ -1,4 +1,4 @@
-//! Nodes, the changes that can be asked for, and what comes of them. Knows no tree.
+//! Nodes, changes to them, and the results of changes. Knows no tree.
 use crate::acl::{Acl, Entry, Identities};
 use crate::hash_order::HashOrder;
 use crate::rules::is_mortal;
@@ -9,13 +9,13 @@ use zk_core::proto::Stat;
 /// One node.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its data; none and empty are different things.
+    /// The node's data; none and empty are different.
     pub data: Option<Arc<[u8]>>,
-    /// Who may do what.
+    /// The node's access control list.
     pub acl: Acl,
-    /// Names of its children.
+    /// Names of the node's children.
     pub children: HashOrder,
-    /// Metadata as stored: `cversion` counts only creations here, lengths and counts are not kept.
+    /// Metadata as stored: `cversion` counts only creations here; lengths and counts are not stored.
     pub(crate) stored: Stat,
 }
 
@@ -40,17 +40,17 @@ impl Node {
             data_length: self.data.as_ref().map_or(0, |data| i32::try_from(data.len()).unwrap_or(i32::MAX)),
             num_children: children,
             ephemeral_owner: if is_mortal(self.stored.ephemeral_owner) { 0 } else { self.stored.ephemeral_owner },
-            // Creations and deletions together, from creations and what is left.
+            // Counts creations and deletions, computed from the creations and the remaining children.
             cversion: self.stored.cversion.wrapping_mul(2).wrapping_sub(children),
             ..self.stored
         }
     }
 }
 
-/// What a create request asks for.
+/// The arguments of a create request.
 #[derive(Clone, Debug)]
 pub struct Create {
-    /// Path, to which sequential modes append.
+    /// The path, to which a sequential mode appends a number.
     pub path: String,
     /// Data.
     pub data: Option<Vec<u8>>,
@@ -77,7 +77,7 @@ pub enum Change {
     Check(String, i32),
 }
 
-/// What a change did.
+/// The result of a change.
 #[derive(Clone, Debug)]
 pub enum Done {
     /// A node was created at this path.
@@ -88,12 +88,12 @@ pub enum Done {
     Nothing,
 }
 
-/// Who changes, and under which transaction.
+/// The author of a change, and its transaction.
 #[derive(Clone, Copy, Debug)]
 pub struct Author<'a> {
-    /// What the connection has proved.
+    /// The identities that the connection has proved.
     pub identities: &'a Identities,
-    /// Owner of the ephemeral nodes it creates.
+    /// The session, which owns the ephemeral nodes that the change creates.
     pub session: i64,
     /// The transaction.
     pub zxid: i64,
@@ -111,14 +111,14 @@ impl Author<'_> {
     }
 }
 
-/// What a change means to watchers.
+/// An event for watchers.
 #[derive(Clone, Debug)]
 pub struct Happened {
     /// One of [`event`].
     pub kind: i32,
     /// The node.
     pub path: String,
-    /// Its ACL: who may not read the node is not told.
+    /// The node's ACL: a client that may not read the node does not get the event.
     pub acl: Acl,
     /// Its parent's ACL.
     pub parent: Acl,

@@ -1,4 +1,4 @@
-//! What requests mean: the handshake, and each operation with its reply, as ZooKeeper 3.8.0 answers.
+//! The handshake, and each operation with its reply, as ZooKeeper 3.8.0 answers.
 use crate::acl::{self, perms};
 use crate::member::{Greeting, Serving};
 use crate::server::{ConnId, Ensemble};
@@ -34,7 +34,7 @@ fn is_write(kind: i32) -> bool {
 }
 
 impl Ensemble {
-    /// The first frame of a connection.
+    /// Handles the first frame of a connection.
     pub(crate) fn greet(&mut self, id: ConnId, frame: &[u8]) {
         let Some(member) = self.connections.get(&id).map(|connection| connection.member) else { return };
         let serving = self.serving(member);
@@ -81,8 +81,8 @@ impl Ensemble {
         }
     }
 
-    /// Takes a session over from another connection. If that is to the same member it is closed first, even when the
-    /// password turns out wrong; at another member it lives on until it writes.
+    /// Takes a session over from another connection. A connection to the same member is closed first, even if the
+    /// password is wrong; one to another member stays until it writes.
     fn resume(&mut self, id: ConnId, request: &ConnectRequest, timeout: u64) -> Option<i64> {
         let session = request.session_id;
         let member = self.connections.get(&id)?.member;
@@ -118,7 +118,7 @@ impl Ensemble {
             return self.close(id);
         }
         if is_write(kind) || kind == op::SYNC || kind == op::CLOSE {
-            // What its own client commits reaches a member behind everything before it.
+            // A member that gets its own client's commit has received everything before it.
             let member = self.connections.get(&id).map_or(0, |connection| connection.member);
             self.catch_up(member);
         }
@@ -207,7 +207,7 @@ impl Ensemble {
             op::CHECK_WATCHES | op::REMOVE_WATCHES => {
                 let path = wire::path(reader).map_err(marshalling)?;
                 let watches = &mut self.watches;
-                // Kinds 4 and 5 are those of 3.9.
+                // Kinds 4 and 5 exist since 3.9.
                 let tables: Vec<&mut Table> = match reader.i32().map_err(marshalling)? {
                     1 => vec![&mut watches.child],
                     2 => vec![&mut watches.data],
@@ -241,7 +241,7 @@ impl Ensemble {
                     _ => return Err(Code::MarshallingError),
                 };
                 self.watches.add_lasting(&path, id, is_recursive, self.options.one_lasting_watch);
-                // The reply has a body: an error of 0.
+                // The reply has a body: an error code of 0.
                 out.put_i32(0);
                 Ok(true)
             }

@@ -1,9 +1,9 @@
-//! What the real server accepts as path, version and create mode. Knows no tree.
+//! The paths, versions and create modes that the real server accepts. Knows no tree.
 use zk_core::code::Code;
 
 /// `ephemeral_owner` of a container.
 pub const CONTAINER: i64 = i64::MIN;
-/// Upper bits of `ephemeral_owner` of a node with a time to live; the lower ones hold it in milliseconds.
+/// Upper bits of `ephemeral_owner` of a node with a time to live; the lower bits hold that time in milliseconds.
 const TTL_MARK: i64 = 0xff << 56;
 /// Longest time to live, milliseconds.
 pub(crate) const TTL_MAX: i64 = 0xff_ffff_ffff;
@@ -13,16 +13,16 @@ pub(crate) fn is_mortal(owner: i64) -> bool {
     owner == CONTAINER || owner & TTL_MARK == TTL_MARK
 }
 
-/// How a node is created.
+/// The properties of a create mode.
 pub(crate) struct Mode {
     /// Whether the server appends a number to the path.
     pub(crate) sequential: bool,
-    /// What goes into `ephemeral_owner`.
+    /// The value for `ephemeral_owner`.
     pub(crate) owner: i64,
 }
 
 impl Mode {
-    /// The mode of wire flags, with the time to live that came along (-1 for none).
+    /// The mode of wire flags, with the time to live of the request (-1 for none).
     pub(crate) fn new(flags: i32, ttl: i64, session: i64, extended_types: bool) -> Result<Mode, Code> {
         let (sequential, ephemeral, with_ttl) = match flags {
             0 | 4 => (false, false, false),
@@ -63,7 +63,7 @@ pub(crate) fn next_version(current: i32, expected: i32) -> Result<i32, Code> {
     Ok(current.wrapping_add(1))
 }
 
-/// Whether the server takes the path.
+/// Checks whether the server accepts the path.
 pub(crate) fn valid(path: &str) -> Result<(), Code> {
     let Some(rest) = path.strip_prefix('/') else { return Err(Code::BadArguments) };
     let bad_component = |part: &str| part.is_empty() || part == "." || part == "..";

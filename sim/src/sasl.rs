@@ -1,4 +1,4 @@
-//! The server's side of SASL, as a script: what it answers to each token. It understands no mechanism.
+//! The server's side of SASL: a script of its answers to tokens. Does not know any mechanism.
 use crate::acl::Id;
 use crate::server::{ConnId, Ensemble};
 use zk_core::code::Code;
@@ -8,20 +8,20 @@ use zk_core::proto::ReplyHeader;
 /// An answer to a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SaslAnswer {
-    /// A token of the server's; `None` is what a server says that has no JAAS configuration.
+    /// A token of the server; `None` is the answer of a server without a JAAS configuration.
     Token(Option<Vec<u8>>),
-    /// The client is this user from now on; with the server's last token.
+    /// The client is authenticated as this user; with the server's last token.
     Accepted(String, Option<Vec<u8>>),
     /// The credentials are wrong: an error, and the connection is closed.
     Refused(Code),
     /// No answer.
     Silent,
-    /// The connection is closed.
+    /// The server closes the connection.
     Closed,
 }
 
 impl Ensemble {
-    /// The next answer of the script; when that is empty, a null token.
+    /// Sends the next answer of the script; a null token when the script is empty.
     pub(crate) fn answer_sasl(&mut self, id: ConnId, request: i32) {
         let answer = self.sasl.pop_front().unwrap_or(SaslAnswer::Token(None));
         let (err, token) = match answer {

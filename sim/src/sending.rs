@@ -1,4 +1,4 @@
-//! What the ensemble sends: handshakes, replies, and the events of what has happened. Knows no request.
+//! The ensemble's output: handshakes, replies and watch events. Knows no request.
 use crate::acl::{Acl, perms};
 use crate::fault::Kind;
 use crate::server::{ConnId, Connection, Ensemble};
@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use zk_core::proto::{ConnectResponse, ReplyHeader, WatcherEvent, event, xid};
 
 impl Ensemble {
-    /// Sends the response to a connect request; a refused session is told so and then closed.
+    /// Sends the response to a connect request; if the session is refused, the connection is closed afterwards.
     pub(crate) fn send_handshake(&mut self, id: ConnId, response: ConnectResponse, old_client: bool) {
         let short = old_client || self.options.old_handshake;
         let now = self.now;
@@ -46,7 +46,7 @@ impl Ensemble {
         self.list(id);
     }
 
-    /// Sends an event to a connection that may read the node.
+    /// Sends an event to a connection, if it may read the node.
     fn tell(&mut self, id: ConnId, kind: i32, path: &str, acl: &Acl) {
         let readable = |one: &Connection| self.options.skip_acl || one.identities.check(acl, perms::READ).is_ok();
         if self.connections.get(&id).is_some_and(readable) {
@@ -54,7 +54,7 @@ impl Ensemble {
         }
     }
 
-    /// Fires the watches that what has happened concerns.
+    /// Fires the watches for the changes that have happened.
     pub(crate) fn announce(&mut self) {
         let mut happened = std::mem::take(&mut self.happened);
         self.keep_for_lagging(&happened);
@@ -64,7 +64,7 @@ impl Ensemble {
         self.happened = happened;
     }
 
-    /// Fires the watches of the clients of one member, or of all that do not lag.
+    /// Fires the watches of the clients of one member, or of all members that do not lag.
     pub(crate) fn fire(&mut self, happened: &Happened, member: Option<usize>) {
         let Happened { kind, path, acl, parent: parent_acl } = happened;
         let told = self.take_watches(path, false, member);

@@ -1,7 +1,7 @@
 //! A simulated ensemble: members, connections, sessions, time. Bytes and virtual milliseconds go in, bytes come out.
 //!
-//! Owns who serves whom and what is sent when; what a request means is in `requests`. All members share one state:
-//! a write is on every member as soon as it is done.
+//! Owns the connections of clients to members and the order of sending; `requests` has the meaning of requests. All
+//! members share one state: a write is visible on every member at once.
 use crate::acl::Identities;
 use crate::fault::{Fault, Outlet};
 pub use crate::member::{Greeting, Mode, Options};
@@ -23,26 +23,26 @@ pub(crate) struct Connection {
     pub(crate) member: usize,
     pub(crate) identities: Identities,
     pub(crate) session: Option<i64>,
-    /// Nothing more is read; it ends once what is to be sent has left.
+    /// Nothing more is read; the connection is closed once all output has been sent.
     pub(crate) closing: bool,
     inbox: Vec<u8>,
     pub(crate) outlet: Outlet,
     listed: bool,
 }
 
-/// What [`Ensemble::take`] says of a connection.
+/// The state of a connection after [`Ensemble::take`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     /// It stands.
     Open,
-    /// The server has closed it; the bytes taken were the last.
+    /// The server has closed the connection; the bytes taken were the last.
     Closed,
 }
 
 /// The ensemble.
 #[derive(Debug)]
 pub struct Ensemble {
-    /// What is answered to tokens of SASL, used up from the front; may be changed at any time.
+    /// The answers to SASL tokens, used from the front; may be changed at any time.
     pub sasl: VecDeque<SaslAnswer>,
     pub(crate) options: Options,
     pub(crate) tree: Tree,
@@ -53,20 +53,20 @@ pub struct Ensemble {
     pub(crate) now: u64,
     pub(crate) happened: Vec<Happened>,
     pub(crate) scratch: Vec<u8>,
-    /// Sessions that read-only members have made up by themselves.
+    /// Sessions that read-only members have created by themselves.
     pub(crate) local_sessions: Sessions,
     pub(crate) config_version: i64,
     members: Vec<Member>,
     next: ConnId,
     news: Vec<ConnId>,
-    /// Connections with bytes that are held back, by when the first may leave.
+    /// Connections with bytes that are held back, ordered by the time at which the first may be sent.
     late: BTreeSet<(u64, ConnId)>,
     next_check: u64,
     received: u64,
     pub(crate) sent: u64,
 }
 
-/// Containers and nodes with a time to live are looked at this often, milliseconds.
+/// The interval in milliseconds at which containers and nodes with a time to live are checked.
 const CONTAINER_CHECK: u64 = 60_000;
 
 impl Ensemble {
@@ -123,7 +123,7 @@ impl Ensemble {
         Some(id)
     }
 
-    /// The client sends bytes.
+    /// Called when the client sends bytes.
     pub fn receive(&mut self, id: ConnId, bytes: &[u8], now: u64) {
         self.now = self.now.max(now);
         if let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.closing) {
@@ -132,7 +132,7 @@ impl Ensemble {
         }
     }
 
-    /// The client has closed its end, or the network has cut the connection.
+    /// Called when the client has closed its end, or the network has cut the connection.
     pub fn disconnect(&mut self, id: ConnId) {
         if let Some(connection) = self.connections.remove(&id) {
             self.watches.forget(id);
@@ -143,7 +143,7 @@ impl Ensemble {
         }
     }
 
-    /// Appends to `out` what the server sends now. A closed connection is forgotten.
+    /// Appends to `out` the bytes that the server sends now. A closed connection is forgotten.
     pub fn take(&mut self, id: ConnId, now: u64, out: &mut Vec<u8>) -> Flow {
         self.now = self.now.max(now);
         let Some(connection) = self.connections.get_mut(&id) else { return Flow::Closed };
@@ -162,12 +162,12 @@ impl Ensemble {
         Flow::Open
     }
 
-    /// Connections that may have something to send, or have been closed, since the last call.
+    /// Connections that have got output or have been closed since the last call.
     pub fn news(&mut self) -> Vec<ConnId> {
         std::mem::take(&mut self.news)
     }
 
-    /// Time passes: delayed bytes become due, sessions expire, containers go.
+    /// Advances the time: delayed bytes become due, sessions expire, containers are deleted.
     pub fn tick(&mut self, now: u64) {
         self.now = self.now.max(now);
         while let Some((when, id)) = self.late.pop_first() {
@@ -201,7 +201,7 @@ impl Ensemble {
         [late, expiry, check].into_iter().flatten().min()
     }
 
-    /// Ends a session as if its time were over.
+    /// Ends a session as if it had timed out.
     pub fn expire(&mut self, session: i64) {
         if let Some(owner) = self.end_session(session) {
             self.close(owner);
@@ -219,7 +219,7 @@ impl Ensemble {
         gone.owner
     }
 
-    /// Closes a connection once what is to be sent has left.
+    /// Closes a connection once its output has been sent.
     pub fn close(&mut self, id: ConnId) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.closing = true;
@@ -227,7 +227,7 @@ impl Ensemble {
         }
     }
 
-    /// Lets a fault happen on a connection.
+    /// Adds a fault to a connection.
     pub fn inject(&mut self, id: ConnId, fault: Fault) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.outlet.inject(fault);
@@ -242,22 +242,23 @@ impl Ensemble {
         }
     }
 
-    /// How a member greets new connections.
+    /// Sets how a member treats new connections.
     pub fn set_greeting(&mut self, member: usize, greeting: Greeting) {
         if let Some(member) = self.members.get_mut(member) {
             member.greeting = greeting;
         }
     }
 
-    /// Lets a member pretend that it has not seen the transactions after `zxid`: it turns away clients that have.
+    /// Lets a member pretend that it has not seen the transactions after `zxid`: it rejects clients that have.
     pub fn set_behind(&mut self, member: usize, zxid: Option<i64>) {
         if let Some(member) = self.members.get_mut(member) {
             member.behind = zxid;
         }
     }
 
-    /// Changes what a member does. Losing the quorum closes every connection; regaining it gives every session its
-    /// full time-out and the transactions a new epoch. The member does not lag after it, and nobody after a change of epoch.
+    /// Changes the mode of a member. Losing the quorum closes every connection; regaining it gives every session its
+    /// full time-out and starts a new epoch. The member does not lag afterwards, and after a change of epoch no member
+    /// does.
     pub fn set_mode(&mut self, member: usize, mode: Mode, now: u64) {
         self.now = self.now.max(now);
         self.catch_up(member);
@@ -272,7 +273,7 @@ impl Ensemble {
                     self.catch_up(member);
                 }
             }
-            // A lone server that was merely stopped notices that its sessions are overdue.
+            // A standalone server that was only stopped notices that its sessions are overdue.
             if self.members.len() > 1 || was != Mode::Frozen {
                 self.sessions.touch_all(now);
             }
@@ -326,7 +327,7 @@ impl Ensemble {
         self.connections.keys().copied().collect()
     }
 
-    /// The session that a connection speaks for.
+    /// The session of a connection.
     pub fn session_of(&self, id: ConnId) -> Option<i64> {
         self.connections.get(&id)?.session
     }
@@ -341,7 +342,7 @@ impl Ensemble {
         (self.watches.persistent.contains(path, id), self.watches.recursive.contains(path, id))
     }
 
-    /// What a member does.
+    /// The mode of a member; `None` if there is no such member.
     pub fn mode(&self, member: usize) -> Option<Mode> {
         Some(self.members.get(member)?.mode)
     }
@@ -366,7 +367,7 @@ impl Ensemble {
         self.members.iter().filter(|member| member.mode == Mode::Up).count() * 2 > self.members.len()
     }
 
-    /// From now on a member shows the state of this moment, until it has to commit something itself ([`Self::catch_up`]).
+    /// Makes a member show the state of this moment, until it has to commit something itself ([`Self::catch_up`]).
     pub fn set_lagging(&mut self, member: usize) {
         let (tree, zxid) = (self.tree.clone(), self.zxid);
         if let Some(member) = self.members.get_mut(member).filter(|member| member.lag.is_none()) {
@@ -374,7 +375,7 @@ impl Ensemble {
         }
     }
 
-    /// A member sees what it has missed, and its clients hear of it.
+    /// Brings a member up to date: it shows the current state, and its clients get the events that they have missed.
     pub fn catch_up(&mut self, member: usize) {
         let Some(lag) = self.members.get_mut(member).and_then(|member| member.lag.take()) else { return };
         for happened in &lag.missed {
@@ -390,7 +391,7 @@ impl Ensemble {
         self.members.get(member).is_some_and(|member| member.lag.is_some())
     }
 
-    /// Remembers what lagging members do not know yet.
+    /// Stores events for the clients of lagging members.
     pub(crate) fn keep_for_lagging(&mut self, happened: &[Happened]) {
         for lag in self.members.iter_mut().filter_map(|member| member.lag.as_mut()) {
             lag.missed.extend_from_slice(happened);
@@ -417,7 +418,7 @@ impl Ensemble {
         self.members.get(member).map_or(Greeting::Close, |member| member.greeting)
     }
 
-    /// The last transaction that a member admits to know.
+    /// The last transaction that a member claims to know.
     pub(crate) fn known_zxid(&self, member: usize) -> i64 {
         let Some(member) = self.members.get(member) else { return self.zxid };
         let shown = member.lag.as_ref().map_or(self.zxid, |lag| lag.zxid);
@@ -456,14 +457,14 @@ impl Ensemble {
         }
         let left = rest.len();
         if let Some(connection) = self.connections.get_mut(&id) {
-            // Keeps the allocation: most of the time nothing is left over.
+            // Keeps the allocation: usually nothing is left over.
             let mut inbox = inbox;
             inbox.drain(..inbox.len() - left);
             connection.inbox = inbox;
         }
     }
 
-    /// Cuts the next frame off. Closes the connection over a bad length, answers four-letter words.
+    /// Returns the next frame and the rest. Closes the connection after a bad length, answers four-letter words.
     fn next_frame<'a>(&mut self, id: ConnId, bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         let connection = self.connections.get(&id).filter(|connection| !connection.closing)?;
         let (prefix, after) = bytes.split_first_chunk::<4>()?;

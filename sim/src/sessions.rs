@@ -1,4 +1,4 @@
-//! The ensemble's sessions: ids, passwords, time-outs. Knows no connection but by number, and no node.
+//! The ensemble's sessions: ids, passwords, time-outs. Knows connections only by number, and no nodes.
 use crate::server::ConnId;
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 pub struct Session {
     /// Negotiated time-out, milliseconds.
     pub timeout: u64,
-    /// Virtual time at which it expires unless its client is heard before.
+    /// Virtual time at which the session expires, unless its client sends something before.
     pub expires: u64,
-    /// The connection that speaks for it.
+    /// The connection of the session.
     pub owner: Option<ConnId>,
 }
 
@@ -19,17 +19,18 @@ pub struct Sessions {
     alive: BTreeMap<i64, Session>,
     /// The next id of each member.
     next: BTreeMap<usize, i64>,
-    /// Added to the clock in ids.
+    /// Offset that is added to the clock in ids.
     skew: i64,
     secret: u64,
     /// Expiry happens at multiples of this many milliseconds.
     tick: u64,
-    /// No session is due before this; looked up again only when it has passed, since every request moves one.
+    /// No session is due before this time. Computed again only when it has passed, because every request moves a
+    /// session's expiry.
     earliest: u64,
 }
 
 impl Sessions {
-    /// None yet; ids and passwords follow from `seed`.
+    /// An empty table; ids and passwords follow from `seed`.
     pub fn new(seed: u64, tick: u64) -> Sessions {
         Sessions {
             alive: BTreeMap::new(),
@@ -41,12 +42,12 @@ impl Sessions {
         }
     }
 
-    /// A member begins to serve, after its start or an election: its ids count up from 16 zero bits again, below its number
-    /// (from 1) and 40 bits of what its clock says. As real servers do.
+    /// Called when a member begins to serve, after its start or an election. As with real servers, its ids then start
+    /// again from 16 zero bits, below its number (from 1) and 40 bits of its clock.
     pub fn begin_life(&mut self, member: usize, clock: i64) {
         let number = i64::try_from(member).unwrap_or(0) + 1;
         let first = number << 56 | (clock.wrapping_add(self.skew) & 0xff_ffff_ffff) << 16;
-        // Two lives within a millisecond still have distinct ids.
+        // Two lives within one millisecond still get distinct ids.
         let unused = self.next.get(&member).map_or(0, |next| ((next - 1) | 0xffff) + 1);
         self.next.insert(member, first.max(unused));
     }
@@ -86,7 +87,7 @@ impl Sessions {
         true
     }
 
-    /// The client was heard. False when the session is gone.
+    /// Called when the client has sent something. False when the session is gone.
     pub fn touch(&mut self, id: i64, now: u64) -> bool {
         let Some(timeout) = self.alive.get(&id).map(|session| session.timeout) else { return false };
         let expires = self.expiry(now, timeout);
@@ -96,7 +97,7 @@ impl Sessions {
         true
     }
 
-    /// A new leader gives every session its full time again.
+    /// Gives every session its full time again, as a new leader does.
     pub fn touch_all(&mut self, now: u64) {
         let ids: Vec<i64> = self.alive.keys().copied().collect();
         for id in ids {
@@ -109,7 +110,7 @@ impl Sessions {
         self.alive.remove(&id)
     }
 
-    /// The connection is gone; the session waits for another.
+    /// Called when the connection is gone; the session waits for another one.
     pub fn orphan(&mut self, id: i64, owner: ConnId) {
         if let Some(session) = self.alive.get_mut(&id).filter(|session| session.owner == Some(owner)) {
             session.owner = None;
@@ -126,7 +127,7 @@ impl Sessions {
         self.alive.iter().filter(|(_, one)| due(one)).map(|(id, _)| *id).collect()
     }
 
-    /// No session is due before this.
+    /// A time before which no session is due.
     pub fn deadline(&self) -> Option<u64> {
         Some(self.earliest).filter(|when| *when < u64::MAX)
     }
@@ -136,12 +137,12 @@ impl Sessions {
         self.alive.keys().copied()
     }
 
-    /// How many are alive.
+    /// The number of live sessions.
     pub fn len(&self) -> usize {
         self.alive.len()
     }
 
-    /// Whether none is alive.
+    /// Whether there is no live session.
     pub fn is_empty(&self) -> bool {
         self.alive.is_empty()
     }

@@ -1,4 +1,4 @@
-//! The tree of nodes: its rules, its metadata, and taking changes back. Knows no session, connection or watch.
+//! The tree of nodes: its rules, its metadata, and undoing of changes. Knows no session, connection or watch.
 use crate::acl::{self, Acl, perms};
 use crate::hash_order::{HashOrder, Mark};
 pub use crate::node::{Author, Change, Create, Done, Happened, Node};
@@ -11,7 +11,7 @@ use zk_core::proto::{Stat, event};
 /// Nodes that cannot be deleted.
 const SPECIAL: [&str; 4] = ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"];
 
-/// Takes one change back.
+/// Undoes one change.
 enum Undo {
     Create { path: String, mark: Mark, cversion: i32, pzxid: i64 },
     Delete { path: String, node: Box<Node>, mark: Mark, pzxid: i64 },
@@ -29,7 +29,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// A fresh server's tree: `/` and what is below `/zookeeper`, with `config` in the configuration node.
+    /// A new server's tree: `/` and the nodes below `/zookeeper`, with `config` in the configuration node.
     pub fn new(config: &str, config_version: i32) -> Tree {
         let mut tree = Tree { nodes: HashMap::new(), ephemerals: BTreeMap::new(), mortal: BTreeMap::new() };
         for path in ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"] {
@@ -49,7 +49,7 @@ impl Tree {
         tree
     }
 
-    /// The node at `path`; the empty path is the root, as for the real server.
+    /// The node at `path`; the empty path is the root, as on the real server.
     pub fn node(&self, path: &str) -> Option<&Node> {
         self.nodes.get(if path.is_empty() { "/" } else { path })
     }
@@ -63,7 +63,7 @@ impl Tree {
         self.nodes.len()
     }
 
-    /// Never: the root is always there.
+    /// Always false: the root always exists.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }
@@ -98,7 +98,7 @@ impl Tree {
             .collect()
     }
 
-    /// Makes all changes, or none: then the number of the one that failed, and why.
+    /// Makes all changes, or none; the error holds the index of the change that failed, and its code.
     pub fn apply(
         &mut self,
         changes: Vec<Change>,
@@ -244,7 +244,7 @@ impl Tree {
         Ok(Done::Nothing)
     }
 
-    /// Deletes a node whatever its version and ACL: the server's own doing. Nodes with children stay.
+    /// Deletes a node without checking version and ACL, on behalf of the server itself. Nodes with children stay.
     pub fn remove(&mut self, path: &str, zxid: i64, happened: &mut Vec<Happened>) {
         let (parent, name) = split(path);
         if !self.node(path).is_some_and(|node| node.children.is_empty()) || SPECIAL.contains(&path) {
@@ -261,7 +261,7 @@ impl Tree {
         }
     }
 
-    /// Writes the configuration node, past its ACL.
+    /// Writes the configuration node, ignoring its ACL.
     pub fn set_config(&mut self, text: &str, zxid: i64, time: i64, happened: &mut Vec<Happened>) {
         if let Some(node) = self.nodes.get_mut("/zookeeper/config") {
             node.data = Some(text.as_bytes().into());

@@ -32,7 +32,7 @@ impl Table {
         who
     }
 
-    /// Who watches a path; the watches stay.
+    /// The connections that watch a path; the watches stay.
     pub(crate) fn at(&self, path: &str) -> impl Iterator<Item = ConnId> + '_ {
         self.by_path.get(path).into_iter().flatten().copied()
     }
@@ -68,8 +68,8 @@ impl Table {
     }
 }
 
-/// All kinds: data watches (of `get` and `exists`), child watches, and those that stay. A connection may have several
-/// kinds at one path, as with servers since 3.9; those before keep one lasting kind.
+/// All kinds: data watches (of `get` and `exists`), child watches, and persistent ones. A connection may have several
+/// kinds at one path, as with servers since 3.9; earlier servers keep one persistent kind.
 #[derive(Debug, Default)]
 pub(crate) struct Watches {
     pub(crate) data: Table,
@@ -79,7 +79,7 @@ pub(crate) struct Watches {
 }
 
 impl Watches {
-    /// Adds a watch that stays. `keeps_one`: it takes the place of the other lasting kind at the path.
+    /// Adds a persistent watch. With `keeps_one` it replaces one of the other persistent kind at the path.
     pub(crate) fn add_lasting(&mut self, path: &str, who: ConnId, is_recursive: bool, keeps_one: bool) {
         let (added, other) = if is_recursive {
             (&mut self.recursive, &mut self.persistent)

@@ -1,7 +1,7 @@
-//! Reading requests as strictly as the real server does. Knows no meaning.
+//! Reading requests as strictly as the real server does. Does not know their meaning.
 use zk_core::jute::{Malformed, Reader};
 
-/// A buffer: length -1 is none, any other negative length is malformed.
+/// A buffer: length -1 means none, any other negative length is malformed.
 pub(crate) fn buffer<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, Malformed> {
     match reader.rest().first_chunk::<4>().map(|head| i32::from_be_bytes(*head)) {
         Some(len) if len < -1 => Err(Malformed),
@@ -9,12 +9,13 @@ pub(crate) fn buffer<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, Ma
     }
 }
 
-/// A string; what is not UTF-8 is replaced, as Java does.
+/// A string; bytes that are not UTF-8 are replaced, as in Java.
 pub(crate) fn string(reader: &mut Reader<'_>) -> Result<Option<String>, Malformed> {
     Ok(buffer(reader)?.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
 }
 
-/// A path that must be there: Java meets a null path with an exception, which the client sees as a marshalling error.
+/// A path, which must not be null: Java throws an exception for a null path, which the client sees as a marshalling
+/// error.
 pub(crate) fn path(reader: &mut Reader<'_>) -> Result<String, Malformed> {
     string(reader)?.ok_or(Malformed)
 }

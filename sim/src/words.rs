@@ -1,10 +1,11 @@
-//! Four-letter words: the plain-text questions an operator may ask a server. Knows what to say, not how it is.
+//! Four-letter words: plain-text commands that an operator may send to a server. Formats the answers; does not gather
+//! the data.
 use std::fmt::Write;
 
-/// What the answers are made of.
+/// The data for the answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Vitals<'a> {
-    /// `leader`, `follower`, `standalone`, `read-only`; `None` when the server serves nobody.
+    /// `leader`, `follower`, `standalone`, `read-only`; `None` when the server does not serve clients.
     pub(crate) mode: Option<&'a str>,
     pub(crate) zxid: i64,
     pub(crate) nodes: usize,
@@ -15,7 +16,7 @@ pub(crate) struct Vitals<'a> {
     pub(crate) sent: u64,
 }
 
-/// The answer to `word`, if it is one.
+/// The answer to `word`, if it is a known word.
 pub(crate) fn answer(word: [u8; 4], vitals: &Vitals<'_>) -> Option<String> {
     let not_serving = "This ZooKeeper instance is not currently serving requests\n".to_owned();
     Some(match (&word, vitals.mode) {

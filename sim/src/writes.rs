@@ -67,7 +67,7 @@ impl Ensemble {
                 }
             }
             Err((failed, code)) => {
-                // Those before the failed one would have worked; those after it were not tried.
+                // The operations before the failed one would have succeeded; those after it were not tried.
                 for number in 0..kinds.len() {
                     let err = match number.cmp(&failed) {
                         std::cmp::Ordering::Less => 0,
@@ -96,7 +96,7 @@ fn put_done(out: &mut Vec<u8>, done: &Done) {
 
 fn read_change(kind: i32, reader: &mut Reader<'_>) -> Result<Change, Malformed> {
     let path = wire::string(reader)?;
-    // A missing path is an exception inside the server for some requests and a bad argument for others.
+    // For some requests a missing path is an exception inside the server, for others a bad argument.
     let must = |path: Option<String>| path.ok_or(Malformed);
     match kind {
         op::CREATE | op::CREATE2 | op::CREATE_CONTAINER | op::CREATE_TTL => {
@@ -120,7 +120,7 @@ fn read_change(kind: i32, reader: &mut Reader<'_>) -> Result<Change, Malformed> 
     }
 }
 
-/// The parts of a multi, each with the type that its result will bear: the server derives that from the create mode.
+/// The parts of a multi, each with the type of its result, which the server derives from the create mode.
 fn read_multi(reader: &mut Reader<'_>) -> Result<Vec<(i32, Change)>, Malformed> {
     let mut parts = Vec::new();
     loop {
@@ -136,7 +136,7 @@ fn read_multi(reader: &mut Reader<'_>) -> Result<Vec<(i32, Change)>, Malformed> 
         }
         let change = read_change(header.kind, reader)?;
         let kind = match &change {
-            // The record of a plain create has no place for the time.
+            // The record of a plain create has no field for the time.
             Change::Create(create) if matches!(create.flags, 5 | 6) && header.kind != op::CREATE_TTL => {
                 return Err(Malformed);
             }

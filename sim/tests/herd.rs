@@ -1,4 +1,4 @@
-//! The targets of the reconnect policy at a size that fits a test run, and the server model's own behaviour.
+//! The targets of the reconnect policy at a size that fits a test run, and the behaviour of the server model.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // tests
 use std::time::Duration;
 use zk_core::backoff::Config;
@@ -20,7 +20,7 @@ fn eager(scenario: Scenario) -> Scenario {
     Scenario { read_ahead: usize::MAX, ..scenario }
 }
 
-/// Stock needs no long look to see that it does not come back.
+/// The scenario with stock's policy and a short horizon, which suffices to see that stock does not recover.
 fn stock(scenario: &Scenario) -> Scenario {
     Scenario { horizon: s(120.0), ..scenario.with(Policy::C35) }
 }
@@ -79,7 +79,7 @@ fn dead_servers_see_a_fraction_of_stocks_attempts_at_any_length_of_the_list() {
     for servers in 1..=4 {
         let base = Scenario::new(Incident::Outage(s(60.0)), s(5.0));
         let ours = run(&Scenario { clients: 100, servers, ..base.clone() }, 1).attempts_during;
-        // On an even list stock tries as fast as the refusals come back: a second of one client says enough.
+        // On an even list stock tries as fast as the refusals come back: simulating one client for a second is enough.
         let short = Scenario { incident: Incident::Outage(s(1.0)), clients: 1, servers, ..base };
         let theirs = run(&short.with(Policy::C35), 1).attempts_during * 60 * 100;
         assert!(ours * 5 < theirs, "{servers} servers: {ours} and {theirs}");

@@ -1,4 +1,4 @@
-//! testserver on real ports: Debian's unmodified `cli_mt` talks to it, and nothing a client sends harms it.
+//! testserver on real ports: Debian's unmodified `cli_mt` works with it, and no input of a client harms it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -32,7 +32,7 @@ impl Server {
         Server { child, control, answers, ports }
     }
 
-    /// Gives a command; what is printed before the final `ok`.
+    /// Sends a command; returns the lines printed before the final `ok`.
     fn tell(&mut self, command: &str) -> String {
         writeln!(self.control, "{command}").unwrap();
         let mut text = String::new();
@@ -92,7 +92,7 @@ fn session(server: &Server, member: usize) -> TcpStream {
     socket
 }
 
-/// The error of `exists /`.
+/// The error code of the reply to `exists /`.
 fn exists(socket: &mut TcpStream) -> i32 {
     let mut body = Vec::new();
     body.put_i32(7);
@@ -114,7 +114,7 @@ fn is_closed(socket: &mut TcpStream) -> bool {
 #[test]
 fn the_unmodified_client_of_debian_works_with_it() {
     let server = Server::start(&["--members", "3"]);
-    // Its output is line by line only for a terminal, and half of it goes to stderr; it must not wait for ever either.
+    // Its output is line-buffered only on a terminal, and half of it goes to stderr; it must not wait for ever either.
     let mut child = Command::new("sh")
         .arg("-c")
         .arg("exec timeout 60 stdbuf -oL /usr/lib/zookeeper/bin/cli_mt \"$0\" 2>&1")
@@ -136,7 +136,7 @@ fn the_unmodified_client_of_debian_works_with_it() {
         }
     };
     wait_for("CONNECTED_STATE");
-    // Each command once the one before has answered: the client runs them in the background.
+    // Each command is sent after the previous one is answered, because the client runs them in the background.
     for (command, answer) in [
         ("create /a", "name = /a"),
         ("set /a hello", "rc = 0"),
@@ -218,7 +218,7 @@ fn garbage_costs_its_connection_only() {
         (0..len).map(|_| next()).collect()
     };
     for len in [1, 3, 4, 5, 44, 100, 70_000] {
-        // Before the handshake, and behind it: as a stream, and in well-formed frames.
+        // Before the handshake, and after it: as a stream, and in well-formed frames.
         let _ = server.socket(0).write_all(&garbage(len));
         let mut socket = session(&server, 0);
         let _ = socket.write_all(&garbage(len));

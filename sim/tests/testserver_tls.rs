@@ -1,4 +1,4 @@
-//! The simulated ensemble on real ports, spoken to in TLS.
+//! The simulated ensemble on real ports, with TLS.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -98,7 +98,7 @@ fn a_session_lives_inside_tls() {
     send(&mut stream, &connect);
     let response = receive(&mut stream);
     assert!(response[8..16] != [0; 8], "no session: {response:?}");
-    // Data of many records each way: setData (5) and getData (4) of the root.
+    // Data of many records in each direction: setData (5) and getData (4) of the root.
     let data: Vec<u8> = (0..900_000_u32).map(|n| n.to_le_bytes()[0] ^ n.to_le_bytes()[1]).collect();
     send(
         &mut stream,
@@ -121,7 +121,7 @@ fn a_plain_client_is_turned_away() {
     let mut socket = server.socket();
     send(&mut socket, &[0; 45]);
     let mut answer = Vec::new();
-    // An alert at most, and then the end.
+    // At most an alert, and then the end.
     let _ = socket.read_to_end(&mut answer);
     assert!(answer.is_empty() || answer[0] == 0x15, "{answer:?}");
 }

@@ -1,4 +1,4 @@
-//! The herd in virtual time: one run with its figures, or all of the evidence of docs/BACKOFF.md.
+//! The herd in virtual time: one run with its figures, or the whole evidence of docs/BACKOFF.md.
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
@@ -37,7 +37,7 @@ const ACCEPTANCE: [&str; 2] = ["<!-- acceptance:begin -->", "<!-- acceptance:end
 
 type Failure = Box<dyn std::error::Error>;
 
-/// `name=value` arguments; what is not taken is an error.
+/// `name=value` arguments; an argument that is not taken is an error.
 struct Options(HashMap<String, String>);
 
 impl Options {
@@ -130,7 +130,7 @@ fn table(mut options: Options) -> Result<bool, Failure> {
     Ok(all)
 }
 
-/// Replaces what stands between two markers of a file.
+/// Replaces the text between two markers of a file.
 fn splice(file: &str, [begin, end]: [&str; 2], text: &str) -> Result<(), Failure> {
     let old = std::fs::read_to_string(file)?;
     let (before, rest) = old.split_once(begin).ok_or_else(|| format!("{file}: no {begin}"))?;
@@ -197,7 +197,7 @@ fn ids(text: &str) -> Result<Ids, Failure> {
     }
 }
 
-/// `60:8`: every 60 s on average, for 8 s. Nothing: never.
+/// `60:8`: a stop every 60 s on average, for 8 s. An empty text: never.
 fn stalls(text: &str) -> Result<Option<(Duration, Duration)>, Failure> {
     if text.is_empty() {
         return Ok(None);

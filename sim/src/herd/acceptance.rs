@@ -1,22 +1,23 @@
-//! The scenarios that a change of the policy must pass: small fleets come back about as quickly as stock's, large ones no
-//! later and with no more sessions lost than under the policy of 0.1.0, whose figures are in `before.tsv`.
+//! The scenarios that a change of the policy must pass: small fleets must come back about as quickly as with stock;
+//! large fleets must come back no later, and lose no more sessions, than under the policy of 0.1.0, whose figures are
+//! in `before.tsv`.
 use super::measured::{Measured, measure_all, seconds};
 use super::rule::Policy;
 use super::scenario::{Ids, Incident, Scenario};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// What 0.1.0 (commit 712acb4) measured, scenarios and seeds as here: name, seconds to 99 %, sessions lost per client,
-/// attempts per second during the incident, downtime p50 and p99.
+/// The measurements of 0.1.0 (commit 712acb4) in the same scenarios with the same seeds: name, seconds to 99 %,
+/// sessions lost per client, attempts per second during the incident, downtime p50 and p99.
 const BEFORE: &str = include_str!("before.tsv");
 
-/// Sessions lost per client that are as good as none: one in 2,000, where 0.1.0 loses four.
+/// A share of lost sessions per client that counts as none: one in 2,000, where 0.1.0 loses four.
 const FEW_LOST: f64 = 0.0005;
 
 /// One scenario with its limits.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// The item of the list that it belongs to.
+    /// The item of the acceptance list to which it belongs.
     pub item: u32,
     /// What happens.
     pub name: String,
@@ -27,28 +28,28 @@ pub struct Trial {
 
 #[derive(Clone, Copy, Debug)]
 enum Limit {
-    /// Seconds to 99 % (median).
+    /// Seconds until 99 % of the clients have a session again (median).
     T99(f64),
     /// Sessions lost per client.
     Lost(f64),
-    /// Attempts during the incident, as a share of C 3.5+'s.
+    /// Attempts during the incident, relative to those of the C client since 3.5.
     OfStocksAttempts(f64),
     /// Attempts per second during the incident.
     Attempts(f64),
     /// Downtime, median and 99th percentile.
     Downtime(f64, f64),
-    /// Every run comes back.
+    /// The fleet recovers in every run.
     Recovers,
 }
 
 /// A trial that was run.
 #[derive(Clone, Debug)]
 pub struct Tried {
-    /// The item of the list.
+    /// The item of the acceptance list.
     pub item: u32,
     /// What happened.
     pub name: String,
-    /// What was measured against which limits.
+    /// The measurements and the limits.
     pub measured: String,
     /// Whether all limits hold.
     pub holds: bool,
@@ -84,7 +85,7 @@ fn freeze(time: f64) -> Incident {
     Incident::Freeze(s(time))
 }
 
-/// A figure of 0.1.0 by the name of the scenario and the column; infinite if it was not measured.
+/// A figure of 0.1.0 by the name of the scenario and the column; NaN if it was not measured.
 fn before(name: &str, column: usize) -> f64 {
     let row = BEFORE.lines().find(|line| line.split('\t').next() == Some(name));
     row.and_then(|line| line.split('\t').nth(column)).and_then(|value| value.parse().ok()).unwrap_or(f64::NAN)
@@ -104,7 +105,8 @@ impl List {
         self.0.push(Trial { item, name: name.into(), scenario, seeds, limits: limits.to_vec() });
     }
 
-    /// Not above 0.1.0's scenario of the name `was`: the time by this factor, the lost sessions by so many points.
+    /// Adds a trial with limits relative to 0.1.0's scenario `was`: its time multiplied by `most.0`, its lost sessions
+    /// plus `most.1`.
     fn add_as(&mut self, item: u32, (name, was): (&str, &str), seeds: u64, scenario: Scenario, most: (f64, f64)) {
         let (factor, points) = most;
         let limits = [Limit::T99(before(was, T99) * factor), Limit::Lost(before(was, LOST) + points), Limit::Recovers];
@@ -269,7 +271,7 @@ fn half_dead(list: &mut List) {
     }
 }
 
-/// Runs these trials, one scenario after the other, and says what was found as soon as it is.
+/// Runs these trials, one scenario after the other, and reports each result as soon as it is known.
 pub fn run_trials(trials: &[Trial], jobs: usize, mut found: impl FnMut(&Tried)) -> Vec<Tried> {
     let judge = |trial: &Trial| {
         let needs_stock = trial.limits.iter().any(|limit| matches!(limit, Limit::OfStocksAttempts(_)));
@@ -299,7 +301,7 @@ impl Limit {
     fn judge(self, measured: &[Measured]) -> (String, bool) {
         let Some(ours) = measured.first() else { return (String::new(), false) };
         let stock = measured.get(1).map_or(f64::NAN, Measured::attempts_per_second);
-        // A limit whose figure of 0.1.0 is missing is NaN, and no value is at most that.
+        // If a figure of 0.1.0 is missing the limit is NaN, and no value is at most NaN.
         match self {
             Limit::T99(most) => {
                 let time = ours.back(2).unwrap_or(f64::INFINITY);

@@ -1,18 +1,18 @@
-//! One simulated client: where it stands and which timer it waits for. The world moves it.
+//! One simulated client: its phase and its pending timer. The world moves it.
 use super::rule::Rule;
 use std::time::Duration;
 use zk_core::backoff::Plan;
 
-/// Where a client stands.
+/// The phase of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Waits for the end of a pause.
     Pausing,
-    /// Sent a SYN to a server that does not exist, and will hear so.
+    /// Has sent a SYN to a server that is down, and will get the refusal.
     Refused,
     /// Sends SYNs that the server has no room for.
     Connecting,
-    /// Connected, and the connect request waits for its answer.
+    /// Connected, and waits for the answer to its connect request.
     Handshaking,
     /// Has a session.
     Established,
@@ -21,17 +21,17 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) rule: Rule,
-    /// Which of the scenario's policies.
+    /// Index of its policy in the scenario.
     pub(super) policy: u8,
     pub(super) phase: Phase,
     pub(super) server: u8,
     /// The server's life in which the connection was made.
     pub(super) life: u32,
-    /// The pending timer is the one with this number; older ones are void.
+    /// The number of the pending timer; timers with older numbers are void.
     pub(super) timer: u32,
     /// Number of the latest attempt.
     pub(super) attempt: u32,
-    /// Limits of the attempt that the pause leads to.
+    /// Limits of the attempt after the pause.
     pub(super) plan: Plan,
     pub(super) started: u64,
     /// End of the TCP phase, and of the whole attempt.
@@ -44,11 +44,11 @@ pub(super) struct Client {
     pub(super) received: u64,
     pub(super) pinged: u64,
     pub(super) ping_pending: bool,
-    /// Silence that ends the session.
+    /// The length of silence that ends the session.
     pub(super) read_timeout: Duration,
-    /// The server closes the connection then (`u64::MAX`: not foreseen).
+    /// When the server will close the connection (`u64::MAX`: not planned).
     pub(super) closed_at: u64,
-    /// Since when the client is without a session; for the first time in the run, if `counted` is not set.
+    /// Since when the client has been without a session; for the first time in the run if `counted` is not set.
     pub(super) down_since: u64,
     pub(super) counted: bool,
 }

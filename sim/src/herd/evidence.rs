@@ -1,4 +1,4 @@
-//! The experiments that docs/BACKOFF.md rests on: which scenarios, under which policies, and what is asked of them.
+//! The experiments that docs/BACKOFF.md rests on: the scenarios, the policies, and the targets.
 use super::measured::{Measured, measure_all, seconds};
 use super::rule::Policy;
 use super::scenario::{Incident, Scenario};
@@ -7,18 +7,18 @@ use std::fmt::Write as _;
 use std::time::Duration;
 use zk_core::backoff::Config;
 
-/// What a section's cells say.
+/// The content of a section's cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cell {
-    /// Time to 99 % and lost sessions.
+    /// Time until 99 % of the clients are back, and lost sessions.
     Recovery,
     /// Attempts per second of the fleet during the incident.
     Attempts,
     /// Downtime, median and 99th percentile.
     Downtime,
-    /// Downtime of the worst-off third: those whose first server is the bad one.
+    /// Downtime of the worst third: the clients whose first server is the bad one.
     WorstThird,
-    /// Share of the clients connected on average, by policy.
+    /// Average share of connected clients, by policy.
     Presence,
 }
 
@@ -42,12 +42,12 @@ pub struct Measurements {
     sections: Vec<(Section, Vec<Vec<Measured>>)>,
 }
 
-/// How much to run.
+/// The extent of the experiments.
 #[derive(Clone, Copy, Debug)]
 pub struct Extent {
-    /// Clients of all scenarios but those about the fleet's size.
+    /// Clients of all scenarios except those about the fleet's size.
     pub clients: u32,
-    /// The fleets of the section about the fleet's size.
+    /// The fleet sizes of the section about the fleet's size.
     pub fleets: &'static [u32],
     /// Seeds per scenario.
     pub seeds: u64,
@@ -67,7 +67,7 @@ fn rivals() -> [Policy; 3] {
     [Policy::C33, Policy::C35, Policy::Java]
 }
 
-/// RST spares nothing: servers read every connect request at once and let it wait inside.
+/// A scenario in which RST saves nothing: servers read every connect request at once and queue it.
 fn eager(scenario: &Scenario) -> Scenario {
     Scenario { read_ahead: usize::MAX, ..scenario.clone() }
 }
@@ -134,7 +134,7 @@ fn attempts(clients: u32) -> Section {
     }
 }
 
-/// Capacity and backlog without limit: each client is alone.
+/// A scenario with unlimited capacity and backlog, so that clients do not affect each other.
 fn alone(incident: Incident, clients: u32) -> Scenario {
     Scenario { clients, backlog: usize::MAX, descriptors: 1e9, ..Scenario::new(incident, s(0.001)) }
 }
@@ -252,13 +252,13 @@ fn roll_out(clients: u32) -> Section {
     }
 }
 
-/// The fleets of the section on size that are small enough for every machine.
+/// The fleets of the section on size that any machine can simulate.
 const SMALL_FLEETS: [u32; 4] = [1, 20, 200, 2000];
 
 fn sizes(fleets: &[u32]) -> Section {
     let incidents = [Incident::Outage(s(8.0)), Incident::Election(s(8.0)), Incident::Freeze(s(30.0))];
     let row = |clients: &u32| {
-        // Servers that take 1,000 clients a second back, and larger ones for larger fleets.
+        // Servers that can serve 1,000 clients a second, and more for larger fleets.
         let load = s((f64::from(*clients) / 1000.0).min(5.0));
         let of = |incident| Scenario { clients: *clients, horizon: s(300.0), ..Scenario::new(incident, load) };
         let cells = incidents.iter().flat_map(|incident| [of(*incident).with(Policy::C35), of(*incident)]).collect();
@@ -320,7 +320,7 @@ pub fn gather(extent: Extent, progress: &(impl Fn(usize, usize) + Sync)) -> Meas
 }
 
 impl Measurements {
-    /// The cell in this section, row (by the start of its name) and column.
+    /// The cell of this section, row (given by the start of its name) and column.
     pub(super) fn cell(&self, title: &str, row: &str, column: usize) -> Option<&Measured> {
         let (section, rows) = self.sections.iter().find(|(section, _)| section.title.starts_with(title))?;
         let row = section.rows.iter().position(|other| other.name.starts_with(row))?;
@@ -373,7 +373,7 @@ fn show(cell: Cell, measured: &Measured) -> String {
     }
 }
 
-/// The groups are in order, ours first; where there is one policy only, one figure.
+/// The groups are in order, ours first; if there is only one policy, there is one figure.
 fn presence(measured: &Measured) -> String {
     let groups = measured.outcomes.first().map_or(0, |outcome| outcome.groups.len());
     let percent = |group: usize| format!("{:.0} %", measured.connected(group) * 100.0);

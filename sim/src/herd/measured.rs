@@ -8,19 +8,20 @@ use std::sync::{Mutex, PoisonError};
 /// The outcomes of one scenario under several seeds.
 #[derive(Clone, Debug, Default)]
 pub struct Measured {
-    /// By seed, from 0 on.
+    /// By seed, starting from 0.
     pub outcomes: Vec<Outcome>,
     /// How long the incident lasted, in seconds.
     pub incident: f64,
 }
 
 impl Measured {
-    /// Median time to a share of [50, 90, 99, 100] %, by position; `None` if half of the runs or more never got there.
+    /// Median time until a share of the clients is back; `share` is an index into [50, 90, 99, 100] %. `None` if half
+    /// of the runs or more never reached it.
     pub fn back(&self, share: usize) -> Option<f64> {
         median_time(self.outcomes.iter().map(|outcome| outcome.back[share]))
     }
 
-    /// The longest time to 99 % over the seeds; `None` if one of them never got there.
+    /// The longest time over the seeds until 99 % are back; `None` if a run never reached that.
     pub fn worst_t99(&self) -> Option<f64> {
         self.outcomes.iter().map(Outcome::t99).try_fold(0.0_f64, |worst, time| time.map(|time| worst.max(time)))
     }
@@ -30,7 +31,7 @@ impl Measured {
         median(self.outcomes.iter().map(Outcome::lost_share))
     }
 
-    /// The most lost sessions per client over the seeds.
+    /// The maximum of lost sessions per client over the seeds.
     pub fn most_lost(&self) -> f64 {
         self.outcomes.iter().map(Outcome::lost_share).fold(0.0, f64::max)
     }
@@ -45,7 +46,7 @@ impl Measured {
         median(self.outcomes.iter().map(|outcome| outcome.downtime(quantile)))
     }
 
-    /// Median of the most descriptors on one server, as a multiple of its share of the clients.
+    /// Median of the maximum of descriptors on one server, as a multiple of its share of the clients.
     pub fn descriptors(&self) -> f64 {
         median(self.outcomes.iter().map(|outcome| outcome.descriptors))
     }
@@ -55,7 +56,8 @@ impl Measured {
         median(self.outcomes.iter().map(|outcome| outcome.groups.get(group).map_or(f64::NAN, |group| group.connected)))
     }
 
-    /// "seconds to 99 % (sessions lost)", or that it never came to that and what share was connected on average.
+    /// "seconds to 99 % (sessions lost)", or a text that 99 % were never reached, with the share that was connected on
+    /// average.
     pub fn recovery(&self) -> String {
         let lost = match self.lost() * 100.0 {
             0.0 => "0".to_owned(),
@@ -69,7 +71,7 @@ impl Measured {
     }
 }
 
-/// A time with as many digits as mean something.
+/// A time with its significant digits.
 pub fn seconds(time: f64) -> String {
     if time < 1.0 {
         format!("{time:.3}")
@@ -80,7 +82,8 @@ pub fn seconds(time: f64) -> String {
     }
 }
 
-/// Runs each scenario with seeds from 0 to `seeds`, on `jobs` threads. The result depends on neither.
+/// Runs each scenario with seeds from 0 to `seeds`, on `jobs` threads. The result does not depend on the number of
+/// threads.
 pub fn measure_all(
     scenarios: &[Scenario],
     seeds: u64,

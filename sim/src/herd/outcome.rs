@@ -1,41 +1,41 @@
-//! What a run measures, and medians over runs. Times are in seconds of virtual time.
+//! The measurements of a run, and medians over runs. Times are in seconds of virtual time.
 
 /// The result of one run.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// Clients.
     pub clients: u32,
-    /// From the incident's end until 50, 90, 99 and 100 % of the clients were connected to stay; `None`: not within
+    /// From the incident's end until 50, 90, 99 and 100 % of the clients were connected to stay; `None` if not within
     /// the horizon.
     pub back: [Option<f64>; 4],
     /// Connection attempts while the incident lasted.
     pub attempts_during: u64,
-    /// Connection attempts from the incident's end until the run's.
+    /// Connection attempts from the end of the incident to the end of the run.
     pub attempts_after: u64,
-    /// Seconds from the incident's end to the run's.
+    /// Seconds from the end of the incident to the end of the run.
     pub ran: f64,
     /// Share of the servers' handshakes that went to clients that had given up.
     pub wasted: f64,
     /// Most descriptors in use on one server, as a multiple of its share of the clients.
     pub descriptors: f64,
-    /// By distinct policy of the scenario.
+    /// Results for each distinct policy of the scenario.
     pub groups: Vec<Group>,
-    /// Ten moments a second, if the scenario asks for them.
+    /// Ten samples a second, if the scenario asks for them.
     pub timeline: Vec<Moment>,
 }
 
-/// What a run measures on the clients of one policy.
+/// The measurements of the clients of one policy.
 #[derive(Clone, Debug, Default)]
 pub struct Group {
     /// Sessions that the servers declared expired to these clients.
     pub lost: u32,
     /// Share of these clients that was connected, averaged from the incident's end to the horizon.
     pub connected: f64,
-    /// For each client that lost its connection in the incident, how long it was without, ascending.
+    /// For each client that lost its connection in the incident, the time without one; in ascending order.
     pub downtimes: Vec<f64>,
 }
 
-/// A moment of a run.
+/// A sample of the timeline.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     /// Seconds since the incident began; negative before.
@@ -46,11 +46,11 @@ pub struct Moment {
     pub attempts: u64,
 }
 
-/// The shares that `back` counts.
+/// The shares of clients to which `back` refers.
 pub(super) const SHARES: [f64; 4] = [0.5, 0.9, 0.99, 1.0];
 
 impl Outcome {
-    /// Time to 99 %.
+    /// The time until 99 % of the clients were back.
     pub fn t99(&self) -> Option<f64> {
         self.back[2]
     }
@@ -80,7 +80,7 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The median of times of which some may be "never", which counts as longer than all others.
+/// The median of times, where `None` means never and counts as longer than all others.
 pub fn median_time(times: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
     Some(median(times.into_iter().map(|time| time.unwrap_or(f64::INFINITY)))).filter(|time| time.is_finite())
 }

@@ -1,20 +1,21 @@
-//! The event queue of the virtual clock: a two-level calendar, so that half a million pending timers cost a push into
-//! a vector each instead of a walk down a heap. Knows nothing of what the events mean.
+//! The event queue of the virtual clock: a two-level calendar, so that half a million pending timers cost a push into a
+//! vector each instead of a heap operation. Does not know the meaning of the events.
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// Width of a near slot: 2^18 ns, about a quarter of a millisecond.
 const SLOT_BITS: u32 = 18;
-/// Near slots: together about 4.3 s.
+/// Number of near slots, as a power of two: together they cover about 4.3 s.
 const NEAR_BITS: u32 = 14;
 const NEAR: u64 = 1 << NEAR_BITS;
-/// Far slots, each as wide as all near ones together: about 18 minutes. What lies beyond is looked at again then.
+/// Number of far slots, each as wide as all near ones together: they cover about 18 minutes. Later events are sorted in
+/// again after that time.
 const FAR: u64 = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry<E> {
     at: u64,
-    /// Ties go by age, so that a run depends on the seed only.
+    /// Events at one time are ordered by age, so that a run depends only on the seed.
     sequence: u64,
     event: E,
 }
@@ -22,7 +23,7 @@ struct Entry<E> {
 /// Events by virtual time in nanoseconds, earliest first, oldest first among equals.
 #[derive(Debug)]
 pub(super) struct Queue<E> {
-    /// The slot in progress, and whatever was scheduled into the past.
+    /// The events of the slot in progress, and those that were scheduled into the past.
     current: BinaryHeap<Reverse<Entry<E>>>,
     near: Vec<Vec<Entry<E>>>,
     far: Vec<Vec<Entry<E>>>,

@@ -1,5 +1,5 @@
-//! What decides a simulated client's next attempt: our policy (the real one, out of core), or a model of a rival.
-//! Knows of addresses by their index only.
+//! The rule for a simulated client's next attempt: our policy (the real code of core), or a model of another client's.
+//! Knows addresses only by their index.
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
@@ -17,7 +17,8 @@ pub enum Policy {
     C35,
     /// The C client of 3.3 and 3.4: one step per failure; T/3 after a pass.
     C33,
-    /// The Java client: up to a second before every reconnect, one more after a pass, an attempt's limit of T/n.
+    /// The Java client: up to a second before every reconnect, one more after a pass, and a limit of T/n for an
+    /// attempt.
     Java,
 }
 
@@ -58,7 +59,7 @@ fn ensemble() -> Vec<HostPort> {
     vec![HostPort { host: "ensemble".to_owned(), port: 2181 }]
 }
 
-/// The address of index `index`, and back.
+/// The address for an index.
 fn address(index: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, index], 2181))
 }
@@ -71,7 +72,7 @@ fn index(address: SocketAddr) -> u8 {
 }
 
 impl Rule {
-    /// A new handle of a process that remembers this.
+    /// The rule of a new handle, in a process with this memory.
     pub(super) fn new(
         policy: &Policy,
         history: &mut History,
@@ -93,7 +94,8 @@ impl Rule {
         }
     }
 
-    /// Leaves what the handle knows to its process: all of it if its session is over, else the pace only.
+    /// Stores the handle's knowledge in the memory of its process: all of it if its session is over, else only the
+    /// pace.
     pub(super) fn remember(&self, is_over: bool, history: &mut History, now: Instant) {
         if let Rule::Ours(ours) = self {
             let memory = if is_over { ours.backoff.legacy(now) } else { ours.backoff.memory(now) };
@@ -103,28 +105,28 @@ impl Rule {
         }
     }
 
-    /// The server has created a session with this id.
+    /// Called when the server has created a session with this id.
     pub(super) fn created(&mut self, id: i64) {
         if let Rule::Ours(ours) = self {
             ours.backoff.session_created(id);
         }
     }
 
-    /// The session is older than the run.
+    /// Sets the standing of a session that is older than the run.
     pub(super) fn set_standing(&mut self, standing: Option<Standing>) {
         if let Rule::Ours(ours) = self {
             ours.backoff.set_standing(standing);
         }
     }
 
-    /// A reply came in this epoch.
+    /// Called for a reply in this epoch.
     pub(super) fn saw_epoch(&mut self, epoch: u32) {
         if let Rule::Ours(ours) = self {
             ours.backoff.saw_zxid(i64::from(epoch) << 32 | 1);
         }
     }
 
-    /// Puts a client that is connected from the start on the first address of its list.
+    /// Starts a client that is connected from the beginning, at the first address of its list.
     pub(super) fn start_connected(&mut self, now: Instant, rng: &mut SmallRng) -> (u8, Plan) {
         let first = self.next(now);
         self.on(Event::Init, now, rng);
@@ -134,7 +136,7 @@ impl Rule {
     pub(super) fn on(&mut self, event: Event, now: Instant, rng: &mut SmallRng) -> Plan {
         match self {
             Rule::Ours(ours) => {
-                // Nobody cycles here, so the cursor stands at the address in use.
+                // Nothing moves the cursor here, so it stands at the address in use.
                 let current = ours.list.current();
                 let event = match event {
                     Event::Lost { read_timeout, established, last_received, .. } => {
@@ -154,7 +156,7 @@ impl Rule {
         }
     }
 
-    /// Steps to the address of the next attempt.
+    /// Moves to the address of the next attempt.
     pub(super) fn next(&mut self, now: Instant) -> u8 {
         match self {
             Rule::Ours(ours) => ours.list.advance(now).map_or(0, index),
@@ -170,7 +172,7 @@ impl Rule {
         }
     }
 
-    /// Whether a ping goes out as soon as the session is there.
+    /// Whether a ping is sent as soon as the session is established.
     pub(super) fn ping_at_once(&self) -> bool {
         matches!(self, Rule::Ours(ours) if ours.backoff.ping_at_once())
     }
@@ -185,7 +187,7 @@ impl Rule {
 pub(super) struct Rival {
     policy: Policy,
     order: Vec<u8>,
-    /// Where in the order the next attempt goes.
+    /// The index of the next attempt's address in the order.
     cursor: usize,
     tried: usize,
     timeout: Duration,

@@ -1,106 +1,107 @@
-//! What a run is about: the fleet, the ensemble, the incident. Plain data with defaults; the numbers that are
-//! assumptions about a server say where they come from.
+//! The setting of a run: the fleet, the ensemble, the incident. Plain data with defaults; for numbers that are
+//! assumptions about a server the source is given.
 use super::rule::Policy;
 use std::time::Duration;
 use zk_core::backoff::Config;
 
-/// What goes wrong. It begins one session timeout after the start of the run.
+/// The incident. It begins one session timeout after the start of the run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Incident {
-    /// No quorum for so long: all connections are closed, connect requests are read and answered by a close. At the
+    /// No quorum for this time: all connections are closed, connect requests are read and answered by a close. At the
     /// end every session gets a full timeout (the new leader's tracker starts afresh).
     Election(Duration),
-    /// All servers stop (as by SIGSTOP, or a long garbage collection) and run on: sessions that should have expired
-    /// meanwhile expire at once.
+    /// All servers stop (as by SIGSTOP, or a long garbage collection) for this time and continue: sessions that should
+    /// have expired during the stop then expire at once.
     Freeze(Duration),
-    /// All servers are down and refuse for so long; then as after an election.
+    /// All servers are down and refuse connections for this time; then as after an election.
     Outage(Duration),
-    /// All are down; at the end the first comes back stopped, for good, and the others are well.
+    /// All servers are down for this time; then the first comes back stopped for good, and the others work.
     HalfDead(Duration),
-    /// The first server stops for so long, the others are well.
+    /// The first server stops for this time; the others work.
     FreezeOne(Duration),
-    /// All stop; at the end the first stays so for good.
+    /// All servers stop for this time; the first stays stopped for good.
     FreezePart(Duration),
     /// The first server's process dies for good.
     Kill,
-    /// The first server's host vanishes for good, without a word.
+    /// The first server's host vanishes for good, without closing connections.
     Vanish,
-    /// The clients start, within a second, and the first server's host has vanished.
+    /// The clients start within one second, while the first server's host has vanished.
     Start,
 }
 
-/// What the low sixteen bits of session ids say.
+/// The low sixteen bits of the session ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ids {
     /// ZooKeeper's: a count from 0 in each server life.
     #[default]
     ZooKeeper,
-    /// ZooKeeper's layout, but all of rank 0: a signal that lies.
+    /// ZooKeeper's layout, but every rank is 0: a false signal.
     Equal,
     /// ZooKeeper's layout with random low bits.
     Random,
-    /// A counter from 1 for the whole ensemble, as of servers that are not Apache's.
+    /// A counter from 1 for the whole ensemble, as with servers that are not Apache's.
     Counter,
 }
 
-/// A run, all but its seed.
+/// A run, except for its seed.
 #[allow(clippy::struct_excessive_bools)] // independent assumptions, each of them on or off
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// What goes wrong.
     pub incident: Incident,
-    /// Clients, spread evenly over the servers.
+    /// Number of clients, spread evenly over the servers.
     pub clients: u32,
-    /// Servers of the ensemble.
+    /// Number of servers in the ensemble.
     pub servers: u8,
-    /// Addresses by which a client knows each server.
+    /// Number of addresses by which a client knows each server.
     pub addresses_each: u8,
     /// The session timeout.
     pub timeout: Duration,
-    /// L: the least time in which the ensemble can take all clients back.
+    /// L: the shortest time in which the ensemble can accept all clients again.
     pub load: Duration,
-    /// The policies, dealt out to the clients in turn: repeat one to give it a larger share.
+    /// The policies, assigned to the clients in turn: repeat one to give it a larger share.
     pub policies: Vec<Policy>,
-    /// Connect requests that a server has read before it works on them, so that a reset comes too late for them.
-    /// 0: all waiting is in the kernel, the best case for RST. `usize::MAX`: RST spares nothing.
+    /// How many connect requests a server reads ahead of processing them, which makes a reset too late. 0: requests
+    /// wait in the kernel only, the best case for RST. `usize::MAX`: RST saves nothing.
     pub read_ahead: usize,
-    /// One pipeline for all servers (session renewal as the leader's work) instead of one each.
+    /// Whether there is one pipeline for all servers (the leader renews all sessions) instead of one each.
     pub leader_bound: bool,
-    /// Connects per second and server that are let through, if throttled; the others are closed.
+    /// Limit of connects per second and server that a throttle lets through; further ones are closed. `None`: no
+    /// throttle.
     pub throttle: Option<f64>,
     /// Time that the accept thread needs for one connection; by default 50 µs, or a tenth of a handshake if less.
     pub accept_time: Option<Duration>,
-    /// After the incident each server stops now and then, as by a full garbage collection: mean time between two stops
-    /// (exponentially distributed), and how long one lasts.
+    /// After the incident each server stops from time to time, as in a full garbage collection: the mean time between
+    /// two stops (exponentially distributed), and the length of a stop.
     pub stalls: Option<(Duration, Duration)>,
     /// Accept queue length (the JDK's default is 50).
     pub backlog: usize,
     /// Descriptors per server, as a multiple of its share of the clients.
     pub descriptors: f64,
-    /// Pings overtake connect requests instead of standing in line with them.
+    /// Whether pings overtake connect requests instead of waiting in line with them.
     pub pings_first: bool,
-    /// A client with a new connection asks something at once (re-arms its watches, reads), instead of being silent
-    /// until the first ping is due. Costs as much as a ping.
+    /// Whether a client sends a request right after connecting (re-arms its watches, reads), instead of being silent
+    /// until the first ping is due. The request costs as much as a ping.
     pub greeting: bool,
     /// Cost of a ping, in handshakes.
     pub ping_cost: f64,
-    /// Cost of closing an expired session, in handshakes (it is a transaction without network).
+    /// Cost of closing an expired session, in handshakes (a transaction without network traffic).
     pub expiry_cost: f64,
     /// Cost of creating a session instead of renewing one, in handshakes.
     pub creation_cost: f64,
     /// The servers' session ids.
     pub ids: Ids,
-    /// In how many lives of each server the fleet's sessions were created.
+    /// The number of lives of each server in which the fleet's sessions were created.
     pub lives: u32,
-    /// Share of those lives that ended with a change of the epoch.
+    /// The share of those lives that ended with a change of the epoch.
     pub epochs: f64,
-    /// Handles per process; they share what is remembered of the servers.
+    /// Handles per process; they share the memory about the servers.
     pub handles: u32,
-    /// Time of the accept thread that each connection costs before its connect request is read, as by a TLS handshake.
+    /// Time that the accept thread needs per connection before the connect request is read, as for a TLS handshake.
     pub tls_time: Duration,
-    /// Whether to keep a timeline.
+    /// Whether to record a timeline.
     pub timeline: bool,
-    /// The run ends so long after the incident, recovered or not.
+    /// How long the run continues after the incident, recovered or not.
     pub horizon: Duration,
 }
 
@@ -137,7 +138,7 @@ impl Scenario {
         }
     }
 
-    /// The same with this policy for all clients.
+    /// The same scenario with this policy for all clients.
     #[must_use]
     pub fn with(&self, policy: Policy) -> Scenario {
         Scenario { policies: vec![policy], ..self.clone() }

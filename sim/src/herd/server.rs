@@ -1,15 +1,15 @@
-//! One simulated server: its listening socket, its descriptors and the pipeline that does the work. It holds the
-//! queues and the rules of what fits; the world moves things through them.
+//! One simulated server: its listening socket, its descriptors and the pipeline that does the work. Holds the queues
+//! and their limits; the world moves the items.
 use std::collections::VecDeque;
 
-/// What a server is doing.
+/// The state of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Serves.
     Up,
-    /// Runs, but has no quorum: reads each connect request and closes.
+    /// Runs without a quorum: reads each connect request and closes.
     NotServing,
-    /// Stopped: the kernel still completes handshakes while the accept queue has room, nobody reads.
+    /// Stopped: the kernel still completes handshakes while the accept queue has room, but nothing is read.
     Frozen,
     /// The process is gone: connects are refused.
     Dead,
@@ -17,19 +17,19 @@ pub(super) enum State {
     Silent,
 }
 
-/// How the client's end of a connection that waits for the server stands.
+/// The state of the client's end of a connection that waits for the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Open,
-    /// Closed with FIN: the request is still there to be read.
+    /// Closed with FIN: the server can still read the request.
     Closed,
     /// Closed with RST before the server had read it: the request is gone.
     Reset,
-    /// Still open, and turned away by the server's throttle.
+    /// Still open, but refused by the server's throttle.
     Throttled,
 }
 
-/// A connection whose connect request waits.
+/// A connection with a waiting connect request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Connection {
     pub(super) client: u32,
@@ -51,17 +51,17 @@ pub(super) enum Work {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item {
     pub(super) server: u8,
-    /// The server's life in which it was queued; a restart empties the pipeline.
+    /// The server's life in which the item was queued; a restart empties the pipeline.
     pub(super) life: u32,
     pub(super) work: Work,
 }
 
-/// The request pipeline: one worker, first in, first out, pings among the rest.
+/// The request pipeline: one worker, first in, first out, including pings.
 #[derive(Debug, Default)]
 pub(super) struct Pipeline {
     queue: VecDeque<Item>,
     urgent: VecDeque<Item>,
-    /// Items taken out so far; with it a ticket tells an item's place in the queue.
+    /// Number of items taken out so far; with it a ticket gives an item's place in the queue.
     taken: u64,
     pub(super) working: Option<Item>,
 }
@@ -73,7 +73,7 @@ impl Pipeline {
         self.taken + self.queue.len() as u64 - 1
     }
 
-    /// Puts an item into the line that goes first.
+    /// Puts an item into the urgent queue.
     pub(super) fn push_urgent(&mut self, item: Item) -> u64 {
         self.urgent.push_back(item);
         u64::MAX
@@ -88,8 +88,8 @@ impl Pipeline {
         Some(item)
     }
 
-    /// The client closes its end of the connection with this ticket. A reset spares the server the reading of a
-    /// request that it has not read; the first `read_ahead` items have been.
+    /// The client closes its end of the connection with this ticket. After a reset the server need not process a
+    /// request that it has not read; it has read the first `read_ahead` items.
     pub(super) fn close(&mut self, ticket: u64, client: u32, rst: bool, read_ahead: usize) {
         let Some(place) = ticket.checked_sub(self.taken) else { return };
         let place = place as usize;
@@ -131,12 +131,12 @@ impl Bucket {
 pub(super) struct Server {
     pub(super) state: State,
     pub(super) life: u32,
-    /// Connections that the kernel has completed and the server has not accepted.
+    /// Connections that the kernel has completed and the server has not accepted yet.
     pub(super) backlog: VecDeque<Connection>,
     pub(super) accepting: bool,
     pub(super) descriptors: usize,
     pub(super) most_descriptors: usize,
-    /// When a stopped server goes on.
+    /// When a stopped server continues.
     pub(super) thaw: u64,
     /// Established connections that clients closed while the server was stopped.
     pub(super) unnoticed: usize,
@@ -166,7 +166,7 @@ impl Server {
         self.most_descriptors = self.most_descriptors.max(self.descriptors);
     }
 
-    /// A connection is closed and the server knows, or will when it runs again.
+    /// Called when a connection is closed: the server notices now, or when it runs again.
     pub(super) fn close(&mut self) {
         if self.state == State::Frozen {
             self.unnoticed += 1;
@@ -175,7 +175,7 @@ impl Server {
         }
     }
 
-    /// The process dies or restarts: all connections and queued work are gone.
+    /// Called when the process dies or restarts: all connections and queued work are lost.
     pub(super) fn clear(&mut self) {
         self.life += 1;
         self.created = 0;

@@ -1,4 +1,4 @@
-//! What is asked of the policy, judged on measurements. A target that fails is reported, not adjusted.
+//! The targets of the policy, judged by measurements. A target that fails is reported, not adjusted.
 use super::evidence::Measurements;
 use super::measured::{Measured, seconds};
 
@@ -9,11 +9,11 @@ pub struct Verdict {
     pub target: &'static str,
     /// What was found.
     pub measured: String,
-    /// Whether it is met.
+    /// Whether the target is met.
     pub holds: bool,
 }
 
-/// Columns of the sections, see `evidence`.
+/// Columns of the sections in `evidence`.
 const C35: usize = 1;
 const OURS: usize = 3;
 const OURS_EAGER: usize = 4;
@@ -78,7 +78,8 @@ fn always_recovers(it: &Measurements) -> Verdict {
     }
 }
 
-/// Where the ensemble takes the fleet in half a session timeout and the session outlasts the incident.
+/// The target for an ensemble that can accept the fleet in half a session timeout, with sessions that outlast the
+/// incident.
 fn ample(it: &Measurements, incident: &str) -> Verdict {
     let target = if incident == "election" {
         "election, L <= 5 s: 99 % within 0.8 T, no session lost"

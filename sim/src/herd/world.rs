@@ -1,5 +1,5 @@
-//! The virtual world: it moves clients and servers through one run of a scenario. All randomness comes from the seed,
-//! all time from the event queue.
+//! The virtual world: it moves clients and servers through one run of a scenario. Randomness comes only from the seed,
+//! time only from the event queue.
 mod clients;
 mod servers;
 
@@ -15,25 +15,25 @@ use std::time::{Duration, Instant};
 use zk_core::backoff::{Event, History, Standing};
 
 const SECOND: u64 = 1_000_000_000;
-/// A round trip in the machine room.
+/// A round trip in the data centre.
 const ROUND_TRIP: u64 = 300_000;
-/// Time between two closes of a server that closes all its connections in a loop, and of a kernel that does so for a
-/// process that died.
+/// Time between two closes of a server that closes all its connections in a loop, and by a kernel that closes those of
+/// a dead process.
 const CLOSE_BY_SERVER: u64 = 50_000;
 const CLOSE_BY_KERNEL: u64 = 10_000;
-/// The session tracker looks for expired sessions so often.
+/// The interval at which the session tracker looks for expired sessions.
 const TRACKER: u64 = SECOND / 2;
-/// The timeline has a moment so often.
+/// The interval of the timeline's samples.
 const SAMPLE: u64 = SECOND / 10;
 
 /// The ensemble's first epoch.
 const FIRST_EPOCH: u32 = 1000;
-/// What the clocks of the servers showed when they started, in milliseconds.
+/// The time on the clocks of the servers when they started, in milliseconds.
 const SERVER_CLOCK: i64 = 1 << 36;
 
-/// In the place of a session's expiry: the client asks for a new one.
+/// In place of a session's expiry: there is no session, and the client asks for a new one.
 const NONE: u64 = 0;
-/// The session has expired, and its client does not know.
+/// In place of a session's expiry: the session has expired, and its client does not know yet.
 const GONE: u64 = 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,22 +55,22 @@ struct World<'a> {
     epoch: Instant,
     rng: SmallRng,
     queue: Queue<Happening>,
-    /// The distinct ones, which clients and groups refer to by index.
+    /// The distinct policies, which clients and groups refer to by index.
     policies: Vec<&'a Policy>,
     clients: Vec<Client>,
     /// When each session expires, or [`NONE`], or [`GONE`].
     sessions: Vec<u64>,
     servers: Vec<Server>,
-    /// What each process remembers of the ensemble.
+    /// The memory of each process about the ensemble.
     histories: Vec<History>,
     /// The ensemble's epoch.
     zxid_epoch: u32,
-    /// Sessions created by the whole ensemble.
+    /// Number of sessions created by the whole ensemble.
     created: u32,
     pipelines: Vec<Pipeline>,
     begin: u64,
     end: u64,
-    /// The expiry of sessions is suspended.
+    /// Whether sessions expire; suspended during parts of an incident.
     tracking: bool,
     connected: u32,
     handshakes: u64,
@@ -79,7 +79,7 @@ struct World<'a> {
     outcome: Outcome,
 }
 
-/// How many clients of a policy are connected, and the sum of that over time since the incident's end.
+/// How many clients of a policy are connected, and the integral of that over time since the incident's end.
 #[derive(Clone, Copy, Debug, Default)]
 struct Presence {
     clients: u32,
@@ -159,7 +159,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// A client that has been connected for long, in any phase of the ping interval.
+    /// Adds a client that has been connected for a long time, at a random point of its ping interval.
     fn add_connected(&mut self, client: u32, mut rule: Rule, policy: u8) {
         let (address, plan) = rule.start_connected(self.epoch, &mut self.rng);
         let server = self.server_of(address);
@@ -172,7 +172,7 @@ impl<'a> World<'a> {
         self.set_timer(client, first_ping);
     }
 
-    /// The standing of a session that this server or one of its earlier lives has created before the run.
+    /// The standing of a session that this server created before the run, in this life or an earlier one.
     fn standing_of_old_session(&mut self, server: u8) -> Option<Standing> {
         let lives = self.scenario.lives.max(1);
         let count = self.servers[usize::from(server)].created;
@@ -180,12 +180,13 @@ impl<'a> World<'a> {
         let id = self.next_id(server, rank);
         let ended = |lives: u32| (f64::from(lives) * self.scenario.epochs).floor() as u32;
         let epochs = ended(ago);
-        // A life that ended without a change of epoch has moved its clients to another server, once.
+        // After a life that ended without a change of epoch, the client moved to another server once.
         let resumed = u32::from(ago > 0 && ended(ago - 1) == epochs);
         Standing::of_session(id).map(|standing| Standing { epochs, resumed, ..standing })
     }
 
-    /// Counts a session that is created on this server, and says its id; its rank is `rank` if the servers have ranks.
+    /// Counts a session that is created on this server, and returns its id; its rank is `rank` if the servers have
+    /// ranks.
     fn next_id(&mut self, server: u8, rank: u32) -> i64 {
         self.servers[usize::from(server)].created += 1;
         self.created += 1;
@@ -199,7 +200,7 @@ impl<'a> World<'a> {
         (i64::from(server) + 1) << 56 | (SERVER_CLOCK + life) << 16 | i64::from(low)
     }
 
-    /// A client that starts within a second after the begin.
+    /// Adds a client that starts within one second after the beginning.
     fn add_new(&mut self, client: u32, mut rule: Rule, policy: u8) {
         let start = self.begin + self.rng.random_range(0..SECOND);
         let plan = rule.on(Event::Init, self.instant(start), &mut self.rng);
@@ -272,12 +273,12 @@ impl<'a> World<'a> {
         self.tracking = !self.is_total();
     }
 
-    /// Whether the incident stops the whole ensemble, and ends.
+    /// Whether the incident stops the whole ensemble for a limited time.
     fn is_total(&self) -> bool {
         !matches!(self.scenario.incident, Incident::FreezeOne(_) | Incident::Kill | Incident::Vanish | Incident::Start)
     }
 
-    /// The first `hit` servers close their connections, `each` after the other.
+    /// Closes the connections of the first `hit` servers, one every `each` nanoseconds.
     fn close_all(&mut self, hit: usize, each: u64) {
         for server in 0..hit {
             self.servers[server].clear();
@@ -331,7 +332,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// A server that serves stops, and will go on by itself.
+    /// Stops a serving server for a limited time.
     fn stall(&mut self, server: u8) {
         let it = &mut self.servers[usize::from(server)];
         if let (State::Up, Some((_, long))) = (it.state, self.scenario.stalls) {
@@ -430,7 +431,7 @@ impl<'a> World<'a> {
         self.outcome.descriptors = most as f64 / share;
         self.outcome.wasted = self.wasted as f64 / (self.handshakes.max(1)) as f64;
         self.outcome.ran = self.now.saturating_sub(self.end) as f64 / 1e9;
-        // A run that has settled would go on with all clients connected.
+        // A run that has settled ends early: all clients would stay connected up to the horizon.
         let horizon = nanos(self.scenario.horizon);
         for (group, presence) in self.outcome.groups.iter_mut().zip(&mut self.groups) {
             presence.settle(self.end + horizon, self.end);

@@ -1,4 +1,4 @@
-//! A client of the world: the session with the little shell around it, and the record of all it was told. Knows no
+//! A client of the world: the session, a small shell around it, and the record of all that happened to it. Knows no
 //! server.
 use super::{ClientNo, Happening, LinkNo, Parcel, Step, World};
 use std::collections::VecDeque;
@@ -9,24 +9,24 @@ use zk_core::code::Code;
 use zk_core::frames::Inbox;
 use zk_core::session::{Event, Exchange, Input, Output, Session, State};
 
-/// Something a client did or was told.
+/// An action of a client, or an event that it got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// A completion, with the reply's body.
     Delivered(u64, Result<Vec<u8>, Code>),
     /// Watchers were called.
     Notified(Event<u32>),
-    /// It began to connect.
+    /// It began an attempt.
     Attempt(SocketAddr),
-    /// It let go of its connection; `true` is with a reset.
+    /// It dropped its connection; `true` means with a reset.
     Disconnected(bool),
-    /// It asked for its names.
+    /// It asked for its names to be resolved.
     Resolving,
     /// It asked a server whether it takes writes.
     Probing(SocketAddr),
-    /// The state is another.
+    /// Its state changed to this one.
     State(State),
-    /// It is being closed: nothing more is delivered.
+    /// It is closing: nothing more is delivered.
     Last,
     /// It is closed.
     Closed,
@@ -45,9 +45,9 @@ pub struct Record {
 pub struct Client {
     /// Its session.
     pub session: Session<u64, u32>,
-    /// All it did and was told.
+    /// All actions and events of the client.
     pub record: Vec<Record>,
-    /// What the policy leaves to the next handle.
+    /// The memory that the policy leaves to the next handle.
     pub memory: Option<Memory>,
     /// Every byte it has sent, one buffer for each connection, for checks.
     pub sent: Vec<Vec<u8>>,
@@ -55,13 +55,13 @@ pub struct Client {
     pub(super) frozen_until: Option<Duration>,
     /// Whether its connections have TLS.
     pub(super) is_secured: bool,
-    /// What its mechanism has done, and the session has not heard yet.
+    /// Steps of its mechanism that the session has not got yet.
     pub(super) said: VecDeque<(Exchange, Step)>,
-    /// What servers have answered in SASL, in order.
+    /// The answers of servers in SASL, in order.
     pub challenges: Vec<Option<Vec<u8>>>,
     /// When a whole frame has last arrived.
     pub heard_at: Duration,
-    /// What its kernel has not taken yet.
+    /// Bytes that the kernel has not taken yet.
     unsent: Vec<u8>,
     inbox: Inbox,
     state: State,
@@ -103,7 +103,7 @@ impl Client {
         self.session.state()
     }
 
-    /// What became of a request; `None` while it waits.
+    /// The result of a request; `None` while it waits.
     pub fn result(&self, tag: u64) -> Option<&Result<Vec<u8>, Code>> {
         self.record.iter().find_map(|record| match &record.what {
             Heard::Delivered(delivered, result) if *delivered == tag => Some(result),
@@ -111,7 +111,7 @@ impl Client {
         })
     }
 
-    /// The events it was told, in order.
+    /// The events that it got, in order.
     pub fn events(&self) -> Vec<&Event<u32>> {
         let event = |record: &'_ Record| matches!(record.what, Heard::Notified(_));
         self.record
@@ -131,7 +131,7 @@ impl Client {
 }
 
 impl World {
-    /// Carries out what a client's session wants.
+    /// Executes the outputs of a client's session.
     pub(super) fn settle(&mut self, number: ClientNo) {
         let now = self.now;
         loop {
@@ -202,11 +202,12 @@ impl World {
         let now = self.instant();
         let window = self.weather.window.unwrap_or(usize::MAX).max(1);
         let Some(client) = self.clients.get_mut(number) else { return };
-        // As the shell does: nothing more is taken from the session before the kernel has taken what was.
+        // As the shell does: no more bytes are taken from the session before the kernel has taken the earlier ones.
         if !client.session.has_outgoing() || !client.unsent.is_empty() {
             return;
         }
-        // Without a connection nothing may be left to send; if there is, it goes out with the next one, to be noticed.
+        // Without a connection the session must have nothing to send; if it does, the bytes stay and go to the next
+        // connection, where the checks find them.
         let Some(link) = client.link else { return };
         let mut bytes = Vec::new();
         client.session.take_outgoing(now, &mut bytes);
@@ -228,7 +229,7 @@ impl World {
         self.schedule(when, Happening::Writable(number, link));
     }
 
-    /// The kernel takes the next piece of what is left.
+    /// Lets the kernel take the next piece of the unsent bytes.
     pub(super) fn writable(&mut self, number: ClientNo, link: LinkNo) {
         let window = self.weather.window.unwrap_or(usize::MAX).max(1);
         let Some(client) = self.clients.get_mut(number).filter(|client| client.link == Some(link)) else { return };
@@ -249,7 +250,7 @@ impl World {
         }
     }
 
-    /// Bytes have arrived at a client.
+    /// Called when bytes have arrived at a client.
     pub(super) fn hear(&mut self, number: ClientNo, bytes: &[u8]) {
         let mut rest = bytes;
         let mut frames = Vec::new();

@@ -1,4 +1,5 @@
-//! TCP connections between clients and servers: two ways, each in order, each with its delays and cuts. Knows no frame.
+//! TCP connections between clients and servers: two directions, each in order, each with its delays and cuts. Knows no
+//! frames.
 use super::{ClientNo, Happening, LinkNo, Route, World, error_of};
 use crate::server::ConnId;
 use rand::RngExt;
@@ -7,13 +8,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use zk_core::session::Input;
 
-/// How long lost data waits before it is sent again.
+/// How long lost data waits until it is sent again.
 const AGAIN: Duration = Duration::from_millis(300);
 
-/// Something on its way.
+/// An item in transit.
 #[derive(Debug)]
 pub(crate) enum Parcel {
-    /// The client wants to connect; it is sent again after the first, second, ... pause of the kernel's.
+    /// The client wants to connect; the SYN is sent again after the kernel's first, second, ... pause.
     Syn(u32),
     /// The server's kernel has accepted.
     Accepted,
@@ -31,12 +32,12 @@ pub(crate) enum Parcel {
 pub(crate) struct Way {
     queue: VecDeque<(Duration, Parcel)>,
     last: Duration,
-    /// Bytes that still arrive before the connection breaks.
+    /// How many bytes still arrive before the connection breaks.
     pub(crate) left: Option<usize>,
 }
 
 impl Way {
-    /// What is on its way is lost; the receiver sees a reset.
+    /// Breaks this direction: data in transit is lost, and the receiver sees a reset.
     pub(crate) fn cut(&mut self) {
         self.queue.clear();
         self.queue.push_back((Duration::ZERO, Parcel::Reset));
@@ -48,14 +49,14 @@ impl Way {
 pub(crate) struct Link {
     pub(crate) client: ClientNo,
     pub(crate) host: SocketAddr,
-    /// The server's end, once it is accepted and until it is closed.
+    /// The server's end, from its accept until it is closed.
     pub(crate) server: Option<ConnId>,
     pub(crate) to_server: Way,
     pub(crate) to_client: Way,
 }
 
 impl World {
-    /// A client starts to connect.
+    /// Called when a client starts to connect.
     pub(super) fn open(&mut self, client: ClientNo, host: SocketAddr) -> LinkNo {
         self.next += 1;
         let number = self.next;
@@ -65,7 +66,7 @@ impl World {
         number
     }
 
-    /// The client lets go of its end.
+    /// Called when the client closes its end.
     pub(super) fn let_go(&mut self, number: LinkNo, reset: bool) {
         let parcel = if reset { Parcel::Reset } else { Parcel::End };
         self.send(number, false, parcel);
@@ -84,7 +85,7 @@ impl World {
         }
     }
 
-    /// Breaks bytes up at random.
+    /// Splits bytes at random.
     fn pieces(&mut self, parcel: Parcel) -> Vec<Parcel> {
         let Parcel::Bytes(bytes) = parcel else { return vec![parcel] };
         if self.weather.pieces <= 0.0 || !self.rng.random_bool(self.weather.pieces.min(1.0)) {
@@ -134,7 +135,7 @@ impl World {
         parcel
     }
 
-    /// Breaks a connection: what is on its way is lost, both ends see a reset.
+    /// Breaks a connection: data in transit is lost, and both ends see a reset.
     pub(super) fn cut_link(&mut self, number: LinkNo) {
         let now = self.now;
         if let Some(link) = self.links.get_mut(&number) {
@@ -162,7 +163,7 @@ impl World {
                     self.ensemble.disconnect(id);
                     self.send_news();
                 }
-                // A cut link stays for the client, who has not heard of it yet.
+                // A cut link is kept until the client has learned of the cut.
                 let client = self.links.get(&number).map(|link| link.client);
                 let known = client.and_then(|client| self.clients.get(client)).and_then(|client| client.link);
                 if known == Some(number) {
@@ -199,7 +200,7 @@ impl World {
         let Some(client) = self.links.get(&number).map(|link| link.client) else { return };
         let mine = self.clients.get(client).filter(|one| one.link == Some(number));
         let Some(one) = mine else {
-            // Nobody hears it; the link goes when the server has heard of the client's end.
+            // No client receives it; the link is removed when the server has learned of the client's end.
             return;
         };
         if one.frozen_until.is_some() {
@@ -215,7 +216,7 @@ impl World {
         }
     }
 
-    /// What has waited for a frozen client arrives.
+    /// Delivers the items that have waited for a frozen client.
     pub(super) fn thaw(&mut self, number: ClientNo) {
         let now = self.now;
         let Some(client) = self.clients.get_mut(number) else { return };
@@ -232,7 +233,7 @@ impl World {
 }
 
 impl Way {
-    /// Applies the cut at a byte: what still arrives, and whether the connection breaks then.
+    /// Applies a cut at a byte: returns the part that still arrives, and whether the connection breaks then.
     fn shorten(&mut self, parcel: Parcel) -> (Option<Parcel>, bool) {
         let (Some(left), Parcel::Bytes(bytes)) = (self.left, &parcel) else { return (Some(parcel), false) };
         if bytes.len() < left {

@@ -1,8 +1,8 @@
 //! Clients, a network and an ensemble under one virtual clock. Single-threaded and deterministic: the same seed and the
 //! same calls give the same history, byte for byte.
 //!
-//! Owns the clock, the order of events, the routes and the name service; a client's side is in `client`, a
-//! connection's in `link`.
+//! Owns the clock, the order of events, the routes and the name service; `client` has a client's side, `link` the
+//! connections.
 mod client;
 mod link;
 mod secure;
@@ -28,15 +28,15 @@ pub type ClientNo = usize;
 /// Names a connection of the world.
 pub(crate) type LinkNo = u64;
 
-/// What becomes of packets to a host.
+/// How packets to a host are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Route {
     /// They arrive.
     #[default]
     Open,
-    /// Connecting is refused, whatever the member does.
+    /// Connecting is refused, whatever the member's mode is.
     Refused,
-    /// They vanish and are sent again, as TCP does, until the route is open.
+    /// Packets vanish and are sent again, as by TCP, until the route is open.
     Blackhole,
 }
 
@@ -47,14 +47,15 @@ struct Host {
     route: Route,
 }
 
-/// How the network treats what is sent.
+/// How the network treats data in transit.
 #[derive(Clone, Copy, Debug)]
 pub struct Weather {
-    /// Least and greatest delay of one way.
+    /// Shortest and longest delay of one direction.
     pub latency: (Duration, Duration),
     /// Share of the deliveries that arrive in pieces.
     pub pieces: f64,
-    /// How much a client's kernel takes at once; the rest has to wait for one way's delay. `None`: everything.
+    /// How many bytes a client's kernel takes at once; the rest waits for the delay of one direction. `None`: all
+    /// bytes.
     pub window: Option<usize>,
 }
 
@@ -67,9 +68,9 @@ impl Default for Weather {
 /// The name service.
 #[derive(Clone, Debug)]
 pub struct Names {
-    /// What a resolution gives; `None` fails.
+    /// The result of a resolution; `None` if it fails.
     pub answer: Option<Vec<SocketAddr>>,
-    /// How long it takes.
+    /// How long a resolution takes.
     pub delay: Duration,
 }
 
@@ -77,13 +78,13 @@ pub struct Names {
 enum Happening {
     /// A parcel may be due on the way to the server.
     ToServer(LinkNo),
-    /// One may be due on the way to the client.
+    /// A parcel may be due on the way to the client.
     ToClient(LinkNo),
-    /// An answer to this generation's question.
+    /// The answer to the lookup of this generation.
     Resolved(ClientNo, u64),
     Probed(ClientNo, SocketAddr),
     Thaw(ClientNo),
-    /// A client's kernel takes more.
+    /// A client's kernel takes more bytes.
     Writable(ClientNo, LinkNo),
     /// A TLS handshake ends.
     Secured(ClientNo, LinkNo, Ending),
@@ -91,14 +92,14 @@ enum Happening {
     Mechanism(ClientNo),
 }
 
-/// Steps without progress of the clock that are taken for an endless loop.
+/// This many steps without progress of the clock count as an endless loop.
 const SPIN: u32 = 100_000;
 
 /// The world.
 pub struct World {
     /// The servers.
     pub ensemble: Ensemble,
-    /// The network's mood; may be changed at any time.
+    /// The state of the network; may be changed at any time.
     pub weather: Weather,
     /// The name service; may be changed at any time.
     pub names: Names,
@@ -117,7 +118,7 @@ pub struct World {
 }
 
 impl World {
-    /// An ensemble and nobody else. Member `i` listens at [`World::address`]`(i)`.
+    /// A world with an ensemble and no client. Member `i` listens at [`World::address`]`(i)`.
     pub fn new(seed: u64, options: Options) -> World {
         let members = options.members.max(1);
         let host = |member| (World::address(member), Host { member, route: Route::Open });
@@ -144,12 +145,12 @@ impl World {
         SocketAddr::from(([10, 0, 0, u8::try_from(member + 1).unwrap_or(u8::MAX)], 2181))
     }
 
-    /// Another address of a member, or one at which nobody is for a member that does not exist.
+    /// Adds another address of a member, or an address without a server if the member does not exist.
     pub fn add_host(&mut self, address: SocketAddr, member: usize) {
         self.hosts.insert(address, Host { member, route: Route::Open });
     }
 
-    /// Changes what becomes of packets to an address.
+    /// Changes how packets to an address are treated.
     pub fn set_route(&mut self, address: SocketAddr, route: Route) {
         if let Some(host) = self.hosts.get_mut(&address) {
             host.route = route;
@@ -198,7 +199,7 @@ impl World {
         self.with(number, |session, now| session.submit(now, request, tag))
     }
 
-    /// Does something with a client's session, and sees to what follows.
+    /// Runs `body` on a client's session, and executes the outputs.
     pub fn with<R>(&mut self, number: ClientNo, body: impl FnOnce(&mut Session<u64, u32>, Instant) -> R) -> R {
         let now = self.instant();
         #[allow(clippy::indexing_slicing)] // as above
@@ -212,7 +213,7 @@ impl World {
         self.with(number, |session, now| session.handle(now, input));
     }
 
-    /// Stops a client's process for a while: nothing is handled, everything waits.
+    /// Stops a client's process for a while: it handles nothing, and input waits.
     pub fn freeze(&mut self, number: ClientNo, time: Duration) {
         let until = self.now + time;
         if let Some(client) = self.clients.get_mut(number) {
@@ -247,7 +248,7 @@ impl World {
         self.links.get(&self.clients.get(number)?.link?)?.server
     }
 
-    /// Changes the ensemble, and sees to what follows.
+    /// Runs `body` on the ensemble, and handles the consequences.
     pub fn servers<R>(&mut self, body: impl FnOnce(&mut Ensemble, u64) -> R) -> R {
         let now = self.millis();
         let result = body(&mut self.ensemble, now);
@@ -262,7 +263,7 @@ impl World {
         self.now = end;
     }
 
-    /// Lets time pass until `done`, at most for `limit`. Whether it is done.
+    /// Lets time pass until `done`, at most for `limit`. Returns whether it is done.
     pub fn run_until(&mut self, limit: Duration, done: impl Fn(&World) -> bool) -> bool {
         let end = self.now + limit;
         loop {
@@ -276,7 +277,7 @@ impl World {
         }
     }
 
-    /// Handles the next event up to `end`; false when there is none.
+    /// Handles the next event that is due by `end`; false when there is none.
     pub fn step(&mut self, end: Duration) -> bool {
         let event = self.queue.first_key_value().map(|((at, _), _)| *at);
         let server = self.ensemble.deadline().map(Duration::from_millis);
@@ -338,7 +339,7 @@ impl World {
         if least >= most { least } else { self.rng.random_range(least..most) }
     }
 
-    /// What a server at `addr` answers to a four-letter word.
+    /// The answer of the server at `addr` to a four-letter word.
     fn ask(&mut self, addr: SocketAddr, word: &[u8]) -> Vec<u8> {
         let mut answer = Vec::new();
         let Some(host) = self.hosts.get(&addr).copied().filter(|host| host.route == Route::Open) else { return answer };
@@ -351,7 +352,7 @@ impl World {
         answer
     }
 
-    /// Takes what the servers send onto the network.
+    /// Puts the servers' output onto the network.
     fn send_news(&mut self) {
         let now = self.millis();
         loop {

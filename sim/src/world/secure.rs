@@ -1,21 +1,22 @@
-//! TLS and SASL as scripted steps: how handshakes go, and what mechanisms say. Nothing is encrypted; a session sees phases
-//! that take time and end well or badly.
+//! TLS and SASL as scripted steps: the outcomes of handshakes, and the tokens of mechanisms. Nothing is encrypted; a
+//! session sees phases that take time and end well or badly.
 use super::{ClientNo, Happening, LinkNo, World};
 use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 use zk_core::session::{Exchange, Input, SaslFailure};
 
-/// How one TLS handshake goes.
+/// The course of one TLS handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handshake {
-    /// It takes so long and succeeds.
+    /// It succeeds after this time.
     Done(Duration),
-    /// After so long the server closes the connection.
+    /// After this time the server closes the connection.
     Closed(Duration),
-    /// After so long it fails for what only an operator can mend.
+    /// After this time it fails for a reason that only an operator can remove.
     Refused(Duration),
-    /// It succeeds after so long, and so long after that the server refuses the client's certificate, as with TLS 1.3.
+    /// It succeeds after the first time, and after the second the server refuses the client's certificate, as with TLS
+    /// 1.3.
     RefusedLater(Duration, Duration),
     /// The server never answers.
     Silent,
@@ -28,24 +29,24 @@ pub enum Step {
     Send(Vec<u8>),
     /// It is through.
     Done,
-    /// It cannot go on, for good or for now.
+    /// It fails, for good or temporarily.
     Fails {
-        /// Whether another attempt would fail alike.
+        /// Whether another attempt would fail in the same way.
         is_final: bool,
     },
-    /// It hangs, as one does that asks a KDC which is away.
+    /// It hangs, like a mechanism that asks an unreachable KDC.
     Hangs,
 }
 
-/// What happens to the clients whose `Config` asks for TLS or SASL; may be changed at any time. Scripts are used up from the
-/// front, by all clients; when they are empty, all goes well.
+/// What happens to the clients whose `Config` asks for TLS or SASL; may be changed at any time. All clients take from
+/// the front of the scripts; when these are empty, every handshake and mechanism succeeds.
 #[derive(Clone, Debug)]
 pub struct Secure {
-    /// The handshakes to come.
+    /// The outcomes of the next handshakes.
     pub handshakes: VecDeque<Handshake>,
-    /// How long the others take.
+    /// How long all further handshakes take.
     pub handshake_time: Duration,
-    /// The steps of mechanisms to come.
+    /// The next steps of mechanisms.
     pub steps: VecDeque<Step>,
     /// How long a step takes.
     pub step_time: Duration,
@@ -71,7 +72,7 @@ pub(crate) enum Ending {
 }
 
 impl World {
-    /// There is a TCP connection, on which bytes may flow at once or once TLS is there.
+    /// Called when there is a TCP connection: bytes may flow at once, or after the TLS handshake.
     pub(super) fn accepted(&mut self, number: ClientNo, link: LinkNo) {
         if !self.clients.get(number).is_some_and(|client| client.is_secured) {
             return self.feed(number, Input::Connected);
@@ -112,8 +113,8 @@ impl World {
         );
     }
 
-    /// The mechanism has work: at the start, or with what the server has answered. One that has no script sends an empty
-    /// token, and is through when the server has answered.
+    /// Gives the mechanism work: at the start, or with the server's answer. Without a script it sends an empty token,
+    /// and is done when the server has answered.
     pub(super) fn advance_mechanism(&mut self, number: ClientNo, exchange: Exchange, is_start: bool) {
         let usual = if is_start { Step::Send(Vec::new()) } else { Step::Done };
         let step = self.secure.steps.pop_front().unwrap_or(usual);
@@ -127,7 +128,7 @@ impl World {
         self.schedule(when, Happening::Mechanism(number));
     }
 
-    /// A step of a mechanism is done. It may be that of a connection that is gone: the session knows.
+    /// Called when a step of a mechanism is done. Its connection may be gone, which the session recognises.
     pub(super) fn mechanism_says(&mut self, number: ClientNo) {
         let Some(client) = self.clients.get_mut(number) else { return };
         if let Some(until) = client.frozen_until {

@@ -1,4 +1,4 @@
-//! Writes what the real server said as test data for the codec.
+//! Writes the answers of the real server as test data for the codec.
 use crate::script::{Act, Script};
 use crate::servers::Transcript;
 use std::fmt::Write;
@@ -10,7 +10,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// One file a story: `# label`, `> request` and `< answer` lines in hexadecimal, without the frame lengths.
+/// Writes one file for a script: `# label`, `> request` and `< answer` lines in hexadecimal, without the frame lengths.
 pub fn write(name: &str, script: &Script, transcript: &Transcript) {
     let mut text = String::from(
         "# Captured from Apache ZooKeeper 3.8.0 (Debian) by: CAPTURE=1 cargo test -p zk-sim --test differential\n\

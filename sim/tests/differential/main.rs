@@ -1,7 +1,8 @@
-//! Plays the same raw requests to the real ZooKeeper 3.8.0 and to the simulated one, and compares every byte of the
+//! Sends the same raw requests to the real ZooKeeper 3.8.0 and to the simulated one, and compares every byte of the
 //! answers, zxids included; only clock times, session ids and passwords are made equal first.
 //!
-//! `CAPTURE=1 cargo test -p zk-sim --test differential` also writes what the real server said to core/tests/golden.
+//! `CAPTURE=1 cargo test -p zk-sim --test differential` also writes the answers of the real server to
+//! core/tests/golden.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -42,7 +43,7 @@ fn normalise(transcript: &mut Transcript, script: &Script, times: std::ops::Rang
             }
         }
     }
-    // A resumed session appears again: its name is where it came first.
+    // A resumed session appears again: its name is that of its first appearance.
     let mut known: Vec<Vec<u8>> = Vec::new();
     for secret in secrets {
         if !known.contains(&secret) {
@@ -83,9 +84,9 @@ fn show(heard: Option<&std::collections::BTreeMap<usize, servers::Heard>>) -> St
     text
 }
 
-/// Plays a script to both and demands equal answers.
+/// Plays a script on both servers and demands equal answers.
 fn compare(name: &str, script: &Script, start_real: impl FnOnce() -> Real, options: Options) {
-    // One JVM at a time.
+    // Only one JVM at a time.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut real = start_real();

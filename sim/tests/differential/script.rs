@@ -10,13 +10,13 @@ pub struct Step {
     /// Which connection.
     pub on: usize,
     pub act: Act,
-    /// Whether the server closes the connection after it.
+    /// Whether the server closes the connection after the step.
     pub last: bool,
 }
 
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// Connects and sends a connect request; the session and password of connection `like`, if given.
+    /// Connects and sends a connect request; with the session and password of connection `like`, if given.
     Connect { request: ConnectRequest, like: Option<usize>, wrong_password: bool, old: bool },
     /// Sends a frame's body.
     Frame(Vec<u8>),
@@ -99,7 +99,7 @@ impl Script {
         self.steps.push(Step { label: label.into(), on: self.on, act, last: false });
     }
 
-    /// The following steps are on this connection.
+    /// Makes the following steps use this connection.
     pub fn on(&mut self, connection: usize) -> &mut Self {
         self.on = connection;
         self
@@ -223,7 +223,7 @@ impl Script {
         self.send_as("set watches", xid::SET_WATCHES, op::SET_WATCHES, &body)
     }
 
-    /// The server closes the connection after the step before.
+    /// Notes that the server closes the connection after the previous step.
     pub fn last(&mut self) -> &mut Self {
         self.steps.last_mut().unwrap().last = true;
         self

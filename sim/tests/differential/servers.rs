@@ -1,5 +1,5 @@
-//! The two sides: the real server behind a socket, the simulated one behind calls. Both play a script and give back
-//! what each connection received after each step.
+//! The two sides: the real server behind a socket, the simulated one behind calls. Both play a script and return the
+//! bytes that each connection received after each step.
 use crate::script::{Act, Step};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use zk_core::jute::{Put, Reader};
 use zk_core::proto::{ConnectRequest, ConnectResponse, op, xid};
 use zk_sim::server::{ConnId, Ensemble, Flow, Options};
 
-/// What one connection got after one step: frames, and whether it was closed.
+/// The frames that one connection got after one step, and whether it was closed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
     pub frames: Vec<Vec<u8>>,
@@ -19,14 +19,14 @@ pub struct Heard {
     pub closed: bool,
 }
 
-/// For each step, what each connection heard.
+/// For each step, the frames of each connection.
 pub type Transcript = Vec<BTreeMap<usize, Heard>>;
 
 /// A server that plays scripts.
 pub trait Side {
     fn open(&mut self, on: usize);
     fn write(&mut self, on: usize, bytes: &[u8]);
-    /// Everything until the ping on this connection is answered, or it is closed.
+    /// Reads until the ping on this connection is answered, or the connection is closed.
     fn read(&mut self, on: usize, bytes: &mut Vec<u8>) -> bool;
     fn drop(&mut self, on: usize);
 }
@@ -44,7 +44,7 @@ fn ping() -> Vec<u8> {
     framed(&body)
 }
 
-/// Splits whole frames off.
+/// Removes and returns the whole frames.
 fn frames(bytes: &mut Vec<u8>) -> Vec<Vec<u8>> {
     let mut out = Vec::new();
     while let Some(prefix) = bytes.first_chunk::<4>() {
@@ -62,8 +62,8 @@ fn is_pong(frame: &[u8]) -> bool {
     frame.len() == 16 && frame[..4] == xid::PING.to_be_bytes()
 }
 
-/// Plays the script. Each step's answers end with a ping's on every live connection. Also
-/// returns the steps that were left out because their connection was closed.
+/// Plays the script. The answers of each step end with the answer to a ping, on every live connection. Also returns the
+/// steps that were skipped because their connection was closed.
 pub fn play(side: &mut dyn Side, steps: &[Step]) -> (Transcript, Vec<String>) {
     let mut skipped = Vec::new();
     let mut transcript = Transcript::new();
@@ -113,7 +113,7 @@ pub fn play(side: &mut dyn Side, steps: &[Step]) -> (Transcript, Vec<String>) {
             }
             Act::Frame(body) if live.contains_key(&on) => {
                 let mut bytes = framed(body);
-                // Whether a ping behind a last request is still answered is a race inside the real server.
+                // No ping follows a last request: whether it would be answered is a race inside the real server.
                 if !step.last {
                     bytes.extend(ping());
                 }
@@ -167,7 +167,7 @@ fn collect(side: &mut dyn Side, on: usize, left: &mut Vec<u8>, handshake: bool) 
     }
 }
 
-/// The real server, in a process of its own.
+/// The real server, as a separate process.
 pub struct Real {
     child: Child,
     directory: PathBuf,
@@ -212,7 +212,7 @@ impl Real {
         real
     }
 
-    /// Shows the end of the server's log.
+    /// Prints the end of the server's log.
     pub fn show_log(&self) {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
@@ -270,7 +270,7 @@ impl Side for Real {
 
     fn drop(&mut self, on: usize) {
         self.sockets.remove(&on);
-        // The server notices on its own time.
+        // The server notices the end of a connection only after a while.
         std::thread::sleep(Duration::from_millis(200));
     }
 }

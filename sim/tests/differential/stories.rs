@@ -1,4 +1,4 @@
-//! What is played: every operation with its good and bad arguments.
+//! The scripts: every operation with good and bad arguments.
 use crate::script::{ALL, Script, acl, buffer, create_body, open, request, set_body, versioned};
 use zk_core::jute::Put;
 use zk_core::proto::{ConnectRequest, op, xid};
@@ -18,7 +18,7 @@ pub fn operations() -> Script {
     s.create_as(op::CREATE_CONTAINER, "/cont0", Some(b"c"), &open(), 0).create("/cont4", "", 4);
     s.create_ttl("/ttl", 5, 100_000).exists("/ttl", false).create_ttl("/ttls-", 6, 1).create_ttl("/bad", 5, 0);
     s.create_ttl("/bad", 5, -1).create_ttl("/bad", 5, 0xff_ffff_ffff + 1).create_ttl("/bad", 0, 5);
-    // A plain mode with a TTL request is left out: it ends the real server for good.
+    // A TTL request with a plain mode is left out: it breaks the real server for good.
     s.create("/bad", "", 5).create("/bad", "", 6).create("/bad", "", 7).create("/bad", "", -1);
     s.create("/a/s-", "", 2).create("/a/s-", "", 2).create("/a/", "", 2).create("/a/..", "", 2).exists("/a", false);
     s.create("/e", "mine", 1)
@@ -80,7 +80,7 @@ pub fn operations() -> Script {
     s
 }
 
-/// Requests whose body does not parse: an answer each, and the connection lives.
+/// Requests whose body cannot be parsed: each gets an answer, and the connection stays.
 fn malformed(s: &mut Script) {
     let kinds = [
         op::CREATE,
@@ -211,14 +211,14 @@ pub fn watches() -> Script {
     s.watches(op::CHECK_WATCHES, "/w", 0).watches(op::REMOVE_WATCHES, "/w", 9);
     s.watches(op::REMOVE_WATCHES, "/w", 1).watches(op::REMOVE_WATCHES, "/w", 1).watches(op::CHECK_WATCHES, "/w", 3);
     s.watches(op::REMOVE_WATCHES, "/w", 3).watches(op::REMOVE_WATCHES, "/absent", 2).on(0).set("/w", None, -1);
-    // SetWatches: what has changed since fires, the rest is armed.
+    // SetWatches: watches of nodes that have changed since fire, the others are armed.
     s.create("/sw", "", 0).create("/sw/c", "", 0).on(2);
     s.set_watches(0, [&["/sw", "/gone", "/"], &["/sw", "/absent"], &["/sw", "/gone", "/"]]);
     s.set_watches(1 << 40, [&["/sw", "/gone"], &["/sw", "/absent"], &["/sw", "/gone"]]);
     s.on(0).set("/sw", None, -1).create("/absent", "", 0).create("/sw/d", "", 0).delete("/sw/d", -1);
     s.on(2).set_watches(1 << 40, [&["/sw"], &[], &["/sw"]]).on(0).delete("/sw/c", -1).delete("/sw", -1);
     s.on(2).set_watches(0, [&[], &[], &[]]);
-    // Ephemeral nodes go with their session, and tell.
+    // Ephemeral nodes are deleted with their session, which fires watches.
     s.on(0).create("/eph", "", 0).create("/eph/own", "", 0);
     s.on(1).create("/eph1", "", 1).create("/eph/e-", "", 3).create("/eph/e-", "", 3).create("/eph/own/x", "", 1);
     s.on(2)
@@ -328,13 +328,13 @@ pub fn sessions() -> Script {
     for (number, timeout) in [0, -1, 1, 999, 1000, 59_999, 60_000, 60_001, i32::MAX].into_iter().enumerate() {
         s.on(10 + number).connect(timeout).close();
     }
-    // Old clients leave the last byte out, and get an answer without it.
+    // Old clients omit the last byte, and get an answer without it.
     s.on(1).handshake(request(4000), None, false, true).exists("/s", false).close();
     s.on(1)
         .handshake(ConnectRequest { read_only: true, ..request(4000) }, None, false, false)
         .exists("/s", false)
         .close();
-    // Resumed: on the same server the old connection is closed.
+    // A session is resumed: if that is on the same server, the old connection is closed.
     s.on(0)
         .get("/s", true)
         .on(2)

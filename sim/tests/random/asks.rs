@@ -1,4 +1,4 @@
-//! From what a plan asks for to requests, with what their answers will mean.
+//! Turns a plan's asks into requests, with the meaning of their answers for the model.
 use crate::model::{Meaning, Verdict};
 use crate::plan::{Ask, Then};
 use crate::run::{Run, server_path};
@@ -30,7 +30,7 @@ impl Run {
                 owned = data(*path);
                 let path = path_of(*path).as_bytes();
                 let create = Create { path, data: Some(&owned), acl: OPEN, mode: *mode, ttl: -1, stat: *stat };
-                // Containers are answered with the node's metadata in any case.
+                // The answer to the creation of a container always has the node's metadata.
                 (Request::Create(create), if *stat || *mode == 4 { Meaning::Created } else { Meaning::Other })
             }
             Ask::Delete { path } => (Request::Delete { path: path_of(*path).as_bytes(), version: -1 }, Meaning::Other),

@@ -1,4 +1,4 @@
-//! What must hold: at every moment, when all is well again, and at the end.
+//! The invariants: at every moment, after recovery, and at the end.
 use crate::model::{Meaning, Table, Verdict};
 use crate::run::{One, Run, server_path};
 use std::collections::BTreeSet;
@@ -9,10 +9,11 @@ use zk_core::proto::{ConnectRequest, event, xid};
 use zk_core::session::State;
 use zk_sim::world::{Heard, Record, World};
 
-/// Attempts that one client may make in ten seconds, also where servers confirm its sessions and spoil them at once.
+/// Limit of attempts that one client may make in ten seconds, even if servers confirm its sessions and break them at
+/// once.
 const ATTEMPTS: usize = 120;
 
-/// An event tells of a change: the node is not as it was when the watch was armed.
+/// An event must report a change: the node differs from its state when the watch was armed.
 pub(crate) fn spurious(world: &World, one: &One, record: &Record) -> Verdict {
     let Heard::Notified(event) = &record.what else { return Ok(()) };
     let path = String::from_utf8_lossy(&event.path).into_owned();
@@ -26,7 +27,7 @@ pub(crate) fn spurious(world: &World, one: &One, record: &Record) -> Verdict {
     if unchanged { Err(format!("event {} at {path}, where nothing has changed", event.kind)) } else { Ok(()) }
 }
 
-/// A node that this client has seen, and that is still the same one, cannot be missing.
+/// A node that this client has seen, and that has not been deleted since, must not be reported missing.
 pub(crate) fn absent(world: &World, one: &One, record: &Record) -> Verdict {
     let Heard::Delivered(tag, Err(Code::NoNode)) = &record.what else { return Ok(()) };
     let (Meaning::Get { server_path, .. } | Meaning::Exists { server_path, .. }) = (match one.model.waiting.get(tag) {
@@ -41,7 +42,7 @@ pub(crate) fn absent(world: &World, one: &One, record: &Record) -> Verdict {
     if seen.created == node.stat().czxid { Err(format!("stale read: {server_path} is missing")) } else { Ok(()) }
 }
 
-/// A request fails by its time limit only when that has passed.
+/// A request may fail by its time limit only after that has passed.
 pub(crate) fn early(one: &One, record: &Record) -> Verdict {
     let Heard::Delivered(tag, Err(Code::RequestTimeout)) = &record.what else { return Ok(()) };
     let Some(since) = one.model.waiting.get(tag).map(|waiting| waiting.since) else { return Ok(()) };
@@ -51,14 +52,14 @@ pub(crate) fn early(one: &One, record: &Record) -> Verdict {
     }
 }
 
-/// The credentials of an auth packet, behind its xid.
+/// The credentials of an auth packet, read after its xid.
 fn auth_of(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
     let (_op, _type, _scheme) = (reader.i32().ok()?, reader.i32().ok()?, reader.buffer().ok()?);
     reader.buffer().ok()?.map(<[u8]>::to_vec)
 }
 
 impl Run {
-    /// Servers that say what servers say are answered for: no call ends with an error of the client's making.
+    /// With honest servers no call may end with an error that the client made up.
     pub(crate) fn honest(&self, at: usize, record: &Record) -> Verdict {
         let Heard::Delivered(tag, Err(code)) = &record.what else { return Ok(()) };
         let own = matches!(code, Code::RuntimeInconsistency | Code::MarshallingError | Code::Other(_));
@@ -93,7 +94,7 @@ impl Run {
         if one.model.failing.iter().any(|tag| one.model.waiting.contains_key(tag)) {
             return Err("credentials without an answer were not failed when the connection was lost".into());
         }
-        // A session that takes writes stays the same one until somebody is told that it has expired.
+        // A session that takes writes keeps its id until the client is told that it has expired.
         if session.state() == State::Connected {
             let id = session.client_id().id;
             if one.session != 0 && one.session != id {
@@ -101,13 +102,13 @@ impl Run {
             }
             one.session = id;
         }
-        // Silence, a trickling frame included, is noticed before the server gives the session up.
+        // Silence, even with a slowly arriving frame, must be noticed before the server expires the session.
         let silence = Duration::from_millis(u64::from(session.timeout().unsigned_abs())) + Duration::from_secs(1);
         if session.is_established() && now > client.heard_at.max(one.frozen_until) + silence {
             return Err(format!("connected, and no frame since {:?}", client.heard_at));
         }
         let (pending, outstanding) = (session.pending_len(), one.model.outstanding());
-        // One that has timed out keeps its place until its answer comes.
+        // A request that has timed out keeps its place until its answer comes.
         if pending < outstanding || (pending > outstanding && one.least_limit.is_none()) {
             return Err(format!("{pending} requests pending, {outstanding} not answered"));
         }
@@ -130,7 +131,7 @@ impl Run {
         if unlinked && session.has_outgoing() {
             return Err("bytes to send, and no connection to send them on".into());
         }
-        // Without a connection nobody waits for longer than an attempt of stock's takes.
+        // Without a connection no request may wait for longer than an attempt of stock takes.
         if session.is_established() || session.is_closing() {
             one.model.loose_since = None;
         } else {
@@ -162,15 +163,15 @@ impl Run {
         }
     }
 
-    /// Whether spoiled bytes happened to read as the answer to the request in flight, with a transaction that has not
-    /// been yet: servers turn such a client away, and it cannot know better. Once in a million histories.
+    /// Whether corrupted bytes happened to look like the answer to the request in flight, with a transaction of the
+    /// future: servers reject such a client, which cannot know why. This happens once in a million histories.
     fn saw_the_future(&self, one: usize) -> bool {
         let mut sent = self.world.client(self.ones[one].number).sent.iter().rev();
         let request = sent.find_map(|bytes| ConnectRequest::read(&mut Reader::new(bytes.get(4..)?)).ok());
         self.spoiled && request.is_some_and(|request| request.last_zxid_seen > self.world.ensemble.zxid())
     }
 
-    /// Every watch that the client believes armed is armed at the server, and nothing has happened that it missed.
+    /// Every watch that the client believes armed is armed at the server, and no change was missed.
     pub(crate) fn watches_are_kept(&self, at: usize) -> Verdict {
         let one = &self.ones[at];
         if self.world.client(one.number).state() != State::Connected {
@@ -184,7 +185,7 @@ impl Run {
             let kept = match table {
                 Table::Data | Table::Exist => data,
                 Table::Child => child,
-                // Where both kinds are at a path the server holds the recursive one for both.
+                // If both kinds are at a path, the server holds one recursive watch for both.
                 Table::Persistent => persistent || recursive,
                 Table::Recursive => recursive,
             };
@@ -207,7 +208,7 @@ impl Run {
         Ok(())
     }
 
-    /// No request went out twice, they went out in order, and each connection began with what it must begin with.
+    /// No request was sent twice, they were sent in order, and each connection began with the required messages.
     pub(crate) fn wire_is_clean(&self, at: usize) -> Verdict {
         let client = self.world.client(self.ones[at].number);
         let mut seen = BTreeSet::new();

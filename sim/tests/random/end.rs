@@ -1,4 +1,4 @@
-//! How a history ends: everything is well again, everybody comes to rest, then all handles are closed.
+//! The end of a history: all faults are removed, every client comes to rest, then all handles are closed.
 use crate::model::Verdict;
 use crate::run::Run;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use zk_sim::server::{Greeting, Mode};
 use zk_sim::world::{Route, Weather, World};
 
 impl Run {
-    /// Everything is well again; everybody who can must get a session, and what waits its answer.
+    /// Removes all faults; then every client that can must get a session, and every waiting request its answer.
     pub(crate) fn heal(&mut self) -> Verdict {
         for member in 0..self.members {
             self.world.set_route(World::address(member), Route::Open);
@@ -21,11 +21,11 @@ impl Run {
         self.world.names.answer = Some(self.addresses());
         self.world.weather = Weather::default();
         for one in 0..self.ones.len() {
-            // Spoiled connections would not heal by themselves.
+            // Corrupted connections would not recover by themselves.
             self.world.cut(self.ones[one].number);
         }
         self.check()?;
-        // The longest pause of the policy is two minutes, and a frozen process thaws within half of one.
+        // The longest pause of the policy is two minutes, and a frozen process continues within half a minute.
         for _ in 0..40 {
             self.wait(Duration::from_secs(10))?;
             if (0..self.ones.len()).all(|one| self.is_settled(one)) {
@@ -36,9 +36,9 @@ impl Run {
         Err(format!("not everybody has settled 400 s after everything was well again: {states:?}"))
     }
 
-    /// A healthy connection is kept: pings see to it that neither side takes the other for dead.
+    /// A healthy connection is kept: pings prevent either side from giving it up.
     fn calm(&mut self) -> Verdict {
-        // Names are resolved again after a while, and the answer may be another one now.
+        // Names are resolved again after a while, and the answer may have changed.
         self.wait(Duration::from_secs(15))?;
         let attempts = |run: &Run| -> Vec<u64> {
             run.ones.iter().map(|one| run.world.client(one.number).session.stats().attempts).collect()

@@ -1,7 +1,7 @@
 //! Random programs against the simulated ensemble under random faults; after every step the invariants are checked.
 //!
-//! `HISTORIES=n` plays so many (2,000 by default), `FIRST=s` starts at seed `s`, `SEED=s` plays one history and prints
-//! it, `KEEP=3,7,8` only these steps of it.
+//! `HISTORIES=n` plays n histories (2,000 by default), `FIRST=s` starts at seed `s`, `SEED=s` plays one history and
+//! prints it, and `KEEP=3,7,8` restricts that history to these steps.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::match_same_arms, missing_docs, unreachable_pub)]
 mod asks;
@@ -46,7 +46,7 @@ fn verdict(plan: &Plan) -> Result<(), String> {
     })
 }
 
-/// The smallest selection of steps found that still violates something.
+/// The smallest selection of steps found that still causes a violation.
 fn shrink(plan: &Plan) -> Vec<usize> {
     let mut kept: Vec<usize> = (0..plan.steps.len()).collect();
     let mut size = kept.len() / 2;
@@ -74,7 +74,7 @@ fn fewer_would_do(plan: &Plan, kept: &[usize]) -> bool {
     })
 }
 
-/// What went wrong with a seed, made small, and how to see it again.
+/// The violation for a seed, with the history reduced, and the command to repeat it.
 fn story(plan: &Plan, violation: &str) -> String {
     let kept = shrink(plan);
     let smaller = plan.keep(&kept);
@@ -135,12 +135,12 @@ fn random_histories_violate_nothing() {
 
 fn traced(plan: &Plan) -> String {
     let mut text = String::new();
-    // What panicked is said by verdict().
+    // verdict() reports the panic.
     let _ = catch_unwind(AssertUnwindSafe(|| trace::trace(plan, &mut text)));
     text
 }
 
-/// One seed gives one history, whatever the machine does meanwhile.
+/// One seed always gives the same history.
 #[test]
 fn a_seed_replays() {
     for seed in 1..20 {
@@ -150,7 +150,7 @@ fn a_seed_replays() {
     }
 }
 
-/// `SEED=s [KEEP=1,2,3]`: plays one history and prints what each client did and was told.
+/// `SEED=s [KEEP=1,2,3]`: plays one history and prints the actions and events of each client.
 #[test]
 #[ignore = "needs SEED="]
 fn one_history() {

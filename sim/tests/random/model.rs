@@ -1,4 +1,4 @@
-//! What one client may expect, kept beside the session and written independently of it; each record of the client is
+//! A model of the results that one client may see, written independently of the session; each record of the client is
 //! checked against it.
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,11 +9,11 @@ use zk_core::session::{Event, State};
 use zk_core::watches::{Removal, WatchKind};
 use zk_sim::world::{Heard, Record};
 
-/// What a request means to the model, once it is answered.
+/// The meaning of an answered request for the model.
 #[derive(Clone, Debug)]
 pub enum Meaning {
     Auth,
-    /// Data written starts with the server path and `#`; so must what is read.
+    /// Data starts with the server path and `#` when written, and must do so when read.
     Get {
         path: String,
         server_path: String,
@@ -29,7 +29,7 @@ pub enum Meaning {
         server_path: String,
         watcher: Option<u32>,
     },
-    /// The answer says which node, since servers number some.
+    /// The answer names the node, because servers append numbers.
     Created,
     Set {
         server_path: String,
@@ -50,7 +50,7 @@ pub enum Meaning {
 #[derive(Clone, Debug)]
 pub struct Waiting {
     pub meaning: Meaning,
-    /// Its place among the requests that go over the wire.
+    /// Its position among the requests that are sent over the wire.
     pub order: Option<u64>,
     pub since: Duration,
 }
@@ -67,37 +67,37 @@ pub enum Table {
     Data,
     Exist,
     Child,
-    /// These two stay after an event.
+    /// The following two stay after an event.
     Persistent,
     Recursive,
 }
 
-/// A client as it should be.
+/// A client in its expected state.
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools)] // independent facts
 pub struct Model {
     pub waiting: BTreeMap<u64, Waiting>,
     pub armed: BTreeMap<(String, Table), BTreeSet<u32>>,
-    /// `mzxid` or `pzxid` at arming, where the reply told it.
+    /// `mzxid` or `pzxid` at the time of arming, if the reply contained it.
     pub versions: BTreeMap<(String, Table), i64>,
     last_order: u64,
     next_order: u64,
     /// State of the last session event.
     told: Option<i32>,
     state: Option<State>,
-    /// Of each node: its last change that this client has seen or made, and its creation.
+    /// For each node, its last change that this client has seen or made, and its creation.
     pub seen: BTreeMap<String, Seen>,
-    /// The greatest transaction that any answer has told of.
+    /// The greatest transaction that any answer has mentioned.
     pub greatest: i64,
     last: bool,
-    /// Credentials without an answer when the connection was lost: they fail at once.
+    /// Tags of the add_auth calls that were unanswered when the connection was lost: they must fail at once.
     pub failing: BTreeSet<u64>,
-    /// Whether broken bytes may have been read as an answer: what that says of a node means nothing.
+    /// Whether corrupted bytes may have been read as an answer, whose content then means nothing.
     pub spoiled: bool,
     pub closed: bool,
-    /// Whether a server that takes writes has granted a session, or it was given one.
+    /// Whether a server that takes writes has granted a session, or the client was given one.
     had_session: bool,
-    /// When the session was last without a connection and everything older than this has been answered.
+    /// The last time at which the session had no connection and every older request had been answered.
     pub loose_since: Option<Duration>,
 }
 
@@ -116,7 +116,7 @@ fn require(holds: bool, what: impl FnOnce() -> String) -> Verdict {
 }
 
 impl Model {
-    /// A fresh client, which may have been given a session.
+    /// A new client, which may have been given a session.
     pub fn new(had_session: bool) -> Model {
         Model { had_session, ..Model::default() }
     }
@@ -156,7 +156,7 @@ impl Model {
                 require(self.waiting.is_empty(), || format!("closed with {:?} waiting", self.waiting))
             }
             Heard::Disconnected(reset) => {
-                // The event of a loss comes behind the order to let go.
+                // The event of a loss comes after the disconnect.
                 let established = self.is_told_connected();
                 require(!reset || !established, || "a confirmed session's connection is reset".into())
             }
@@ -184,7 +184,7 @@ impl Model {
                 let Ok(body) = result else { return Ok(()) };
                 let read = reply::data(body).ok();
                 self.arm(&path, Table::Data, watcher, read.as_ref().map(|(_, stat)| stat.mzxid));
-                // A reply cut short by a fault tells nothing.
+                // A reply that a fault has truncated gives no information.
                 let Some((data, stat)) = read else { return Ok(()) };
                 self.see(&server_path, &stat)?;
                 let data = String::from_utf8_lossy(data.unwrap_or_default()).into_owned();
@@ -237,7 +237,7 @@ impl Model {
         }
     }
 
-    /// One session never sees an older state than it has seen, or has made.
+    /// A session must never see a state older than one that it has seen or made.
     fn see(&mut self, server_path: &str, stat: &Stat) -> Verdict {
         self.greatest = self.greatest.max(stat.mzxid).max(stat.pzxid).max(stat.czxid);
         let seen = self.seen.entry(server_path.to_owned()).or_default();
@@ -251,7 +251,7 @@ impl Model {
         let Some(watcher) = watcher else { return };
         let key = (path.to_owned(), table);
         self.armed.entry(key.clone()).or_default().insert(watcher);
-        // The oldest one counts: the watch that is armed already fires at the first change.
+        // The oldest version counts: a watch that is already armed fires at the first change.
         match version {
             Some(version) => {
                 self.versions.entry(key).or_insert(version);
@@ -310,8 +310,8 @@ impl Model {
         require(told == wanted, || format!("event {} at {path}: {told:?} told, {wanted:?} armed", event.kind))
     }
 
-    /// Those who hear of every event at a path: its persistent watchers, and the recursive ones of it and of each node above
-    /// it, which hear of no list.
+    /// The watchers that get every event at a path: the persistent watchers of the path, and the recursive watchers of
+    /// it and of each node above, which get no child events.
     fn lasting(&self, path: &str, kind: i32) -> BTreeSet<u32> {
         let hears = |(at, table): &(String, Table)| match table {
             Table::Persistent => at == path,

@@ -1,5 +1,5 @@
-//! A history before it happens: the setting and the steps, all drawn from one seed. Each step says everything it needs,
-//! so that any selection of the steps is a history too.
+//! The plan of a history: the setting and the steps, all drawn from one seed. Each step is self-contained, so that any
+//! selection of the steps is a history too.
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use zk_sim::fault::Fault;
@@ -11,13 +11,13 @@ use zk_sim::world::Route;
 pub struct Plan {
     pub seed: u64,
     pub members: usize,
-    /// What servers send is what servers send: the network may cut and delay, and nothing else.
+    /// Whether servers only send what real servers send: the network may then cut and delay, but not change bytes.
     pub honest: bool,
     pub clients: Vec<Setup>,
     pub steps: Vec<Step>,
 }
 
-/// How a client starts.
+/// The start of a client.
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools)] // independent switches
 pub struct Setup {
@@ -28,7 +28,7 @@ pub struct Setup {
     pub shuffle: bool,
 }
 
-/// What an application asks for. Paths and watchers are numbers.
+/// A request of an application. Paths and watchers are numbers.
 #[derive(Clone, Debug)]
 pub enum Ask {
     Create { path: usize, mode: i32, stat: bool },
@@ -44,7 +44,7 @@ pub enum Ask {
     AddWatch { path: usize, mode: i32, watcher: u32 },
 }
 
-/// What follows in the callback of a request.
+/// What the callback of a request does.
 #[derive(Clone, Debug)]
 pub enum Then {
     Nothing,
@@ -62,12 +62,12 @@ pub enum Step {
         ask: Ask,
         then: Then,
     },
-    /// A sync call: nothing else happens in this program until it has its answer, or for half a minute.
+    /// A sync call: the program does nothing else until it has the answer, or for half a minute.
     Call {
         client: usize,
         ask: Ask,
     },
-    /// What the watcher of the next event, session or node, will do.
+    /// What the watcher of the next event will do, be it a session or a node event.
     OnEvent {
         client: usize,
         then: Then,
@@ -87,7 +87,7 @@ pub enum Step {
     Cycle {
         client: usize,
     },
-    /// A time limit of requests.
+    /// Sets a time limit of requests.
     Limit {
         client: usize,
         millis: Option<u64>,
@@ -95,11 +95,11 @@ pub enum Step {
     Close {
         client: usize,
     },
-    /// A fresh handle in the place of a client that is closed or dead.
+    /// Opens a new handle in place of a client that is closed or dead.
     Reopen {
         client: usize,
     },
-    /// A second handle takes the session over.
+    /// Makes a second handle take the session over.
     Steal {
         client: usize,
     },
@@ -138,11 +138,11 @@ pub enum Step {
         client: usize,
         millis: u64,
     },
-    /// What the name service says from now on.
+    /// Changes the answer of the name service.
     Names {
         members: Option<Vec<usize>>,
     },
-    /// A member shows an old state, or the current one again.
+    /// Makes a member show an old state, or the current one again.
     Lag {
         member: usize,
         lags: bool,
@@ -196,7 +196,7 @@ pub const MEMBERS: usize = 3;
 struct Draw {
     rng: StdRng,
     clients: usize,
-    /// How often something goes wrong, in percent of the steps.
+    /// How often a fault occurs, in percent of the steps.
     trouble: u32,
     honest: bool,
 }
@@ -226,7 +226,8 @@ impl Plan {
         plan
     }
 
-    /// In two histories of five. What is drawn here has its own numbers, so that the rest is what it is without.
+    /// Inserts persistent watches, in two histories of five. Uses its own generator, so that the other steps do not
+    /// change.
     fn insert_lasting_watches(&mut self) {
         let mut rng = StdRng::seed_from_u64(!self.seed);
         if !rng.random_bool(0.4) {
@@ -246,7 +247,7 @@ impl Plan {
         }
     }
 
-    /// In one history of four.
+    /// Inserts time limits, in one history of four.
     fn insert_limits(&mut self) {
         let mut rng = StdRng::seed_from_u64(self.seed.rotate_left(32) ^ 1);
         if !rng.random_bool(0.25) {
@@ -257,13 +258,13 @@ impl Plan {
             let at = rng.random_range(0..=self.steps.len());
             self.steps.insert(at, Step::Limit { client: rng.random_range(0..self.clients.len()), millis });
         }
-        // Of a removal that timed out nobody is told what became of it.
+        // If a removal times out, its result is never known.
         for step in &mut self.steps {
             step.remove_locally();
         }
     }
 
-    /// The same with some steps only.
+    /// The plan with only these steps.
     pub fn keep(&self, steps: &[usize]) -> Plan {
         let steps = steps.iter().filter_map(|at| self.steps.get(*at).cloned()).collect();
         Plan { steps, ..self.clone() }
@@ -283,7 +284,7 @@ impl Draw {
         self.rng.random_bool(0.5).then(|| self.rng.random_range(0..4))
     }
 
-    /// From a millisecond to half a minute, short times more often.
+    /// From one millisecond to half a minute, with short times more often.
     fn millis(&mut self) -> u64 {
         let most = 1 << self.rng.random_range(1..15_u32);
         self.rng.random_range(1..=most)
@@ -397,7 +398,7 @@ impl Draw {
             5 => Fault::Unsolicited([77, 0, -1, -2, -4, -8, i32::MIN][self.below(7)]),
             6 => Fault::WrongXid([1, -1, 1000, i32::MAX][self.below(4)]),
             7 => Fault::Length([-1, 0, 3, 15, 16, 1000, i32::MAX, i32::MIN][self.below(8)]),
-            // No bytes at all would be an event that is never sent, which nobody could notice.
+            // With no bytes at all, the event would never be sent, and the fault would have no effect.
             8 => Fault::Garbage(1 + self.below(200)),
             9 => Fault::Swallow,
             _ => Fault::Truncate(self.below(40)),

@@ -23,7 +23,7 @@ pub(crate) struct One {
     pub(crate) thens: BTreeMap<u64, Then>,
     pub(crate) frozen_until: Duration,
     pub(crate) list_changed: bool,
-    /// The list that the application set last, in numbers: no answer of the name service may take its place.
+    /// The list that the application set last, with numeric addresses: no answer of the name service may replace it.
     pub(crate) list: Option<Vec<SocketAddr>>,
     /// State and attempts as of the last step.
     pub(crate) before: (State, u64),
@@ -33,29 +33,29 @@ pub(crate) struct One {
     pub(crate) on_event: Option<Then>,
     /// Credentials taken in.
     pub(crate) auths: Vec<Vec<u8>>,
-    /// The time limit of requests, when it was set, and the least of all limits so far.
+    /// The time limit of requests, when it was set, and the shortest limit so far.
     pub(crate) limit: Option<Duration>,
     pub(crate) limit_since: Duration,
     pub(crate) least_limit: Option<Duration>,
-    /// At each attempt: the greatest transaction that it had been told of.
+    /// For each attempt, the greatest transaction that the client had seen by then.
     pub(crate) floors: Vec<i64>,
 }
 
 pub struct Run {
     pub(crate) world: World,
     pub(crate) ones: Vec<One>,
-    /// Index of the handle that stands at each place of the plan.
+    /// Index of the handle at each position of the plan.
     pub(crate) places: Vec<usize>,
     pub(crate) tag: u64,
     pub(crate) members: usize,
-    /// Whether a fault has broken the bytes of a frame.
+    /// Whether a fault has corrupted the bytes of a frame.
     pub(crate) spoiled: bool,
-    /// Whether a server has said anything that servers do not say.
+    /// Whether a server has sent something that real servers do not send.
     pub(crate) lied: bool,
     pub(crate) names_changed: bool,
 }
 
-/// Plays the whole plan; the error says what was violated.
+/// Plays the whole plan; the error describes the violation.
 pub fn play(plan: &Plan) -> Verdict {
     let mut run = Run::new(plan);
     for step in &plan.steps {
@@ -201,7 +201,7 @@ impl Run {
                 })?;
             }
             Step::Limit { client, millis } => {
-                // The session takes 5 ms for less.
+                // The session raises shorter limits to 5 ms.
                 let limit = millis.map(|millis| Duration::from_millis(millis.max(5)));
                 let (number, now) = (number(self, client), self.world.now());
                 self.world.with(number, |session, _| session.set_request_timeout(millis.map(Duration::from_millis)));
@@ -321,7 +321,7 @@ impl Run {
         self.world.feed(self.ones[one].number, Input::Close);
     }
 
-    /// A call of the application's: whatever it does, it must not move the end of the pause.
+    /// Makes a call of the application: whatever the call is, it must not move the end of the pause.
     pub(crate) fn application<R>(&mut self, one: usize, call: impl FnOnce(&mut World) -> R) -> Result<R, String> {
         let number = self.ones[one].number;
         let before = self.pause_end(number);
@@ -352,7 +352,7 @@ impl Run {
         self.refused(one, tag, accepted.err())
     }
 
-    /// A request that was not taken in must not be answered, and must have a reason.
+    /// A request that was not accepted must not be answered, and must have a reason.
     pub(crate) fn refused(&mut self, one: usize, tag: u64, refusal: Option<zk_core::code::Code>) -> Verdict {
         use zk_core::code::Code;
         let Some(code) = refusal else { return Ok(()) };
@@ -365,7 +365,7 @@ impl Run {
         }
     }
 
-    /// Takes in what the clients have heard, lets callbacks act, and checks what must hold at every moment.
+    /// Processes the new records of the clients, runs callbacks, and checks the invariants that hold at every moment.
     pub(crate) fn check(&mut self) -> Verdict {
         for one in 0..self.ones.len() {
             self.listen(one)?;
@@ -387,8 +387,8 @@ impl Run {
                     record.at, one.not_before
                 ));
             }
-            // Broken bytes happen to read as the answer to the request in flight once in a million histories, with any
-            // transaction and any data; watches are armed again as of that, too.
+            // Once in a million histories corrupted bytes happen to look like the answer to the request in flight, with
+            // any transaction and any data; watches are then also re-armed as of that transaction.
             one.model.spoiled = self.spoiled;
             if !self.spoiled {
                 spurious(&self.world, one, &record)?;

@@ -1,9 +1,9 @@
-//! A history as text, for those who look into a violation.
+//! A history as text, for the analysis of a violation.
 use crate::plan::Plan;
 use crate::run::Run;
 use std::fmt::Write;
 
-/// What each client did and was told, up to the violation or the panic if there is one.
+/// The actions and events of each client, up to the violation or the panic if there is one.
 pub fn trace(plan: &Plan, text: &mut String) {
     let mut run = Run::new(plan);
     let mut told: Vec<usize> = Vec::new();

@@ -6,7 +6,7 @@ use zk_sim::fault::Fault;
 use zk_sim::server::{Greeting, Mode, Options};
 use zk_sim::world::{ClientNo, Heard, Route, World};
 
-/// Closes and waits for the end; the requests named must have failed with `Closing`, each once.
+/// Closes and waits for the end; the requests in `waiting` must have failed with `Closing`, each once.
 fn close(world: &mut World, client: ClientNo, waiting: &[u64], limit: u64) {
     let start = world.now();
     world.feed(client, Input::Close);

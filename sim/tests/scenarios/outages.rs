@@ -1,4 +1,4 @@
-//! Servers that die, freeze, refuse or swallow.
+//! Servers that die, freeze, refuse or do not answer.
 use crate::stage::*;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -53,7 +53,8 @@ fn sixty_seconds_without_any_server_cost_few_attempts_and_little_time() {
     let start = world.now();
     world.run_for(secs(60));
     let attempts = attempts_since(&world, client, start);
-    // Stock makes 18 a second. The policy of a client of low rank: a fifth of that, and the more the longer it lasts.
+    // Stock makes 18 attempts a second. A client of low rank makes at most a fifth of that, and fewer the longer the
+    // outage lasts.
     assert!((10..=216).contains(&attempts.len()), "{}", attempts.len());
     set_all(&mut world, Mode::Up, 0..3);
     assert!(wait_connected(&mut world, client, ms(T)), "back within the timeout, or sessions are lost");
@@ -84,7 +85,7 @@ fn a_black_hole_at_the_front_of_the_list_delays_the_first_connection_by_the_tcp_
     let mut world = world(3);
     world.set_route(World::address(0), Route::Blackhole);
     let client = world.connect(config(1), &addresses(3));
-    // 0.12 T, where stock waits for 0.67 T.
+    // The limit is 0.12 T, where stock waits for 0.67 T.
     assert!(wait_connected(&mut world, client, ms(T * 12 / 100 + T / 50)));
 }
 
@@ -127,7 +128,7 @@ fn frozen_servers_are_waited_for_without_a_storm() {
     );
 }
 
-/// 1, 2, 3, 4, 6 addresses, nobody there: every address its turn, in every sweep.
+/// 1, 2, 3, 4, 6 addresses, no server at any: every address is tried in every sweep.
 #[test]
 fn every_address_is_tried_in_each_sweep_whatever_the_number() {
     for count in [1, 2, 3, 4, 6] {

@@ -1,5 +1,5 @@
-//! Persistent watches against the simulated ensemble: they stay, they are armed again on each connection, and each change is
-//! told once.
+//! Persistent watches against the simulated ensemble: they stay, they are re-armed on each connection, and each change
+//! is reported once.
 use crate::stage::*;
 use zk_core::proto::event;
 use zk_core::request::Request;
@@ -10,7 +10,7 @@ fn add(path: &str, kind: WatchKind, watcher: u32) -> Request<'_, u32> {
     Request::AddWatch { path: path.as_bytes(), kind, watcher }
 }
 
-/// The events of nodes since the first `skip`, with whom they called.
+/// The events of nodes after the first `skip` events, with the watchers that they called.
 fn events(world: &World, client: ClientNo, skip: usize) -> Vec<(i32, String, Vec<u32>)> {
     let events = world.client(client).events();
     let of_nodes = events.iter().filter(|event| !event.path.is_empty());
@@ -59,7 +59,7 @@ fn a_thousand_random_reconnects_lose_no_persistent_watch_and_double_none() {
         world.cut(client);
         world.run_for(std::time::Duration::from_millis(1 + round * 7919 % 50));
         assert!(wait_connected(&mut world, client, secs(60)), "round {round}");
-        // The answer to a read comes behind that to SetWatches2.
+        // The answer to a read comes after that to SetWatches2.
         let _ = ask(&mut world, client, 10 + round, &exists("/p", None));
         ask(&mut world, writer, 10 + 2 * round, &set("/p")).unwrap();
         ask(&mut world, writer, 11 + 2 * round, &set("/r")).unwrap();

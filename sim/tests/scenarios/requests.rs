@@ -1,4 +1,4 @@
-//! Requests: their order, what they fail with, and servers that answer wrongly or late.
+//! Requests: their order, their errors, and servers that answer wrongly or late.
 use crate::stage::*;
 use std::time::Duration;
 use zk_core::code::Code;
@@ -73,8 +73,8 @@ fn requests_submitted_after_the_loss_are_sent_after_the_next_handshake() {
     assert_eq!(results, [Ok(()); 5]);
 }
 
-/// One slow reply must not cost the connection: pings go on, and their answers come behind the slow reply. As long as
-/// anything else arrives the link is alive.
+/// One slow reply must not cost the connection: pings continue, and their answers come after the slow reply. As long as
+/// anything arrives, the connection is alive.
 #[test]
 fn a_slow_reply_outstanding_does_not_stop_the_pings() {
     let (mut world, client) = connected(1);

@@ -14,7 +14,7 @@ fn secured(world: &mut World, members: usize, tls: bool, sasl: bool) -> ClientNo
     world.connect(Config { tls, sasl, ..config(1) }, &addresses(members))
 }
 
-/// How long the client was in a state, in all.
+/// The total time that the client was in a state.
 fn time_in(world: &World, client: ClientNo, wanted: State) -> Duration {
     let (mut spent, mut since) = (Duration::ZERO, None);
     for record in &world.client(client).record {

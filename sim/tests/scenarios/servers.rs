@@ -134,7 +134,7 @@ fn numeric_lists_are_never_resolved() {
     assert_eq!(resolutions(&world, client), 0);
 }
 
-/// Twelve clients lose their only server; `after` that time its name gives the address of another one.
+/// Twelve clients lose their only server; after the time `after` its name resolves to the address of another one.
 fn names_move(after: u64, route: Route) {
     let mut world = world(3);
     let (old, new) = (World::address(0), World::address(1));

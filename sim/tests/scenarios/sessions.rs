@@ -30,7 +30,7 @@ fn what_was_queued_while_the_session_expired_fails_with_that() {
     let id = world.client(client).session.client_id().id;
     world.servers(|servers, _| servers.expire(id));
     world.set_route(World::address(0), Route::Open);
-    // Submitted so late that the next attempt answers it before the failure tick does.
+    // Submitted so late that the next attempt can answer it before the failure tick.
     let due = world.client(client).session.not_before();
     let until = world.time_of(due).saturating_sub(world.now() + ms(5));
     world.run_for(until);
@@ -64,7 +64,7 @@ fn a_session_taken_over_by_another_handle_moves() {
     let second = world.connect(Config { client_id: id, ..config(2) }, &addresses(1));
     assert!(wait_connected(&mut world, second, secs(1)));
     assert_eq!(world.client(second).session.client_id(), id);
-    // The first one lost its connection and takes the session back, and so on: neither ends up expired.
+    // The first client lost its connection and takes the session back, and so on: neither ends up expired.
     world.run_for(secs(2));
     assert!(world.client(first).session.stats().established + world.client(second).session.stats().established >= 3);
     assert!(!world.client(first).session_events().contains(&State::Expired.to_i32()));
@@ -88,7 +88,7 @@ fn every_connection_says_what_it_has_seen_and_who_it_is() {
     }
     let seen = world.ensemble.zxid();
     let id = world.client(client).session.client_id().id;
-    // A member that has not seen what the client has turns it away; the others take it.
+    // A member that has not seen the client's last transaction rejects it; the others accept it.
     let first = member_of(&world, client);
     let behind = (first + 1) % 3;
     world.servers(|servers, _| servers.set_behind(behind, Some(seen - 1)));
@@ -110,7 +110,7 @@ fn a_read_only_client_reads_without_a_quorum_and_returns_to_it() {
     world.run_for(secs(30));
     let probes = world.client(client).record.iter().filter(|record| matches!(record.what, Heard::Probing(_))).count();
     assert!((6..=12).contains(&probes), "200 ms doubling: {probes}");
-    // Two members come back where the first one stays alone: only they serve writes.
+    // Two members come back, while the first one stays alone: only these two serve writes.
     world.servers(|servers, now| {
         servers.set_mode(0, Mode::ReadOnly, now);
         servers.set_mode(1, Mode::Up, now);

@@ -1,4 +1,4 @@
-//! What the stories are told with.
+//! Helpers for the scenarios.
 use std::net::SocketAddr;
 use std::time::Duration;
 use zk_core::backoff;
@@ -20,7 +20,7 @@ pub fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A list of one host: `host` may be a name, or an address in numbers.
+/// A list of one host: `host` may be a name or a numeric address.
 pub fn hosts(host: &str) -> Hosts {
     Hosts::new(host, vec![HostPort { host: host.into(), port: 2181 }])
 }
@@ -93,7 +93,7 @@ pub fn delete(path: &str) -> Request<'_, u32> {
     Request::Delete { path: path.as_bytes(), version: -1 }
 }
 
-/// Submits and waits for the answer.
+/// Submits a request and waits for the answer.
 pub fn ask(world: &mut World, client: ClientNo, tag: u64, request: &Request<'_, u32>) -> Result<(), Code> {
     world.submit(client, tag, request)?;
     assert!(world.run_until(secs(60), |world| world.client(client).result(tag).is_some()), "no answer to {tag}");
@@ -106,7 +106,7 @@ pub fn member_of(world: &World, client: ClientNo) -> usize {
     (0..9).find(|member| World::address(*member) == server).unwrap()
 }
 
-/// When requests were answered, and how.
+/// When requests were answered, and with which results.
 pub fn deliveries(world: &World, client: ClientNo) -> Vec<(Duration, u64, Result<(), Code>)> {
     let record = &world.client(client).record;
     record

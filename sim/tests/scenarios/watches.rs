@@ -1,4 +1,4 @@
-//! Watches: what fires, what is armed again, what is not lost.
+//! Watches: which ones fire, which are re-armed, and that none is lost.
 use crate::stage::*;
 use zk_core::proto::event;
 use zk_core::request::{Request, mode};

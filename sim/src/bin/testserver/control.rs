@@ -1,4 +1,4 @@
-//! The commands on stdin. Knows the ensemble; what concerns listeners is handed back to the caller.
+//! The commands on stdin. Knows the ensemble; work on listeners is passed back to the caller.
 use crate::options::number;
 use zk_sim::fault::Fault;
 use zk_sim::server::{Ensemble, Greeting, Mode};
@@ -18,7 +18,7 @@ pub(crate) const HELP: &str = "\
 /// What the caller must do after a command.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Then {
-    /// Nothing but print this.
+    /// Only print this text.
     Say(String),
     /// The modes have changed: listeners must follow.
     Listeners,
@@ -26,7 +26,7 @@ pub(crate) enum Then {
     Quit,
 }
 
-/// Carries out one command.
+/// Executes one command.
 pub(crate) fn obey(line: &str, members: usize, ensemble: &mut Ensemble, now: u64) -> Result<Then, String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let (verb, rest) = words.split_first().ok_or("no command")?;

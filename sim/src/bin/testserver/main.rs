@@ -51,7 +51,7 @@ fn serve(wanted: options::Wanted) -> io::Result<()> {
     server.run(commands.as_ref())
 }
 
-/// Lines of stdin from a thread of their own; `None` is the end.
+/// Reads lines of stdin on a separate thread; `None` is the end.
 fn read_commands(waker: Waker) -> Receiver<Option<String>> {
     let (sender, receiver) = channel();
     thread::spawn(move || {

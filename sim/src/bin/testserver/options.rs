@@ -3,18 +3,18 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use zk_sim::server::Options;
 
-/// What the command line asks for.
+/// The options of the command line.
 pub(crate) struct Wanted {
     pub(crate) server: Options,
     pub(crate) address: IpAddr,
-    /// One port for each member, 0 for any free one.
+    /// One port for each member; 0 means any free port.
     pub(crate) ports: Vec<u16>,
     pub(crate) control: bool,
     pub(crate) tls: Option<Tls>,
     pub(crate) tls_version: Option<TlsVersion>,
 }
 
-/// The only version of TLS that is spoken.
+/// The only version of TLS that the server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TlsVersion {
     Tls12,
@@ -26,7 +26,7 @@ pub(crate) enum TlsVersion {
 pub(crate) struct Tls {
     pub(crate) chain: PathBuf,
     pub(crate) key: PathBuf,
-    /// The CA of the clients, which must then have certificates.
+    /// The CA of the clients' certificates, which clients must have if this is set.
     pub(crate) clients: Option<PathBuf>,
 }
 

@@ -17,22 +17,23 @@ use zk_sim::server::{ConnId, Ensemble, Flow, Mode, Options};
 const FIRST_CONNECTION: usize = 128;
 /// The waker's token.
 pub(crate) const WAKER: Token = Token(FIRST_CONNECTION - 1);
-/// A client that does not read what it has asked for is not read from either beyond this many bytes.
+/// Beyond this many unsent bytes a client is not read from until it reads.
 const BACKLOG: usize = 8 << 20;
-/// What is read goes to the ensemble in pieces of this size, since few bytes of requests can ask for very many.
+/// Input goes to the ensemble in pieces of this size, because few bytes of requests can cause very many bytes of
+/// replies.
 const PIECE: usize = 4096;
-/// A client that sends without end lets the others have their turn after so many reads.
+/// After this many reads from one client the others get a turn.
 const TURNS: usize = 16;
 
 struct Peer {
     stream: Stream,
     out: Vec<u8>,
     written: usize,
-    /// To be closed once everything is written.
+    /// To be closed once everything is sent.
     last: bool,
-    /// Not read for the moment, because it does not read.
+    /// Not read for the moment, because the client does not read.
     paused: bool,
-    /// Read before that was noticed.
+    /// Bytes that were read before that was noticed.
     held: Vec<u8>,
 }
 
@@ -46,7 +47,7 @@ pub(crate) struct Server {
     peers: HashMap<ConnId, Peer>,
     start: Instant,
     input: Vec<u8>,
-    /// Connections that may have more to read than the last event's share.
+    /// Connections that may have unread bytes left after their turn.
     again: Vec<ConnId>,
 }
 
@@ -98,7 +99,7 @@ impl Server {
         self.addresses.iter().map(SocketAddr::port).collect()
     }
 
-    /// For a waker at [`WAKER`].
+    /// The registry, for a waker at [`WAKER`].
     pub(crate) fn registry(&self) -> &mio::Registry {
         self.poll.registry()
     }
@@ -107,13 +108,13 @@ impl Server {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Serves until `quit` or the end of the commands; for ever without commands.
+    /// Serves until `quit` or the end of the commands; for ever if there are no commands.
     pub(crate) fn run(&mut self, commands: Option<&Receiver<Option<String>>>) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         loop {
             let now = self.now();
             let wait = self.ensemble.deadline().map(|when| Duration::from_millis(when.saturating_sub(now)));
-            // A listener that ran out of descriptors hears of no further event: it is tried again now and then.
+            // A listener that ran out of descriptors gets no further event, so it is tried again regularly.
             let longest = if self.again.is_empty() { Duration::from_millis(250) } else { Duration::ZERO };
             match self.poll.poll(&mut events, Some(wait.unwrap_or(longest).min(longest))) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -168,7 +169,7 @@ impl Server {
         true
     }
 
-    /// Members that are down have no listener.
+    /// Opens and closes listeners: members that are down have none.
     fn follow_modes(&mut self) -> io::Result<()> {
         for (number, address) in self.addresses.iter().enumerate() {
             let Some(slot) = self.listeners.get_mut(number) else { continue };
@@ -223,7 +224,7 @@ impl Server {
             match peer.stream.read(&mut input) {
                 Ok(count) if count > 0 => {
                     self.take_in(id, input.get(..count).unwrap_or_default(), now);
-                    // A short read has emptied the socket; the next event tells of more.
+                    // A short read has emptied the socket; an event follows when more arrives.
                     let done = self.peers.get(&id).is_none_or(|peer| peer.held.is_empty());
                     if done && count < input.len() {
                         break;
@@ -241,7 +242,7 @@ impl Server {
         self.input = input;
     }
 
-    /// Gives the ensemble what was read, until too many answers wait to be sent.
+    /// Gives the ensemble the bytes, until too many answers wait to be sent.
     fn take_in(&mut self, id: ConnId, bytes: &[u8], now: u64) {
         let mut rest = bytes;
         while let Some(peer) = self.peers.get_mut(&id).filter(|_| !rest.is_empty()) {
@@ -256,7 +257,7 @@ impl Server {
         }
     }
 
-    /// Takes from the ensemble what is to be sent, and sends it.
+    /// Takes the ensemble's output and sends it.
     fn send_news(&mut self, now: u64) {
         for id in self.ensemble.news() {
             let Some(peer) = self.peers.get_mut(&id) else {
@@ -286,7 +287,7 @@ impl Server {
         }
         peer.out.clear();
         peer.written = 0;
-        // What TLS holds back goes out with the next event.
+        // Bytes that TLS still holds are sent at the next event.
         match peer.stream.flush() {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => return,
@@ -300,7 +301,7 @@ impl Server {
             peer.stream.close();
             self.peers.remove(&id);
         } else if mem::take(&mut peer.paused) {
-            // What it has sent meanwhile raises no event of its own any more.
+            // Bytes that have arrived in the meantime cause no event of their own any more.
             self.again.push(id);
         }
     }

@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A non-blocking stream. A read that returns less than was asked for has emptied socket and TLS buffers.
+/// A non-blocking stream. A short read has emptied the socket and the TLS buffers.
 pub(crate) enum Stream {
     /// Bytes as they are.
     Plain(TcpStream),
@@ -25,7 +25,7 @@ impl Stream {
         Ok(Stream::Tls(Box::new(StreamOwned::new(connection, socket))))
     }
 
-    /// The socket, to register it.
+    /// The socket, for its registration.
     pub(crate) fn socket(&mut self) -> &mut TcpStream {
         match self {
             Stream::Plain(socket) => socket,
@@ -33,7 +33,7 @@ impl Stream {
         }
     }
 
-    /// Says goodbye inside TLS; whether that arrives does not matter.
+    /// Ends TLS with a close_notify; it does not matter whether that arrives.
     pub(crate) fn close(&mut self) {
         if let Stream::Tls(stream) = self {
             stream.conn.send_close_notify();
@@ -48,7 +48,7 @@ impl Read for Stream {
             Stream::Plain(socket) => return socket.read(space),
             Stream::Tls(stream) => stream,
         };
-        // TLS gives one record at a time.
+        // TLS returns one record at a time.
         let mut filled = 0;
         while let Some(rest) = space.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match stream.read(rest) {
@@ -79,7 +79,8 @@ impl Write for Stream {
     }
 }
 
-/// The server's side of TLS: PEM files with its chain, its key, and, where clients must have a certificate, their CA.
+/// The server's side of TLS: PEM files with the server's chain, its key and, if clients must have a certificate, their
+/// CA.
 pub(crate) fn config(files: &Tls, version: Option<TlsVersion>) -> Result<Arc<ServerConfig>, String> {
     let (chain, key) = (&*files.chain, &*files.key);
     let versions = match version {

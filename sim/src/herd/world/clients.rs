@@ -51,7 +51,7 @@ impl World<'_> {
         }
     }
 
-    /// Sets the timer for the next ping, or for the end of patience with the pending one.
+    /// Sets the timer for the next ping, or the time limit for the answer to the pending ping.
     pub(super) fn wait_for_ping(&mut self, client: u32) {
         let timeout = nanos(self.scenario.timeout);
         let it = &mut self.clients[client as usize];
@@ -84,7 +84,7 @@ impl World<'_> {
         self.decide(client, Event::Failed(failure));
     }
 
-    /// Tells the policy, and starts the pause that it asks for.
+    /// Passes an event to the policy, and starts the pause that it asks for.
     pub(super) fn decide(&mut self, client: u32, event: Event) {
         let now = self.instant(self.now);
         let it = &mut self.clients[client as usize];
@@ -121,7 +121,7 @@ impl World<'_> {
         self.knock(client);
     }
 
-    /// A SYN: answered by a refusal, by room in the accept queue, or not at all.
+    /// Sends a SYN, which is answered by a refusal, accepted into the queue, or not answered.
     pub(super) fn knock(&mut self, client: u32) {
         let (server, attempt) = (self.clients[client as usize].server, self.clients[client as usize].attempt);
         let it = &mut self.servers[usize::from(server)];
@@ -190,7 +190,8 @@ impl World<'_> {
         self.wait_for_ping(client);
     }
 
-    /// The server said that the session is gone; the application closes the handle and opens another at once.
+    /// Called when the server has said that the session is expired: the application closes the handle and opens another
+    /// one at once.
     pub(super) fn expired(&mut self, client: u32) {
         let now = self.instant(self.now);
         self.sessions[client as usize] = NONE;

@@ -4,7 +4,7 @@ use crate::herd::client::Phase;
 use crate::herd::server::{Connection, End, Item, State, Work};
 use zk_core::backoff::Failure;
 
-/// A server that is out of descriptors stops accepting for so long.
+/// How long a server without descriptors stops accepting.
 const ACCEPT_PAUSE: u64 = 10_000_000;
 
 impl World<'_> {
@@ -97,7 +97,7 @@ impl World<'_> {
         }
     }
 
-    /// Turns a connect request away if its server has let through enough of them lately.
+    /// Refuses a connect request if its server has recently let through too many.
     fn throttle(&mut self, item: &mut Item) {
         let server = &mut self.servers[usize::from(item.server)];
         if let (State::Up, Some(bucket), Work::Handshake(connection)) =
@@ -126,7 +126,7 @@ impl World<'_> {
     pub(super) fn worked(&mut self, pipeline: u8) {
         let frozen = self.servers[usize::from(pipeline)].state == State::Frozen;
         if frozen {
-            // Stopped in the middle: the work is done after the end.
+            // The server was stopped in the middle of the work, which continues after the stop.
             let thaw = self.servers[usize::from(pipeline)].thaw;
             self.queue.push(thaw.max(self.now) + 1, Happening::Worked(pipeline));
             return;
@@ -161,7 +161,7 @@ impl World<'_> {
         }
     }
 
-    /// The server has dealt with a connect request.
+    /// Called when the server has processed a connect request.
     pub(super) fn answered(&mut self, connection: Connection, server: u8) {
         let it = &mut self.servers[usize::from(server)];
         let serving = it.state == State::Up;
