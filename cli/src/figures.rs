@@ -1,8 +1,8 @@
-//! The figures of one file: the lines `name{label="value",...} number` that the library writes. Owns the reading; the names
-//! are the library's. The file may be anyone's, so nothing in it is trusted.
+//! The figures of one file: the lines `name{label="value",...} number` that the library writes. Owns the parsing; the
+//! library defines the names. Any user may have written the file, so nothing in it is trusted.
 use std::collections::BTreeMap;
 
-/// What every name starts with.
+/// The common prefix of all names.
 const PREFIX: &str = "zookeeper_client_";
 
 /// One line.
@@ -21,7 +21,7 @@ impl Figure {
     }
 }
 
-/// The lines of the library's among those of a text; others are left out.
+/// The figures in the lines of a text; other lines are left out.
 pub(crate) fn parse(text: &str) -> Vec<Figure> {
     text.lines().filter_map(line).collect()
 }

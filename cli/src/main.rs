@@ -1,6 +1,6 @@
-//! `calmkeeper top` and `calmkeeper plan`: what the clients of this host do now, and what an outage would do to a fleet. Run
-//! by dist/calmkeeper, which owns the other commands. Every error is one line that says what to do, and exit status 1, or 2
-//! for bad arguments.
+//! `calmkeeper top` and `calmkeeper plan`: the present state of the clients of this host, and the effect of an outage
+//! on a fleet. Started by dist/calmkeeper, which has the other commands. Every error is one line that says what to do,
+//! with exit status 1, or 2 for bad arguments.
 mod figures;
 mod measure;
 mod plan;
@@ -23,11 +23,11 @@ usage: calmkeeper top [--once|--json] [--dir FOLDER] [--interval SECONDS]
            connects 100 times and says the R that this host has seen
 ";
 
-/// Why a command ends without a result.
+/// Why a command ended without a result.
 pub(crate) enum Failure {
     /// The arguments are wrong.
     Usage(String),
-    /// What was asked for cannot be done.
+    /// The command could not be carried out.
     Failed(String),
 }
 
@@ -61,7 +61,7 @@ fn run() -> Result<(), Failure> {
     }
 }
 
-/// Writes to standard output. A reader that has gone is no error.
+/// Writes to standard output. It is not an error if the reader is gone.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();

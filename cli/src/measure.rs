@@ -1,22 +1,22 @@
-//! `calmkeeper plan --measure`: how many sessions a second a server gives to this host. Opens a bounded number of connections,
-//! a few at a time, and each session that it makes it closes again. Sends nothing but these requests.
+//! `calmkeeper plan --measure`: how many sessions a second a server grants to this host. Opens a bounded number of
+//! connections, a few at a time, and closes each session again. Sends no other requests.
 use crate::Failure;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Connections in all, and at a time.
+/// Number of connections, in all and at a time.
 const CONNECTS: usize = 100;
 const AT_A_TIME: usize = 4;
 /// Limit of each step of a connection.
 const LIMIT: Duration = Duration::from_secs(5);
-/// The session timeout asked for; the sessions are closed at once.
+/// The requested session timeout; the sessions are closed at once.
 const SESSION_TIMEOUT_MS: i32 = 4000;
 /// Largest reply to a connect request.
 const REPLY_LEN_MAX: usize = 1024;
 
-/// Measures, and says what to make of it.
+/// Measures, and advises how to use the result.
 pub(crate) fn run(host: &str) -> Result<String, Failure> {
     let resolved =
         host.to_socket_addrs().map_err(|error| Failure::usage(format!("--measure {host}: {error}; HOST:PORT")))?;
@@ -78,7 +78,7 @@ fn session(address: SocketAddr) -> io::Result<()> {
     close.extend(1_i32.to_be_bytes()); // xid
     close.extend((-11_i32).to_be_bytes()); // close
     frame(&mut stream, &close)?;
-    // The end of the session's life, so that none is left when this returns.
+    // The close is answered, so that no session is left when this returns.
     let _ = self::reply(&mut stream);
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! `calmkeeper plan`: what an outage does to a fleet. The simulator (`zk_sim::herd`) drives the library's own reconnect policy
-//! and a model of stock's; this file owns the question and the answer's form.
+//! `calmkeeper plan`: the effect of an outage on a fleet. The simulator (`zk_sim::herd`) drives the library's own
+//! reconnect policy and a model of stock's; this file owns the options and the form of the result.
 use crate::{Failure, measure, plot, print};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use zk_core::backoff::Config;
 use zk_sim::herd::{Incident, Measured, Policy, Scenario, measure_all, run as simulate, seconds};
 
-/// Largest fleet: more takes minutes and memory without a different answer.
+/// Largest fleet: a larger one takes minutes and much memory, with the same answer.
 const CLIENTS_MAX: u32 = 500_000;
-/// The fleet's shares are dealt out in so many parts.
+/// The shares of the fleet are multiples of one part in this number.
 const PARTS: u32 = 20;
-/// A knob is named if it shortens the recovery or spares sessions by this factor.
+/// A setting is recommended if it reduces the recovery time or the lost sessions to this factor.
 const HELPS: f64 = 0.85;
 
 /// What was asked.
@@ -27,7 +27,7 @@ struct Question {
     svg: Option<PathBuf>,
 }
 
-/// Runs the command with what follows its name.
+/// Runs the command with the arguments after its name.
 pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     match parse(arguments)? {
         Asked::Help => print(crate::USAGE),
@@ -99,14 +99,14 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Asked, Failure> {
     }))
 }
 
-/// The fleets compared: a name, and the policies dealt out to the clients in turn.
+/// The fleets to compare: each a name, and the policies that are assigned to the clients in turn.
 fn fleets(share: f64) -> Vec<(String, Vec<Policy>)> {
     let (stock, ours) = (Policy::C35, Policy::Ours(Config::default()));
     let mut fleets = vec![("stock".to_owned(), vec![stock.clone()]), ("ours".to_owned(), vec![ours.clone()])];
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 20")]
     let parts = (share * f64::from(PARTS)).round() as u32;
     if parts > 0 && parts < PARTS {
-        // Evenly mixed, whatever the order in which clients are made.
+        // The two policies are mixed evenly, whatever the order in which clients are created.
         let mixed = (0..PARTS).map(|part| (part + 1) * parts / PARTS > part * parts / PARTS);
         let mixed = mixed.map(|is_ours| if is_ours { ours.clone() } else { stock.clone() }).collect();
         fleets.insert(1, (format!("{} % ours", parts * 100 / PARTS), mixed));
@@ -116,7 +116,7 @@ fn fleets(share: f64) -> Vec<(String, Vec<Policy>)> {
 
 fn scenario(question: &Question, policies: Vec<Policy>) -> Scenario {
     let load = Duration::from_secs_f64(f64::from(question.clients) / question.capacity);
-    // Long enough to see the slowest come back, and to tell "never" from "late".
+    // Long enough to see the slowest client come back, and to distinguish "never" from "late".
     let horizon = Duration::from_secs(600).max(question.timeout * 20).max(load * 10);
     Scenario {
         clients: question.clients,
@@ -128,7 +128,7 @@ fn scenario(question: &Question, policies: Vec<Policy>) -> Scenario {
     }
 }
 
-/// Settings to try, as an operator would write them.
+/// Settings to try, in the form in which an operator writes them.
 fn knobs(question: &Question) -> Vec<(String, String)> {
     let of_timeout = |factor: f64| format!("{:.0}", question.timeout.as_secs_f64() * 1e3 * factor);
     [
@@ -208,7 +208,7 @@ fn table(fleets: &[(String, Vec<Policy>)], results: &[Measured]) -> String {
     text
 }
 
-/// Which setting would help, by what the simulator says.
+/// The settings that help according to the simulator.
 fn advice(question: &Question, ours: Option<&Measured>, knobs: &[(String, String)], tuned: &[Measured]) -> String {
     let Some(ours) = ours else { return String::new() };
     let mut lines = Vec::new();
@@ -242,7 +242,7 @@ fn advice(question: &Question, ours: Option<&Measured>, knobs: &[(String, String
     format!("What would help:\n{}", lines.concat())
 }
 
-/// The connected clients over time, one run a fleet.
+/// The connected clients over time, from one run per fleet.
 fn curves(question: &Question, fleets: &[(String, Vec<Policy>)]) -> Vec<plot::Curve> {
     let curve = |(name, policies): &(String, Vec<Policy>)| {
         let scenario = Scenario { timeline: true, ..scenario(question, policies.clone()) };

@@ -1,7 +1,7 @@
-//! Curves as text and as SVG. Owns their form; what they show is `plan`'s.
+//! Curves as text and as SVG. Owns their form; `plan` provides the data.
 use std::fmt::Write;
 
-/// Connected clients at moments, in seconds since the incident began.
+/// The number of connected clients over time, in seconds since the incident began.
 pub(crate) struct Curve {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, u32)>,
@@ -13,12 +13,12 @@ const COLOURS: [&str; 4] = ["#c0392b", "#e67e22", "#2471a3", "#7d3c98"];
 const SIZE: (f64, f64) = (760.0, 380.0);
 const MARGIN: f64 = 56.0;
 
-/// Clients at a moment: those of the latest point before it.
+/// The number of clients at a time: that of the latest point before.
 fn at(curve: &Curve, time: f64) -> u32 {
     curve.points.iter().take_while(|point| point.0 <= time).last().or(curve.points.first()).map_or(0, |point| point.1)
 }
 
-/// When nothing changes any more in any curve, with a little more to see that.
+/// The time after which no curve changes, plus a small margin.
 fn end(curves: &[Curve]) -> f64 {
     let settled = |curve: &Curve| {
         let last = curve.points.last()?.1;
@@ -31,7 +31,7 @@ fn start(curves: &[Curve]) -> f64 {
     curves.iter().filter_map(|curve| curve.points.first()).map(|point| point.0).fold(0.0, f64::min)
 }
 
-/// A line of blocks for each curve, eight heights each.
+/// One line of blocks for each curve, with eight heights per block.
 pub(crate) fn text(curves: &[Curve], clients: u32) -> String {
     const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let (from, to) = (start(curves), end(curves));
@@ -48,7 +48,7 @@ pub(crate) fn text(curves: &[Curve], clients: u32) -> String {
     text
 }
 
-/// A picture of its own, without anything from elsewhere.
+/// A self-contained picture, without external resources.
 pub(crate) fn svg(curves: &[Curve], clients: u32, outage: f64) -> String {
     let (width, height) = SIZE;
     let (from, to) = (start(curves), end(curves));

@@ -1,8 +1,9 @@
-//! The files that the processes of this host publish. Owns which folder they are in, which files are believed, and what is
-//! made of their figures.
+//! The files that the processes of this host publish. Owns the choice of the folder, the check which files to believe,
+//! and the evaluation of their figures.
 //!
-//! The folder may be writable for every user. A file is read only if it is a plain file of moderate size (no link is
-//! followed, no pipe waited for), and believed only if it belongs to the user of the process that it speaks of, or to root.
+//! The folder may be writable for every user. A file is read only if it is a plain file of moderate size (links are not
+//! followed, pipes do not block), and believed only if it belongs to the user of the process that it describes, or to
+//! root.
 use crate::Failure;
 use crate::figures::{Figure, parse};
 use std::collections::BTreeMap;
@@ -12,16 +13,16 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Where processes publish unless someone says otherwise; made at boot by the package.
+/// Where processes publish by default; the package creates it at boot.
 const DEFAULT_FOLDER: &str = "/run/calmkeeper";
 /// The host's settings.
 const HOST_FILE: &str = "/etc/calmkeeper.conf";
 /// Largest file read, in bytes.
 const FILE_LEN_MAX: u64 = 4 << 20;
-/// A file is stale when it is older than so many of its intervals.
+/// A file is stale when it is older than this many of its intervals.
 const STALE_INTERVALS: f64 = 3.0;
 
-/// What is known of one server list of one process.
+/// The figures of one process for one server list.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Row {
     pub(crate) pid: u32,
@@ -32,12 +33,12 @@ pub(crate) struct Row {
     pub(crate) age: f64,
     pub(crate) is_stale: bool,
     pub(crate) handles: u64,
-    /// Handles by state, those with none left out.
+    /// Number of handles by state, without the zeros.
     pub(crate) states: BTreeMap<String, u64>,
     /// Seconds since a connection was lost.
     pub(crate) last_loss: Option<f64>,
     pub(crate) attempts: u64,
-    /// Attempts that failed, by kind, those with none left out.
+    /// Number of failed attempts by kind, without the zeros.
     pub(crate) failed_attempts: BTreeMap<String, u64>,
     pub(crate) losses: u64,
     pub(crate) expired: u64,
@@ -46,7 +47,7 @@ pub(crate) struct Row {
     pub(crate) availability_level: u64,
     pub(crate) congestion_level: u64,
     pub(crate) session_timeout: f64,
-    /// Requests answered, and their time in seconds, since the start.
+    /// Requests answered since the start, and their total time in seconds.
     pub(crate) replies: u64,
     pub(crate) latency_sum: f64,
     pub(crate) pending: u64,
@@ -55,7 +56,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// The mean time of a request in seconds: since `before`, an earlier reading of the same row, if any were answered.
+    /// The mean time of a request in seconds: since the earlier reading `before`, if any request was answered since.
     pub(crate) fn latency(&self, before: Option<&Row>) -> Option<f64> {
         let (replies, sum) = before
             .filter(|before| before.replies < self.replies)
@@ -65,11 +66,11 @@ impl Row {
     }
 }
 
-/// All that is published at one moment.
+/// Everything that is published at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
     pub(crate) rows: Vec<Row>,
-    /// Files that are not believed, and why.
+    /// Files that are not believed, with the reason.
     pub(crate) refused: Vec<String>,
 }
 
@@ -84,7 +85,7 @@ pub(crate) fn folder(given: Option<PathBuf>) -> PathBuf {
     given.or_else(environment).or_else(host).unwrap_or_else(|| DEFAULT_FOLDER.into())
 }
 
-/// Reads what is published in a folder, ordered by program and process.
+/// Reads the files in a folder, ordered by program and process.
 pub(crate) fn read(folder: &Path) -> Result<Reading, Failure> {
     let names = fs::read_dir(folder).map_err(|error| {
         Failure::failed(format!(
@@ -125,11 +126,11 @@ fn file(path: &Path) -> Result<(String, u32), String> {
     Ok((String::from_utf8_lossy(&bytes).into_owned(), facts.uid()))
 }
 
-/// The rows of one file, none for a file of someone else's metrics.
+/// The rows of one file; none if it holds other metrics.
 fn rows(figures: &[Figure], owner: u32, now: f64) -> Result<Vec<Row>, String> {
     let Some(info) = figures.iter().find(|figure| figure.name == "info") else { return Ok(Vec::new()) };
     let pid: u32 = info.label("pid").parse().map_err(|_| "no process".to_owned())?;
-    // A process that has ended cannot be misrepresented.
+    // If the process has ended, its owner need not match.
     let user = fs::metadata(format!("/proc/{pid}")).map(|facts| facts.uid());
     if user.as_ref().is_ok_and(|user| owner != 0 && owner != *user) {
         return Err(format!("it belongs to user {owner}, and process {pid} does not"));

@@ -1,4 +1,5 @@
-//! The live view of `calmkeeper top`. Owns the terminal while it runs; plain letters and colours, so that it reads over ssh.
+//! The live view of `calmkeeper top`. Owns the terminal while it runs; plain letters and colours, so that it works over
+//! ssh.
 use crate::Failure;
 use crate::publications::{Reading, Row, read};
 use crate::top::{COLUMNS, cells};
@@ -12,7 +13,7 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Widths of the columns; the server list takes what is left.
+/// Widths of the columns; the server list takes the rest.
 const WIDTHS: [Constraint; 11] = [
     Constraint::Length(7),
     Constraint::Max(16),
@@ -32,7 +33,7 @@ pub(crate) fn run(folder: &Path, interval: Duration) -> Result<(), Failure> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(Failure::usage("top needs a terminal; use --once or --json"));
     }
-    // Before the terminal is taken over, so that a wrong folder gives a plain line.
+    // Read before the terminal is taken over, so that a wrong folder gives a plain error line.
     let reading = read(folder)?;
     let mut terminal =
         ratatui::try_init().map_err(|error| Failure::failed(format!("no use of the terminal: {error}")))?;
@@ -96,7 +97,7 @@ fn connected((state, count): (&String, &u64)) -> Option<u64> {
     state.starts_with("connected").then_some(*count)
 }
 
-/// Red for what is lost, yellow for what is on its way, dim for what is old.
+/// Red for lost connections, yellow for handles that are connecting, dim for stale rows.
 fn style(row: &Row) -> Style {
     let has = |states: &[&str]| row.states.keys().any(|state| states.contains(&state.as_str()));
     if row.is_stale {

@@ -1,4 +1,4 @@
-//! `calmkeeper top`: arguments, and the rows as a table and as JSON. The live view is `screen`'s.
+//! `calmkeeper top`: arguments, and the rows as a table and as JSON. `screen` has the live view.
 use crate::publications::{Reading, Row, folder, read};
 use crate::{Failure, print, screen};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ enum Form {
     Json,
 }
 
-/// Runs the command with what follows its name.
+/// Runs the command with the arguments after its name.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     let (mut form, mut given, mut interval) = (Form::Live, None, Duration::from_secs(2));
     while let Some(argument) = arguments.next()? {
@@ -45,7 +45,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     }
 }
 
-/// A time span in two or three letters and digits.
+/// A time span in two or three characters.
 pub(crate) fn span(seconds: f64) -> String {
     match seconds {
         s if s < 0.000_95 => format!("{:.0}us", s * 1e6),
@@ -58,7 +58,7 @@ pub(crate) fn span(seconds: f64) -> String {
     }
 }
 
-/// What the handles of a row are doing.
+/// The states of the handles of a row.
 pub(crate) fn state(row: &Row) -> String {
     if row.is_stale {
         return format!("stale {}", span(row.age));
@@ -71,7 +71,7 @@ pub(crate) fn state(row: &Row) -> String {
     }
 }
 
-/// The cells of a row; `before` is the reading before.
+/// The cells of a row; `before` is the previous reading.
 pub(crate) fn cells(row: &Row, before: Option<&Row>) -> [String; 11] {
     let or_dash = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), span);
     let failed: u64 = row.failed_attempts.values().sum();
@@ -90,7 +90,7 @@ pub(crate) fn cells(row: &Row, before: Option<&Row>) -> [String; 11] {
     ]
 }
 
-/// A table with columns as wide as what is in them, and a line for each file that is not believed.
+/// A table whose columns are as wide as their content, and a line for each file that is not believed.
 fn table(reading: &Reading) -> String {
     let mut lines = vec![COLUMNS.map(str::to_owned)];
     lines.extend(reading.rows.iter().map(|row| cells(row, None)));
