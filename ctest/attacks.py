@@ -1,6 +1,6 @@
-"""The attacks of hostile.py: what a server may do that no server should. A script serves each connection; `codes` are
-what a call on our library may return then, `drops` says whether the connection must end (None: either), `log` is a
-pattern that some line at WARN or ERROR must match."""
+"""The attacks of hostile.py: misbehaviour of a server. A script serves each connection; `codes` are the codes that a
+call on our library may then return, `drops` says whether the connection must end (None: either), `log` is a pattern
+that some line at WARN or ERROR must match."""
 
 import dataclasses
 import struct
@@ -50,10 +50,10 @@ def integer(value):
     return struct.pack(">i", value)
 
 
-# -- ways to serve
+# -- ways of serving
 
 def instead_of_handshake(data):
-    """These bytes where the session should be granted, and nothing more."""
+    """Sends these bytes in place of the handshake's answer, and nothing more."""
     def script(link):
         link.read_connect()
         link.raw(data)
@@ -62,7 +62,7 @@ def instead_of_handshake(data):
 
 
 def instead_of_reply(data):
-    """A session, and these bytes where the first reply should be."""
+    """Grants a session, and sends these bytes in place of the first reply."""
     def script(link):
         link.accept_session()
         link.request()
@@ -72,7 +72,7 @@ def instead_of_reply(data):
 
 
 def replying(body, error=0):
-    """A session on which every reply has this body."""
+    """Grants a session on which every reply has this body."""
     def script(link):
         link.accept_session()
         while True:
@@ -84,7 +84,7 @@ def replying(body, error=0):
 
 
 def before_reply(trick):
-    """An honest session but for `trick(link, request)`, done before each answer."""
+    """Serves honestly, but calls `trick(link, request)` before each answer."""
     def script(link):
         link.accept_session()
         while True:
@@ -97,7 +97,7 @@ def before_reply(trick):
 
 
 def handshake(**changes):
-    """A handshake with other values, then an honest server."""
+    """Sends a handshake with changed values, then serves honestly."""
     def script(link):
         request = link.read_connect()
         values = {"timeout": request.timeout, "session": 0x77, "password": b"p" * 16} | changes
@@ -107,7 +107,7 @@ def handshake(**changes):
 
 
 def trickle(link, data, pause=1.0):
-    """One byte, a pause, one byte."""
+    """Sends single bytes with pauses between them."""
     for i in range(len(data)):
         link.raw(data[i:i + 1])
         if link.until_eof(pause):
@@ -215,7 +215,7 @@ attack("another session at the reconnect", _other_session, (*LOST, EXPIRED, INVA
 
 
 def unreadable(name, call, body):
-    """A reply that fails its call; the connection is in step and stays."""
+    """A reply that makes its call fail; the connection stays in step and is kept."""
     attack(name, replying(body), BAD, call, drops=False, log=UNREADABLE)
 
 
@@ -271,11 +271,11 @@ for name, body in {
     attack(f"transaction: {name}", replying(body), (OK, *BAD, INCONSISTENT, -1, -110), "multi",
            drops=False)
 
-# -- what nobody asked for
+# -- unsolicited messages
 
 
 def reply_with(xid, error=0, body=b""):
-    """Before each answer a reply with this xid."""
+    """Sends a reply with this xid before each answer."""
     return before_reply(lambda link, request: link.reply(xid(request) if callable(xid) else xid, body, error=error))
 
 
@@ -348,7 +348,7 @@ attack("session events from the server", before_reply(
     lambda link, request: [link.raw(event(-1, ustring(""), state)) for state in (-112, -113, 0, 5, 12345)]),
     (OK, *LOST), drops=None)
 
-# -- ends at every byte
+# -- connections that end after each byte
 
 
 def _end_in_handshake(link):

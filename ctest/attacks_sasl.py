@@ -1,4 +1,4 @@
-"""The attacks of hostile.py on a client that authenticates with DIGEST-MD5: what a server may answer to its tokens. Rows as in
+"""The attacks of hostile.py on a client that authenticates with DIGEST-MD5: wrong answers to its tokens. Rows as in
 attacks.py, with the settings for SASL in the process's environment; the honest server knows the password."""
 import functools
 import hashlib
@@ -51,7 +51,7 @@ def honest(link):
 
 
 def proof(response):
-    """What the client waits for (RFC 2831), from its own response."""
+    """The proof that the client waits for (RFC 2831), computed from its own response."""
     fields = {name: quoted or plain for name, quoted, plain in re.findall(rb'([\w-]+)=(?:"([^"]*)"|([^,]*))', response)}
 
     def digest(data):
@@ -69,7 +69,8 @@ def attack(name, script, codes=ENDED, **options):
 
 
 def answering(*bodies, error=0):
-    """A script: a session, and these bodies in answer to one token after the other; the last one for ever."""
+    """A script: grants a session and answers the tokens with these bodies, one after the other; the last one repeats
+    for ever."""
     def script(link):
         link.accept_session()
         left = list(bodies)
@@ -79,7 +80,7 @@ def answering(*bodies, error=0):
 
 
 def challenged(trick):
-    """A script: an honest challenge, and then `trick(link, request)`."""
+    """A script: sends an honest challenge, then calls `trick(link, request)`."""
     def script(link):
         link.accept_session()
         link.reply(token_of(link), buffer(CHALLENGE))

@@ -1,8 +1,9 @@
-"""The attacks of hostile.py on a client that speaks TLS: what a server, or whoever sits between, may do below and around the
-packets. Rows as in attacks.py, with the settings for TLS in the process's environment; the honest server speaks TLS too.
+"""The attacks of hostile.py on a client that speaks TLS: misbehaviour of a server, or of a man in the middle, below and
+around the packets. Rows as in attacks.py, with the settings for TLS in the process's environment; the honest server
+speaks TLS too.
 
-Three ways to serve: bare records, which need no key before TLS 1.2's key exchange; `Peer`, an honest TLS server of Python's
-ssl whose bytes the script sends itself, altered; and `OpenSsl`, for what Python's ssl does not offer.
+There are three ways of serving: bare records, which need no key before TLS 1.2's key exchange; `Peer`, an honest TLS
+server of Python's ssl whose bytes the script alters and sends; and `OpenSsl`, for features that Python's ssl lacks.
 """
 import ssl
 import struct
@@ -30,7 +31,7 @@ def _environment():
 
 
 def context(certificate="server", version=None):
-    """A server's settings, for one version of TLS or the newest."""
+    """A server's settings, for one version of TLS or for the newest."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     directory = rig.certificates()
     made.load_cert_chain(directory / f"{certificate}.crt", directory / f"{certificate}.key")
@@ -40,7 +41,7 @@ def context(certificate="server", version=None):
 
 
 def honest(link):
-    """TLS, and all that a server does."""
+    """Serves honestly, with TLS."""
     try:
         link.secure(context())
     except OSError as error:
@@ -52,17 +53,17 @@ def honest(link):
 # -- bare records
 
 def record(kind, data, version=TLS_1_2):
-    """One record, in the clear."""
+    """One record, not encrypted."""
     return struct.pack(">BHH", kind, version, len(data)) + data
 
 
 def message(kind, body, length=None):
-    """A handshake message; its length is a lie if one is given."""
+    """A handshake message; `length` replaces the true length."""
     return struct.pack(">I", (kind << 24) | (len(body) if length is None else length)) + body
 
 
 def server_hello(version=TLS_1_2, suite=0xC02F, extensions=b"", random=b"r" * 32, session=b""):
-    """The message with which a server chooses."""
+    """A ServerHello."""
     body = struct.pack(">H", version) + random + bytes([len(session)]) + session + struct.pack(">HB", suite, 0)
     return message(2, body + (struct.pack(">H", len(extensions)) + extensions if extensions else b""))
 
@@ -82,7 +83,7 @@ def read_hello(link):
 
 
 def bare(*pieces):
-    """These bytes in answer to the ClientHello, and nothing more."""
+    """Sends these bytes in answer to the ClientHello, and nothing more."""
     def script(link):
         read_hello(link)
         for piece in pieces:
@@ -92,7 +93,7 @@ def bare(*pieces):
 
 
 def flood(first, piece, limit=64 << 20):
-    """The same bytes again and again, until the client leaves."""
+    """Sends the same bytes again and again, until the client leaves."""
     def script(link):
         read_hello(link)
         link.raw(first)
@@ -205,7 +206,7 @@ class Peer:
         self._tls = settings.wrap_bio(self._inbox, self._outbox, server_side=True)
 
     def flight(self):
-        """What is to be sent now; empty when the handshake is done."""
+        """The next bytes to send; empty when the handshake is done."""
         while True:
             try:
                 self._tls.do_handshake()
@@ -218,7 +219,7 @@ class Peer:
                 raise Gone from error
 
     def handshake(self):
-        """All of it, sent as it is."""
+        """Does the whole handshake, unaltered."""
         while flight := self.flight():
             self.link.raw(flight)
             if self._tls.version() == "TLSv1.3" and self._is_done():
@@ -233,12 +234,12 @@ class Peer:
         return True
 
     def encrypt(self, data):
-        """One record, if the data fits in."""
+        """One record, if the data fits into one."""
         self._tls.write(data)
         return self._outbox.read()
 
     def read(self, count):
-        """So many bytes of the client's."""
+        """Reads `count` bytes from the client."""
         data = b""
         while len(data) < count:
             try:
@@ -262,11 +263,12 @@ class Peer:
         self.link.raw(self.encrypt(integer(len(GRANTED)) + GRANTED))
 
     def request(self):
-        """The number of the next request, pings aside; all else is not looked at."""
+        """The number of the next request that is not a ping; the content is not checked."""
         return next_request(self)
 
     def end(self):
-        """How the client ends, all else read and ignored: "close_notify", or "nothing" when the connection just ends."""
+        """How the client ends the stream, ignoring all other data: "close_notify", or "nothing" when the connection
+        just ends."""
         while True:
             try:
                 if not self._tls.read(65536):
@@ -280,7 +282,7 @@ class Peer:
                 return "close_notify"
 
     def close_notify(self):
-        """The end of the stream, which is not that of the connection."""
+        """Ends the TLS stream, but not the connection."""
         try:
             self._tls.unwrap()
         except OSError:
@@ -295,14 +297,14 @@ def reply(xid):
 
 
 def peer(then, certificate="server", version=None):
-    """A script: `then(peer)` after the first bytes have come."""
+    """A script: calls `then(peer)` after the client's first bytes have come."""
     def script(link):
         then(Peer(link, context(certificate, version)))
     return script
 
 
 def in_session(then, version=None):
-    """A script: TLS and a session, the first request, and `then(peer, xid)`."""
+    """A script: grants a session over TLS, reads the first request, and calls `then(peer, xid)`."""
     def serve(one):
         one.session()
         then(one, one.request())
@@ -357,7 +359,7 @@ attack("half of the handshake, then nothing", peer(_stops_in_handshake), drops=T
 
 
 def chain(length, then):
-    """A server that presents its certificate and `length` others that have nothing to do with it."""
+    """A server that presents its certificate and `length` unrelated others."""
     def script(link):
         directory = rig.certificates()
         with tempfile.NamedTemporaryFile() as file:
@@ -474,10 +476,10 @@ def _tickets(link):
 attack("5,000 tickets", _tickets, (OK,), drops=False)
 
 
-# -- what Python's ssl does not offer
+# -- features that Python's ssl lacks
 
 def openssl(then, version):
-    """A script: TLS, a session, and `then(server)`."""
+    """A script: grants a session over TLS, and calls `then(server)`."""
     def script(link):
         with OpenSsl(link, openssl_settings(version=version)) as server:
             server.frame()
@@ -488,7 +490,7 @@ def openssl(then, version):
 
 
 def next_request(server):
-    """The number of the next request, pings aside."""
+    """The number of the next request that is not a ping."""
     while (xid := struct.unpack(">i", server.frame()[:4])[0]) == -2:
         pass
     return xid

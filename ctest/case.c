@@ -6,7 +6,8 @@
 #include <limits.h>
 #include <time.h>
 
-/* How long to wait for what has to come; generous, as the machine may be busy. CTEST_WAIT_S: where it is known not to come. */
+/* How long to wait for an expected event; long, because the machine may be busy. CTEST_WAIT_S replaces it where the
+ * event is known not to come. */
 #define WAIT_S 90
 
 static int wait_s(void)
@@ -23,7 +24,7 @@ static const char *setting(const char *name)
     return value;
 }
 
-/* A difference between two libraries is only worth something when the right one is loaded. */
+/* Comparing two libraries is only useful if the right one is loaded. */
 __attribute__((constructor)) static void check_library(void)
 {
     Dl_info info;
@@ -57,7 +58,7 @@ void fact(const char *format, ...)
     va_end(arguments);
 }
 
-/* A few rotating buffers a thread, so that one line can hold several texts. */
+/* A few rotating buffers per thread, so that one line can hold several texts. */
 static char *scratch(void)
 {
     static __thread char buffers[16][4096];
@@ -166,7 +167,7 @@ static char *command(const char *format, va_list arguments)
     pthread_mutex_lock(&lock);
     if (write(fd, line, (size_t)n) != n)
         die("control socket: %s", strerror(errno));
-    /* An answer ends with a line that holds nothing but a dot. */
+    /* An answer ends with a line that holds only a dot. */
     while (length < 2 || strcmp(answer + length - 2, ".\n") != 0 || (length > 2 && answer[length - 3] != '\n')) {
         ssize_t got = read(fd, answer + length, (1 << 20) - 1 - length);
         if (got <= 0)

@@ -1,11 +1,11 @@
 /*
- * What the differential programs share. A program prints facts that do not vary from run to run; run.py runs it under
- * two libraries and compares what it printed. Callbacks never print: they record, and the main thread prints the
- * records in the order in which they were made (drain) or sorted where the order is not promised (drain_sorted).
+ * Code that the differential programs share. A program prints facts that do not vary from run to run; run.py runs it
+ * under two libraries and compares their output. Callbacks never print: they record, and the main thread prints the
+ * records in the order in which they were made (drain), or sorted if the order is not guaranteed (drain_sorted).
  *
- * Environment, set by run.py: CTEST_HOSTS (host:port[,...]), CTEST_ROOT (a path of this program's own),
- * CTEST_CONTROL (a socket on which run.py obeys one-line commands), CTEST_LIBRARY (the file that must be loaded),
- * CTEST_WAIT_S (how long to wait for what has to come, where the default is too patient).
+ * Environment, set by run.py: CTEST_HOSTS (host:port[,...]), CTEST_ROOT (this program's own path), CTEST_CONTROL (a
+ * socket on which run.py takes one-line commands), CTEST_LIBRARY (the file that must be loaded), CTEST_WAIT_S (how long
+ * to wait for an expected event, where the default is too long).
  */
 #ifndef CTEST_CASE_H
 #define CTEST_CASE_H
@@ -45,23 +45,23 @@ const char *host(int i);
 const char *root(void);
 /* ROOT/name, valid until sixteen more calls by this thread. */
 const char *under(const char *name);
-/* One command to run.py; the answer's text, without its final newline, to be freed by the caller. */
+/* Sends one command to run.py; returns the answer's text without its final newline, which the caller frees. */
 char *control(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The same where the answer does not matter. */
+/* Sends one command to run.py, and ignores the answer. */
 void order(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A handle, not yet connected, on `where`, which may be hosts() and a chroot; dies when there is none. */
+/* A handle, not yet connected, on `where`, which may be hosts() and a chroot; dies if it cannot be made. */
 zhandle_t *begin_at(const char *where, const char *chroot, watcher_fn watcher, void *context, int timeout_ms, int flags);
 /* begin_at(hosts(), ...). */
 zhandle_t *begin(const char *chroot, watcher_fn watcher, void *context, int timeout_ms, int flags);
 #ifdef THREADED
 /* Waits until zoo_state() is `state`; dies after a long wait. */
 void await_state(zhandle_t *zh, int state);
-/* Connected, quiet default watcher, chroot ROOT, which is made first. */
+/* A connected handle with a silent default watcher and the chroot ROOT, which is created first. */
 zhandle_t *open_case(void);
-/* Connected, quiet default watcher, no chroot; ROOT is made. */
+/* A connected handle with a silent default watcher and without a chroot; ROOT is created. */
 zhandle_t *open_plain(void);
-/* Connected to one address, chroot ROOT, which exists already. */
+/* A handle connected to one address, with the chroot ROOT, which exists already. */
 zhandle_t *open_at(const char *where, watcher_fn watcher, void *context);
 /* zoo_create with an open ACL; dies unless ZOK. */
 void make(zhandle_t *zh, const char *path, const char *data);
@@ -74,14 +74,14 @@ void record(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void drain(int n);
 void drain_sorted(int n);
 #ifdef THREADED
-/* Waits until all that the server has said so far has been delivered, and prints the records, sorted, or "  -". */
+/* Waits until everything that the server has sent so far has been delivered, and prints the records, sorted, or "  -". */
 void settle(zhandle_t *zh);
 #endif
 /* Waits `ms`; prints each record that came, or "nothing more". */
 void quiet(int ms);
-/* How many there are that have not been printed. */
+/* How many records have not been printed. */
 int records_left(void);
-/* Drops what has been recorded. */
+/* Drops all records. */
 void forget(void);
 
 /* A watcher that records its context as a name: "NAME: type state path". */
@@ -91,7 +91,7 @@ void on_nothing(zhandle_t *zh, int type, int state, const char *path, void *cont
 const char *event_name(int type);
 const char *state_name(int state);
 
-/* Completions that record; `data` is a name. */
+/* Completions that record their result; `data` is a name. */
 void on_void(int rc, const void *data);
 void on_stat(int rc, const struct Stat *stat, const void *data);
 void on_data(int rc, const char *value, int length, const struct Stat *stat, const void *data);
@@ -101,7 +101,7 @@ void on_strings(int rc, const struct String_vector *strings, const void *data);
 void on_strings_stat(int rc, const struct String_vector *strings, const struct Stat *stat, const void *data);
 void on_acl(int rc, struct ACL_vector *acl, struct Stat *stat, const void *data);
 
-/* Text for the facts of a value; valid until four more calls by this thread. */
+/* The text of a value for a fact; valid until four more calls by this thread. */
 const char *stat_text(const struct Stat *stat);
 const char *strings_text(const struct String_vector *strings); /* sorted */
 const char *acl_text(const struct ACL_vector *acl);

@@ -1,6 +1,6 @@
 /*
- * Counts what the library asks of the system: connection attempts, by port, and name resolutions. A program that defines
- * these functions comes before the C library, for both libraries alike.
+ * Counts the library's connection attempts, by port, and its name resolutions. A program's own definitions of these
+ * functions take precedence over the C library's, for both libraries alike.
  */
 #ifndef CTEST_DIALS_H
 #define CTEST_DIALS_H

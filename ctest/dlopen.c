@@ -1,5 +1,5 @@
-/* Loads the library, uses it, unloads it, over and over: dlopen LIBRARY HOSTS COUNT. Once it is unloaded while a handle
- * is still open and its threads run. Prints what it did; exit 1 says that something was wrong. */
+/* Loads the library, uses it, unloads it, over and over: dlopen LIBRARY HOSTS COUNT. One of the times a handle is still
+ * open and its threads run. Prints its steps; exit status 1 means a failure. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
-"""Bugs that are a list: each entry of the program runs in its own process."""
+"""Bugs with a list of entries: each entry of the program runs in a separate process."""
 
 
 def run_each(trial):
-    """Run every entry; on stock each of them has to go wrong, or it is no bug to list."""
+    """Run every entry; on stock each of them must fail, or it is not a bug."""
     trial.hosts = trial.servers.get("server").hosts
     wrong, right = [], []
     for number, name in enumerate(trial.run().stdout.split()):

@@ -1,4 +1,4 @@
-"""A server that says what a script tells it to: right answers, wrong ones, and bytes that are no answer at all.
+"""A server controlled by a script: it sends right answers, wrong answers, or arbitrary bytes.
 
     def script(link):
         link.accept_session()
@@ -7,8 +7,8 @@
 
     with FakeServer(script) as server: ...      # server.hostport
 
-A script runs once a connection, in its own thread, and `link.number` counts from 0. The connection is closed when the
-script returns. An EOF or a reset ends the script quietly; any other exception is kept in `server.failures`.
+A script runs once for each connection, in its own thread, and `link.number` counts from 0. The connection is closed
+when the script returns. An EOF or a reset ends the script quietly; any other exception is stored in `server.failures`.
 """
 
 import socket
@@ -53,7 +53,7 @@ class Link:
         return data
 
     def some(self):
-        """What has come, at least one byte."""
+        """Receives at least one byte."""
         try:
             self._sock.settimeout(None)
             chunk = self._sock.recv(65536)
@@ -80,16 +80,16 @@ class Link:
         self.raw(struct.pack(">i", len(payload)) + payload)
 
     def receive_little(self):
-        """A small receive buffer: the client's large requests go out piece by piece."""
+        """Makes the receive buffer small: the client's large requests are sent piece by piece."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
 
     def secure(self, context):
-        """TLS from here on, as the server; what one raw() sends is one record, up to 16 KiB."""
+        """Starts TLS as the server; each raw() sends one record, up to 16 KiB."""
         self._sock.settimeout(60)
         self._sock = context.wrap_socket(self._sock, server_side=True)
 
     def block(self):
-        """A socket for another's hands: reads and writes wait."""
+        """Makes the socket blocking, for use by other code."""
         self._sock.settimeout(None)
 
     def fileno(self):
@@ -97,7 +97,7 @@ class Link:
         return self._sock.fileno()
 
     def close(self):
-        """FIN, or RST if something is unread."""
+        """Closes with FIN, or with RST if bytes are unread."""
         self._sock.close()
 
     def reset(self):
@@ -106,7 +106,7 @@ class Link:
         self._sock.close()
 
     def until_eof(self, timeout=None):
-        """Reads and ignores, until the client closes; True if it did so in time."""
+        """Reads and ignores input until the client closes; True if it did so in time."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             left = None if deadline is None else max(0.001, deadline - time.monotonic())
@@ -135,7 +135,7 @@ class Link:
         return request
 
     def request(self, pings=True, timeout=None):
-        """The next request; pings are answered on the way unless `pings` is False."""
+        """The next request; earlier pings are answered unless `pings` is False."""
         while True:
             request = Request(self.frame(timeout))
             if pings and request.name == "ping":
@@ -144,7 +144,7 @@ class Link:
                 return request
 
     def reply(self, request, body=b"", error=0, zxid=1):
-        """A reply: header and body."""
+        """Sends a reply: header and body."""
         xid = request if isinstance(request, int) else request.xid
         self.send(Response.header(xid, zxid, error) + body)
 
@@ -153,7 +153,7 @@ class Link:
         self.send(Response.header(-1, -1, 0) + struct.pack(">ii", kind, state) + ustring(path))
 
     def answer(self, request):
-        """The plain right answer of a server on which every node exists, is empty and has no children."""
+        """Sends the right answer of a server on which every node exists, is empty and has no children."""
         bodies = {
             "create": lambda: ustring(request.path),
             "exists": stat,
@@ -167,7 +167,7 @@ class Link:
         self.reply(request, bodies.get(request.name, bytes)())
 
     def serve(self):
-        """answer() until the client leaves."""
+        """Calls answer() for each request until the client leaves."""
         while True:
             request = self.request()
             self.answer(request)

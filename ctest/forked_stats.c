@@ -1,5 +1,5 @@
-/* Forks while other threads open and close handles, with a statistics file: every child can open and close a handle of its
- * own, ends by exit(), and counts only that handle. The parent's file is not touched by the children's ends.
+/* Forks while other threads open and close handles, with a statistics file: every child can open and close its own
+ * handle, ends by exit(), and counts only that handle. The end of a child does not touch the parent's file.
  *
  *   forked_stats HOST:PORT CHILDREN      ZOO_STATS_DIR is set by the caller */
 #ifndef THREADED
@@ -51,7 +51,7 @@ static void *churn(void *unused)
     return unused;
 }
 
-/* The file of a process: its first line with `name`, a number behind the labels; -1 without one. */
+/* The number in the first line with `name` of a process's file; -1 if there is none. */
 static double figure(pid_t process, const char *name)
 {
     char path[512], line[1024];
@@ -85,8 +85,8 @@ static void child(void)
         die("a child counts %.0f handles", figure(getpid(), "zookeeper_client_handles"));
     if (zookeeper_close(zh) != ZOK)
         die("zookeeper_close in a child");
-    /* End with _exit: exit handlers may need locks that another thread of the parent held at the fork. Every third child
-     * calls exit nevertheless, so that the handler that removes the statistics file is tested as well. */
+    /* End with _exit: exit handlers may need locks that another thread of the parent held at the fork. Every third
+     * child still calls exit, so that the handler that removes the statistics file is tested as well. */
     if (getpid() % 3 == 0)
         exit(0);
     _exit(0);

@@ -1,9 +1,9 @@
-/* A process with one handle on an honest server and others on a hostile one; hostile.py reads the line it ends with.
+/* A process with one handle on an honest server and others on a hostile one; hostile.py reads its last line.
  *
  *   hostile HONEST HOSTILE CALL HANDLES LIMIT_MS
  *
  * Each hostile handle makes CALL asynchronously and then once more as a sync call. Meanwhile the honest handle is used
- * all the time. Limits on address space, descriptors and CPU time make a library that loses its head end early. */
+ * all the time. Limits on address space, descriptors and CPU time end a runaway library early. */
 #include <pthread.h>
 #include <semaphore.h>
 

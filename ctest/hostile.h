@@ -1,4 +1,5 @@
-/* What hostile.c and hostile_st.c share: the calls that are made, the process's limits, and what it has used. Each defines `called`. */
+/* Code that hostile.c and hostile_st.c share: the calls, the process's limits, and its resource use. Each of them
+ * defines `called`. */
 #ifndef CTEST_HOSTILE_H
 #define CTEST_HOSTILE_H
 
@@ -78,11 +79,11 @@ static void on_event(zhandle_t *zh, int type, int state, const char *path, void 
     __sync_fetch_and_add(&events, 1);
 }
 
-/* Completions: what they are given is read to its last byte. */
+/* Completions: they read their arguments to the last byte. */
 static volatile size_t seen;
 
-/* The session timeout of attacked handles: long enough that a busy machine does not lose their connections, and short, as
- * some attacks end only with it. */
+/* The session timeout of attacked handles: long enough that connections are not lost on a busy machine, but short,
+ * because some attacks end only when it has passed. */
 enum { ATTACKED_MS = 4000 };
 
 /* A completion has been called: its data and its code. */
@@ -164,14 +165,14 @@ static zhandle_t *open_handle(const char *hosts, int timeout_ms)
     return zh;
 }
 
-/* What the process had before the attack. */
+/* The process's resources before the attack. */
 struct before {
     int descriptors;
     long resident_kib;
     long cpu_ms;
 };
 
-/* Makes the operations of a transaction, and limits what the process may have: address space, descriptors, CPU time. */
+/* Prepares the operations of a transaction, and limits the process's resources: address space, descriptors, CPU time. */
 static struct before begin_limits(int handles)
 {
     struct before before = {descriptors(), status_kib("VmRSS"), cpu_ms()};
@@ -186,11 +187,11 @@ static struct before begin_limits(int handles)
     return before;
 }
 
-/* The last line. */
+/* Prints the last line. */
 static void report(struct before before, long long close_ms, int calls, int failures, long long longest)
 {
     int i;
-    /* A connection that was being dropped is with the kernel no later than this. */
+    /* By now the kernel has closed a connection that was being dropped. */
     for (i = 0; i < 2000 && descriptors() > before.descriptors; i++)
         nap(5);
     printf("grown_kib=%ld descriptors=%d close_ms=%lld cpu_ms=%ld honest_calls=%d honest_failures=%d honest_ms=%lld\n",

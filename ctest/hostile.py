@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""What a hostile server can do to a process: each attack on Debian's library and on ours, on a real socket.
+"""The effect of a hostile server on a process: each attack on Debian's library and on ours, on a real socket.
 
-The process (hostile.c; hostile_st.c with --flavour st) has a second handle, on an honest server, and limits of address space, descriptors and CPU time.
-Ours has to survive every attack: the call fails with the documented code or the connection is dropped, a log line says
-what and where, resident memory grows by less than 16 MiB, no descriptor stays, and the other handle notices nothing.
-What Debian's library does is shown beside it and decides nothing.
+The process (hostile.c; hostile_st.c with --flavour st) has a second handle, on an honest server, and limits of address
+space, descriptors and CPU time. Ours must survive every attack: the call fails with the documented code or the
+connection is dropped, a log line names the fault and the place, resident memory grows by less than 16 MiB, no
+descriptor leaks, and the other handle is not affected. The behaviour of Debian's library is shown beside it, but is not
+judged.
 
 Usage: hostile.py [--only PATTERN ...] [--lib ours|both] [--flavour mt|st] [--table FILE] [--jobs N] [-v]
 """
@@ -35,7 +36,7 @@ from run import FLAGS, headers  # noqa: E402
 
 GROWTH_KIB = 16 << 10
 CPU_MS = 2000
-# Who waits for the attacked handle waits for its session timeouts, or for ever. These leave a busy machine room.
+# Waiting for the attacked handle takes its session timeouts, or for ever. These limits leave room for a busy machine.
 HONEST_MS = 10000  # of a session timeout of 20 s
 CLOSE_MS = 15000  # 3 s to send and 1.5 s for an answer are in the contract
 PATIENCE = 8  # times an attack's seconds; Debian's library, which answers nothing in some of them, gets these once
@@ -55,7 +56,7 @@ def build(flavour):
 
 
 class Run:
-    """One attack on one library: what the process said, and what the hostile server saw."""
+    """One attack on one library: the output of the process, and the view of the hostile server."""
 
     def __init__(self, program, attack, which):
         self.attack = attack
@@ -63,7 +64,7 @@ class Run:
             self.address = hostile.hostport
             seconds = attack.seconds * (PATIENCE if which == "ours" else 1)
             command = [program, honest.hostport, hostile.hostport, attack.call, attack.handles, int(seconds * 1000)]
-            # glibc reserves 64 MiB for each thread's arena; with few of them the limit measures the library.
+            # glibc reserves 64 MiB for each thread's arena; with few arenas the limit measures the library.
             child = rig.spawn(list(map(str, command)), env=rig.library_env(which, MALLOC_ARENA_MAX=2, **attack.environment()), cwd="/",
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
             overdue = threading.Timer(seconds + 25 * (PATIENCE if which == "ours" else 1), child.kill)
@@ -92,7 +93,7 @@ class Run:
         self.codes = [int(code) for code in re.findall(r"sync=(-?\d+)", self.said)]
 
     def death(self):
-        """How the process ended, if not as it should."""
+        """How the process ended, if not properly."""
         if not self.ended:
             return "hangs" if "grown" not in self.said and "unanswered" not in self.said else "hangs in close"
         if self.status < 0:
@@ -103,7 +104,7 @@ class Run:
         return None
 
     def troubles(self):
-        """All that ours must not show."""
+        """Faults that ours must not have."""
         death = self.death()
         if death:
             return [death]
@@ -124,7 +125,7 @@ class Run:
                 found.append(f"no log line says {self.attack.log!r}")
             elif self.attack.drops and not any(self.address in line for line in about):
                 found.append("the log line does not say where")
-        # One line a connection or a call, and some for the session's fate.
+        # One line per connection or call, and a few for the end of the session.
         bound = 2 * self.accepted + 2 * len(self.codes) + 2
         if len(lines) > bound:
             found.append(f"{len(lines)} log lines")

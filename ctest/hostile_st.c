@@ -1,12 +1,12 @@
-/* hostile.c on the single-threaded library: the same arguments and lines. One loop drives all handles, the honest one too; each
- * hostile handle makes CALL twice, the second time when the first has been answered. */
+/* hostile.c on the single-threaded library: the same arguments and lines. One loop drives all handles, the honest one
+ * too; each hostile handle makes CALL twice, the second time after the first has been answered. */
 #include <poll.h>
 
 #include "hostile.h"
 
 enum { HANDLES_MAX = 64 };
 
-/* A handle and what it waits for. The honest one is the first. */
+/* A handle and its state in the loop. The honest one is the first. */
 struct driven {
     zhandle_t *zh;
     int answers;
@@ -26,7 +26,7 @@ static void called(const void *data, int rc)
     one->waits = 0;
 }
 
-/* One turn of the loop; says whether something has come on the standard input. */
+/* One turn of the loop; returns whether there is input on stdin. */
 static int turn(void)
 {
     struct pollfd entries[2 + HANDLES_MAX];
@@ -57,7 +57,7 @@ static int turn(void)
     return (entries[0].revents & (POLLIN | POLLHUP)) != 0;
 }
 
-/* Makes a call unless one waits; an error at once is its answer. */
+/* Makes a call unless one is outstanding; an immediate error counts as its answer. */
 static void ask(struct driven *one, const char *call)
 {
     int rc;

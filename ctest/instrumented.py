@@ -1,4 +1,5 @@
-"""What sanitize.py, tsan.py and valgrind.py share: a sanitizer's runtime, the library built with it, the choice of programs."""
+"""Code that sanitize.py, tsan.py and valgrind.py share: a sanitizer's runtime, the library built with it, the choice of
+programs."""
 
 import argparse
 import os
@@ -11,7 +12,7 @@ TRIPLE = "x86_64-unknown-linux-gnu"
 
 
 def runtime(name, package):
-    """gcc's runtime of a sanitizer, which has to be loaded before everything else."""
+    """gcc's runtime of a sanitizer, which must be loaded before everything else."""
     found = subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=True)
     path = pathlib.Path(found.stdout.strip())
     if not path.is_absolute():
@@ -20,8 +21,8 @@ def runtime(name, package):
 
 
 def build(target, *flags, **environment):
-    """The library, built in `target` with flags of rustc. They are unstable, which the stable compiler allows with
-    RUSTC_BOOTSTRAP."""
+    """The library, built in `target` with flags of rustc. These flags are unstable; RUSTC_BOOTSTRAP makes the stable
+    compiler accept them."""
     environment = os.environ | environment | {
         "RUSTC_BOOTSTRAP": "1",
         "RUSTFLAGS": " ".join(flags),
@@ -32,7 +33,7 @@ def build(target, *flags, **environment):
 
 
 def as_loaded(library, folder):
-    """Makes `folder` one in which the loader finds the library."""
+    """Makes a link in `folder` under which the loader finds the library."""
     link = folder / "libzookeeper_mt.so.2"
     link.unlink(missing_ok=True)
     link.symlink_to(library)

@@ -1,10 +1,10 @@
-/* Threads that are interrupted or cancelled at random moments while they are in the library. lifetimes.py runs
- * each part in a process of its own:
+/* Threads that are interrupted or cancelled at random moments while they are in the library. lifetimes.py runs each
+ * part in a separate process:
  *
  *   interruptions PART HOSTS COUNT
  *
- * A part prints what it found out and ends with 0, or says what is wrong and ends with 1. No part asserts how fast anything
- * is: what hangs is ended by the watchdog after PATIENCE_S seconds without progress. */
+ * A part prints its findings and ends with status 0, or prints the fault and ends with 1. No part asserts a speed: the
+ * watchdog ends a part that hangs, after PATIENCE_S seconds without progress. */
 #ifndef THREADED
 #define THREADED
 #endif
@@ -42,7 +42,7 @@ static void nap_us(long us)
         ;
 }
 
-/* Different in each run: the moments are meant to be random, and a failure names its step. */
+/* Not seeded: the moments are meant to be random, and a failure names its step. */
 static unsigned long random_below(unsigned long limit)
 {
     static unsigned long state;
@@ -112,7 +112,7 @@ static int entries(const char *path)
     return n;
 }
 
-/* What a process may not lose to handles that are gone. */
+/* Checks that the process has lost no descriptors or threads to closed handles. */
 static void check_leftovers(int descriptors, int threads)
 {
     int ms;
@@ -177,7 +177,7 @@ static void call_for_ever(enum call call)
             if (random_below(2) == 0)
                 zoo_exists(own, "/", 0, &stat);
             pthread_cleanup_pop(1);
-            /* None of these need be a cancellation point; a synchronous call is one. */
+            /* None of these needs to be a cancellation point, but a synchronous call is one. */
             pthread_testcancel();
         }
     }
@@ -223,7 +223,7 @@ static void part_cancel(void)
     printf("%d threads cancelled in %d kinds of calls; the handle stays usable\n", count, CALLS);
 }
 
-/* -- signal handlers that call back, whatever they interrupt */
+/* -- signal handlers that call the library, whatever they interrupt */
 
 static atomic_int in_handler, handled, over;
 static pthread_t victim;
@@ -269,7 +269,7 @@ static void on_interrupt(int number)
     errno = saved;
 }
 
-/* One round of what a thread may be doing when the signal comes. */
+/* One call of those that a thread may be in when the signal comes. */
 static void one_of_all_calls(int which)
 {
     struct Stat stat;
@@ -339,7 +339,7 @@ static void part_handlers(void)
     printf("%d signal handlers called %d functions, whatever they interrupted\n", count, HANDLER_CALLS);
 }
 
-/* -- close in a signal handler, on the thread whose call it interrupts: the way many programs end */
+/* -- close in a signal handler, on the thread whose call it interrupts: many programs end in this way */
 
 static void close_and_end(int number)
 {
@@ -364,7 +364,7 @@ static void close_and_return(int number)
     errno = saved;
 }
 
-/* The child calls in a loop until it has closed its handle in its handler. */
+/* The child makes calls in a loop until its signal handler has closed its handle. */
 static void be_closed(int way)
 {
     struct Stat stat;
@@ -374,7 +374,7 @@ static void be_closed(int way)
     catch(way == 0 ? close_and_end : way == 1 ? delete_close_and_end : close_and_return);
     kill(getppid(), SIGUSR2);
     if (way == 2) {
-        /* The call that was interrupted is the last one with this handle; any code will do, but it has to end. */
+        /* The interrupted call is the last one with this handle; it may return any code, but it must return. */
         int rc = ZOK;
         while (!in_handler && rc == ZOK)
             rc = zoo_exists(shared, "/", 0, &stat);

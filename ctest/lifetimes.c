@@ -1,8 +1,8 @@
-/* Threads, ends and shortages. lifetimes.py runs each part in a process of its own:
+/* Threads, ends and shortages. lifetimes.py runs each part in a separate process:
  *
  *   lifetimes PART HOSTS COUNT [OTHER_HOSTS]
  *
- * A part prints what it found out and ends with 0, or says what is wrong and ends with 1. */
+ * A part prints its findings and ends with status 0, or prints the fault and ends with 1. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -79,7 +79,7 @@ static int entries(const char *path)
     return n;
 }
 
-/* What a process may not lose to handles that are gone. */
+/* Checks that the process has lost no descriptors or threads to closed handles. */
 static void check_leftovers(int descriptors, int threads)
 {
     int ms;
@@ -112,7 +112,7 @@ static zhandle_t *connected(void)
     return zh;
 }
 
-/* -- close, from everywhere */
+/* -- close, from every kind of callback */
 
 struct closing {
     zhandle_t *zh;
@@ -258,7 +258,7 @@ static int begin_close(struct closing *c, int kind)
     case WATCH:
         snprintf(path, sizeof path, "/lifetimes-%d", (int)getpid());
         zoo_wexists(c->zh, path, by_watch, c, NULL);
-        /* Ephemeral, as the handle may be closed before this returns. */
+        /* Ephemeral, because the handle may be closed before this returns. */
         return zoo_acreate(c->zh, path, "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_EPHEMERAL, NULL, NULL);
     case VOID: return zoo_adelete(c->zh, "/none", -1, by_void, c);
     case STAT: return zoo_aexists(c->zh, "/", 0, by_stat, c);
@@ -302,7 +302,7 @@ static void close_once(int kind)
             die("%s: %d", KIND_NAMES[kind], rc);
     }
     await(&c.closed, KIND_NAMES[kind]);
-    /* From a callback of the handle the rest is called after that callback. */
+    /* After a close in a callback of the handle, the other completions are called after that callback. */
     for (ms = 0; __atomic_load_n(&c.pending, __ATOMIC_SEQ_CST) != 0 && ms < PATIENCE_S * 1000; ms++)
         nap(1);
     if (c.pending != 0)
@@ -358,7 +358,7 @@ static void part_pending(void)
     printf("%d times %d callbacks, each called once\n", count, COUNT(times));
 }
 
-/* -- callbacks that take their time, or call back */
+/* -- callbacks that take long, or call the library */
 
 static sem_t posted;
 static int inner_rc[6];
@@ -430,7 +430,7 @@ static void in_child(zhandle_t *zh, const char *state)
             die("%s: call %d in the child: %d", state, i, rc[i]);
     if (zookeeper_close(zh) != ZOK)
         die("%s: close in the child", state);
-    /* One that waits for a reply waits for two thirds of the session timeout at least. */
+    /* A call that waited for a reply would wait for at least two thirds of the session timeout. */
     if (now_ms() - begun > TIMEOUT_MS / 2)
         die("%s: the child's calls took %lld ms", state, now_ms() - begun);
     own = zookeeper_init(hosts, on_nothing, TIMEOUT_MS, NULL, NULL, 0);
@@ -472,8 +472,8 @@ static void *close_handle(void *zh)
     return NULL;
 }
 
-/* other_hosts: one that accepts and never answers, one that refuses, one that takes no connection, one that lets a
- * client in and then says nothing, comma separated. */
+/* other_hosts: one that accepts and never answers, one that refuses, one that takes no connection, one that grants a
+ * session and then sends nothing; comma separated. */
 static void part_fork(void)
 {
     char *words = strdup(other_hosts);
@@ -540,7 +540,7 @@ static void on_exec(int rc, const struct Stat *stat, const void *data)
     _exit(9);
 }
 
-/* A program that a callback has become: it inherits nothing of the library's. */
+/* A program that a callback executes must not inherit anything of the library's. */
 static void part_executed(void)
 {
     int fd;
@@ -628,7 +628,7 @@ static void check_masks(const char *blocked, const char *caught, const char *ign
             continue;
         snprintf(path, sizeof path, "/proc/self/task/%s/status", entry->d_name);
         status_line(path, "SigBlk", line, sizeof line);
-        /* The library's I/O thread runs no handlers of the application: it could hold a lock meanwhile. */
+        /* The library's I/O thread runs no signal handlers of the application: it could hold a lock at that moment. */
         if (strcmp(line, blocked) != 0 && !is_io_thread(entry->d_name))
             die("task %s has %s, before %s", entry->d_name, line, blocked);
         status_line(path, "SigCgt", line, sizeof line);
@@ -641,7 +641,7 @@ static void check_masks(const char *blocked, const char *caught, const char *ign
     closedir(directory);
 }
 
-/* Until enough have been taken: those that come while one is pending are one. */
+/* Sends signals until enough have been handled: those that arrive while one is pending are merged. */
 static void *storm(void *main_thread)
 {
     while (interrupted < 1000) {
@@ -669,7 +669,7 @@ static void part_signals(void)
     memset(&action, 0, sizeof action);
     action.sa_handler = on_alarm; /* without SA_RESTART */
     sigaction(SIGALRM, &action, NULL);
-    /* With its first thread a process gets a signal of glibc's own. */
+    /* When it starts its first thread, a process gets an internal signal of glibc. */
     pthread_create(&thread, NULL, do_nothing, NULL);
     pthread_join(thread, NULL);
     status_line("/proc/self/status", "SigBlk", blocked, sizeof blocked);
@@ -694,7 +694,7 @@ static void part_signals(void)
     printf("a storm of signals; no mask and no handler is the library's\n");
 }
 
-/* -- shortages: what the library asks of the system fails at the n-th time */
+/* -- shortages: a system call or allocation of the library fails at the n-th time */
 
 static int fail_after = -1; /* of the calls below, from now on */
 static int fail_how_many;
@@ -724,7 +724,7 @@ static void fail(int after, int how_many)
 
 static int short_of_threads;
 static int short_of_memory;
-/* The memory that goes to C is told from the library's own by sizes that nothing else has. */
+/* Memory that is passed to C is recognised by its sizes, which nothing else has. */
 #define NAME_SIZE 777
 #define NAMES 3
 

@@ -1,11 +1,10 @@
 #!/usr/bin/python3
-"""Threads, ends and shortages on our library: lifetimes.c and the other programs of `build`, each part in its own
-process.
+"""Threads, ends and shortages on our library: lifetimes.c and the other programs of `build`, with each part in a
+separate process.
 
 Usage: lifetimes.py [--long] [--only PART ...] [--lib ours|stock]
 --long closes 10,000 handles, cancels 10,000 threads and repeats the pending calls 1,000 times; the default takes some
-hundreds, and 20.
-With --lib stock nothing is decided: it shows what Debian's library does.
+hundreds of each, and repeats 20 times. With --lib stock nothing is judged: it shows the behaviour of Debian's library.
 """
 
 import argparse
@@ -56,7 +55,7 @@ INTERRUPTIONS = ("cancel", "handlers", "handler-close")
 
 
 def build():
-    """Compile the programs; returns where they are."""
+    """Compile the programs; returns their folder."""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or rig.ROOT / "target") / "ctest"
     target.mkdir(parents=True, exist_ok=True)
     include = headers()
@@ -83,7 +82,7 @@ def _mute(link):
 
 
 def _long_names(link):
-    """Three children, and three ACL entries, with names of a size that the program recognises."""
+    """A server with three children, and three ACL entries, whose names have a size that the program recognises."""
     link.accept_session()
     while True:
         request = link.request()
@@ -121,7 +120,7 @@ class FullListener:
 
 
 def run(which, command, seconds, **environment):
-    """Returns (what is wrong or None, stdout, stderr)."""
+    """Returns (the failure or None, stdout, stderr)."""
     child = rig.spawn([str(word) for word in command], env=rig.library_env(which, **environment), cwd="/",
                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -139,7 +138,7 @@ def run(which, command, seconds, **environment):
 
 
 def others(part):
-    """The further servers of a part: their context managers, in the order of its last argument."""
+    """The further servers of a part: their context managers, in the order of the part's last argument."""
     if part == "fork":
         return [FakeServer(_silent), f"127.0.0.1:{rig.free_port()}", FullListener(), FakeServer(_mute)]
     if part == "memory":

@@ -1,9 +1,9 @@
 /*
- * Names that are slow or unknown, and the threads that look them up. The program has a getaddrinfo of its own, which takes
- * the place of the C library's: "name.test" is 127.0.0.1, and takes as long as the program wants; "unknown.test" has no
+ * Names that are slow or unknown, and the threads that look them up. The program has its own getaddrinfo, which
+ * replaces the C library's: "name.test" is 127.0.0.1, and takes as long as the program wants; "unknown.test" has no
  * address.
  *
- *   lookups PART HOST:PORT     one part; says nothing and ends with 0 when all is well
+ * lookups PART HOST:PORT     one part; prints nothing and ends with status 0 if it passes
  */
 #ifndef THREADED
 #define THREADED
@@ -144,7 +144,7 @@ static zhandle_t *connected(const char *hosts)
     return zh;
 }
 
-/* Whether a process with one thread may have a user namespace of its own here. */
+/* Whether a process with one thread may have its own user namespace here. */
 static int may_unshare(void)
 {
     int status;
@@ -181,7 +181,7 @@ static void part_close(const char *hosts)
         die("unshare: %s", strerror(errno));
 }
 
-/* A lookup that never ends: the close returns, and the handle's callback is left alone when the lookup ends after all. */
+/* A lookup that never ends: the close returns, and the handle's callback is not called when the lookup ends later. */
 static void part_endless(const char *hosts)
 {
     double before;
@@ -213,7 +213,7 @@ static void await_failures(int n)
     }
 }
 
-/* All lines of a handle go to its callback, also those about its names. The caller looks at stderr. */
+/* All lines of a handle go to its callback, including those about its names. The caller checks stderr. */
 static void part_lines(const char *hosts)
 {
     zhandle_t *zh = connected(hosts);
@@ -225,7 +225,7 @@ static void part_lines(const char *hosts)
     closed = 1;
 }
 
-/* The callback that gets such a line closes the handle. */
+/* The callback closes the handle when it gets a line about a lookup. */
 static void part_callback(const char *hosts)
 {
     int ms;

@@ -1,6 +1,6 @@
 /*
- * A loop of the program's own around zookeeper_interest and zookeeper_process, for programs on the single-threaded library
- * (st_*.c). Includes case.h.
+ * An event loop around zookeeper_interest and zookeeper_process, for programs on the single-threaded library (st_*.c).
+ * Includes case.h.
  */
 #ifndef CTEST_LOOP_H
 #define CTEST_LOOP_H
@@ -22,7 +22,7 @@ static inline long now_ms(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* How many threads this process has. */
+/* The number of threads of this process. */
 static inline int entries(const char *path)
 {
     DIR *directory = opendir(path);
@@ -38,7 +38,7 @@ static inline int threads(void)
     return entries("/proc/self/task");
 }
 
-/* Waits for a child that has to end well. */
+/* Waits for a child, which must end with status 0. */
 static inline void wait_for(pid_t child)
 {
     int status;
@@ -47,7 +47,7 @@ static inline void wait_for(pid_t child)
         die("a child ended with %#x", status);
 }
 
-/* What zookeeper_interest said last. */
+/* The last result of zookeeper_interest. */
 struct step {
     int rc;
     int fd;
@@ -57,7 +57,7 @@ struct step {
     int processed; /* what zookeeper_process returned */
 };
 
-/* Asks what to wait for. */
+/* Asks zookeeper_interest what to wait for. */
 static inline struct step ask(zhandle_t *zh)
 {
     struct step step = {-7, -7, -7, -7, 0, 0};
@@ -67,7 +67,7 @@ static inline struct step ask(zhandle_t *zh)
     return step;
 }
 
-/* Waits for it, `limit_ms` at most, and says what has happened. */
+/* Waits for the event, `limit_ms` at most, and calls zookeeper_process. */
 static inline void answer(zhandle_t *zh, struct step *step, long limit_ms)
 {
     struct pollfd entry = {step->fd, 0, 0};
@@ -89,7 +89,7 @@ static inline struct step turn(zhandle_t *zh, long limit_ms)
     return step;
 }
 
-/* Turns until the socket has something to say. */
+/* Takes turns until the socket has an event. */
 static inline struct step turn_until_ready(zhandle_t *zh)
 {
     long end = now_ms() + PATIENCE_S * 1000;
@@ -100,7 +100,7 @@ static inline struct step turn_until_ready(zhandle_t *zh)
     return step;
 }
 
-/* Turns until there are `n` records. */
+/* Takes turns until there are `n` records. */
 static inline void turn_until_records(zhandle_t *zh, int n)
 {
     long end = now_ms() + PATIENCE_S * 1000;
@@ -114,7 +114,7 @@ static inline void turn_until_records(zhandle_t *zh, int n)
     }
 }
 
-/* Turns until the state is `state`. */
+/* Takes turns until the state is `state`. */
 static inline void turn_until_state(zhandle_t *zh, int state)
 {
     long end = now_ms() + PATIENCE_S * 1000;
@@ -131,7 +131,7 @@ static inline void on_made(int rc, const char *value, const void *data)
     *(int *)data = rc;
 }
 
-/* A connected handle on `where` with the chroot ROOT, which is made first. */
+/* A connected handle on `where` with the chroot ROOT, which is created first. */
 static inline zhandle_t *loop_open_at(const char *where, watcher_fn watcher, void *context)
 {
     int rc = 1;

@@ -1,5 +1,5 @@
-"""A server of OpenSSL's own functions on the socket of a scripted connection: for what Python's ssl does not offer, such as
-new keys in a session, another handshake, and the lifetime of tickets."""
+"""A server on OpenSSL's own functions, on the socket of a scripted connection: for features that Python's ssl lacks,
+such as new keys in a session, renegotiation, and the lifetime of tickets."""
 import ctypes
 import functools
 import os
@@ -31,7 +31,7 @@ def _load():
 
 
 def settings(certificate="server", version=TLS_1_3, ticket_seconds=None):
-    """What connections share: tickets of one are good for another, for so long."""
+    """Settings that connections share: tickets of one are valid for another, for `ticket_seconds`."""
     library = _load()
     made = library.SSL_CTX_new(library.TLS_server_method())
     directory = rig.certificates()
@@ -45,7 +45,7 @@ def settings(certificate="server", version=TLS_1_3, ticket_seconds=None):
 
 
 class OpenSsl:
-    """A server of OpenSSL's own functions on the link's socket."""
+    """A server on OpenSSL's own functions, on the link's socket."""
 
     def __init__(self, link, settings):
         self._library = _load()
@@ -66,7 +66,7 @@ class OpenSsl:
             raise Gone
 
     def read(self, count):
-        """So many bytes of the client's."""
+        """Reads `count` bytes from the client."""
         data = b""
         while len(data) < count:
             space = ctypes.create_string_buffer(count - len(data))
@@ -84,15 +84,15 @@ class OpenSsl:
         return self.read(struct.unpack(">i", self.read(4))[0])
 
     def key_update(self, asks):
-        """New keys for what follows; the client's too if it `asks`."""
+        """Changes the keys; the client's too if `asks`."""
         self._need(self._library.SSL_key_update(self._ssl, int(asks)))
         self._need(self._library.SSL_do_handshake(self._ssl))
 
     def renegotiate(self):
-        """Asks for another handshake; false if the client will not."""
+        """Asks for another handshake; false if the client refuses."""
         self._need(self._library.SSL_renegotiate(self._ssl))
         return self._library.SSL_do_handshake(self._ssl) > 0
 
     def is_resumed(self):
-        """Whether a ticket spared the full handshake."""
+        """Whether a ticket replaced the full handshake."""
         return bool(self._library.SSL_session_reused(self._ssl))

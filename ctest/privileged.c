@@ -1,5 +1,5 @@
-/* What a setuid program does by linking the library: it opens a handle and closes it. Says on stdout whether it runs with
- * more rights than its caller. */
+/* A setuid program that is linked to the library: it opens and closes a handle. Prints whether it runs with more rights
+ * than its caller. */
 #ifndef THREADED
 #define THREADED
 #endif

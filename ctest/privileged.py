@@ -1,4 +1,4 @@
-"""A setuid program of root's, started by nobody, ignores every ZOO_ variable. Needs root."""
+"""A setuid root program, started by the user nobody, ignores every ZOO_ variable. Needs root."""
 
 import os
 import pathlib
@@ -13,8 +13,8 @@ NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
 def fault(library, seconds):
-    """What is wrong with a library in such a program, None for nothing. Without the setuid bit the program has to heed them."""
-    # Not below the home of the one who tests: nobody has to get there.
+    """The fault of a library in such a program, or None. Without the setuid bit the program must obey the variables."""
+    # Not below the home of the user who runs the test: the user nobody must have access.
     with tempfile.TemporaryDirectory(dir="/var/tmp") as scratch:
         folder = pathlib.Path(scratch)
         folder.chmod(0o755)

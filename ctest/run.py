@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """The differential tests: the same C program under Debian's library and under ours.
 
-cases/*.c   must exit 0 under both and print the same.
-bugs/*.c    show a fault of Debian's library: they must fail there and pass on ours. A fault that does not show itself
-            on Debian's library is an error too, for then the test proves nothing.
+cases/*.c   must exit 0 under both and print the same. bugs/*.c    show a fault of Debian's library: they must fail
+there and pass on ours. A fault that does not occur on Debian's library is an error too, because the test then proves
+nothing.
 
 Usage: run.py [--lib stock|ours|both] [--only PATTERN ...] [--instrumented] [--list] [--jobs N] [--repeat N] [--table FILE]
 With --lib stock or ours a case only has to exit 0; nothing is compared.
@@ -26,7 +26,7 @@ sys.path.insert(0, str(HERE.parent))
 import rig  # noqa: E402
 from trial import Outcome, Program, Servers, Trial  # noqa: E402
 
-# CTEST_FLAGS: how a sanitizer gets into the programs too.
+# CTEST_FLAGS adds compiler flags, for example to build the programs with a sanitizer too.
 FLAGS = ["-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", *os.environ.get("CTEST_FLAGS", "").split()]
 
 
@@ -36,19 +36,19 @@ def headers():
     return own if (own / "zookeeper" / "zookeeper.h").exists() else pathlib.Path("/usr/include")
 
 
-# What a program of either library is compiled with.
+# The options with which a program for either library is compiled.
 OPTIONS = {"mt": ("-DTHREADED",), "st": ("-DCTEST_WITHOUT_THREADS",)}
 
 
 def _compile(built, parts, *arguments):
-    """Run gcc if `built` is older than one of `parts`; returns the compiler's words on failure."""
+    """Run gcc if `built` is older than one of `parts`; returns the compiler's output on failure."""
     include = headers()
     newest = max(part.stat().st_mtime for part in (*parts, *HERE.glob("*.h"), *(include / "zookeeper").glob("*.h")))
     if built.exists() and built.stat().st_mtime > newest:
         return None
     built.parent.mkdir(parents=True, exist_ok=True)
     own = ["-I", include] if include.parent == rig.ROOT else []
-    # Under another name first: an interrupted compiler leaves nothing that looks finished.
+    # Built under another name first, so that an interrupted compiler leaves no file that looks finished.
     fresh = built.with_name(f"{built.name}.{os.getpid()}.new")
     command = ["gcc", *FLAGS, *own, "-I", include / "zookeeper", "-o", fresh, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -59,17 +59,17 @@ def _compile(built, parts, *arguments):
 
 
 def shared_object(program):
-    """What all programs share, compiled for the program's library."""
+    """The object of the shared code, compiled for the program's library."""
     return program.built().parents[1] / f"case.{program.flavour}.o"
 
 
 def build_shared(program):
-    """Compile case.c; returns the compiler's words on failure."""
+    """Compile case.c; returns the compiler's output on failure."""
     return _compile(shared_object(program), [HERE / "case.c"], *OPTIONS[program.flavour], "-c", HERE / "case.c")
 
 
 def build(program):
-    """Compile one program, if it is older than what it is made of; returns the compiler's words on failure."""
+    """Compile one program if it is older than its sources; returns the compiler's output on failure."""
     shared = shared_object(program)
     return _compile(program.built(), [program.source, shared], *OPTIONS[program.flavour], program.source, shared,
                     "-L", rig.link_directory("stock"), f"-l:libzookeeper_{program.flavour}.so.2", "-lpthread", "-ldl",
@@ -121,7 +121,7 @@ def run_case(program, libraries, servers):
 
 
 def _judge(program, which, servers):
-    """Run a bug's program or driver; returns what went wrong (None: nothing did) and the log."""
+    """Run a bug's program or driver; returns the failure (None if there was none) and the log."""
     with Trial(program, which, servers[which]) as trial:
         if program.needs == "driver":
             result = program.script.run(trial)
@@ -133,7 +133,7 @@ def _judge(program, which, servers):
 
 
 def run_bug(program, libraries, servers):
-    """A bug: it must show on stock and not on ours."""
+    """A bug: it must occur on stock and not on ours."""
     failures = []
     detail = []
     note = ""
@@ -177,7 +177,8 @@ def report(program, verdict, seconds):
         print(verdict.detail, flush=True)
 
 
-# These count memory, stack, CPU time or system calls. Under a sanitizer or valgrind that would be the tool's.
+# These programs measure memory, stack, CPU time or system calls. Under a sanitizer or valgrind the figures would be the
+# tool's.
 COUNT = ("burst_memory", "idle_cpu", "small_stacks", "st_idle_turns")
 
 
@@ -219,7 +220,7 @@ def main():
     table = []
     try:
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            # The long ones first, so that the end does not wait for them.
+            # The long programs come first, so that the end does not wait for them.
             programs += [p.again(number) for number in range(1, options.repeat) for p in programs]
             for program in {p.flavour: p for p in programs}.values():
                 wrong = build_shared(program)

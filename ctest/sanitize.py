@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The C programs on our library built with AddressSanitizer and leak detection.
 
-First it proves that the sanitizer was on: a program that lets the library read past the end of its buffer must be
-caught inside the library. Then ctest/run.py runs on that build."""
+First it proves that the sanitizer is on: a program that lets the library read past the end of its buffer must be caught
+inside the library. Then ctest/run.py runs on that build."""
 import os
 import pathlib
 import subprocess
@@ -11,7 +11,7 @@ import tempfile
 
 from instrumented import ROOT, as_loaded, build, programs, runtime
 
-# What the test programs themselves leave behind; everything that comes from the library counts.
+# Leaks of the test programs themselves; everything in the library counts.
 LEAKS_OF_THE_PROGRAMS = "leak:open_memstream\n"
 PROOF = r"""
 #include <stdlib.h>

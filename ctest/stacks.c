@@ -1,5 +1,5 @@
-/* Calls on threads whose stacks are as small as Apache's library allows them to be: get and close need a part of the
- * smallest stack there is, 16 KiB, init and the logging macros 18 KiB. A stack that is too small is a SIGSEGV. */
+/* Calls on threads with the smallest stacks that suffice for Apache's library: get and close need part of the smallest
+ * possible stack, 16 KiB; init and the logging macros need 18 KiB. A stack that is too small causes a SIGSEGV. */
 #ifndef THREADED
 #define THREADED
 #endif

@@ -1,15 +1,15 @@
-"""One run of one program under one library: the servers it needs, the faults it may order, what it printed.
+"""One run of one program under one library: the servers that it needs, the faults that it may order, its output.
 
-A program says in the first line of its opening comment what it needs:
+The first line of a program's opening comment says what it needs:
 
     nothing         no server; CTEST_HOSTS is an address that refuses
     server          the shared standalone server
-    proxy [N]       N proxies (default 1) of the run's own in front of the shared server; CTEST_HOSTS lists them in order
+    proxy [N]       N proxies (default 1) for this run in front of the shared server; CTEST_HOSTS lists them in order
     reconfig        a shared server that is a quorum of one and allows reconfig
-    ensemble        three servers of the run's own
+    ensemble        three servers for this run
     readonly        as ensemble, but only the first member is started, so it serves read-only
     script          `script(link)` of the Python file beside the program, as a FakeServer
-    driver          `run(trial)` of the Python file beside the program does everything (bugs only)
+    driver          `run(trial)` of the Python file beside the program runs everything (bugs only)
 
 Programs whose names begin with st_ run on the single-threaded library.
 """
@@ -33,14 +33,14 @@ from wire import describe
 
 ADMIN = "admin:ctest"  # the superuser of the shared servers, for zoo_add_auth("digest", ...)
 _ADMIN_DIGEST = "admin:" + base64.b64encode(hashlib.sha1(ADMIN.encode()).digest()).decode()
-# What these lose is their subject: threads that callbacks have ended, a child that has its parent's memory and not its
-# threads, and a parent that leaves its handle to a child.
+# The leaks of these programs are intended: threads that callbacks have ended, a child that has its parent's memory but
+# not its threads, and a parent that leaves its handle to a child.
 LOSE_MEMORY = ("callback_ends_thread", "forked_child", "log_callback_exits", "st_daemon", "st_forked_close")
 
 
 @dataclasses.dataclass
 class Outcome:
-    """What a program did. `status` is negative for a signal; `timed_out` means that we ended it."""
+    """The result of a program. `status` is negative for a signal; `timed_out` means that the runner ended it."""
 
     status: int
     stdout: str
@@ -62,7 +62,7 @@ class Outcome:
 
 
 class Servers:
-    """The servers that the programs of one library share; each is started when it is first asked for."""
+    """The servers that the programs of one library share; each is started when it is first needed."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -84,7 +84,7 @@ class Servers:
 
 
 class Program:
-    """A C file of cases/ or bugs/: its name, what it needs, and the Python beside it."""
+    """A C file of cases/ or bugs/: its name, its needs, and the Python file beside it."""
 
     def __init__(self, source):
         self.source = source
@@ -110,13 +110,13 @@ class Program:
         return other
 
     def built(self):
-        """Where run.py puts the executable."""
+        """The path of the executable that run.py builds."""
         target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or rig.ROOT / "target")
         return target / "ctest" / self.kind / self.source.stem
 
 
 class Trial:
-    """One run; a context manager that holds what the run has started."""
+    """One run; a context manager that owns everything that the run has started."""
 
     def __init__(self, program, which, servers):
         self.program = program
@@ -190,9 +190,10 @@ class Trial:
     # -- running
 
     def run(self, *arguments, timeout=None, hosts=None, **environment):
-        """Run the program to its end, obeying its orders meanwhile; returns the Outcome.
+        """Run the program to its end, executing its orders meanwhile; returns the Outcome.
 
-        It gets minutes, as the machine may be busy, but for a bug on Debian's library, where waiting in vain may be the bug.
+        Its time limit is minutes, because the machine may be busy; it is shorter for a bug on Debian's library, where
+        an endless wait may be the bug.
         """
         if self.which == "stock" and self.program.kind == "bugs":
             environment.setdefault("CTEST_WAIT_S", 20)
@@ -243,7 +244,7 @@ class Trial:
         except (OSError, ValueError):
             pass  # the program has ended
 
-    # -- orders: what a program may say to control(); proxies are counted from 0
+    # -- orders: the commands that a program may send by control(); proxies are counted from 0
 
     def order_cut(self, index=0, reset=""):
         """Close the proxy's connections."""
@@ -254,7 +255,7 @@ class Trial:
         self.proxies[int(index)].hold()
 
     def order_release(self, index=0):
-        """Forward again, and take new connections."""
+        """Forward again, and accept new connections."""
         self.proxies[int(index)].release()
 
     def order_refuse(self, index=0):
@@ -278,12 +279,12 @@ class Trial:
         self._until(lambda: self.proxies[int(index)].accepted >= int(count), f"{count} connections")
 
     def order_requests(self, index=0, connection=-1, pings=""):
-        """What the client has sent on a connection, one line a packet."""
+        """The requests that the client has sent on a connection, one line per packet."""
         found = self.proxies[int(index)].connections[int(connection)]
         return "\n".join(describe(found.from_client, pings == "pings"))
 
     def order_await_requests(self, name, count=1, index=0, connection=-1):
-        """Wait until so many requests of that name have passed."""
+        """Wait until `count` requests of that name have passed."""
         def seen():
             # The last connection may be a new one by now.
             found = self.proxies[int(index)].connections[int(connection)]
@@ -296,7 +297,7 @@ class Trial:
         self.ensemble.members[int(member) - 1].kill()
 
     def order_start(self, *members):
-        """Start members and wait until all serve."""
+        """Start members and wait until all of them serve."""
         for member in members:
             self.ensemble.members[int(member) - 1].start()
         self.ensemble.wait_ready()
@@ -310,5 +311,5 @@ class Trial:
         return rig.free_port()
 
     def order_tell(self, *words):
-        """To the script: calls its `tell(trial, *words)`."""
+        """Sends a command to the script: calls its `tell(trial, *words)`."""
         return self.program.script.tell(self, *words)

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """The C programs with many threads, and our library, built with ThreadSanitizer.
 
-First it proves that the sanitizer was on: races of a program and of the library must be reported, and locks taken in
-conflicting orders, but not what a lock of ours protects. Then ctest/run.py, ctest/lifetimes.py and bench/gates.py --mixed
-run on that build; a report in any program fails it.
+First it proves that the sanitizer is on: races of a program and of the library must be reported, and locks taken in
+conflicting orders, but not accesses that a lock of ours protects. Then ctest/run.py, ctest/lifetimes.py and
+bench/gates.py --mixed run on that build; a report in any program fails it.
 
-rustc brings the instrumentation, gcc's libtsan the runtime. The standard library comes uninstrumented, so its locks are
-told to the sanitizer by src/sys/tsan.rs, and what else it lacks is in ctest/tsan. Left out are programs that fork without
-exec and the signal masks of threads (the runtime refuses the one and has a thread of its own), and allocations that fail.
+rustc does the instrumentation, gcc's libtsan is the runtime. The standard library is not instrumented, so
+src/sys/tsan.rs reports its locks to the sanitizer, and ctest/tsan has the other missing parts. Left out are programs
+that fork without exec (the runtime refuses that), checks of the threads' signal masks (the runtime has a thread of its
+own), and failing allocations.
 
 Usage: tsan.py [--long] [--only PATTERN ...]
 The default runs cases/; --long also runs bugs/ and more of lifetimes."""
@@ -28,7 +29,7 @@ FLAGS = (
 )
 REPORTED = 66  # the exit status of a program with a report
 LIFETIMES = ("close", "pending", "block", "exit", "descriptors", "dlopen", "throw")
-# part of proof.c, what the report has to say
+# The part of proof.c, and the text that the report must contain.
 PROOFS = (
     ("program", "data race"),
     ("library", "calmkeeper_race"),
@@ -38,7 +39,7 @@ PROOFS = (
 
 
 def with_additions(target):
-    """What has to be loaded before everything else, as LD_PRELOAD has it: the runtime, and before it what it lacks."""
+    """The value of LD_PRELOAD: the runtime, and before it the functions that it lacks."""
     ours = target / "runtime.so"
     subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-fno-builtin", "-Wall", "-Wextra", "-Werror", "-o", ours,
                     HERE / "runtime.c"], check=True)
@@ -46,7 +47,7 @@ def with_additions(target):
 
 
 def prove(library, preload, options):
-    """The sanitizer reports what it has to, and nothing else."""
+    """The sanitizer reports the expected faults, and nothing else."""
     folder = library.parent / "proof"
     folder.mkdir(exist_ok=True)
     as_loaded(library, folder)
@@ -64,7 +65,7 @@ def prove(library, preload, options):
 
 
 def reports(folder):
-    """Shows what was reported, the same fault once; returns how many faults there were."""
+    """Prints the reports, the same fault once; returns the number of faults."""
     found = {}
     for file in sorted(folder.iterdir()):
         for report in file.read_text(errors="replace").split("=" * 18 + "\n"):
@@ -82,10 +83,10 @@ def main():
     target = ROOT / "target" / "tsan"
     library = build(target, *FLAGS, CARGO_PROFILE_DEV_OPT_LEVEL="1")
     preload = with_additions(target)
-    # A child of fork may have threads; the parts that the runtime refuses even so are not run.
+    # A forked child may have threads; the parts that the runtime still refuses are not run.
     options = f"exitcode={REPORTED}:die_after_fork=0:suppressions={HERE / 'suppressions.txt'}:print_suppressions=0"
     prove(library, preload, options)
-    # Into files: a program may end in a way that loses the exit status, or its output.
+    # Reports go to files: a program may end in a way that loses the exit status, or its output.
     folder = target / "reports"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""The C programs under valgrind's memcheck, on the library that is shipped: invalid reads and writes, use of what was never
-written, bad frees, and memory that is definitely lost.
+"""The C programs under valgrind's memcheck, on the shipped library: invalid reads and writes, use of uninitialised
+memory, bad frees, and memory that is definitely lost.
 
-First it proves that such faults are found in the library: a program that lies about the length of its buffer, and one that
-does not free what it was given. Then ctest/run.py runs with each program under valgrind; what it says goes to files, and
-anything there fails the run.
+First it proves that such faults are found in the library: a program that lies about the length of its buffer, and one
+that does not free its result. Then ctest/run.py runs each program under valgrind, whose reports go to files; any report
+fails the run.
 
 Usage: valgrind.py [--long] [--only PATTERN ...]
-The default is a selection that passes memory to and fro; --long runs every program."""
+The default is a selection of programs that pass memory in both directions; --long runs every program."""
 import shutil
 import subprocess
 import sys
@@ -28,7 +28,7 @@ OPTIONS = (
     "valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite",
     "--error-exitcode=99", "--num-callers=30", "--fair-sched=yes", f"--suppressions={ROOT}/ctest/valgrind.supp",
 )
-# name, what memcheck has to say, the function of ours that has to be in it, the program
+# name, memcheck's message, the function of ours that must appear in it, the program
 PROOFS = (
     ("read", "Invalid read", "zoo_aset", r"""
 #include <stdlib.h>
@@ -72,7 +72,7 @@ def prove(folder):
 
 
 def every():
-    """The names of all programs but those that lose memory on purpose."""
+    """The names of all programs except those that lose memory on purpose."""
     return [f"{kind}/{source.stem}" for kind in ("cases", "bugs") for source in sorted((ROOT / "ctest" / kind).glob("*.c"))
             if source.stem not in LOSE_MEMORY]
 

@@ -37,7 +37,7 @@ def stat(version=0, length=0, children=0, owner=0):
 
 
 class Reader:
-    """Takes values from the front of some bytes."""
+    """Reads values from the front of some bytes."""
 
     def __init__(self, data):
         self.data = data
@@ -80,12 +80,12 @@ class Reader:
 
     @property
     def left(self):
-        """How many bytes have not been taken."""
+        """The number of bytes that have not been read."""
         return len(self.data) - self.at
 
 
 class ConnectRequest:
-    """What a client says first."""
+    """A client's first message."""
 
     def __init__(self, payload):
         reader = Reader(payload)
@@ -104,7 +104,7 @@ def read_connect_request(payload):
 
 
 def connect_response(timeout, session, password=b"p" * 16, read_only=False):
-    """The payload that grants a session; without the last byte if read_only is None, as servers before 3.4 do."""
+    """The payload that grants a session; without the last byte if read_only is None, as from servers before 3.4."""
     payload = struct.pack(">iiq", 0, timeout, session) + buffer(password)
     return payload if read_only is None else payload + struct.pack(">?", read_only)
 
@@ -122,7 +122,7 @@ class Request:
 
     @property
     def path(self):
-        """The first field of most requests; None of one without a body."""
+        """The first field of most requests; None for a request without a body."""
         return Reader(self.body).string() if len(self.body) >= 4 else None
 
     def watches(self):
@@ -141,7 +141,7 @@ class Response:
 
 
 def frames(stream):
-    """The payloads of a recorded direction; a cut-off last one is left out."""
+    """The payloads of a recorded direction; an incomplete last one is left out."""
     at = 0
     found = []
     while at + 4 <= len(stream):
@@ -182,7 +182,7 @@ def _described(request):
 
 
 def describe(stream, pings=False):
-    """One line for the connect request and for each request that a client has sent, without what varies."""
+    """One line for the connect request and for each request that a client has sent, without the variable parts."""
     lines = []
     for index, payload in enumerate(frames(stream)):
         if index == 0:

@@ -1,5 +1,6 @@
 /* needs: proxy 2
- * Servers that accept and close, as those without a quorum do: that is a failure, and the pause has to grow. */
+ * Servers that accept and close, as servers without a quorum do: each such attempt counts as a failure, and the pauses
+ * must grow. */
 #include "../case.h"
 #include "../dials.h"
 

@@ -1,6 +1,6 @@
 /* needs: server
- * What servers tell since 3.6 and 3.7: identities, ephemeral nodes, numbers of descendants, several reads with one request.
- * Debian's library has no such calls, so the program asks for them by name. */
+ * The reads that servers offer since 3.6 and 3.7: identities, ephemeral nodes, numbers of descendants, several reads
+ * with one request. Debian's library has no such calls, so the program looks them up by name. */
 #include <dlfcn.h>
 
 #include "../case.h"

@@ -1,6 +1,6 @@
 /* needs: proxy
- * zoo_add_auth between two attempts is taken and sent when there is a session, as it is before the first attempt and during
- * one. Debian's library returns ZINVALIDSTATE in these moments only. */
+ * zoo_add_auth between two attempts is accepted and sent once there is a session, as before the first attempt and
+ * during an attempt. Debian's library returns ZINVALIDSTATE, but only between two attempts. */
 #include "../case.h"
 
 int main(void)

@@ -1,5 +1,5 @@
 /* needs: proxy 2
- * The server in use dies, the client moves; the first comes back, the second dies: the client has to go back. */
+ * The server in use dies and the client moves; then the first comes back and the second dies: the client must go back. */
 #include "../case.h"
 
 int main(void)

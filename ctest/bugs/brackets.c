@@ -1,5 +1,5 @@
 /* needs: nothing
- * An IPv6 address in brackets, as everybody else writes it. */
+ * An IPv6 address in brackets, as in most other programs. */
 #include "../case.h"
 
 int main(void)

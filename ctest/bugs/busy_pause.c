@@ -1,5 +1,5 @@
 /* needs: nothing
- * Dead servers and an application that calls all the time: on Debian's library each call cuts the pause short. */
+ * Dead servers and an application that makes calls all the time: on Debian's library each call shortens the pause. */
 #include "../case.h"
 #include "../dials.h"
 

@@ -1,6 +1,6 @@
 /* needs: script
- * A thousand calls without an answer, then close: each completion is called once. Debian's library drops some now and
- * then, so it is done many times. */
+ * A thousand calls without an answer, then close: each completion is called once. Debian's library sometimes drops a
+ * few, so this is repeated many times. */
 #include <stdatomic.h>
 #include "../case.h"
 

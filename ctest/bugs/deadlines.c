@@ -1,6 +1,7 @@
 /* needs: proxy
- * A time limit of requests: the request fails, the connection lives, and the late answer disturbs nothing. Then a session that
- * expires although no server can be reached. Debian's library has neither, so the program asks for the call by name. */
+ * A time limit of requests: the request fails, the connection stays, and the late answer does no harm. Then a session
+ * that expires although no server can be reached. Debian's library has neither, so the program looks the call up by
+ * name. */
 #include <dlfcn.h>
 
 #include "../case.h"
@@ -47,7 +48,7 @@ int main(void)
     check("the next one", zoo_get(zh, "/n", 0, data, &length, NULL), ZOK);
     if (length != 4 || memcmp(data, "data", 4) != 0)
         die("it got the answer of another");
-    /* What nobody waited for any more counts all the same. */
+    /* The credentials whose call timed out count nevertheless. */
     check("created by the user", zoo_create(zh, "/mine", "", 0, &ZOO_CREATOR_ALL_ACL, 0, NULL, 0), ZOK);
     if (connections() != before)
         die("%d connections instead of %d", connections(), before);

@@ -1,6 +1,6 @@
 /* needs: nothing
- * A host list without a server: refused with errno EINVAL. Debian's library returns NULL and leaves errno alone when there are
- * only commas, and makes a handle of a list that begins with a slash, which dials nothing and never rests. */
+ * A host list without a server is refused with errno EINVAL. Debian's library returns NULL without setting errno if
+ * there are only commas; if the list begins with a slash, it makes a handle that never connects and never sleeps. */
 #include "../case.h"
 
 int main(void)

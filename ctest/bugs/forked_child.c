@@ -1,6 +1,6 @@
 /* needs: server
- * A forked child has the handle but not its threads: on Debian's library a call that waits does so for ever. The child has no
- * descriptor of the handle, and whatever it does leaves the parent's connection as it is. */
+ * A forked child has the handle but not its threads: on Debian's library a synchronous call waits for ever. The child
+ * has no descriptor of the handle, and nothing that it does affects the parent's connection. */
 #include <dirent.h>
 #include <sys/wait.h>
 #include "../case.h"
@@ -41,7 +41,7 @@ int main(void)
         die("the child's call %d has another result", WEXITSTATUS(status));
     if (zoo_exists(zh, "/", 0, NULL) != ZOK || zoo_state(zh) != 3)
         die("the parent's session is gone");
-    /* The I/O thread still hears of its socket, and can still be woken. */
+    /* The I/O thread still gets events of its socket, and can still be woken. */
     for (i = 0; i < 10; i++) {
         zoo_awexists(zh, "/zookeeper", NULL, NULL, on_stat, "first");
         zoo_awexists(zh, "/zookeeper", NULL, NULL, on_stat, "second");

@@ -1,5 +1,5 @@
 /* needs: reconfig
- * The configuration of the ensemble does not lie below anybody's chroot: zoo_getconfig reads it with any. Debian's
+ * The configuration of the ensemble is never below a chroot: zoo_getconfig reads it whatever the chroot is. Debian's
  * library looks for it below the chroot in the synchronous calls (and not in the asynchronous ones). */
 #include "../case.h"
 

@@ -1,5 +1,5 @@
 /* needs: script
- * A frame of 2^31-1 bytes is announced: nothing may be allocated for what has not come. */
+ * A frame of 2^31-1 bytes is announced: no memory may be allocated for bytes that have not come. */
 #include <sys/resource.h>
 #include "../case.h"
 

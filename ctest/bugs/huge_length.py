@@ -1,4 +1,4 @@
-"""When told, the first connection announces 2 GiB; the next ones are an honest server's."""
+"""When told to, announces 2 GiB on the first connection; serves honestly on the next ones."""
 
 import threading
 

@@ -1,6 +1,7 @@
 /* needs: proxy
- * Name service fails, slowly: a healthy session does not notice, and a lost connection comes back to an address that was
- * known before. Debian's library waits for each lookup on its network thread, and without one it does not even try. */
+ * The name service fails slowly: a healthy session is not affected, and after a loss the client reconnects to an
+ * address that it knew before. Debian's library waits for each lookup on its network thread, and makes no attempt
+ * without a successful lookup. */
 #include "../case.h"
 #include "../dials.h"
 

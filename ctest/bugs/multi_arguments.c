@@ -1,6 +1,6 @@
 /* needs: driver
- * Transactions that make Debian's library abort: a bad or NULL path inside (it frees what it has gathered twice) and a
- * container (it does not know the answer). Each entry runs in a process of its own. */
+ * Transactions that make Debian's library abort: a bad or NULL path inside (it frees its list of operations twice), and
+ * a container (it does not know the answer). Each entry runs in a process of its own. */
 #include "../case.h"
 
 static zhandle_t *zh;

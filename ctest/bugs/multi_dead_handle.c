@@ -1,6 +1,6 @@
 /* needs: proxy
- * zoo_multi on a handle whose session has expired returns ZINVALIDSTATE like every other call; Debian's library
- * returns ZMARSHALLINGERROR, or frees twice and aborts, and with no operation it waits for ever. */
+ * zoo_multi on a handle whose session has expired returns ZINVALIDSTATE like every other call; Debian's library returns
+ * ZMARSHALLINGERROR, or frees memory twice and aborts; without any operation it waits for ever. */
 #include "../case.h"
 
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* needs: server
- * A healthy session and an application at work: Debian's library resolves the names again on every pass of its loop. */
+ * A healthy session and a busy application: Debian's library resolves the names again on every pass of its loop. */
 #include "../case.h"
 #include "../dials.h"
 

@@ -1,7 +1,7 @@
 /* needs: server
- * zoo_remove_watchers and zoo_aremove_watchers, as Apache's 3.5 names them: programs built for that import them, and do not
- * start on Debian's library, which lacks them. They do what zoo_remove_watches and zoo_aremove_watches do. The version is
- * asked for in the same way, as Apache's next release answers it. */
+ * zoo_remove_watchers and zoo_aremove_watchers, the names of Apache's 3.5: programs built for 3.5 import them, and do
+ * not start on Debian's library, which lacks them. They work like zoo_remove_watches and zoo_aremove_watches. The
+ * version function is looked up in the same way; Apache's next release has it. */
 #include <dlfcn.h>
 
 #include "../case.h"

@@ -1,6 +1,6 @@
 /* needs: script
- * A frame of -1 bytes: nothing that follows can be understood, so the connection has to go at once. Debian's library waits
- * for the rest until its session is in danger. */
+ * A frame of -1 bytes: the bytes after it cannot be understood, so the connection must be dropped at once. Debian's
+ * library waits for the rest until its session is at risk. */
 #include "../case.h"
 #include "../dials.h"
 

@@ -1,4 +1,4 @@
-"""The first connection announces a frame of -1 bytes, the next ones are an honest server's."""
+"""Announces a frame of -1 bytes on the first connection; serves honestly on the next ones."""
 
 
 def script(link):

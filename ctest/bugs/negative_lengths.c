@@ -1,6 +1,6 @@
 /* needs: driver
- * A value with a length below -1 (which stands for no value): Debian's library copies as many bytes as the number says when
- * it is taken for unsigned, or sends it. Each entry runs in a process of its own; what was in the node has to stay. */
+ * A value with a length below -1 (-1 means no value): Debian's library takes the length for unsigned and copies that
+ * many bytes, or sends it. Each entry runs in a separate process; the node must keep its value. */
 #include "../case.h"
 
 enum { BAD = -4 };

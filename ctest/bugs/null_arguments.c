@@ -1,6 +1,6 @@
 /* needs: driver
- * NULL where Debian's library follows the pointer and crashes; ours answers as the neighbouring functions do.
- * Each entry runs in a process of its own: without an argument the program says how many there are. */
+ * NULL arguments that Debian's library dereferences and crashes on; ours returns the same code as in similar functions.
+ * Each entry runs in a separate process: without an argument the program prints how many there are. */
 #include "../case.h"
 
 static zhandle_t *zh;
@@ -79,7 +79,7 @@ static int multi_no_results(void)
     return zoo_multi(zh, 1, &op, NULL);
 }
 
-/* With a completion that is NULL: the call happens, nobody is told. */
+/* With a completion that is NULL: the call is made, and no completion is called. */
 static int acreate_silent(void) { return zoo_acreate(zh, "/silent", "", 0, OPEN, 0, NULL, NULL); }
 static int acreate2_silent(void) { return zoo_acreate2(zh, "/silent2", "", 0, OPEN, 0, NULL, NULL); }
 static int adelete_silent(void) { return zoo_adelete(zh, "/none", -1, NULL, NULL); }
@@ -189,7 +189,7 @@ int main(int argc, char **argv)
         zoo_delete(zh, MADE[rc], -1);
     make(zh, "/full", "data");
     rc = ENTRIES[i].call();
-    /* The answer to what was sent has been handled by the time of a later one. */
+    /* The answer to the entry's request has been handled before that to this later one. */
     if (zoo_exists(zh, "/", 0, NULL) != ZOK)
         die("%s: the handle is dead", ENTRIES[i].name);
     fact("rc %d", rc);

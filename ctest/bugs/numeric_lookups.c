@@ -1,5 +1,5 @@
 /* needs: server
- * Addresses in numbers need no name service, ever. */
+ * Numeric addresses never need the name service. */
 #include "../case.h"
 #include "../dials.h"
 

@@ -1,7 +1,7 @@
 /* needs: driver
- * Persistent watches over many reconnects: the connection is cut at random moments amid changes, and the server is killed and
- * started again now and then. After each reconnect a change is reported, once; no change ever is reported twice. Debian's
- * library has no such watches, so the program asks for the call by name. */
+ * Persistent watches over many reconnects: the connection is cut at random moments while nodes change, and from time to
+ * time the server is killed and restarted. After each reconnect a change is reported, once; no change is ever reported
+ * twice. Debian's library has no such watches, so the program looks the call up by name. */
 #include <dlfcn.h>
 #include <stdatomic.h>
 
@@ -9,7 +9,7 @@
 
 enum { ROUNDS_MAX = 4000, BURST = 6, RESTART_EVERY = 50 };
 
-/* How often each node below /r has been reported as created: those of a burst, and the one behind the reconnect. */
+/* How often each node below /r has been reported as created: the nodes of a burst, and the one after the reconnect. */
 static atomic_int created[ROUNDS_MAX][BURST + 1];
 static atomic_int changed; /* events of /p */
 static atomic_int written; /* changes of /p that may have been made */
@@ -34,7 +34,7 @@ static void on_node(zhandle_t *zh, int type, int state, const char *path, void *
     changed += type == ZOO_CHANGED_EVENT;
 }
 
-/* Completions and events are called in order, so all events of before have been called when this is. */
+/* Completions and events are called in order, so all earlier events have been called when this is. */
 static void on_barrier(int rc, const struct Stat *stat, const void *data)
 {
     (void)stat, (void)data;
@@ -54,7 +54,7 @@ static void on_set(int rc, const struct Stat *stat, const void *data)
     pending--;
 }
 
-/* Until a call gets through: it is behind the request that arms the watches. */
+/* Repeats a call until it succeeds: it is answered after the request that arms the watches. */
 static void settle_connection(zhandle_t *zh)
 {
     int ms;
@@ -86,7 +86,7 @@ static void await_count(const atomic_int *count, int wanted, const char *what, i
     }
 }
 
-/* Changes whose answers are not waited for, one of the last of which the cut may meet. */
+/* Makes changes without waiting for their answers; the cut may hit one of the last ones. */
 static void burst(zhandle_t *other, int round)
 {
     char path[64];
@@ -135,7 +135,7 @@ int main(int argc, char **argv)
     zh = open_at(host(0), on_nothing, NULL);
     make(other, "/p", "");
     make(other, "/r", "");
-    /* One watcher twice on the same path, which still hears of a change once. */
+    /* A watcher is added twice on the same path, and must still get each event once. */
     if (add(zh, "/p", ZOO_ADD_WATCH_PERSISTENT, on_node, NULL) != ZOK
         || add(zh, "/r", ZOO_ADD_WATCH_PERSISTENT_RECURSIVE, on_tree, NULL) != ZOK
         || add(zh, "/r", ZOO_ADD_WATCH_PERSISTENT, on_tree, NULL) != ZOK)

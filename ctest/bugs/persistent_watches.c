@@ -1,6 +1,6 @@
 /* needs: proxy 2
- * Persistent watches on a real server: what they report, that events leave them, that a reconnect arms them again, and how
- * they are removed. Debian's library has no such call, so the program asks for it by name. */
+ * Persistent watches on a real server: they report the right events, stay after events, are re-armed after a reconnect,
+ * and can be removed. Debian's library has no such call, so the program looks it up by name. */
 #include <dlfcn.h>
 
 #include "../case.h"
@@ -11,7 +11,7 @@ typedef int (*aadd_fn)(zhandle_t *, const char *, int, watcher_fn, void *, void_
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char seen[4096];
 
-/* Notes "NAME:TYPE:PATH " for everything but session events. */
+/* Notes "NAME:TYPE:PATH " for each event that is not a session event. */
 static void note(zhandle_t *zh, int type, int state, const char *path, void *context)
 {
     size_t at;
@@ -25,7 +25,7 @@ static void note(zhandle_t *zh, int type, int state, const char *path, void *con
     pthread_mutex_unlock(&lock);
 }
 
-/* What the server has said so far must be `wanted`. */
+/* The events so far must be `wanted`. */
 static void expect(zhandle_t *zh, const char *what, const char *wanted)
 {
     int tries;
@@ -37,7 +37,8 @@ static void expect(zhandle_t *zh, const char *what, const char *wanted)
         if (!matches)
             nap(50);
     }
-    /* Nothing more may come: the answer to a read is behind every event of before. */
+    /* Check that no further event comes: the server sends the reply to this read after all earlier events, so once it
+     * is here, they are here too. */
     if (zoo_exists(zh, "/", 0, NULL) != ZOK)
         die("%s: exists failed", what);
     nap(100);
@@ -63,8 +64,8 @@ static void check(const char *what, int rc, int wanted)
         die("%s: %s and not %s", what, code(rc), code(wanted));
 }
 
-/* Cuts the connection and waits for the next one, however many there were: the handle that made the chroot may have used
- * this proxy too. */
+/* Cuts the connection and waits for the next one. The number of earlier ones does not matter: the handle that made the
+ * chroot may have used this proxy too. */
 static void reconnect(zhandle_t *zh)
 {
     char *accepted = control("accepted 0");
@@ -77,7 +78,7 @@ static void reconnect(zhandle_t *zh)
 
 static add_fn add;
 
-/* Both kinds on one path, the one or the other first. Servers before 3.9 keep only the mode that was set last. */
+/* Both kinds on one path, in either order. Servers before 3.9 keep only the mode that was set last. */
 static void both(zhandle_t *zh, zhandle_t *other, const char *path, int first, int second)
 {
     char child[32];

@@ -1,5 +1,5 @@
 /* needs: server
- * The process's random numbers are the application's: Debian's library seeds them anew all the time. */
+ * The process's random number generator belongs to the application: Debian's library seeds it again and again. */
 #include "../case.h"
 
 int main(void)

@@ -1,6 +1,6 @@
 /* needs: driver
- * A read-only handle finds a server that can write and moves there: what is in flight is lost and says so. Debian's
- * library completes it with ZOK and no value. */
+ * A read-only handle finds a server that takes writes and moves there: requests in flight get a connection loss.
+ * Debian's library completes them with ZOK and no value. */
 #include "../case.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-"""A read-only server that never answers, and one that says that it can write."""
+"""A read-only server that never answers, and one that says that it takes writes."""
 
 
 def _read_only(link):

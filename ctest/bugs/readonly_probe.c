@@ -1,5 +1,5 @@
 /* needs: driver
- * The search for a server that can write leaves no socket behind. Debian's library leaks one with each server that
+ * The search for a server that takes writes leaves no socket open. Debian's library leaks one for each server that
  * refuses. */
 #include "../case.h"
 #include "../dials.h"
@@ -31,7 +31,7 @@ int main(void)
         nap(100);
     if (dials_of[dead] < 2)
         die("no two questions in 20 s");
-    /* A question may be under way. */
+    /* A probe may be under way. */
     for (i = 0, least = open_files(); i < 10; i++) {
         int now = open_files();
         least = now < least ? now : least;

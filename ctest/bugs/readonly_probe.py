@@ -1,4 +1,4 @@
-"""A read-only server that stays so; its companion in the list is a port where nobody listens."""
+"""A server that stays read-only; the other address in the list is a port without a listener."""
 
 import rig
 

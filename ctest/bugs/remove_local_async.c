@@ -1,6 +1,7 @@
 /* needs: server
- * zoo_aremove_watches and zoo_aremove_all_watches with local=1: the watch goes and the completion says so; Debian's
- * library crashes. (The header's type of the completion is a pointer too many; both libraries take the function.) */
+ * zoo_aremove_watches and zoo_aremove_all_watches with local=1: the watch is removed and the completion is called;
+ * Debian's library crashes. (The header's type of the completion is a pointer too many; both libraries take the
+ * function.) */
 #include "../case.h"
 
 int main(void)

@@ -1,6 +1,6 @@
 /* needs: server
- * zoo_set_servers with a list that cannot be read: refused, and the session goes on. Debian's library refuses it too, but
- * has replaced its own text of the list by then, cannot read that either, and never reads from its socket again. */
+ * zoo_set_servers with a list that cannot be parsed: it is refused, and the session continues. Debian's library refuses
+ * it too, but has already stored it as its own list, cannot parse that either, and never reads from its socket again. */
 #include "../case.h"
 
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* needs: server
- * zoo_set_servers with a list of nothing: refused, and the session goes on. Debian's library accepts "" and every later
- * call returns ZSYSTEMERROR. */
+ * zoo_set_servers with an empty list: it is refused, and the session continues. Debian's library accepts "", and then
+ * every later call returns ZSYSTEMERROR. */
 #include "../case.h"
 
 int main(void)

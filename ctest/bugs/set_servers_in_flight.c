@@ -1,6 +1,6 @@
 /* needs: driver
- * zoo_set_servers that leaves the server on which requests are in flight: they get ZCONNECTIONLOSS, and the session events
- * alternate. In Debian's library the requests wait for the next server's first answer and take it for theirs. */
+ * zoo_set_servers moves the client while requests are in flight: they get ZCONNECTIONLOSS, and the session events
+ * alternate. In Debian's library the requests take the next server's first answer for their own. */
 #include "../case.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-"""Two proxies on two addresses, for Debian's library does not see a change of ports."""
+"""Two proxies on two addresses, because Debian's library does not notice a change of ports."""
 
 WANTED = """default: session connected ""
 default: session connecting ""

@@ -1,5 +1,6 @@
 /* needs: proxy 2
- * A new list that differs in the ports only is a new list. Debian's library compares addresses without ports and stays. */
+ * A list that differs only in the ports counts as a new list. Debian's library compares addresses without ports, and
+ * stays on the old server. */
 #include "../case.h"
 
 int main(void)

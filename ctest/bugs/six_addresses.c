@@ -1,5 +1,5 @@
 /* needs: nothing
- * Six dead addresses, as three names with two addresses each make: all of them get their turn. */
+ * Six dead addresses, as from three names with two addresses each: all of them are tried. */
 #include "../case.h"
 #include "../dials.h"
 

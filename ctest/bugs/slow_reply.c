@@ -1,6 +1,6 @@
 /* needs: script
  * A reply that takes longer than two thirds of the timeout, from a server that answers pings: Debian's library sends no
- * ping while a request is outstanding, so it gives the connection up. */
+ * ping while a request is outstanding, so it drops the connection. */
 #include "../case.h"
 
 int main(void)

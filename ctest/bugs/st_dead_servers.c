@@ -1,5 +1,5 @@
 /* needs: nothing
- * A loop that does what zookeeper_interest says, with two servers that are dead: it must not spin, nor dial without a pause. */
+ * A loop that follows zookeeper_interest, with two dead servers: it must not spin, nor connect without a pause. */
 #include "../loop.h"
 #include "../dials.h"
 

@@ -1,5 +1,5 @@
 /* needs: server
- * A forked child that closes the handle it has inherited, or makes a call: the parent's session must go on. */
+ * A forked child that closes the handle it has inherited, or makes a call: the parent's session must continue. */
 #include <sys/wait.h>
 #include "../loop.h"
 

@@ -1,6 +1,6 @@
 /* needs: server
- * Turns of the loop in which nothing is to be done ask the system for nothing. The child takes them under a
- * filter that makes any system call but its exit its end. */
+ * Turns of the loop with nothing to do make no system calls. The child takes such turns under a filter that kills it at
+ * any system call except exit. */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
 /* needs: nothing
- * A loop that ignores the time zookeeper_interest says, as one with other things to do may: that must not dial more often. */
+ * A loop that ignores the time limit of zookeeper_interest, as a loop with other work may: it must not connect more
+ * often. */
 #include "../loop.h"
 #include "../dials.h"
 

@@ -1,12 +1,12 @@
 /* needs: proxy
- * A loop that keeps no time without a descriptor, as that of node's package zookeeper: between two attempts it comes back
- * only with a slow clock of its own. When the server is there again it must find out without that clock, from the second
- * pause on, as a pause has a descriptor then. */
+ * A loop that keeps no time while it has no descriptor, like that of node's package zookeeper: between two attempts it
+ * comes back only by its own slow clock. When the server is back, the loop must reconnect without that clock, from the
+ * second pause on, because later pauses have a descriptor. */
 #include "../loop.h"
 
 #define CLOCK_MS 1500
 
-/* One turn of such a loop. Returns how often its clock was what it waited for. */
+/* One turn of such a loop. Returns how often it had to wait for its own clock. */
 static int late_turn(zhandle_t *zh)
 {
     struct step step = ask(zh);

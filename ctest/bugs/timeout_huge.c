@@ -1,6 +1,6 @@
 /* needs: server
- * A session timeout of INT_MAX: the server grants its maximum. Debian's library overflows in its own arithmetic and gives
- * every attempt up before it begins. */
+ * A session timeout of INT_MAX: the server grants its maximum. Debian's library overflows in its own arithmetic and
+ * gives up every attempt before it begins. */
 #include "../case.h"
 
 int main(void)

@@ -1,6 +1,6 @@
 /* needs: script
- * Replies that say success and lack what belongs to it: ZMARSHALLINGERROR, and the process lives. Debian's library looks
- * at memory that nobody has written. */
+ * Replies that report success but lack the result: ZMARSHALLINGERROR, and the process survives. Debian's library reads
+ * uninitialised memory. */
 #include "../case.h"
 
 static void is(const char *what, int rc)

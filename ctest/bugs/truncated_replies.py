@@ -1,4 +1,4 @@
-"""Answers everything with a header alone."""
+"""Answers every request with only a header."""
 
 
 def script(link):

@@ -1,5 +1,5 @@
 /* needs: script
- * One reply that nobody has asked for: Debian's library aborts the process. */
+ * One reply without a request: Debian's library aborts the process. */
 #include "../case.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-"""The first connection gets a reply to nothing, the next ones an honest server."""
+"""Sends an unsolicited reply on the first connection; serves honestly on the next ones."""
 
 from wire import Response
 

@@ -1,5 +1,5 @@
 /* needs: server
- * zoo_get_acl and zoo_set_acl, sync and async; digest and world ids, versions, what a missing permission denies. */
+ * zoo_get_acl and zoo_set_acl, sync and async; digest and world ids, versions, the effect of missing permissions. */
 #include "../case.h"
 
 static zhandle_t *zh;

@@ -1,6 +1,6 @@
 /* needs: proxy
- * zoo_add_auth: completions, digest ids at work, what is refused, what a bad scheme does to the session, and that the
- * ids are given again after a reconnect. */
+ * zoo_add_auth: completions, the effect of digest ids, refusals, the effect of a bad scheme on the session, and that
+ * the ids are sent again after a reconnect. */
 #include "../case.h"
 
 static void hidden(zhandle_t *zh, zhandle_t *stranger)

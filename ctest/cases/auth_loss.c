@@ -1,6 +1,6 @@
 /* needs: proxy
- * zoo_add_auth in flight when the connection is lost: what the completion hears, how often, and that the id is given
- * afterwards all the same. (Without a connection: bugs/auth_in_pause.c.) */
+ * zoo_add_auth in flight when the connection is lost: what the completion gets, how often, and that the id is
+ * nevertheless sent afterwards. (Without a connection: bugs/auth_in_pause.c.) */
 #include "../case.h"
 
 int main(void)

@@ -1,10 +1,10 @@
 /* needs: script
- * A burst of large requests while the server takes nothing: what they needed is given back once they are answered. */
+ * A burst of large requests while the server reads nothing: their memory is freed once they are answered. */
 #include "../case.h"
 
 #include <stdatomic.h>
 
-/* Of 300 MB. malloc keeps a few holes between what is in use: 7 MB were seen. */
+/* The requests need 300 MB. malloc keeps a few holes between blocks in use: 7 MB were seen. */
 enum { REQUESTS = 600, BYTES = 500 << 10, SPARE_KIB = 16 << 10 };
 
 static atomic_int answered, failed;

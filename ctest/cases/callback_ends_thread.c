@@ -1,6 +1,6 @@
 /* needs: server
- * A callback that ends its thread, as Python's do while Python shuts down: the process lives, waiting calls are still
- * answered, and the handle can be closed. What the thread kept for itself is no other thread's. */
+ * A callback that ends its thread, as Python's callbacks do while Python shuts down: the process survives, waiting
+ * calls are still answered, and the handle can be closed. No other thread inherits the thread's own data. */
 #include "../case.h"
 
 static _Atomic int called;
@@ -90,7 +90,7 @@ static void in_acl(int rc, struct ACL_vector *acl, struct Stat *stat, const void
     leave();
 }
 
-/* After the call that makes the callback come. */
+/* Checks the result of the call that causes the callback. */
 static void check(const char *what, zhandle_t *zh, int rc)
 {
     struct Stat stat;

@@ -1,6 +1,6 @@
 /* needs: server
- * What callbacks may do: synchronous calls from completions and watchers, asynchronous ones, arming again, closing; and
- * that the thread is another one than the caller's and always the same. */
+ * The actions that callbacks may take: synchronous and asynchronous calls from completions and watchers, re-arming,
+ * closing. They all run on one thread, which is not the caller's. */
 #include "../case.h"
 
 static pthread_t caller;

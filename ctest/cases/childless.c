@@ -1,5 +1,5 @@
 /* needs: server
- * The lists that stand for nothing: children of a node without any, in every form, and what deallocating them does. */
+ * Empty lists: the children of a node without any, in every form, and the effect of deallocating them. */
 #include "../case.h"
 
 static const char *shape(const struct String_vector *strings)

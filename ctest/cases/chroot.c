@@ -1,5 +1,5 @@
 /* needs: server
- * A handle with a chroot: every path that it gives back is the client's, every watch event too. */
+ * A handle with a chroot: every path that it returns is the client's, also in watch events. */
 #include "../case.h"
 
 int main(void)

@@ -1,6 +1,6 @@
 /* needs: server
- * Paths without a leading slash under a chroot: they are glued to it, and what comes back has lost the chroot again, so a
- * program that uses bare names gets its bare names. */
+ * Paths without a leading slash under a chroot: they are appended to it without a slash, and the chroot is removed from
+ * returned paths, so that a program with bare names gets its bare names back. */
 #include "../case.h"
 
 static zhandle_t *zh;
@@ -28,7 +28,8 @@ int main(void)
     zoo_op_result_t result;
     char inner[64];
     int i;
-    /* One level further down, so that the names are made under the case's own node, whose numbers no other case raises. */
+    /* One level further down, so that the names are created under the case's own node, whose sequence numbers no other
+     * case changes. */
     zh = open_case();
     make(zh, "/inner", "");
     zookeeper_close(zh);

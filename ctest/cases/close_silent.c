@@ -1,5 +1,5 @@
 /* needs: script
- * zookeeper_close when the server does not answer: what is in flight gets ZCLOSING, and it returns all the same. */
+ * zookeeper_close when the server does not answer: requests in flight get ZCLOSING, and the close still returns. */
 #include "../case.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-"""Grants a session and never says another word."""
+"""Grants a session and never sends anything else."""
 
 
 def script(link):

@@ -1,16 +1,16 @@
 /* needs: reconfig
- * zoo_getconfig, zoo_reconfig and their kin against a server that allows reconfiguration. */
+ * zoo_getconfig, zoo_reconfig and their variants against a server that allows reconfiguration. */
 #include "../case.h"
 
 static char member[256];
 
-/* The configuration with its ports and version taken out. */
+/* The configuration without its ports and version. */
 static const char *plain(const char *text, int length)
 {
     static char kept[4096];
     int i;
     int k = 0;
-    /* What follows "version=" is a hexadecimal number. */
+    /* After "version=" comes a hexadecimal number. */
     for (i = 0; i < length && k < 4000 && (k < 8 || strncmp(kept + k - 8, "version=", 8) != 0); i++)
         if (text[i] < '0' || text[i] > '9')
             kept[k++] = text[i] == '\n' ? ' ' : text[i];

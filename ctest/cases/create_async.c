@@ -1,5 +1,6 @@
 /* needs: server
- * zoo_acreate and its kin: what the completion gets on success and on each error; what is refused at once. */
+ * zoo_acreate and its variants: the completion's arguments on success and on each error; calls that are refused at
+ * once. */
 #include "../case.h"
 
 int main(void)

@@ -1,6 +1,6 @@
 /* needs: proxy
  * The connection is cut again and again, in order and with resets, while an application writes: every completion comes
- * once, the process survives its writes to dead sockets (SIGPIPE keeps its default action), the session lives. */
+ * once, the process survives its writes to dead sockets (SIGPIPE keeps its default action), and the session survives. */
 #include "../case.h"
 
 static _Atomic int completed;

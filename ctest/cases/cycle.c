@@ -1,5 +1,5 @@
 /* needs: proxy 3
- * zoo_cycle_next_server: what it does to the current server and to the connection. */
+ * zoo_cycle_next_server: its effect on the current server and on the connection. */
 #include "../case.h"
 
 static int current(zhandle_t *zh)
@@ -20,7 +20,7 @@ int main(void)
     zh = begin(root(), on_watch, "default", SESSION_MS, 0);
     drain(1);
     fact("current %d", current(zh));
-    /* The first step of Debian's library names the server it is on already, ours the one behind it. */
+    /* The first call of Debian's library names the server that is already in use, ours the next one. */
     zoo_cycle_next_server(zh);
     for (i = 0; i < 4; i++) {
         int before = current(zh);

@@ -1,6 +1,6 @@
 /* needs: proxy 3
- * zoo_cycle_next_server on a connected handle moves the list's cursor and not the connection: the connected host stays what
- * it is, and zoo_set_servers with a list of that server alone keeps it. */
+ * zoo_cycle_next_server on a connected handle moves the list's cursor but not the connection: the connected host stays
+ * the same, and zoo_set_servers with a list of only that server keeps the connection. */
 #include "../case.h"
 
 #include <arpa/inet.h>

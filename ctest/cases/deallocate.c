@@ -1,5 +1,5 @@
 /* needs: nothing
- * allocate_* and deallocate_* as a binding uses them: what is left in the structures. */
+ * allocate_* and deallocate_* as used by a binding: the content of the structures afterwards. */
 #include "../case.h"
 
 int allocate_String_vector(struct String_vector *v, int32_t len);

@@ -1,5 +1,6 @@
 /* needs: proxy 2
- * Ephemeral nodes: they outlive a lost connection, go with zookeeper_close, and are another session's business. */
+ * Ephemeral nodes: they outlive a lost connection, are deleted by zookeeper_close, and are independent of other
+ * sessions. */
 #include "../case.h"
 
 int main(void)

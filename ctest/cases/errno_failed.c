@@ -1,5 +1,5 @@
 /* needs: server
- * errno after calls that fail: which of them report by it. */
+ * errno after failed calls: which calls report errors by errno. */
 #include "../case.h"
 
 enum { MARK = ENOTTY };

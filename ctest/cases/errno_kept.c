@@ -1,12 +1,12 @@
 /* needs: server
- * errno after calls that succeed: what it was before. */
+ * errno after successful calls is unchanged. */
 #include "../case.h"
 
 enum { TIMES = 300, MARK = ENOTTY };
 
 static zhandle_t *zh;
 
-/* Makes the call TIMES times and says which values errno had afterwards. */
+/* Makes the call TIMES times and prints the values of errno afterwards. */
 #define CHECK(what, call)                                      \
     do {                                                       \
         int changed = 0, last = MARK, i;                       \

@@ -1,5 +1,5 @@
 /* needs: proxy 2
- * A session that ends at the server while its handle is connected to nobody: watchers and queued requests hear of it. */
+ * A session that expires while its handle has no connection: watchers and queued requests are told. */
 #include "../case.h"
 
 int main(void)

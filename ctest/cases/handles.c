@@ -1,5 +1,5 @@
 /* needs: server
- * Several handles in one process: their sessions, watchers and contexts are their own. */
+ * Several handles in one process: each has its own session, watchers and contexts. */
 #include "../case.h"
 
 int main(void)

@@ -1,5 +1,5 @@
 /* needs: nothing
- * The host string of zookeeper_init: what is accepted, and errno where it is not. */
+ * The host string of zookeeper_init: which strings are accepted, and errno for the others. */
 #include "../case.h"
 
 static const char *const STRINGS[] = {

@@ -16,7 +16,8 @@ static void on_log(const char *message)
     pthread_mutex_unlock(&lock);
 }
 
-/* Replaces what varies between runs and libraries: time, pid, thread, function and line number, pointers, the version. */
+/* Replaces parts that vary between runs and libraries: time, pid, thread, function and line number, pointers, the
+ * version. */
 static void normalise(char *line, const char *pattern, const char *with)
 {
     regex_t regex;

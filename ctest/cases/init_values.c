@@ -1,5 +1,5 @@
 /* needs: nothing
- * What a handle that never connects answers: context, watcher, client id, timeout, state, addresses. */
+ * The properties of a handle that never connects: context, watcher, client id, timeout, state, addresses. */
 #include "../case.h"
 
 static void id_fact(const char *what, zhandle_t *zh)

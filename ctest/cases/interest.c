@@ -1,6 +1,6 @@
 /* needs: proxy
- * zookeeper_interest and zookeeper_process, which the threaded library exports too: arguments, return codes, what they
- * say of an idle connection, of a dead handle and of one that is refused. */
+ * zookeeper_interest and zookeeper_process, which the threaded library exports too: arguments, return codes, and their
+ * results for an idle connection, a dead handle and a refused one. */
 #include "../case.h"
 
 int zookeeper_interest(zhandle_t *zh, int *fd, int *interest, struct timeval *tv);
@@ -22,7 +22,7 @@ int main(void)
     fact("fd is one: %d, interest %d, wait within a third of the timeout: %d", fd >= 0, interest,
          tv.tv_sec >= 0 && tv.tv_sec * 1000 + tv.tv_usec / 1000 <= SESSION_MS / 3);
     outcome("process nothing", zookeeper_process(zh, 0));
-    /* The library's own thread reads too, so once may be a coincidence. */
+    /* The library's own thread reads too, so a single ZOK may be a coincidence. */
     for (i = 0; i < 5 && (rc = zookeeper_process(zh, ZOOKEEPER_READ)) == ZOK; i++)
         nap(20);
     outcome("process reading with nothing to read", rc);

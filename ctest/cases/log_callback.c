@@ -1,5 +1,5 @@
 /* needs: server
- * The log callback of a handle: who gets the lines of whom, and that it can be changed. */
+ * The log callback of a handle: which callback gets which handle's lines, and that it can be changed. */
 #include "../case.h"
 
 static _Atomic int first;

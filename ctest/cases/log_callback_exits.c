@@ -1,5 +1,5 @@
 /* needs: server
- * A log callback that ends the thread which logs: close still returns, and no thread of the handle stays. */
+ * A log callback that ends its thread: close still returns, and no thread of the handle remains. */
 #include "../case.h"
 
 #include <dirent.h>

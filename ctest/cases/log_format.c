@@ -1,5 +1,5 @@
 /* needs: nothing
- * log_message called by a program: the shape of the line on a stream and in a callback, and how long lines are cut. */
+ * log_message called by a program: the form of the line on a stream and in a callback, and the cutting of long lines. */
 #include "../case.h"
 
 #include <regex.h>

@@ -1,6 +1,6 @@
 /* needs: script
- * The log is an interface: the lines that operators and programs look for have the level, the function name and the words
- * of Debian's library, in its order, on both libraries. Ours may add something at a line's end. */
+ * The log is an interface: the lines that operators and programs search for have the level, the function name and the
+ * words of Debian's library, in its order, on both libraries. Ours may add something at a line's end. */
 #include "../case.h"
 
 #include <regex.h>
@@ -11,7 +11,7 @@
 #define ID "0x[0-9a-f]+"
 #define FAILED "Socket " PORT " zk retcode="
 
-/* What a line has to begin with, after its time and thread. */
+/* What a line must begin with, after its time and thread. */
 static const struct {
     const char *where; /* level@function */
     const char *text;  /* an extended regular expression for the beginning of the message */
@@ -100,7 +100,7 @@ static int is_seen(const char *part)
     die("no format says %s", part);
 }
 
-/* Waits for a line; one that does not come is named at the end. */
+/* Waits for a line; a missing one is reported at the end. */
 static void await_line(const char *part)
 {
     int ms;
@@ -113,7 +113,7 @@ static zhandle_t *open_logging(const char *where, int timeout_ms)
     return zookeeper_init2(where, on_nothing, timeout_ms, NULL, NULL, 0, on_log);
 }
 
-/* Waits for the next connection: the state alone may still be that of the last one. */
+/* Waits for the next connection: the state alone may still be that of the previous one. */
 static void await_answer(zhandle_t *zh)
 {
     int ms;
@@ -157,7 +157,7 @@ static void every_request(zhandle_t *zh)
     zoo_remove_watches(zh, "/n", ZWATCHTYPE_DATA, on_nothing, NULL, 0);
 }
 
-/* The process is stopped for longer than the library meant to sleep: its host is starved, and the log says so. */
+/* Stops the process for longer than the library meant to sleep: its host counts as starved, and the log must say so. */
 static void be_stopped(void)
 {
     pid_t self = getpid();

@@ -1,4 +1,4 @@
-"""A server that obeys the paths it is asked for: /cut, /hang, /expire; no authentication is good enough for it."""
+"""A server that is controlled by the requested paths: /cut, /hang, /expire. It refuses every authentication."""
 
 import struct
 

@@ -1,12 +1,12 @@
 /* needs: nothing
- * What is logged of lists of servers that cannot be used: the function and the words that programs look for. */
+ * The log lines about unusable server lists: the function and the words that programs search for. */
 #include "../case.h"
 
 static char *text;
 static size_t size;
 static FILE *stream;
 
-/* Says whether a line of the function begins with these words, and forgets what was logged. */
+/* Checks that a line of the function begins with these words, and clears the log. */
 static void check(const char *what, const char *function, const char *words)
 {
     char at[64];

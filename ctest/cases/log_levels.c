@@ -1,5 +1,5 @@
 /* needs: nothing
- * zoo_set_debug_level: the value it leaves in logLevel, and which lines pass at it, through a stream. */
+ * zoo_set_debug_level: the value that it leaves in logLevel, and the lines that reach a stream at that level. */
 #include "../case.h"
 
 #include <zookeeper_log.h>
@@ -7,7 +7,7 @@
 static char *text;
 static size_t size;
 
-/* The level words of the lines that the stream got. */
+/* The level names of the lines that the stream got. */
 static void print_levels(FILE *stream)
 {
     char *line;

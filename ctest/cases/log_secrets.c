@@ -1,7 +1,8 @@
 /* needs: proxy
- * Nothing that lets another take a session over or pass for its owner is ever logged, at no level: passwords of sessions,
- * given and granted, and credentials of zoo_add_auth, accepted and refused, through connects, reconnects and errors.
- * Values of nodes neither. Looked for as text, as raw bytes, in hexadecimal and as lists of numbers. */
+ * No secret that would let somebody else take a session over or pass for its owner is logged at any level: passwords of
+ * sessions, given and granted, and credentials of zoo_add_auth, accepted and refused, through connects, reconnects and
+ * errors. Nor are values of nodes. The test searches for them as text, as raw bytes, in hexadecimal and as lists of
+ * numbers. */
 #include "../case.h"
 
 static const char GIVEN[16] = "given-passw0rd\1\2";
@@ -9,7 +10,7 @@ static const char CREDENTIAL[] = "somebody:s3cr3t-w0rd";
 static const char REFUSED[] = "r3fused-credential";
 static const char VALUE[] = "c0nfidential-value";
 
-/* Whether the text has the bytes: as they are, or each printed with `format` and `between` in between. */
+/* Whether the text has the bytes: unchanged, or each printed with `format` and with `between` between them. */
 static int holds_as(const char *text, size_t size, const char *bytes, int length, const char *format, const char *between)
 {
     char form[512];
@@ -36,7 +37,7 @@ static void look(const char *what, const char *text, size_t size, const char *by
     fact("%s: not in the log", what);
 }
 
-/* The search finds what is there, in each form. */
+/* Checks that the search finds each form. */
 static void self_test(void)
 {
     static const char *const LINES[] = {"x s3cr3t", "x 733363723374", "x 733363723374", "x 73 33 63 72 33 74",
@@ -90,7 +91,7 @@ int main(void)
     while (zoo_exists(zh, "/mine", 0, NULL) != ZOK)
         nap(5);
 
-    /* The session goes over to a second handle. */
+    /* A second handle takes the session over. */
     taken = zookeeper_init(hosts(), on_nothing, SESSION_MS, &id, NULL, 0);
     await_state(taken, ZOO_CONNECTED_STATE);
     zookeeper_close(taken);

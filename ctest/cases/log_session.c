@@ -1,5 +1,5 @@
 /* needs: server
- * The INFO lines of a session's life that operators look for: their text, without what varies. */
+ * The INFO lines of a session's life that operators search for: their text, without the variable parts. */
 #include "../case.h"
 
 static const char *const WANTED[] = {"Initiating client connection", "initiated connection to server ",
@@ -21,7 +21,7 @@ static void on_log(const char *message)
     pthread_mutex_unlock(&lock);
 }
 
-/* Digits are what varies: addresses and ids. */
+/* Digits are the variable part: addresses and ids. */
 static void without_numbers(char *line)
 {
     char *to = line;

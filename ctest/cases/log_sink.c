@@ -1,5 +1,5 @@
 /* needs: server
- * A handle with a log callback: no line of its own goes to the log stream, also not those about names that are looked up. */
+ * A handle with a log callback: none of its lines goes to the log stream, not even those about name lookups. */
 #include "../case.h"
 
 #include <stdatomic.h>

@@ -48,7 +48,7 @@ int main(void)
     await_state(zh, ZOO_CONNECTED_STATE);
     CPU_ZERO(&one);
     CPU_SET(sched_getcpu(), &one);
-    /* For this thread and those that it starts from now on; those of the handle stay free. */
+    /* Binds this thread and those that it starts from now on; the threads of the handle stay unbound. */
     if (sched_setaffinity(0, sizeof one, &one) != 0)
         die("sched_setaffinity: %s", strerror(errno));
     for (i = 0; i < BUSY; i++)

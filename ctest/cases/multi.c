@@ -1,5 +1,5 @@
 /* needs: server
- * zoo_multi: success, failure of each operation, results, buffers and stats, what is refused before sending. */
+ * zoo_multi: success, failure of each operation, results, buffers and stats, calls that are refused before sending. */
 #include "../case.h"
 
 static zhandle_t *zh;

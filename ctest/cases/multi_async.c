@@ -1,5 +1,5 @@
 /* needs: server
- * zoo_amulti: the completion and the results that belong to it. */
+ * zoo_amulti: the completion and its results. */
 #include "../case.h"
 
 static zhandle_t *zh;

@@ -1,5 +1,5 @@
 /* needs: nothing
- * Every entry point with a NULL handle, where Apache's library returns rather than crashes (see bugs/null_handle.c). */
+ * Every entry point with a NULL handle, where Apache's library returns instead of crashing (see bugs/null_handle.c). */
 #include "../case.h"
 
 int zookeeper_interest(zhandle_t *zh, int *fd, int *interest, struct timeval *tv);

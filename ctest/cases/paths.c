@@ -1,5 +1,5 @@
 /* needs: server
- * Which paths are refused before anything is sent: without a chroot, with one, and for each kind of call. */
+ * The paths that are refused before anything is sent: without a chroot, with one, and for each kind of call. */
 #include "../case.h"
 
 static const char *const PATHS[] = {

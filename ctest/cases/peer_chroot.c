@@ -1,5 +1,5 @@
 /* needs: script
- * Paths from a server that does not keep to the chroot: they come back as they are, with a log line. */
+ * Paths from a server that ignores the chroot: they are returned unchanged, with a log line. */
 #include "../case.h"
 
 int main(void)

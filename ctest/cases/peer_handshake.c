@@ -1,6 +1,7 @@
 /* needs: script
- * Answers to the connect request: with and without the read-only byte, with another timeout, with another session; the
- * connect request itself, on the first and on later connections. The script grants by the number of the connection. */
+ * Answers to the connect request: with and without the read-only byte, with a different timeout, with a different
+ * session. Also the connect request itself, on the first and on later connections. The script's answer depends on the
+ * number of the connection. */
 #include "../case.h"
 
 static void report(zhandle_t *zh)

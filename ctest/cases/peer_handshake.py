@@ -1,4 +1,4 @@
-"""Grants sessions in several forms, one a connection."""
+"""Grants sessions in several forms, one form per connection."""
 
 import queue
 
@@ -23,7 +23,7 @@ def script(link):
         dict(session=0xABCDEF, timeout=12345, read_only=True),
     ]
     request = link.read_connect()
-    # Noted before the answer: the program may ask for the lines as soon as it has the last one.
+    # Noted before the answer, because the program may ask for the lines as soon as it has the last answer.
     lines.append(f"bytes {request.length} protocol {request.protocol} zxid {request.last_zxid} timeout {request.timeout} "
                  f"session {request.session:x} password {request.password} read-only {request.read_only}")
     link.send(connect_response(**{"password": b"p" * 16, "read_only": False} | forms[link.number]))

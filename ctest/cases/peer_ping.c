@@ -1,6 +1,6 @@
 /* needs: script
- * Pings: one when nothing has been sent for a third of the timeout, none while there is traffic, and the session lives on
- * them. The script reports the order of the packets, not their times. */
+ * Pings: one when nothing has been sent for a third of the timeout, none while there is traffic, and they keep the
+ * session alive. The script reports the order of the packets, not their times. */
 #include "../case.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-"""Notes the names of the packets, repeats taken together."""
+"""Notes the names of the packets, with repetitions combined."""
 
 import time
 

@@ -1,7 +1,6 @@
 /* needs: script
- * Replies that a server would hardly give, by the path of the request: codes nobody knows, more bytes than needed, null
- * fields, an unknown kind of event, packets in pieces and packets glued together. What costs the connection shows in the
- * session events. */
+ * Unusual replies, chosen by the path of the request: unknown codes, surplus bytes, null fields, an unknown kind of
+ * event, packets in pieces and several packets at once. Session events show which of them cost the connection. */
 #include "../case.h"
 
 static zhandle_t *zh;

@@ -25,7 +25,7 @@ def _one(link, request):
             link.raw(bytes([byte]))
             time.sleep(0.002)
     elif path == "/glue":
-        # The answers to this one and the next two in one segment, with a ping's answer between them.
+        # Sends the answers to this request and the next two in one segment, with a ping's answer between them.
         parts = [(request.xid, _get(b"first")), (link.request().xid, stat(version=3)), (-2, b""),
                  (link.request().xid, _get(b"third"))]
         packets = [Response.header(xid, 6, 0) + body for xid, body in parts]

@@ -1,6 +1,6 @@
 /* needs: script
- * A reply with the wrong number: everything in flight gets ZRUNTIMEINCONSISTENCY, the connection is given up and the
- * session goes on over the next one. */
+ * A reply with the wrong number: everything in flight gets ZRUNTIMEINCONSISTENCY, the connection is dropped, and the
+ * session continues on the next one. */
 #include "../case.h"
 
 int main(void)

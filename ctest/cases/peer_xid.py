@@ -1,4 +1,4 @@
-"""Holds two requests back and answers the third with a number from the past."""
+"""Holds back two requests and answers the third with an old number."""
 
 
 def script(link):

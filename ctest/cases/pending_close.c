@@ -1,6 +1,6 @@
 /* needs: proxy
- * Requests in flight at zookeeper_close: ZCLOSING, before it returns, and nothing after it. (Few of them, since Debian's
- * library loses some of many: bugs/close_loses_callbacks.c.) */
+ * Requests in flight at zookeeper_close: ZCLOSING, before it returns, and nothing after it. (Only a few, because
+ * Debian's library loses some when there are many: bugs/close_loses_callbacks.c.) */
 #include "../case.h"
 
 static zhandle_t *zh;

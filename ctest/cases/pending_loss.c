@@ -1,6 +1,6 @@
 /* needs: proxy
- * Requests in flight when the connection goes: their codes and their order among the session events; requests made
- * while there is no connection; synchronous ones in both situations. */
+ * Requests in flight when the connection is lost: their codes and their order among the session events; requests made
+ * while there is no connection; synchronous requests in both situations. */
 #include "../case.h"
 
 static zhandle_t *zh;

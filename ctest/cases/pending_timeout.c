@@ -1,5 +1,5 @@
 /* needs: proxy
- * A server that falls silent: what is in flight gets ZOPERATIONTIMEOUT, the session goes on afterwards. */
+ * A server that falls silent: requests in flight get ZOPERATIONTIMEOUT, and the session continues afterwards. */
 #include "../case.h"
 
 int main(void)

@@ -1,5 +1,5 @@
 /* needs: server
- * zoo_remove_watches and its relatives with several arguments that are wrong: which of them decides the result. */
+ * zoo_remove_watches and its relatives with several wrong arguments: which of them decides the result. */
 #include "../case.h"
 
 static const struct {

@@ -1,5 +1,6 @@
 /* needs: ensemble
- * A member of an ensemble dies under a handle: the events, the session elsewhere, watches and ephemerals intact. */
+ * The member that a handle is connected to dies: the events, the session on another member, with watches and ephemerals
+ * intact. */
 #include "../case.h"
 
 static int connected_to(zhandle_t *zh)
@@ -28,7 +29,7 @@ int main(void)
     fact("connected to a member: %d", first != 0);
     order("kill %d", first);
     drain_sorted(2);
-    /* An election may cost further connections before there is a session again. */
+    /* An election may cost further connections before a session is established again. */
     do {
         await_state(zh, ZOO_CONNECTED_STATE);
         rc = zoo_exists(zh, "/e", 0, NULL);

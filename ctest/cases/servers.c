@@ -5,7 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-/* Which of the proxies, by port; -1 for none. */
+/* The number of the proxy with this port; -1 for none. */
 static int which(int port)
 {
     int i;

@@ -1,8 +1,8 @@
 /* needs: ensemble
- * A handshake of the session's arrives late at the leader, as one would that the client gave up long ago, and moves the
- * session away from the follower in use. From there the leader takes no write any more: the follower closes the
- * connection, or answers the sync that was sent behind the writes, which it never answers. What is in flight ends with
- * ZCONNECTIONLOSS or ZRUNTIMEINCONSISTENCY then, and the session goes on. */
+ * A handshake for the session arrives late at the leader, like that of an attempt that the client gave up long ago, and
+ * moves the session away from the follower in use. The leader accepts no more writes from this follower. So the
+ * follower closes the connection; or it answers the sync that was sent after the writes, but never the writes. Requests
+ * in flight then end with ZCONNECTIONLOSS or ZRUNTIMEINCONSISTENCY, and the session continues. */
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
@@ -54,7 +54,7 @@ static void move_to(const char *where, const clientid_t *id)
     close(fd);
 }
 
-/* Which of the two it is, is the servers' affair. */
+/* Which of the two codes it is, depends on the servers. */
 static void on_loss(int rc, const char *value, const void *data)
 {
     (void)value;

@@ -1,6 +1,7 @@
 /* needs: proxy
- * Who hears of a session event, and when: node watchers before the default watcher, each function with each context once,
- * however often it is registered, and before the requests that the loss has cost. */
+ * The order of the callbacks for a session event: node watchers before the default watcher, each function with each
+ * context once however often it is registered, and all of them before the completions of the requests that the loss
+ * fails. */
 #include "../case.h"
 
 int main(void)

@@ -1,6 +1,6 @@
 /* needs: nothing
- * zoo_set_servers that fails: the code and errno tell a name that cannot be resolved, which may pass, from a list that is
- * none. Each on a handle of its own, since Debian's library has lost the old list then. */
+ * zoo_set_servers that fails: the code and errno distinguish a name that cannot be resolved, which may be temporary,
+ * from an invalid list. Each call uses its own handle, because Debian's library has lost the old list afterwards. */
 #include "../case.h"
 
 int main(void)

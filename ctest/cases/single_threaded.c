@@ -1,6 +1,6 @@
 /* needs: server
- * After the last zookeeper_close the process has one thread again, also when a server's name was being looked up: programs
- * then fork, unshare or drop privileges. */
+ * After the last zookeeper_close the process has one thread again, even when a server's name was being looked up:
+ * programs may then fork, unshare or drop privileges. */
 #include "../case.h"
 
 #include <dirent.h>
@@ -52,7 +52,7 @@ int main(void)
     fact("a name is being looked up: %d", (int)looking);
     slow = 0;
     outcome("close", zookeeper_close(zh));
-    /* A thread that has been joined leaves the list a moment later, and a lookup takes five seconds. */
+    /* A joined thread leaves the list a moment later, whereas a lookup takes five seconds. */
     for (ms = 0; threads() > before && ms < 1000; ms++)
         nap(1);
     fact("further threads after the close: %d", threads() - before);

@@ -1,6 +1,6 @@
 /* needs: server
- * How much stack the calls need: threads of small programs have 16 KiB, and handlers on an alternate stack less. The stack
- * is filled with a pattern beforehand, and what has been overwritten is counted; the limits are what Debian's library needs. */
+ * How much stack the calls need: threads of small programs have 16 KiB, and handlers on an alternate stack less. The
+ * stack is filled with a pattern, and the overwritten bytes are counted; the limits are the needs of Debian's library. */
 #include "../case.h"
 
 #include <sys/mman.h>

@@ -1,6 +1,6 @@
 /* needs: server
- * Callbacks that call the library again, on the single-threaded library: chains of requests, a watcher that watches again,
- * a callback that takes turns of the loop itself. */
+ * Callbacks that call the library again, on the single-threaded library: chains of requests, a watcher that re-arms its
+ * watch, a callback that itself takes turns of the loop. */
 #include "../loop.h"
 
 static zhandle_t *zh;

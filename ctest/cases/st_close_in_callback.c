@@ -1,6 +1,6 @@
 /* needs: server
- * zookeeper_close in a completion and in a watcher, on the single-threaded library. The call of the loop that called back
- * does the rest: every other completion is called before it returns, and nothing afterwards. */
+ * zookeeper_close in a completion and in a watcher, on the single-threaded library. The loop's call that made the
+ * callback finishes the close: it calls every other completion before it returns, and nothing is called afterwards. */
 #include "../loop.h"
 
 static int called_after_close;
@@ -69,7 +69,7 @@ int main(void)
     while (records_left() < 2)
         turn(zh, 1000);
     is_over = 1;
-    /* The answer comes behind the event: whether it was read already is chance. */
+    /* The answer comes after the event: whether it has been read already is chance. */
     fact("%d", records_left() >= 2);
     drain(2);
     forget();

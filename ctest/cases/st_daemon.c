@@ -1,6 +1,6 @@
 /* needs: server
- * A program that makes its handle, forks, and goes on in the child, as daemons do, on the single-threaded library: before
- * the connection is made, and when it is there. The parent ends without a word. */
+ * A program that makes its handle, forks, and continues in the child, as daemons do, on the single-threaded library:
+ * once before the connection is made, and once when it is established. The parent ends without closing the handle. */
 #include "../loop.h"
 
 static void go_on(zhandle_t *zh, int64_t id)

@@ -1,5 +1,6 @@
 /* needs: server
- * A loop around epoll on the single-threaded library: every kind of asynchronous call, watches, and no thread at all. */
+ * A loop around epoll on the single-threaded library: every kind of asynchronous call, watches, and that there is no
+ * thread. */
 #include "../loop.h"
 
 #include <sys/epoll.h>
@@ -7,7 +8,7 @@
 static int epoll;
 static int watched = -1;
 
-/* One turn with epoll, as programs do that keep the descriptor registered. */
+/* One turn with epoll, as in programs that keep the descriptor registered. */
 static void epoll_turn(zhandle_t *zh)
 {
     struct step step = ask(zh);

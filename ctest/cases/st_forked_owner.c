@@ -1,9 +1,9 @@
 /* needs: server
- * Forks of a program on the single-threaded library: the parent closes and the child goes on, and a child that only closes.
- * Neither disturbs the other, and the descriptors of who closes are given back. */
+ * Forks of a program on the single-threaded library: the parent closes and the child continues, and a child that only
+ * closes. Neither disturbs the other, and the process that closes frees its descriptors. */
 #include "../loop.h"
 
-/* Waiting in vain for the answer to a close takes three. */
+/* Waiting in vain for the answer to a close takes three seconds. */
 enum { SLOW_MS = 2500 };
 
 static void the_parent_closes(void)

@@ -1,6 +1,6 @@
 /* needs: server
- * A program around libevent, on the single-threaded library: one event for the socket, made anew when the descriptor or what
- * to wait for changes, with the time that zookeeper_interest says. */
+ * A program around libevent, on the single-threaded library: one event for the socket, made anew when the descriptor or
+ * the interest changes, with the time limit of zookeeper_interest. */
 #include "../loop.h"
 
 #include <event2/event.h>
@@ -12,7 +12,7 @@ static int wanted;
 
 static void on_event(evutil_socket_t fd, short what, void *context);
 
-/* Waits for what the library wants next. */
+/* Waits for the library's next interest. */
 static void arm(void)
 {
     int fd;

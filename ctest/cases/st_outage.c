@@ -1,6 +1,6 @@
 /* needs: ensemble
- * All servers die and come back, and then the one that a client is connected to, on the single-threaded library: the loop
- * goes on, the session and its watches live. */
+ * All servers die and come back, and then the one that the client is connected to, on the single-threaded library: the
+ * loop continues, and the session and its watches survive. */
 #include "../loop.h"
 
 static int is_lost;
@@ -45,7 +45,7 @@ static void on_read(int rc, const char *value, int length, const struct Stat *st
     *(int *)data = rc;
 }
 
-/* Leaves a watch, by a read that succeeds: just after an outage a connection may be lost once more. */
+/* Sets a watch by a read, repeated until it succeeds: just after an outage a connection may be lost once more. */
 static void watch_again(zhandle_t *zh)
 {
     int rc = ZCONNECTIONLOSS;
@@ -80,7 +80,7 @@ int main(void)
     while (!is_lost)
         turn(zh, 1000);
     {
-        /* An outage with the loop going on. */
+        /* An outage while the loop continues. */
         long end = now_ms() + 2000;
         while (now_ms() < end)
             turn(zh, 1000);

@@ -1,5 +1,6 @@
 /* needs: nothing
- * A server that refuses, on the single-threaded library: when the connection fails, what fails with it, what a close does. */
+ * A server that refuses, on the single-threaded library: when the connection fails, which requests fail with it, and
+ * the effect of a close. */
 #include "../loop.h"
 
 #define TIMEOUT_MS 6000
@@ -15,7 +16,7 @@ int main(void)
     fact("connect: %s, interest %d, events %d, process %s, %s", code(step.rc), step.interest, step.events,
          code(step.processed), state_name(zoo_state(zh)));
     drain(records_left());
-    /* How often it dials is not the same, but between two attempts there is nothing to watch. */
+    /* How often it connects differs, but between two attempts there is nothing to watch. */
     do
         step = turn(zh, 20);
     while (step.fd >= 0 && passes++ < 10);

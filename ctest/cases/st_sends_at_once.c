@@ -1,5 +1,5 @@
 /* needs: proxy
- * A program that makes requests and then waits for the socket alone, without asking again what to wait for, on the
+ * A program that makes requests and then only waits for the socket, without a new zookeeper_interest, on the
  * single-threaded library: each request is sent by the call that makes it, credentials too. */
 #include "../loop.h"
 
@@ -10,7 +10,7 @@ int main(void)
     zhandle_t *zh;
     int round;
     int i;
-    /* Ours has a time limit for each request then, to wake up for before the next ping. */
+    /* With this, ours has a time limit for each request, so it has to wake up before the next ping. */
     setenv("ZOO_REQUEST_TIMEOUT_MS", "10000", 1);
     zookeeper_close(loop_open(on_nothing, NULL));
     zh = begin(root(), on_nothing, NULL, 40000, 0);

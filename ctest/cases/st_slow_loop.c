@@ -1,6 +1,6 @@
 /* needs: nothing
- * A loop that is slow, and takes longer than it was told to, on the single-threaded library: between two attempts it
- * gets no descriptor to watch. */
+ * A slow loop that waits longer than it was told to, on the single-threaded library: between two attempts it gets no
+ * descriptor to watch. */
 #include "../loop.h"
 
 int main(void)

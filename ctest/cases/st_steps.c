@@ -32,7 +32,7 @@ int main(void)
     fact("-- connecting");
     show(zh, "connect", turn_until_ready(zh));
     show(zh, "handshake", turn_until_ready(zh));
-    /* Stock sends it with the next turn, ours with the handshake's answer. */
+    /* Stock sends the request at the next turn, ours at the handshake's answer. */
     turn_until_records(zh, 1);
     drain(1);
     fact("-- connected");

@@ -1,5 +1,6 @@
 /* needs: server
- * Two handles in one loop, on the single-threaded library: one writes, the other is told; the order of what each hears. */
+ * Two handles in one loop, on the single-threaded library: one writes, the other gets the events; the order of each
+ * handle's callbacks. */
 #include "../loop.h"
 
 static zhandle_t *writer;

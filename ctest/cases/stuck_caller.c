@@ -32,7 +32,7 @@ static void on_signal(int number)
     errno = saved;
 }
 
-/* The victim stops in its n-th line, and only there. */
+/* The victim stops in its n-th log line, and only there. */
 static void on_log(const char *line)
 {
     if (strstr(line, ":ZOO_ERROR@") != NULL || strstr(line, ":ZOO_WARN@") != NULL)
@@ -68,7 +68,7 @@ static void await_blocked(void)
     }
 }
 
-/* What the other threads' part of the library has to do while one is stuck. */
+/* The work that the library must do for the other threads while one is stuck. */
 static void check_others(int round)
 {
     int rc = zoo_exists(zh, "/other", 0, NULL);
@@ -124,7 +124,7 @@ static void in_a_signal_handler(void)
             nap(1);
         check_others(round);
         if (round == 0) {
-            /* What comes unasked, and what the library does by the clock. */
+            /* Unsolicited messages, and the library's work by the clock. */
             outcome("watch", zoo_wexists(zh, "/watched", on_watch, "watch", NULL));
             order("tell event");
             drain(1);

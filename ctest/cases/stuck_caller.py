@@ -6,7 +6,7 @@ _lock = threading.Condition()
 
 
 class _State:
-    """What one server has seen."""
+    """What one server has received."""
 
     def __init__(self):
         self.held = self.seen = self.pings = 0

@@ -1,6 +1,6 @@
 /* needs: proxy 2
- * Client ids: a second handle takes a session over; an id that is unknown or has the wrong password; a session that ends
- * while its handle is away; what an expired handle answers. */
+ * Client ids: a second handle takes a session over; an id that is unknown or has the wrong password; a session that
+ * expires while its handle is disconnected; the results of calls on an expired handle. */
 #include "../case.h"
 
 static zhandle_t *with_id(const char *where, const clientid_t *id, const char *name)
@@ -77,7 +77,8 @@ int main(void)
     second = with_id(host(1), &wrong, "second");
     await_state(second, ZOO_EXPIRED_SESSION_STATE);
     zookeeper_close(second);
-    /* The server has moved the session before it looks at the password, so the first loses its connection, perhaps twice. */
+    /* The server moves the session before it checks the password, so the first handle loses its connection, perhaps
+     * twice. */
     do {
         await_state(first, ZOO_CONNECTED_STATE);
         rc = zoo_exists(first, "/n", 0, NULL);

@@ -1,5 +1,5 @@
 /* needs: server
- * One handle in many threads, synchronous and asynchronous calls mixed: nothing is lost, nothing is swapped. */
+ * One handle in many threads, synchronous and asynchronous calls mixed: no result is lost or mixed up. */
 #include "../case.h"
 
 #define THREADS 8

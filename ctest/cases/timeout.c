@@ -1,5 +1,5 @@
 /* needs: server
- * zoo_recv_timeout: what was asked for until connected, what the server granted afterwards (1 s to 60 s here). */
+ * zoo_recv_timeout: the requested timeout until connected, the granted one afterwards (1 s to 60 s here). */
 #include "../case.h"
 
 int main(void)

@@ -1,5 +1,6 @@
 /* needs: server
- * A request above the server's jute.maxbuffer: the server closes the connection, the request is lost, the session lives. */
+ * A request above the server's jute.maxbuffer: the server closes the connection, the request fails, and the session
+ * survives. */
 #include "../case.h"
 
 int main(void)

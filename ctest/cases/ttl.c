@@ -1,5 +1,5 @@
 /* needs: server
- * TTL and container nodes: the argument checks, the stat of such nodes, and that a container goes when it is empty. */
+ * TTL and container nodes: the argument checks, the stat of such nodes, and that an empty container is deleted. */
 #include "../case.h"
 
 static zhandle_t *zh;

@@ -1,5 +1,6 @@
 /* needs: server
- * The asynchronous w-calls: armed before the completion runs, so that an event never comes before it. */
+ * The asynchronous w-calls: the watch is armed before the completion runs, so that an event never comes before the
+ * completion. */
 #include "../case.h"
 
 int main(void)

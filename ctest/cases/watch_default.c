@@ -1,5 +1,5 @@
 /* needs: server
- * watch=1 means the handle's watcher and context of the moment of the call; 0 and other numbers; NULL watchers. */
+ * watch=1 means the handle's watcher and context at the time of the call; 0 and other numbers; NULL watchers. */
 #include "../case.h"
 
 static void second(zhandle_t *zh, int type, int state, const char *path, void *context)

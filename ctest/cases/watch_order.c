@@ -1,5 +1,6 @@
 /* needs: server
- * Several watchers on one path: the order in which they are called, duplicates, one shot, several tables at once. */
+ * Several watchers on one path: the order in which they are called, duplicates, one-shot watches, several tables at
+ * once. */
 #include "../case.h"
 
 static zhandle_t *zh;

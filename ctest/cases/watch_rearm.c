@@ -1,6 +1,6 @@
 /* needs: proxy 2
- * Watches over a lost connection: the session events of their watchers, changes made meanwhile, and that what did not
- * fire is armed again. */
+ * Watches over a lost connection: the session events of their watchers, changes during the loss, and that watches that
+ * did not fire are re-armed. */
 #include "../case.h"
 
 static void watch_all(zhandle_t *zh)
@@ -48,7 +48,7 @@ int main(void)
     fact("-- back");
     order("listen 0");
     drain_sorted(9);
-    /* What changed meanwhile is told after the session event. */
+    /* Changes during the loss are reported after the session event. */
     nap(200);
     settle(zh);
 

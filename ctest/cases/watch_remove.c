@@ -1,6 +1,6 @@
 /* needs: proxy
- * zoo_remove_watches and zoo_remove_all_watches, sync and async, remote and local: what they return, what is said on
- * the wire, what is left armed. */
+ * zoo_remove_watches and zoo_remove_all_watches, sync and async, remote and local: their results, the messages on the
+ * wire, and the watches that stay armed. */
 #include "../case.h"
 
 static zhandle_t *zh;

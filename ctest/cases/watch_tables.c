@@ -1,5 +1,5 @@
 /* needs: server
- * Which change fires which kind of watch, with which event, and what is left armed afterwards. */
+ * Which change fires which kind of watch, with which event, and which watches stay armed. */
 #include "../case.h"
 
 static zhandle_t *zh;
@@ -98,7 +98,7 @@ int main(void)
             }
             watch(kind);
             change(which);
-            /* What is still armed shows itself when the node is made, changed, and deleted again. */
+            /* The watches that are still armed fire when the node is created, changed and deleted again. */
             if (which != 2)
                 zoo_create(zh, "/n", "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0);
             zoo_set(zh, "/n", "y", 1, -1);

@@ -1,6 +1,6 @@
 /* needs: proxy
- * What comes first after a reconnect: the session's id and password, the ids of zoo_add_auth, the watches, and only then
- * what the application has asked for meanwhile. */
+ * The order of messages after a reconnect: the session's id and password, the ids of zoo_add_auth, the watches, and
+ * only then the requests that the application has made meanwhile. */
 #include "../case.h"
 
 static void add(zhandle_t *zh, const char *cert)

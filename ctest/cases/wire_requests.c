@@ -1,5 +1,5 @@
 /* needs: proxy
- * What each call says on the wire, field by field, and the order of packets, in a first session. */
+ * The message of each call on the wire, field by field, and the order of packets, in a first session. */
 #include "../case.h"
 
 int main(void)

@@ -1,5 +1,6 @@
 /* needs: nothing
- * zerror of every code near the used ones, and of some far away; but for -15, -122 and -125, where only ours has a text. */
+ * zerror of every code near the used ones, and of some far away; without -15, -122 and -125, for which only ours has a
+ * text. */
 #include "../case.h"
 
 int main(void)

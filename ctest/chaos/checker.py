@@ -1,4 +1,4 @@
-"""The invariants: each a function of a History that yields what it finds wrong, as sentences. None knows of faults."""
+"""The invariants: each a function that yields the violations in a History as sentences. None knows of faults."""
 
 import collections
 
@@ -6,17 +6,17 @@ from history import ACKNOWLEDGED, REFUSED, UNKNOWN, WRITES
 
 REGISTERS = ("/chaos/r0", "/chaos/r1", "/chaos/m")
 CHANGED = 3
-# What zoo_state may say: 0 between servers, connecting, associating, connected, not connected, expired.
+# The possible values of zoo_state: 0 between servers, connecting, associating, connected, not connected, expired.
 STATES = {0, 1, 2, 3, 999, -112}
 SECOND = 1_000_000
 # A server that has lost its leader keeps answering pings for syncLimit ticks (rig: 5 s) before it drops its clients.
 SYNC_LIMIT = 5 * SECOND
-# For a machine that has other things to do.
+# Extra time for a busy machine.
 SLACK = 30 * SECOND
 
 
 def acknowledged_creates_are_there(history):
-    """Every node whose creation was acknowledged is there with its value, unless a deletion may have been done."""
+    """Every node whose creation was acknowledged exists with its value, unless a deletion may have happened."""
     gone = {o.path for o in history.operations if o.kind == "delete" and o.possible}
     for o in history.operations:
         if o.kind != "create" or not o.acknowledged or o.path in gone:
@@ -29,7 +29,7 @@ def acknowledged_creates_are_there(history):
 
 
 def deletions_hold(history):
-    """No node whose deletion was acknowledged is there; a creation or deletion is never done twice."""
+    """No node whose deletion was acknowledged exists; no creation or deletion happens twice."""
     for o in history.operations:
         if o.kind == "delete" and o.acknowledged and o.path in history.nodes:
             yield f"back again: {o}"
@@ -42,7 +42,7 @@ def deletions_hold(history):
 
 
 def every_node_has_an_author(history):
-    """Nothing is there that nobody may have created, or that was refused."""
+    """No node exists that no client may have created, or whose creation was refused."""
     authors = {o.path for o in history.operations if o.kind in ("create", "ephemeral") and o.possible}
     for path in history.nodes:
         parts = path.split("/")
@@ -56,7 +56,8 @@ def _sets(history, path):
 
 
 def register_chains_hold(history):
-    """Each version of a register comes from exactly one conditional set; no acknowledged one is lost or done twice."""
+    """Each version of a register comes from exactly one conditional set; no acknowledged set is lost or applied
+    twice."""
     for path in REGISTERS:
         if path not in history.nodes:
             yield f"{path} is gone"
@@ -83,7 +84,8 @@ def register_chains_hold(history):
 
 
 def reads_agree_with_writes(history):
-    """All who read one version of a register read one value and mzxid, which the writer of that version wrote."""
+    """All reads of one version of a register return the same value and mzxid, as written by the writer of that
+    version."""
     seen, versions_of = {}, collections.defaultdict(set)
     possible = {(o.path, o.expected + 1, o.value) for o in history.operations if o.kind in ("set", "multi") and o.possible}
     for o in history.operations:
@@ -117,7 +119,8 @@ def transactions_are_whole(history):
 
 
 def counters_count(history):
-    """A node set unconditionally has one version for each set: all acknowledged ones, at most the unknown ones more."""
+    """A node that is set unconditionally has one version for each set: all acknowledged sets count, and at most the
+    unknown ones too."""
     sets = collections.defaultdict(list)
     for o in history.operations:
         if o.kind == "count":
@@ -136,7 +139,7 @@ def counters_count(history):
 
 
 def ephemerals_match_sessions(history):
-    """An ephemeral node is there exactly if its session lives (or may, where nobody was told)."""
+    """An ephemeral node exists exactly if its session lives (or, where no client was told the outcome, may exist)."""
     living = {h.session for h in history.handles if history.lives(h)}
     sessions = {(h.client, h.number): h.session for h in history.handles}
     for path, (_, _, owner, _) in history.nodes.items():
@@ -153,7 +156,8 @@ def ephemerals_match_sessions(history):
 
 
 def watches_fire_once(history):
-    """A watch fires at most once, as CHANGED, for its path, if its get succeeded; and it does when the node changed."""
+    """A watch fires at most once, as CHANGED, for its path, if its get succeeded; and it does fire when the node
+    changed."""
     for handle in history.handles:
         reads = collections.defaultdict(list)  # path -> (end, begin, version) of acknowledged operations
         for o in handle.operations:
@@ -164,7 +168,7 @@ def watches_fire_once(history):
             if len(watch.fires) > 1:
                 yield f"{name} fired {len(watch.fires)} times"
             if watch.armed is None:
-                # A client killed right after its get has not written down what it armed.
+                # A client that was killed right after its get has not recorded its watch.
                 if watch.fires and handle.client not in history.killed:
                     yield f"{name} fired though its get had failed"
                 continue
@@ -178,7 +182,7 @@ def watches_fire_once(history):
 
 
 def _had_to_fire(history, handle, watch, reads):
-    """Whether the session saw a later version, or lived in peace after one, for long enough to have been told."""
+    """Whether the session saw a later version, or lived undisturbed after one for long enough to get the event."""
     last = handle.closing or handle.expired
     if last is None and handle.client in history.killed:
         return False
@@ -186,13 +190,14 @@ def _had_to_fire(history, handle, watch, reads):
     seen = [end for end, _, version in reads if version > watch.version]
     if seen and last is not None and not handle.expired and last - min(seen) > grace:
         return True
-    # After everything has healed each register was set once more, and all had time to hear of it.
+    # After the faults were removed each register was set once more, and all clients had time to get the event.
     node = history.nodes.get(watch.path)
     return handle.quiet is not None and not handle.expired and node is not None and node[0] > watch.version
 
 
 def sessions_never_go_back(history):
-    """In one session, what began after something ended sees at least what that had seen or written."""
+    """In one session, an operation that began after another one ended sees at least what that one had seen or
+    written."""
     for handle in history.handles:
         by_path = collections.defaultdict(list)
         for o in handle.operations:
@@ -212,7 +217,8 @@ def sessions_never_go_back(history):
 
 
 def calls_end_in_time(history):
-    """No call, completion or close outlives 4/3 of the session timeout and what the server itself may take."""
+    """No call, completion or close takes longer than 4/3 of the session timeout plus the time that the server itself
+    may take."""
     bound = history.session_ms * 1000 * 4 // 3 + SYNC_LIMIT + SLACK
     for o in history.operations:
         if o.end is not None and o.client != "observer":
@@ -225,7 +231,7 @@ def calls_end_in_time(history):
 
 
 def every_call_ends_once(history):
-    """Each call and each completion once, before zookeeper_close returns; none after a refusal."""
+    """Each call and each completion ends exactly once, before zookeeper_close returns; none comes after a refusal."""
     closed = {(h.client, h.number): h.closed for h in history.handles}
     for line in history.stray:
         yield f"a result of nothing: {line}"
@@ -258,7 +264,7 @@ def codes_are_legal(history):
             continue
         if o.rc is None or o.rc == ACKNOWLEDGED or o.rc in UNKNOWN or o.rc in (-9, -118):
             continue
-        # A unique name that exists is what deletions_hold tells of.
+        # The existence of a unique name is checked by deletions_hold.
         if (o.kind, o.rc) in (("set", -103), ("multi", -103), ("delete", -101), ("create", -110), ("ephemeral", -110)):
             continue
         yield f"{REFUSED.get(o.rc, 'unexpected')}: {o}"
@@ -268,7 +274,7 @@ def codes_are_legal(history):
 
 
 def session_events_are_legal(history):
-    """CONNECTED and CONNECTING take turns, CONNECTED first; expiry is the last word; one session a handle."""
+    """CONNECTED and CONNECTING alternate, CONNECTED first; expiry is the last event; each handle has one session."""
     for handle in history.handles:
         last = 1
         for _, state, sid in handle.events:
@@ -287,7 +293,7 @@ def session_events_are_legal(history):
 
 
 def enough_happened(history):
-    """A run that did nothing proves nothing."""
+    """A run with too few operations proves nothing."""
     kinds = collections.Counter(o.kind for o in history.operations if o.acknowledged)
     for kind in [*WRITES, "get", "sync"]:
         if kinds[kind] == 0:
@@ -307,5 +313,5 @@ INVARIANTS = (
 
 
 def check(history):
-    """{invariant's name: [what is wrong, ...]} for all of them."""
+    """{invariant's name: [violation, ...]} for all invariants."""
     return {invariant.__name__: list(invariant(history)) for invariant in INVARIANTS}

@@ -1,8 +1,8 @@
 /*
  * An application under chaos. One session at a time, shared by four threads: one creates and deletes nodes of unique
- * names, one sets registers against their expected version, one pipelines async calls, one reads and keeps a data
- * watch on each register. A session that has expired, or has lived long enough, is closed - sometimes with async calls
- * under way - and followed by a new one. Everything goes to the journal (journal.h); this program judges nothing.
+ * names, one sets registers against their expected version, one pipelines async calls, one reads and keeps a data watch
+ * on each register. A session that has expired, or has lived long enough, is closed, sometimes with async calls in
+ * flight, and followed by a new one. Everything goes to the journal (journal.h); this program does not judge.
  *
  *   client HOSTS SESSION_MS JOURNAL NAME PACE_MS
  *
@@ -57,7 +57,8 @@ static int goes_on(struct session *session)
     return !session->over && !is_unrecoverable(session->zh);
 }
 
-/* -- what the library tells ---------------------------------------------------------------------------------------- */
+/* -- the library's callbacks
+ * ------------------------------------------------------------------------------------------- */
 
 static void on_session(zhandle_t *zh, int type, int state, const char *path, void *context)
 {
@@ -85,7 +86,7 @@ static void completed(const void *data, int rc, const struct Stat *stat, const c
     snprintf(text, sizeof text, "%.*s", value && length > 0 ? length : 0, value ? value : "");
     end(call->id, rc, rc == ZOK && stat ? stat->version : -1, rc == ZOK && stat ? stat->mzxid : -1, text);
     atomic_fetch_sub(&call->session->under_way, 1);
-    /* The call is not freed: were the library to complete it twice, the journal has to say so. */
+    /* The call is not freed: if the library completed it twice, the journal must show it. */
 }
 
 static void on_void(int rc, const void *data)
@@ -161,7 +162,7 @@ static int get(struct session *session, const char *path, struct watch *watch, s
     return rc;
 }
 
-/* Sets a register, or with its history's node in one transaction, if it still has that version. */
+/* Sets a register, alone or with its history node in one transaction, if it still has the expected version. */
 static int set_register(struct session *session, int which, const char *value, int expected)
 {
     const char *path = registers[which];
@@ -270,7 +271,7 @@ static void *pipeliner(void *argument)
     return NULL;
 }
 
-/* A get with a fresh watch if the last has fired, and a plain one otherwise. */
+/* Reads a register: with a new watch if the last one has fired, otherwise without. */
 static int read_register(struct session *session, int which)
 {
     struct Stat stat;
@@ -332,7 +333,7 @@ static void work(struct session *session, unsigned *seed, int *state)
         sleep_ms(10);
 }
 
-/* Arms every watch a last time and waits for the word to close; 0 if the session expired before. */
+/* Arms every watch a last time and waits for the command to close; returns 0 if the session expired before. */
 static int be_quiet(struct session *session, int *state)
 {
     char path[96];

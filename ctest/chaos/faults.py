@@ -8,17 +8,18 @@ import weakref
 
 from wire import Wire
 
-# How long all members have been at work, and nothing was done to any, before the next fault of a member. ZooKeeper 3.8.0
-# loses acknowledged writes when a leader goes just after a follower has noted its epoch, but not yet what it had missed:
-# that follower wins the next election and the others cut their logs back to its (ZOOKEEPER-4643, 4646). Found by this
-# test in ten minutes; clients can do nothing about it. They lose all servers at once by the links instead.
+# How long all members must have been working without a fault before the next fault of a member. ZooKeeper 3.8.0 loses
+# acknowledged writes when a leader dies just after a follower has stored its epoch, but not yet the missing
+# transactions: that follower wins the next election and the others truncate their logs to its (ZOOKEEPER-4643, 4646).
+# This test found it in ten minutes; clients can do nothing about it. Instead, clients lose all servers at once by
+# faults of the links.
 IN_STEP = 1.0
 
 
 class Torn:
-    """A Proxy's rewrite: while on, lets so many bytes from the server through on each connection, then cuts it.
+    """A Proxy's rewrite: while on, passes a number of bytes from the server on each connection, then cuts it.
 
-    The cut comes with the next bytes, be it long after; a connection that has lost some never gets any more.
+    The cut comes with the next bytes, even if that is much later; a connection that has lost bytes never gets any more.
     """
 
     def __init__(self, wire):
@@ -68,7 +69,7 @@ class Faults:
         self._kinds, self._weights = [k for _, k in kinds], [w for w, _ in kinds]
 
     def run(self, seconds):
-        """Inject for that long, then heal."""
+        """Inject faults for this many seconds, then heal."""
         until = time.monotonic() + seconds
         following = looking = time.monotonic() + 1.0
         while (now := time.monotonic()) < until:
@@ -81,13 +82,13 @@ class Faults:
                 looking = now + IN_STEP / 2
             if now >= following:
                 self.random.choices(self._kinds, self._weights)[0]()
-                # Now and then time enough to come to rest.
+                # From time to time a pause is long enough to come to rest.
                 following = now + self.random.choice((0.1, 0.3, 0.5, 0.8, 1.2, 2.5))
             time.sleep(0.02)
         self.heal()
 
     def heal(self):
-        """End every fault that is still there; dead members are started."""
+        """End every remaining fault; dead members are started."""
         while self._undo:
             heapq.heappop(self._undo)[2]()
         self._busy.clear()
@@ -101,14 +102,14 @@ class Faults:
             member.start()
 
     def _look(self):
-        """Note since when no member was interfered with and all are at work."""
+        """Note since when all members have been working without a fault."""
         if self._busy.intersection(self.members) or not all(m.mode(0.5) in ("leader", "follower") for m in self.members):
             self._in_step_since = None
         elif self._in_step_since is None:
             self._in_step_since = time.monotonic()
 
     def _in_step(self):
-        """Whether a member may be interfered with."""
+        """Whether a member may get a fault."""
         self._look()
         return self._in_step_since is not None and time.monotonic() - self._in_step_since >= IN_STEP
 
@@ -116,7 +117,7 @@ class Faults:
         return self.random.uniform(least, most)
 
     def _inject(self, name, what, seconds, do, undo):
-        """Do it, unless a fault is there already, and plan its end."""
+        """Start a fault, unless its target already has one, and schedule its end."""
         targets = what if isinstance(what, list) else [what]
         if any(target in self._busy for target in targets):
             return

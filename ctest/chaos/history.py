@@ -1,15 +1,15 @@
-"""What the journals say (their lines are explained in journal.h), as objects. Judges nothing."""
+"""The content of the journals as objects (journal.h explains the lines). Does not judge."""
 
 ACKNOWLEDGED = 0
-# The server may or may not have done what was answered with these.
+# With these codes the server may or may not have executed the operation.
 UNKNOWN = {-2: "RUNTIMEINCONSISTENCY", -4: "CONNECTIONLOSS", -7: "OPERATIONTIMEOUT", -112: "SESSIONEXPIRED", -116: "CLOSING"}
-# It has surely not done what was answered with these.
+# With these codes the server has certainly not executed the operation.
 REFUSED = {-9: "INVALIDSTATE", -101: "NONODE", -103: "BADVERSION", -118: "SESSIONMOVED"}
 WRITES = {"create", "ephemeral", "delete", "set", "multi", "count"}
 
 
 class Operation:
-    """One call: its line of beginning and the lines of its end."""
+    """One call: the line of its beginning and the lines of its end."""
 
     __slots__ = ("client", "handle", "id", "asynchronous", "kind", "path", "value", "expected", "begin", "order",
                  "ends", "refused")
@@ -26,7 +26,7 @@ class Operation:
 
     @property
     def rc(self):
-        """The result; None if there was none (a killed client), the refusal's if the call itself said no."""
+        """The result; None if there was none (a killed client); the refusal's code if the call itself was refused."""
         if self.refused is not None:
             return self.refused
         return self.ends[0][1] if self.ends else None
@@ -37,7 +37,7 @@ class Operation:
 
     @property
     def possible(self):
-        """Whether the servers may have done it."""
+        """Whether the servers may have executed the operation."""
         return self.refused is None and (self.rc is None or self.rc == ACKNOWLEDGED or self.rc in UNKNOWN)
 
     @property
@@ -84,7 +84,7 @@ class Handle:
 
     @property
     def session(self):
-        """The id of the session; None if there was none."""
+        """The id of the session; None if there was no session."""
         return next((sid for _, state, sid in self.events if state == 3), None)
 
     @property
@@ -93,8 +93,8 @@ class Handle:
 
 
 class History:
-    """All journals ({client: lines}), the observer's list of the nodes at the end, the times at which the
-    runner stopped or killed clients, and what the wire has shown of the servers."""
+    """All journals ({client: lines}), the observer's list of the nodes at the end, the times at which the runner
+    stopped or killed clients, and the disorder that was seen on the wire."""
 
     def __init__(self, journals, dump, dumped, session_ms, pauses=(), killed=(), disordered=()):
         self.handles = []
@@ -157,10 +157,10 @@ class History:
             handle.quiet = time
 
     def lives(self, handle):
-        """Whether its session was there when the nodes were listed."""
+        """Whether the handle's session was alive when the nodes were listed."""
         over = min(handle.closing or float("inf"), handle.expired or float("inf"))
         return over > self.dumped and handle.client not in self.killed and handle.session is not None
 
     def paused(self, client, begin, end):
-        """For how long, of that time, the client was stopped by the runner."""
+        """How long, within that time, the runner had stopped the client."""
         return sum(max(0, min(end, to) - max(begin, since)) for name, since, to in self.pauses if name == client)

@@ -1,6 +1,6 @@
 /*
- * The journal of one process: what it asked for and what it was told, one line each, written at once so that a killed
- * process leaves all it had done. Times are microseconds of CLOCK_MONOTONIC, the same for all processes.
+ * The journal of one process: its calls and callbacks, one line each, written at once so that a killed process leaves a
+ * complete journal. Times are microseconds of CLOCK_MONOTONIC, the same for all processes.
  *
  *   H handle time                                      zookeeper_init
  *   S handle time state sid                            session event at the default watcher
@@ -58,7 +58,7 @@ __attribute__((format(printf, 1, 2))) static void journal(const char *format, ..
         abort(); /* a journal with holes would accuse the library */
 }
 
-/* An operation begins: returns its id. */
+/* Records the beginning of an operation; returns its id. */
 static long begin(int handle, char mode, const char *kind, const char *path, const char *value, int expected)
 {
     long id = atomic_fetch_add(&next_number, 1);

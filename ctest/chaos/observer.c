@@ -1,6 +1,6 @@
 /*
- * Looks on from outside of the chaos, straight at the servers: lays the nodes out before it, sets every register once
- * more after it (so that every armed watch has to fire), and lists all nodes at the end.
+ * Observes from outside of the chaos, directly on the servers: creates the nodes before it, sets every register once
+ * more after it (so that every armed watch must fire), and lists all nodes at the end.
  *
  *   observer HOSTS JOURNAL setup | bump NUMBER | dump
  *
@@ -43,7 +43,7 @@ static void connect_to(const char *hosts)
     must(zh && zoo_state(zh) == ZOO_CONNECTED_STATE ? ZOK : ZCONNECTIONLOSS, "connect");
 }
 
-/* Creates a node, however often the connection is lost meanwhile: this is before the chaos. */
+/* Creates a node, even if the connection is lost several times: this runs before the chaos. */
 static void lay(const char *path)
 {
     int rc = ZCONNECTIONLOSS;

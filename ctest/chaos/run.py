@@ -2,9 +2,9 @@
 """Chaos on a real ensemble: three servers, a proxy before each, unmodified C programs, faults by a seed, then a check.
 
 While members are killed and stopped, links cut, held, torn and refused, and clients killed and stopped, each client
-(client.c) writes down every call and every callback. Afterwards the servers are healed, every armed watch is given a
-reason to fire, all nodes are listed through Debian's library where there is one, and checker.py holds the journals
-against the nodes. At the end the checker itself is put to the test: journals with one thing made wrong each.
+(client.c) records every call and every callback. Afterwards all faults are removed, every armed watch is made to fire,
+all nodes are listed through Debian's library if it is installed, and checker.py compares the journals with the nodes.
+At the end the checker itself is tested: with journals that each contain one error.
 
 Usage: run.py [--minutes N | --seconds N] [--seed N] [--lib ours|stock] [--clients N] [--keep] | --self-test
 """
@@ -34,7 +34,7 @@ from history import UNKNOWN, History  # noqa: E402
 
 SESSION_MS = 4000
 SHORT = 120  # seconds; longer runs go slower, for the sake of the servers' memory and the journals' size
-# Clients whose library believes in an overloaded ensemble may stay away for 12 session timeouts (docs/BACKOFF.md).
+# Clients whose library detects an overloaded ensemble may stay away for 12 session timeouts (docs/BACKOFF.md).
 PATIENCE = 12 * SESSION_MS / 1000 + 180
 SHOWN = 5
 NOTED = 600  # seconds; runs of this length and more are noted for docs/RELIABILITY.md
@@ -47,7 +47,7 @@ def micros():
 
 
 def build(directory):
-    """client and observer, as any application is built; which library they run on is said when they are started."""
+    """client and observer, built like any application; the library is chosen when they are started."""
     flags = ["-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-DTHREADED", f"-I{rig.ROOT}/include"]
     for program in ("client", "observer"):
         subprocess.run(
@@ -58,7 +58,7 @@ def build(directory):
 
 
 class Client:
-    """One client process, which may be killed and followed by another of a new name."""
+    """One client process, which may be killed and replaced by another one with a new name."""
 
     def __init__(self, run, number):
         self.run, self.number, self.generation = run, number, 0
@@ -85,7 +85,7 @@ class Client:
         self._start()
 
     def close(self):
-        """End the process; what its library logged goes beside its journal."""
+        """End the process; the library's log is stored beside the journal."""
         self.program.close()
         self.journal.with_suffix(".log").write_text("\n".join(self.program.errors))
 
@@ -112,7 +112,7 @@ class Client:
 
 
 class Run:
-    """One run; `history` and what was done to it are there after run()."""
+    """One run; `history` and the list of faults exist after run()."""
 
     def __init__(self, arguments, directory):
         self.directory, self.library, self.seed = directory, arguments.lib, arguments.seed
@@ -152,7 +152,8 @@ class Run:
         self.history = History(**self.inputs)
 
     def disordered(self):
-        """The clients whose library met a reply out of order, if the wire shows that the server has sent it so."""
+        """The clients whose library got a reply out of order, if the wire shows that the server sent it out of
+        order."""
         found = set()
         for log in self.directory.glob("c*.log"):
             replies = re.findall(r"expected (0x[0-9a-f]+), but received (0x[0-9a-f]+)", log.read_text(errors="replace"))
@@ -161,7 +162,7 @@ class Run:
         return found
 
     def observe(self, ensemble, *command):
-        """What the observer prints. It runs on Debian's library, so that ours does not vouch for itself."""
+        """The output of the observer. It runs on Debian's library, so that ours does not vouch for itself."""
         try:
             environment = rig.library_env("stock")
         except rig.LibraryMissing:
@@ -189,7 +190,7 @@ class Run:
             time.sleep(0.2)
 
     def list_nodes(self, ensemble):
-        """The nodes, once the servers have had the time to expire what is to expire; and when the list was begun."""
+        """The nodes, after the servers have had time to expire sessions; and the time at which the listing began."""
         deadline = time.monotonic() + 3 * SESSION_MS / 1000 + 120
         while True:
             try:
@@ -204,7 +205,7 @@ class Run:
             time.sleep(0.5)
 
     def living(self):
-        """The session ids of the clients that are there now."""
+        """The session ids of the running clients."""
         found = set()
         for client in self.clients:
             events = re.findall(r"^S \d+ \d+ 3 (\w+)$", client.journal.read_text(errors="replace"), re.MULTILINE)
@@ -212,7 +213,7 @@ class Run:
         return found
 
     def end(self, client):
-        """Close in order; whatever else the process does is a failure."""
+        """Close the client in order; any other end of the process is a failure."""
         try:
             client.program.send("close")
             client.program.expect("^closed$", timeout=180)
@@ -224,7 +225,7 @@ class Run:
             self.failures.append(f"{client.name} ended with status {status}: {client.program.tail()}")
 
     def note(self, failed):
-        """Adds a line about this run to the file that docs/RELIABILITY.md is made from."""
+        """Adds a line about this run to the file from which docs/RELIABILITY.md is made."""
         operations = [o for o in self.history.operations if o.client != "observer"]
         handles = [h for h in self.history.handles if h.client != "observer"]
         fields = (
@@ -258,7 +259,7 @@ class Run:
 
 
 def report(results):
-    """Print one line for each (name, problems); the numbers of passed and failed."""
+    """Print one line for each (name, problems); returns the numbers of passed and failed."""
     failed = 0
     for name, problems in results:
         print(f"{'FAILED' if problems else 'ok    '} {name.replace('_', ' ')}")

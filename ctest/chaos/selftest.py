@@ -1,6 +1,6 @@
-"""The checker's own test: a history in which one thing is made wrong must be noticed, by the invariant that guards it.
+"""The checker's own test: an error that is put into a history must be found by the invariant for it.
 
-Works on the history of a run, or on a small made-up one in which everything is right.
+Works on the history of a run, or on a small made-up one without errors.
 """
 
 import copy
@@ -14,7 +14,7 @@ _CHECKS = {invariant.__name__: invariant for invariant in INVARIANTS}
 
 
 class Wrong:
-    """A copy of a run's inputs, to make one thing wrong in."""
+    """A copy of a run's inputs, into which one error is put."""
 
     def __init__(self, inputs):
         self.inputs = copy.deepcopy(inputs)
@@ -22,7 +22,7 @@ class Wrong:
         self.history = History(**inputs)
 
     def operations(self, *kinds, path=None, acknowledged=True, client=None):
-        """Those of orderly clients, in the order of their journals."""
+        """The operations of clients that were not killed, in the order of their journals."""
         return [
             o for o in self.history.operations
             if o.kind in kinds and path in (None, o.path) and o.ends and o.acknowledged == acknowledged
@@ -30,11 +30,11 @@ class Wrong:
         ]
 
     def began(self, operation, **fields):
-        """Change the line of its beginning."""
+        """Change the line of an operation's beginning."""
         self._edit(operation.client, operation.order, {"time": 5, "expected": 8}, fields)
 
     def ended(self, operation, **fields):
-        """Change the line of its end."""
+        """Change the line of an operation's end."""
         self._edit(operation.client, operation.ends[0][5], {"rc": 3, "version": 4, "mzxid": 5, "value": 6}, fields)
 
     def _edit(self, client, line, columns, fields):
@@ -44,7 +44,7 @@ class Wrong:
         self.journals[client][line] = " ".join(words)
 
     def node(self, path, version=None, owner=None, value=None):
-        """Change a line of the list of nodes; with nothing to change, remove it."""
+        """Change a line of the list of nodes; without changes, remove it."""
         line = next(n for n, text in enumerate(self.dump) if text.split()[1:2] == [path])
         words = self.dump[line].split()
         for column, new in ((2, version), (4, owner), (5, value)):
@@ -56,20 +56,20 @@ class Wrong:
             self.dump[line] = " ".join(words)
 
     def undeleted(self):
-        """An acknowledged creation that nobody has undone."""
+        """An acknowledged creation whose node no delete removed."""
         gone = {o.path for o in self.history.operations if o.kind == "delete"}
         return next(o for o in self.operations("create") if o.path not in gone and "/w/" in o.path)
 
     def rested(self):
-        """A handle that was there to the end."""
+        """A handle that lived to the end of the run."""
         return next(h for h in self.history.handles if h.quiet is not None)
 
     def line(self, client, start):
-        """The number of the first line of a journal that starts so."""
+        """The number of the first line of a journal that starts with `start`."""
         return next(n for n, text in enumerate(self.journals[client]) if text.startswith(start))
 
     def twice(self, client, start):
-        """Doubles the first line of a journal that starts so."""
+        """Duplicates the first line of a journal that starts with `start`."""
         line = self.line(client, start)
         self.journals[client].insert(line, self.journals[client][line])
 
@@ -214,7 +214,7 @@ def _illegal_code(w):
 def _inconsistency_without_disorder(w):
     operation = w.operations("get")[0]
     w.ended(operation, rc=-2)
-    # That client's server may really have answered out of order in this run.
+    # In this run that client's server may really have answered out of order.
     w.inputs["disordered"] = set(w.inputs["disordered"]) - {operation.client}
 
 
@@ -275,7 +275,7 @@ WRONGS = {
 
 
 class _Story:
-    """Writes a journal in which one thing happens after the other, one millisecond each."""
+    """Writes a journal in which events follow each other, one per millisecond."""
 
     def __init__(self):
         self.time, self.number, self.zxid = SECOND, 0, 0x100000000
@@ -295,7 +295,7 @@ class _Story:
 
 
 def made_up():
-    """The inputs of a small History in which everything is right."""
+    """The inputs of a small History without errors."""
     story, watcher = _Story(), _Story()
     story.note("H 1 @")
     story.note("S 1 @ 3 77")
@@ -333,7 +333,8 @@ def made_up():
 
 
 def results(inputs=None):
-    """[(what was made wrong, [] if it was noticed)], on that run's inputs or the made-up ones; first, that all was right."""
+    """[(the error, [] if it was found)], on the run's inputs or the made-up ones; the first entry is the history
+    without an error."""
     inputs = inputs or made_up()
     found = [(name, list(check(History(**inputs)))) for name, check in _CHECKS.items()]
     rows = [("checker: a history without fault passes", [f"{name}: {p}" for name, problems in found for p in problems])]
@@ -351,7 +352,7 @@ def results(inputs=None):
 
 
 def wire_problems():
-    """What Wire says of two connections: one on which all is right, in pieces, and one with a reply too early."""
+    """The results of Wire for two connections: a correct one, in pieces, and one with a reply that comes too early."""
 
     def frame(*numbers):
         return struct.pack(f">i{len(numbers)}i", 4 * len(numbers), *numbers)
@@ -369,4 +370,4 @@ def wire_problems():
 
 
 class Connected:
-    """Stands for a connection of a proxy."""
+    """A stand-in for a connection of a proxy."""

@@ -1,9 +1,10 @@
-"""What passes on the wire: whether a server has answered in the order of the requests. Changes nothing.
+"""Watches the wire: whether a server has answered in the order of the requests. Changes nothing.
 
-ZooKeeper 3.8.0 does not always. When the session has been moved away by a handshake that comes late - from an attempt
-which its client gave up long ago, held up on the way - the server that the client is really connected to answers a sync
-before the writes sent ahead of it, and those never: the leader no longer takes them from there, and says nothing. The
-client can but give up the connection, on Debian's library as on ours: ZRUNTIMEINCONSISTENCY for all in flight.
+ZooKeeper 3.8.0 does not always do so. A handshake may arrive late, from an attempt that its client gave up long ago,
+and move the session away. Then the server that the client is really connected to answers a sync before the writes that
+were sent ahead of it, and never answers the writes: the leader no longer accepts them from this server, and does not
+say so. The client can only drop the connection, on Debian's library as on ours: all requests in flight get
+ZRUNTIMEINCONSISTENCY.
 """
 
 import collections
@@ -12,13 +13,13 @@ import weakref
 
 
 class _Side:
-    """Cuts one direction into frames; only the first four bytes of each are kept."""
+    """Splits one direction into frames; only the first four bytes of each are kept."""
 
     def __init__(self):
         self._data = bytearray()
 
     def frames(self, data):
-        """The first number of each frame that `data` completes, None for a shorter one."""
+        """The first number of each frame that `data` completes, None for a frame that is too short."""
         self._data += data
         while len(self._data) >= 4:
             length, = struct.unpack_from(">i", self._data)
@@ -37,7 +38,7 @@ class _Connection:
 
 
 class Wire:
-    """Sees all connections of all proxies; `disorders` holds (xid that was due, xid that came)."""
+    """Watches all connections of all proxies; `disorders` holds (expected xid, received xid)."""
 
     def __init__(self):
         self.disorders = set()

@@ -1,5 +1,5 @@
 // Preloaded into an unmodified program: writes the time of each TCP connection attempt to the file ATTEMPTS_FILE.
-// It stands outside of the library that is looked at, so it counts the same way for every library.
+// It is outside of the library under observation, so it counts in the same way for every library.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>

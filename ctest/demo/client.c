@@ -1,7 +1,7 @@
-// A small application: a session, a data watch, and one asynchronous read each 10 ms, whatever happens.
+// A small application: a session, a data watch, and one asynchronous read every 10 ms, even without a connection.
 //
 // usage: client HOSTS SESSION_TIMEOUT_MS
-// Says on stdout, with the monotonic time in front: session events, and at the end (a line on stdin) its counts.
+// Prints, after the monotonic time: session events, and at the end (after a line on stdin) its counts.
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>

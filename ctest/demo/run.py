@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""What a client does while its servers are away: Debian's library and ours, side by side. Needs no Java.
+"""The behaviour of a client while its servers are away: Debian's library and ours, side by side. Needs no Java.
 
-The three members of this repository's simulated ensemble refuse all connections for some seconds and then are back. Two
-unmodified dynamic programs live through that on each library: a small C program that asks for a node every 10 ms, and
-Debian's cli_mt, which just waits. Attempts are counted outside of the library, by a preloaded connect().
+The three members of this repository's simulated ensemble refuse all connections for some seconds and then come back.
+Two unmodified dynamic programs go through that on each library: a small C program that reads a node every 10 ms, and
+Debian's cli_mt, which only waits. Attempts are counted outside of the library, by a preloaded connect().
 
 Usage: run.py [--away SECONDS] [--server simulated|real]
 """
@@ -26,12 +26,12 @@ from subject import Subject  # noqa: E402
 BUILT = rig.ROOT / "target" / "rig" / "demo"
 CALM_BEFORE = 3.0
 PATIENCE = 60.0
-# The promise that this demonstration can break: of stock's attempts, with a busy application, at most this part.
+# The claim that this demonstration checks: with a busy application, at most this share of stock's attempts.
 MOST_ATTEMPTS = 0.2
 
 
 def build():
-    """The C program and the counter, with the cc at hand."""
+    """The C program and the counter, built with the installed cc."""
     BUILT.mkdir(parents=True, exist_ok=True)
     strict = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror"]
     counter = ["-shared", "-fPIC", HERE / "attempts.c", "-o", BUILT / "attempts.so", "-ldl"]
@@ -44,7 +44,7 @@ def build():
 
 
 def progress(subjects, phase, start):
-    """One line: what everybody does now."""
+    """One line: the present state of all programs."""
     shown = []
     for subject in subjects:
         if subject.program_name == "C program":
@@ -57,7 +57,7 @@ def progress(subjects, phase, start):
 
 
 def watch(subjects, phase, start, seconds, until=lambda: False):
-    """Show the progress for that long, or until the condition holds."""
+    """Show the progress for this many seconds, or until the condition holds."""
     end = time.monotonic() + seconds
     period = 0.2 if sys.stdout.isatty() else 1.0
     while time.monotonic() < end and not until():
@@ -75,7 +75,7 @@ def duration(seconds):
 
 
 def table(subjects, away, back):
-    """The closing table. `away` is when the servers were told to leave, `back` when they were told to return."""
+    """The final table. `away` is the time at which the servers were told to leave, `back` to return."""
     rows = [
         ("connection attempts while away", lambda s: f"{len(s.attempts(away, back)):,}"),
         ("  ... per second", lambda s: f"{len(s.attempts(away, back)) / (back - away):,.1f}"),
@@ -98,7 +98,7 @@ def table(subjects, away, back):
 
 
 def verdict(subjects, away, back):
-    """What went wrong, as sentences. `away` and `back` as in table()."""
+    """The failures, as sentences. `away` and `back` as in table()."""
     wrong = []
     for subject in subjects:
         who = f"{subject.program_name} on {subject.which}"
@@ -146,7 +146,7 @@ def main():
             watch(subjects, "AWAY", start, arguments.away)
             for subject in subjects:
                 subject.mark_cpu()
-            # Before the order, because a client may be back before the order's answer is read here.
+            # Taken before the command, because a client may be back before the command's answer is read here.
             back = time.monotonic()
             server.come_back()
             everybody = lambda: all(s.reconnected_after(back) is not None for s in subjects)  # noqa: E731

@@ -1,4 +1,4 @@
-"""Three addresses that can all be gone at once, while what is behind them keeps its sessions."""
+"""Three addresses that can all refuse at once, while the servers behind them keep their sessions."""
 
 import rig
 
@@ -11,9 +11,9 @@ class Simulated:
     description = "the simulated ensemble"
 
     def __init__(self):
-        # The one its library was built with.
+        # The one that was built with the library.
         binary = rig.our_library().parent / "testserver"
-        # Not any free ports: those that the kernel chooses may become a client's own while the servers are away.
+        # Not ports chosen by the kernel: a client's own port could be one of these while the servers are away.
         ports = ",".join(map(str, rig.free_ports(MEMBERS)))
         self._server = rig.Program([binary, "--members", MEMBERS, "--port", ports, "--control"])
 
@@ -44,7 +44,7 @@ class Simulated:
 
 
 class Real:
-    """Debian's ZooKeeper (needs Java), behind three addresses that refuse while it is to be away."""
+    """Debian's ZooKeeper (needs Java), behind three addresses that refuse while it is meant to be away."""
 
     description = "a real server at three addresses"
 

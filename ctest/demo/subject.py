@@ -1,4 +1,4 @@
-"""One program on one library, and what can be known of it from outside."""
+"""One program on one library, and its properties as seen from outside."""
 
 import os
 import pathlib
@@ -39,12 +39,12 @@ class Subject:
         self._program.expect(r"state = CONNECTED_STATE|^[\d.]+ connected ", 30)
 
     def attempts(self, begin=0.0, end=float("inf")):
-        """The monotonic times of the connection attempts in that span."""
+        """The monotonic times of the connection attempts in a time span."""
         times = [float(line) for line in self._file.read_text().splitlines() if "." in line]
         return [moment for moment in times if begin <= moment < end]
 
     def pauses(self, begin, end, reduce):
-        """The pauses between the attempts of that span, reduced to one figure in seconds (None if there is none)."""
+        """The pauses between the attempts of a time span, reduced to one figure in seconds (None if there is none)."""
         times = self.attempts(begin, end)
         gaps = [later - earlier for earlier, later in zip(times, times[1:])]
         return reduce(gaps) if gaps else None
@@ -64,19 +64,19 @@ class Subject:
         return events
 
     def state(self):
-        """The session's state by its last event."""
+        """The session's state after its last event."""
         events = self._events()
         return events[-1][1] if events else "starting"
 
     def reconnected_after(self, moment):
         """Seconds from `moment` to the next "connected" event, None if there is none (yet).
 
-        `moment` has to lie before the servers can be reached: an event that comes earlier does not count.
+        `moment` must be before the servers can be reached: an earlier event does not count.
         """
         return next((when - moment for when, state in self._events() if state == "connected" and when >= moment), None)
 
     def same_session(self):
-        """Whether it had one session all the time."""
+        """Whether the program had one session all the time."""
         text = list(self._program.lines)
         ids = [m[2] for line in text if (m := _C_EVENT.match(line)) and m[1] == "connected"]
         ids += [m[1] for line in text if (m := _CLI_SESSION.match(line))]
@@ -87,7 +87,8 @@ class Subject:
         return sum(":ZOO_" in line for line in list(self._program.lines))
 
     def counts(self):
-        """The C program's final counts as (calls, answered, failed, refused); None for cli_mt, which asks nothing."""
+        """The C program's final counts as (calls, answered, failed, refused); None for cli_mt, which makes no
+        requests."""
         found = next((m for line in reversed(self._program.lines) if (m := _COUNTS.search(line))), None)
         return tuple(map(int, found.groups())) if found else None
 
@@ -100,7 +101,7 @@ class Subject:
         return f"{answered:,} / {failed + refused:,}"
 
     def mark_cpu(self):
-        """Note the CPU time used so far; what is shown lies between the first two marks."""
+        """Note the CPU time used so far; cpu_share() is about the time between the first two marks."""
         fields = pathlib.Path(f"/proc/{self._program.pid}/stat").read_text().rsplit(")", 1)[1].split()
         self._cpu_marks.append((time.monotonic(), (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")))
 
@@ -110,10 +111,10 @@ class Subject:
         return (after - before) / (end - begin)
 
     def finish(self):
-        """End the program in order, so that it says its counts."""
+        """End the program in order, so that it prints its counts."""
         self._program.send("quit")
         self._program.wait()
 
     def close(self):
-        """End the program, however it stands."""
+        """End the program, whatever its state is."""
         self._program.close()

@@ -1,5 +1,5 @@
 /*
- * Waits until its standard input ends, with the ZooKeeper library in use as asked:
+ * Waits until its standard input ends, using the ZooKeeper library as its arguments say:
  *   hold [open N] [dlopen FILE] [shell COMMAND]
  * Prints "ready" when all of that is done.
  */

@@ -1,4 +1,4 @@
-/* A session by synchronous and asynchronous calls, for portable.py: exits with 0 if all was answered.
+/* A session with synchronous and asynchronous calls, for portable.py: exits with 0 if all calls were answered.
  *
  * usage: portable HOSTS */
 #include <stdio.h>

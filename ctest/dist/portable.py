@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The libraries of `make release` for other machines and C libraries: a C program on each, against a real server.
 
-    ctest/dist/portable.py [--libraries DIRECTORY] [TARGET...]      default: every target that is there
+    ctest/dist/portable.py [--libraries DIRECTORY] [TARGET...]      default: every existing target
 
-x86_64-musl is compiled with Debian's musl-tools and runs on its loader; aarch64-gnu with the cross compiler, under qemu.
-aarch64-musl is only looked at by the gate of `make release`.
+x86_64-musl is compiled with Debian's musl-tools and runs on its loader; aarch64-gnu with the cross compiler, under
+qemu. aarch64-musl is only checked by the gate of `make release`.
 """
 
 import argparse
@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 import rig  # noqa: E402
 
-# Compiler and what a program is started by.
+# The compiler, and the command that runs a program.
 TARGETS = {
     "x86_64-gnu": (["cc"], []),
     "x86_64-musl": (["musl-gcc"], []),
@@ -33,7 +33,7 @@ def run_on(target, directory, hosts, scratch):
     compiler, runner = TARGETS[target]
     program = scratch / f"portable-{target}"
     library = directory / "libzookeeper_mt.so.2"
-    # musl-gcc does not see the system's headers, nor needs them.
+    # musl-gcc does not see the system's headers, and does not need them.
     subprocess.run([*compiler, "-DTHREADED", "-Wall", "-Werror", "-o", program, HERE / "portable.c", f"-I{ROOT / 'include'}", library,
                     "-Wl,--allow-shlib-undefined"], check=True)
     environment = os.environ | {"LD_LIBRARY_PATH": str(directory)} if not runner else os.environ

@@ -1,4 +1,5 @@
-"""Putting Calmkeeper in and taking it out: one program, a whole system (a copy below a directory), the packages; what is said.
+"""Installing and uninstalling Calmkeeper: for one program, on a whole system (a copy below a directory), by the
+packages; and the messages.
 
     ctest/dist/run.py [test_run | test_status.Status | test_system.System.test_... ]    all without an argument
 """

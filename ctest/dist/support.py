@@ -1,4 +1,5 @@
-"""What the tests of dist/ share: small systems below a directory, programs linked in every way, the command itself."""
+"""Code that the tests of dist/ share: small systems below a directory, programs linked in every way, the command
+itself."""
 
 import os
 import pathlib
@@ -19,9 +20,9 @@ import rig  # noqa: E402
 DIST = ROOT / "dist"
 LIB = rig.stock_library().parent.relative_to("/")
 STOCK_ARCHIVE = rig.stock_library().parent / "libzookeeper_mt.a"
-# dpkg on a tree that has no programs: nobody is asked to be root, and maintainer scripts run outside of it.
+# dpkg on a tree without programs: root is not required, and maintainer scripts run outside of the tree.
 DPKG = ["dpkg", "--force-not-root", "--force-script-chrootless", "--force-depends", "--force-bad-path"]
-# Longer than anything takes on a busy machine.
+# Longer than any command takes on a busy machine.
 LIMIT = 600
 
 
@@ -31,7 +32,7 @@ def clean_environment(extra=None):
 
 
 def run_all(*command, environment=None, status=0, **options):
-    """A command that has to end with `status` (None: any): its standard output and standard error."""
+    """Runs a command that must end with `status` (None: any); returns its standard output and standard error."""
     done = subprocess.run([str(part) for part in command], env=clean_environment(environment), capture_output=True,
                           text=True, timeout=LIMIT, **options)
     if status is not None and done.returncode != status:
@@ -58,7 +59,7 @@ def tree(root):
 
 
 def without_caches(found):
-    """What is left of a tree without ldconfig's cache, dpkg's book-keeping and the directories for them."""
+    """A tree without ldconfig's cache, dpkg's database and their directories."""
     ignored = ("etc", "var")
     kept = {path: what for path, what in found.items() if path.split("/")[0] not in ignored}
     diversions = found.get("var/lib/dpkg/diversions", ("file", 0, b""))[2]
@@ -67,7 +68,7 @@ def without_caches(found):
 
 
 def files(found):
-    """Without directories, of which dpkg may leave some."""
+    """A tree without its directories, some of which dpkg may leave."""
     return {path: what for path, what in found.items() if what != ("directory",)}
 
 
@@ -88,26 +89,26 @@ class Case(unittest.TestCase):
         return path
 
     def program(self, *options):
-        """Says what it runs on; linked to Apache's library."""
+        """A program that prints the library that it runs on; linked to Apache's library."""
         return self.compile("which.c", f"-L{rig.link_directory('stock')}", "-lzookeeper_mt", *options)
 
     def loop_program(self, *options):
-        """The same, linked to Apache's library for event loops."""
+        """The same program linked to Apache's library for event loops."""
         return self.compile("which.c", f"-L{rig.link_directory('stock')}", "-l:libzookeeper_st.so.2", *options)
 
     def holder(self, *options):
-        """Waits for the end of its input; linked to Apache's library."""
+        """A program that waits for the end of its input; linked to Apache's library."""
         return self.compile("hold.c", "-DLINKED", "-DTHREADED", f"-L{rig.link_directory('stock')}", "-lzookeeper_mt", *options)
 
     def embedding(self):
-        """A shared object with Apache's C client inside, as the extension modules of some wheels are."""
+        """A shared object that contains Apache's C client, like the extension modules of some wheels."""
         path = self.scratch / "_extension.so"
         run("gcc", "-shared", "-o", path, "-Wl,--whole-archive", STOCK_ARCHIVE, "-Wl,--no-whole-archive", "-lpthread",
             "-Wl,-z,notext", "-Wl,-Bsymbolic")
         return path
 
     def start(self, *command, environment=None, **options):
-        """A program that waits until its input is closed; it is ended with the test."""
+        """Starts a program that waits until its input is closed; it is ended with the test."""
         process = subprocess.Popen([str(part) for part in command], env=clean_environment(environment), text=True,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
         self.addCleanup(self.end, process)
@@ -150,7 +151,7 @@ class Case(unittest.TestCase):
         return root
 
     def packaged_system(self, name="stock"):
-        """One that has it from a package, and the package's next version."""
+        """A system that has Apache's library from a package, and the package's next version."""
         root, packages = self.scratch / "root", []
         for version in ("1", "2"):
             folder = self.scratch / f"package-{version}"

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The packages of `make release` on whole systems: Debian's oldest and newest suites that the mirror has.
+"""The packages of `make release` on whole systems: the oldest and newest Debian suites on the mirror.
 
     ctest/dist/systems.py [--packages DIRECTORY] [SUITE...]     default: bullseye sid
 
-Each is installed by debootstrap, once, below .cache/systems, and runs in a mount namespace of its own; what it writes goes
-to memory. In it Debian's cli_mt creates a node on a real server: on stock, by with-calmkeeper, with the package only, after
-`calmkeeper install`, after the package's removal, from the tarball, and by the recipe for containers, its RUN line as it is
-written. Needs root, debootstrap and a network.
+Each system is installed once by debootstrap, below .cache/systems, and runs in its own mount namespace; its writes go
+to memory. In it Debian's cli_mt creates a node on a real server: on stock, with with-calmkeeper, with only the package,
+after `calmkeeper install`, after the package's removal, from the tarball, and by the recipe for containers with its
+original RUN line. Needs root, debootstrap and a network.
 """
 
 import argparse
@@ -24,12 +24,12 @@ sys.path.insert(0, str(ROOT))
 import rig  # noqa: E402
 
 SYSTEMS = ROOT / ".cache/systems"
-# From the package file to the first unmodified program that runs on it, without the download of other packages.
+# From the package file to the first unmodified program that runs on Calmkeeper, without the download of other packages.
 LIMIT_SECONDS = 30
 
 
 class Failure(Exception):
-    """What did not hold, or what is missing."""
+    """A check that failed, or a missing requirement."""
 
 
 def mirror():
@@ -42,7 +42,7 @@ def mirror():
 
 
 def base(suite):
-    """A minimal system, with the list of packages and what every run installs downloaded."""
+    """A minimal system, with the list of packages and the packages that every run installs."""
     root = SYSTEMS / suite
     if not root.exists():
         fresh = SYSTEMS / f"{suite}.new"

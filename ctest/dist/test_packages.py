@@ -1,4 +1,4 @@
-"""The Debian package and what it lays out."""
+"""The Debian packages and the files that they install."""
 
 import pathlib
 import re
@@ -9,12 +9,12 @@ from support import DIST, DPKG, HERE, ROOT, Case, files, run, run_all, tree, wit
 
 class Packages(Case):
     def packages(self):
-        """Those of this machine's build, by name."""
+        """The packages of this machine's build, by name."""
         made = run("python3", DIST / "release/debian.py", self.scratch).split()
         return {file.rsplit("/", 1)[1].split("_")[0]: file for file in made}
 
     def dummy(self, root, name, version):
-        """A package without files in a system, to be depended on."""
+        """Installs a package without files, for others to depend on."""
         files = self.scratch / f"dummy-{name}"
         (files / "DEBIAN").mkdir(parents=True)
         (files / "DEBIAN/control").write_text(f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
@@ -33,7 +33,7 @@ class Packages(Case):
             "Depends: libzookeeper-mt2 (>= 3.8.0-11)\nDescription: a program\n")
         run("dpkg-deb", "--root-owner-group", "--build", needing, self.scratch / "needing.deb")
         strict = [word for word in DPKG if word != "--force-depends"]
-        # Apache's package of the tests has version 1.
+        # The test's package of Apache's library has version 1.
         run(*strict, f"--root={root}", "-i", self.scratch / "needing.deb", status=1)
         run(*strict, f"--root={root}", "-i", self.packages()["libzookeeper-mt2-calmkeeper"])
         run(*strict, f"--root={root}", "-i", self.scratch / "needing.deb")
@@ -41,7 +41,7 @@ class Packages(Case):
         self.assertIn(b"zoo_get_reconnect_stats", used)
         listed = run("dpkg", f"--root={root}", "-l", "libzookeeper-mt2", status=None)
         self.assertNotRegex(listed, r"(?m)^ii +libzookeeper-mt2 ")
-        # Not ours to put in or to take out by command.
+        # A library that the package owns cannot be installed or removed by the command.
         err = run_all(DIST / "calmkeeper", "--root", root, "--library", rig.our_library(), "install", status=1)[1]
         self.assertIn("by the package libzookeeper-mt2-calmkeeper", err)
 
@@ -80,7 +80,7 @@ class Packages(Case):
         self.assertEqual(self.uses(root, program), stock)
         self.assertEqual(files(without_caches(tree(root))), files(without_caches(before)))
 
-        # Not put in: its removal has nothing to say.
+        # It was never installed, so its removal prints nothing.
         run(*DPKG, f"--root={root}", "-i", package)
         out, err = run_all(*DPKG, f"--root={root}", "-r", "calmkeeper")
         self.assertNotIn("Calmkeeper", out + err)
@@ -118,7 +118,7 @@ class Packages(Case):
         self.assertRegex(run("pkg-config", "--modversion", "calmkeeper", environment=environment), r"^\d+\.\d+\.\d+\n$")
 
     def test_the_package_for_compilers_serves_both_libraries(self):
-        """What Debian has in two packages, of which only one can be installed: the headers and the links for the linker."""
+        """Debian has the headers and the linker's links in two packages, of which only one can be installed."""
         made, root = self.packages(), self.scratch / "root"
         for name in ("calmkeeper", "calmkeeper-dev"):
             run("dpkg-deb", "-x", made[name], root)

@@ -1,11 +1,11 @@
-"""What a program may not be told that has more rights than its caller."""
+"""Settings that a program with more rights than its caller must ignore."""
 
 import os
 import sys
 
 from support import HERE, LIMIT, Case, rig
 
-# Behind what is here: there is a run.py in both folders.
+# At the end of the path, because there is a run.py in both folders.
 sys.path.append(str(HERE.parent))
 
 import privileged  # noqa: E402

@@ -1,4 +1,4 @@
-"""The recipes in dist/recipes, as they are written."""
+"""The recipes in dist/recipes, unchanged."""
 
 import re
 
@@ -15,12 +15,12 @@ class Recipes(Case):
         folder.mkdir(parents=True)
         (units / "demo.service").write_text("[Unit]\nDescription=demo\n[Service]\nExecStart=/bin/true\n")
         text = (RECIPES / "calmkeeper.conf").read_text()
-        # The lines that are offered as comments, too.
+        # Includes the lines that are offered as comments.
         (folder / "calmkeeper.conf").write_text(re.sub(r"(?m)^#(Environment=)", r"\1", text))
         verify = ["systemd-analyze", "verify", units / "demo.service"]
         self.assertEqual(run_all(*verify, environment={"SYSTEMD_UNIT_PATH": f"{units}:"}), ("", ""))
         self.assertIn("LD_LIBRARY_PATH=/usr/lib/calmkeeper\n", text)
-        # It would have said so.
+        # Checks that systemd-analyze would report an error.
         (folder / "bad.conf").write_text("[Service]\nEnviromnent=A=b\n")
         self.assertIn("Unknown key", run_all(*verify, environment={"SYSTEMD_UNIT_PATH": f"{units}:"})[1])
 

@@ -1,4 +1,5 @@
-"""The short form of `make release`: what `make build` left, packed by the release's scripts. It needs neither zig nor PyPI."""
+"""The short form of `make release`: the output of `make build`, packed by the release's scripts. Needs neither zig nor
+PyPI."""
 
 import hashlib
 import os
@@ -22,7 +23,7 @@ MOMENT = "1700000000"
 
 
 def libraries_of(case):
-    """This machine's library and program, as build.py would have left them."""
+    """This machine's library and program, laid out like the output of build.py."""
     folder = case.scratch / "libraries" / TARGET.name
     folder.mkdir(parents=True, exist_ok=True)
     run("strip", "--strip-unneeded", "-o", folder / "libzookeeper_mt.so.2", rig.our_library())
@@ -42,7 +43,7 @@ class Release(Case):
 
     def packed(self, name, moment=MOMENT):
         libraries = self.libraries()
-        # Another directory and another time of day each time.
+        # A different directory and time of day each time.
         out = self.scratch / name / "out"
         run("python3", DIST / "release/pack.py", "--libraries", libraries, "--out", out, "tar", "deb", "rpm", "sdist",
             environment={"SOURCE_DATE_EPOCH": moment})
@@ -52,7 +53,7 @@ class Release(Case):
         first, second = self.packed("one"), self.packed("two")
         self.assertEqual(len(first), 7, sorted(first))
         self.assertEqual([name for name in first if first[name] != second.get(name)], [])
-        # The comparison sees a difference: another moment is in every one of them.
+        # Checks that the comparison finds a difference: every package contains the time.
         later = self.packed("three", str(int(MOMENT) + 86400))
         self.assertEqual([name for name in first if first[name] == later[name]], [])
         for line in first["SHA256SUMS"].decode().splitlines():
@@ -64,7 +65,7 @@ class Release(Case):
         top = next(self.scratch.glob("calmkeeper-*"))
         program = self.program()
         self.assertEqual(run(top / "bin/with-calmkeeper", program), f"{top}/lib/calmkeeper/libzookeeper_mt.so.2\n")
-        # The two subcommands that are a program of their own.
+        # The two subcommands that are separate programs.
         self.assertIn('"processes"', run(top / "bin/calmkeeper", "top", "--json", "--dir", self.scratch))
         self.assertIn("--clients", run(top / "bin/calmkeeper", "plan", "--help"))
         flags = run("pkg-config", "--cflags", "--libs", "calmkeeper", environment={"PKG_CONFIG_PATH": str(top / "lib/pkgconfig")}).split()
@@ -90,7 +91,7 @@ class Release(Case):
     def test_the_wheel_brings_its_library_along(self):
         libraries = common.libraries_in(self.libraries() / TARGET.name)
         with unittest.mock.patch.dict(os.environ, {"SOURCE_DATE_EPOCH": MOMENT}):
-            # zig's compiler only differs in the symbol versions.
+            # With zig's compiler only the symbol versions would differ.
             made = [python.wheel(TARGET, libraries, out, out, compiler=["cc"])[0] for out in (self.folder("one"), self.folder("two"))]
         self.assertEqual(made[0].read_bytes(), made[1].read_bytes())
         self.assertRegex(made[0].name, r"^zkpython-.*-cp311-abi3-manylinux_2_17_\w+\.whl$")

@@ -1,4 +1,5 @@
-"""One program on Calmkeeper: what `with-calmkeeper` promises, what it sees, and what it says when something else runs."""
+"""One program on Calmkeeper: the promises of `with-calmkeeper`, its checks, and its messages when the program runs on
+something else."""
 
 import os
 import shutil
@@ -18,7 +19,7 @@ class Run(Case):
         return f"-Wl,--disable-new-dtags,-rpath,{rig.stock_library().parent}"
 
     def said(self, process):
-        """What is said about a program that is running."""
+        """The message about a running program."""
         line = self.line(process.stderr)
         self.assertTrue(line.startswith("calmkeeper: "), line)
         return line
@@ -52,7 +53,7 @@ class Run(Case):
         self.assertIn("preloaded into this one process", self.check(program))
 
     def test_no_child_inherits_the_preloading(self):
-        # Node with the package zookeeper dies of any libzookeeper_mt that is preloaded into it.
+        # Node with the package zookeeper crashes with any libzookeeper_mt that is preloaded into it.
         report = self.scratch / "child"
         script = f'{{ echo "preload=$LD_PRELOAD"; grep -c libzookeeper /proc/$$/maps; }} >{report}; exit 0'
         program = self.holder(self.rpath())
@@ -109,7 +110,7 @@ class Run(Case):
         self.assertIn("'calmkeeper install'", run_all(WITH, program)[1])
 
     def test_a_program_with_the_rights_of_another_user_is_noticed(self):
-        """A setuid program whose maps the caller may not read, on a library that it opens later."""
+        """A setuid program whose maps the caller may not read, using a library that it opens later."""
         self.assertEqual(os.getuid(), 0, "this test makes a program setuid for another user: run it as root")
         copies = self.scratch / "dist"
         shutil.copytree(DIST, copies)
@@ -134,7 +135,7 @@ class Run(Case):
         library = folder / "libzookeeper_mt.so"
         shutil.copy(rig.our_library(), library)
         program = self.program()
-        # A file in the way of the directory that the link would be in: root may write everywhere else.
+        # A file in place of the link's directory, because root may write everywhere else.
         (folder / "calmkeeper").write_text("")
         self.assertEqual(run_all(DIST / "calmkeeper", "--library", library, "run", program), (f"{library}\n", ""))
 

@@ -1,4 +1,4 @@
-"""`calmkeeper status`: what it says about processes of every kind."""
+"""`calmkeeper status`: its output about processes of every kind."""
 
 import os
 import re
@@ -13,7 +13,7 @@ VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.
 
 class Status(Case):
     def of(self, process):
-        """What is said about one process, without its name and number."""
+        """The status of one process, without its name and number."""
         output = run(DIST / "calmkeeper", "status", process.pid)
         found = re.findall(rf"^process {process.pid} \S+: (.*)$", output, re.M)
         self.assertEqual(len(found), 1, output)
@@ -74,7 +74,7 @@ class Status(Case):
         self.assertEqual(self.of(process), f"{library}: {self.stock()}, deleted since")
 
     def small_root(self):
-        """A directory that a dynamic program can live in, with Apache's library where Debian has it."""
+        """A directory with everything that a dynamic program needs, and Apache's library where Debian has it."""
         root, program = self.system(), self.holder()
         needed = re.findall(r"(/\S+) \(0x", run("ldd", program))
         for file in needed:
@@ -96,11 +96,12 @@ class Status(Case):
         script = f"mount -t tmpfs none {library} && cp {rig.our_library()} {library}/libzookeeper_mt.so.2 && exec {self.holder()} open 1"
         process = self.start("unshare", "--mount", "sh", "-c", script, environment={"LD_LIBRARY_PATH": str(library)})
         said = self.of(process)
-        # The file exists only there, and is read through the process's own root.
+        # The file exists only there, and is read through the process's root.
         self.assertEqual(said, f"{library}/libzookeeper_mt.so.2: {self.ours()}, open handles: 1, another mount namespace")
 
     def test_a_container(self):
-        """The process's control group names it, as with Docker, Podman and Kubernetes; seen from another mount namespace."""
+        """The process's control group names the container, as with Docker, Podman and Kubernetes; seen from another
+        mount namespace."""
         process = self.start(self.holder())
         identifier = "0123456789abcdef" * 4
         group = self.scratch / "cgroup"

@@ -1,4 +1,4 @@
-"""The whole system: put in, upgraded, taken out, and as it was."""
+"""The whole system: installed, upgraded, uninstalled, and restored."""
 
 import shutil
 
@@ -108,7 +108,7 @@ class System(Case):
             self.assertEqual(len(err.splitlines()), 1, err)
             self.assertIn(f"{word} needs root", err)
             self.assertEqual(tree(root), before)
-            # For `remove` there has to be something to take out.
+            # `remove` needs an installed library.
             self.calmkeeper(root, "install")
             before = tree(root)
 
@@ -131,7 +131,8 @@ class System(Case):
         root = self.system()
         before = tree(root)
         self.calmkeeper(root, "install")
-        # As if the machine had stopped between the record and the file: the original is in its place still.
+        # As if the machine had stopped between writing the record and replacing the file: the original is still in its
+        # place.
         shutil.copy(rig.stock_library(), root / LIB / "libzookeeper_mt.so.2.0.0")
         self.calmkeeper(root, "remove")
         self.assertEqual(without_caches(tree(root)), without_caches(before))

@@ -1,4 +1,4 @@
-/* Says which ZooKeeper library it runs on. */
+/* Prints which ZooKeeper library it runs on. */
 #include <stdio.h>
 #include <string.h>
 #include <zookeeper/zookeeper.h>

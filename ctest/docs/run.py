@@ -1,17 +1,17 @@
 #!/usr/bin/python3
-"""Runs the examples in the documents, as they stand there, against a real server.
+"""Runs the examples in the documents, unchanged, against a real server.
 
     ctest/docs/run.py [DOCUMENT...]     all documents without an argument
 
-Each fenced block of a document has a mark in the line before it, a comment that readers do not see:
+Each fenced block of a document has a mark in the line before it, a comment that is not shown to readers:
 
     <!-- test: file NAME -->            the block is the file NAME
     <!-- test: run -->                  sh runs the block; its status must be 0
-    <!-- test: prints -->               what the block before has written to standard output, exactly
+    <!-- test: prints -->               the exact standard output of the previous block
     <!-- test: not run; REASON -->      for the reader only
 
-Blocks of one document run in one directory, in which each file and folder of the repository has a link, so paths are those
-of a checkout. `localhost:2181` stands for the server of the test.
+Blocks of one document run in one directory, with links to each file and folder of the repository, so that paths are
+those of a checkout. `localhost:2181` stands for the server of the test.
 """
 
 import os
@@ -34,7 +34,7 @@ LIMIT = 600
 
 
 class Wrong(Exception):
-    """An example does not do what its document says."""
+    """The result of an example differs from its document."""
 
 
 def blocks(text):
@@ -56,7 +56,7 @@ def blocks(text):
 
 
 def execute(script, directory):
-    """Runs a block; returns what it wrote to standard output."""
+    """Runs a block; returns its standard output."""
     environment = {name: value for name, value in os.environ.items() if name not in ("LD_LIBRARY_PATH", "PYTHONPATH")}
     done = subprocess.run(["sh", "-eu"], input=script, cwd=directory, env=environment, text=True, timeout=LIMIT,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)

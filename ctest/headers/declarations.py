@@ -15,7 +15,7 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\.\.\.|\w+|\S')
 
 @dataclass
 class Declarations:
-    """What the headers in one directory declare. Token lists are joined by single blanks."""
+    """The declarations in the headers of one directory. Token lists are joined by single spaces."""
 
     functions: dict = field(default_factory=dict)  # name -> whole prototype
     variables: dict = field(default_factory=dict)  # name -> whole declaration
@@ -32,7 +32,7 @@ class Declarations:
 
 
 def compiler_flags(directory):
-    """How a program finds the headers both as <zookeeper/zookeeper.h> and as <zookeeper.h>."""
+    """The options with which a program finds the headers both as <zookeeper/zookeeper.h> and as <zookeeper.h>."""
     return [f"-I{directory.parent}", f"-I{directory}"]
 
 
@@ -43,7 +43,7 @@ def _preprocess(directory, *options):
 
 
 def _own_text(directory, defines):
-    """The preprocessed text that stems from the directory's own files."""
+    """The part of the preprocessed text that comes from the directory's own files."""
     own, kept = False, []
     for line in _preprocess(directory, *defines).splitlines():
         marker = re.match(r'# \d+ "([^"]*)"', line)
@@ -109,7 +109,7 @@ def read(directory, threaded=True):
 
 
 def _macros(directory, defines):
-    """The macros that the headers add to what their system headers define."""
+    """The macros that the headers define in addition to those of their system headers."""
 
     def defined(text):
         macros = {}
@@ -127,7 +127,7 @@ def _macros(directory, defines):
 
 
 def _system_includes(directory):
-    """The headers outside of the directory that its headers include without a condition or on this system."""
+    """The headers outside of the directory that its headers include, if they exist on this system."""
     found = set()
     for path in directory.glob("*.h"):
         for name in re.findall(r"#\s*include\s*<([\w./]+)>", path.read_text()):

@@ -1,4 +1,4 @@
-"""Everything Apache's headers declare, ours declare too, and the same."""
+"""Our headers have all declarations of Apache's headers, and they agree."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ import unittest
 
 from declarations import APACHE, OURS, compiler_flags, read
 
-# What only ours has: documented in zookeeper.h.
+# Declarations that only ours have, documented in zookeeper.h.
 ADDITIONS = {
     "zoo_version_str", "calmkeeper_version_str", "ZOO_MAJOR_VERSION", "ZOO_MINOR_VERSION", "ZOO_PATCH_VERSION",
     "zoo_aremove_watchers", "zoo_get_reconnect_stats", "zoo_reconnect_stats", "ZOO_SSL_CONNECTING_STATE",
@@ -26,7 +26,7 @@ OWN_TEXT = re.compile(r"LOG_(ERROR|WARN|INFO|DEBUG)\(.*|CALMKEEPER_\w+.*")
 
 
 def conflicts(declarations):
-    """What the compiler says of a program that sees Apache's headers and then these declarations."""
+    """The compiler's errors for a program that includes Apache's headers and then these declarations."""
     functions = (text for name, text in declarations.functions.items() if name not in ADDITIONS | THREADED_ADDITIONS)
     repeated = [*functions, *declarations.variables.values()]
     repeated += [text for text in declarations.typedefs.values() if text != "enum"]
@@ -90,7 +90,7 @@ class Agreement(unittest.TestCase):
                     self.assertEqual(ours[name], body)
 
     def test_log_macros_mean_the_same(self):
-        # The functions that the macros call, replaced by one that says what it was given.
+        # Replaces the functions that the macros call by one that prints its arguments.
         program = r"""
         #include <stdarg.h>
         #include <stdio.h>

@@ -19,7 +19,7 @@ def facts():
 
 
 def failures(directory, rows, language, standard, keyword):
-    """What the compiler says of the rows as assertions."""
+    """The compiler's errors for the rows as assertions."""
     source = "#include <stddef.h>\n#include <zookeeper.h>\n"
     for name, member, size in rows:
         measured = f"sizeof({name})" if member == "-" else f"offsetof({name}, {member})"
@@ -55,7 +55,7 @@ class Layout(unittest.TestCase):
 
 
 def _names(members):
-    """The names of a struct's members, those of anonymous parts included."""
+    """The names of a struct's members, including those of anonymous parts."""
     names = []
     for part in members.replace("{", ";").replace("}", ";").split(";"):
         tokens = part.split()

@@ -1,4 +1,5 @@
-"""The data symbols, the memory functions and the log of the two libraries: the same program, the same output."""
+"""The data symbols, the memory functions and the log of the two libraries: the same program must have the same
+output."""
 
 import pathlib
 import re
@@ -10,7 +11,7 @@ import rig
 from declarations import APACHE, compiler_flags
 
 SOURCES = pathlib.Path(__file__).with_name("library")
-# How executables reach the data of a shared library: by a copy of it, at an address of their own, or through a table.
+# The ways in which executables access the data of a shared library: by a copy, at a fixed address, or through a table.
 KINDS = {"pie": ["-fPIE", "-pie"], "no-pie": ["-fno-pie", "-no-pie"], "table": ["-fPIC", "-pie"]}
 STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}:\d+\(0x[0-9a-f]+\):")
 
@@ -26,7 +27,7 @@ def build(name, directory, kind="pie"):
 
 
 def run(program, which, wrapper=()):
-    """Its output, with what differs from run to run made equal."""
+    """The program's output, without the parts that differ from run to run."""
     done = subprocess.run([*wrapper, program], env=rig.library_env(which), capture_output=True, timeout=600)
     output = done.stdout + b"-- stderr\n" + done.stderr
     if done.returncode:

@@ -1,4 +1,5 @@
-"""Programs written for Apache's headers compile with ours, without a warning; what the headers declare links."""
+"""Programs written for Apache's headers compile with ours, without a warning; and every declared function can be
+linked."""
 
 import pathlib
 import subprocess
@@ -13,7 +14,7 @@ STANDARDS = {".c": ("c99", "c11", "gnu17"), ".cpp": ("c++11", "c++17", "gnu++20"
 
 
 def exported(which):
-    """Names that the library has, by the lists under abi/."""
+    """Names that the library exports, by the lists under abi/."""
     names = set()
     for file in ("symbols-3.8.0.tsv", "additions.tsv")[: 1 if which == "stock" else 2]:
         lines = (ROOT / "abi" / file).read_text().splitlines()
@@ -26,7 +27,7 @@ class Programs(unittest.TestCase):
         programs = sorted(path for path in PROGRAMS.iterdir() if path.suffix in STANDARDS)
         self.assertGreaterEqual(len(programs), 7)
         for program in programs:
-            # Apache's too, so that no program here relies on something that only ours has.
+            # Apache's headers too, so that no program here relies on a declaration that only ours have.
             for directory in (APACHE, OURS):
                 for standard in STANDARDS[program.suffix]:
                     with self.subTest(program=program.name, headers=str(directory), standard=standard):

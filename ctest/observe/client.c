@@ -1,5 +1,5 @@
-/* A program to be looked at: opens a handle, says "ready" when it is connected, reads a node now and then, and ends when its
- * standard input does. */
+/* A program to be observed: opens a handle, prints "ready" when it is connected, reads a node from time to time, and
+ * ends when its standard input ends. */
 #ifndef THREADED
 #define THREADED
 #endif

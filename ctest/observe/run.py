@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What operators see: published counters, `calmkeeper top` and `plan`, alert rules and the dashboard.
+"""The operators' tools: published counters, `calmkeeper top` and `plan`, alert rules and the dashboard.
 
 Usage: run.py [TEST...]      unittest's arguments
 """
@@ -29,12 +29,12 @@ LIMIT = 120  # seconds for what takes a moment on an idle machine
 
 
 def target():
-    """Where the build leaves things."""
+    """The output folder of the build."""
     return pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or rig.ROOT / "target")
 
 
 def cli(*arguments, status=0, environment=None):
-    """(stdout, stderr) of calmkeeper-cli, which has to end with `status`."""
+    """(stdout, stderr) of calmkeeper-cli, which must end with `status`."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ZOO_")}
     done = subprocess.run([target() / "release" / "calmkeeper-cli", *map(str, arguments)], env=clean | (environment or {}),
                           capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL)
@@ -73,13 +73,13 @@ class Observed(unittest.TestCase):
         self.scratch = pathlib.Path(scratch.name)
         self.stats = self.scratch / "stats"
         self.stats.mkdir()
-        # By a file of settings, as an operator would switch it on.
+        # Switched on by a settings file, as an operator would do.
         self.settings = self.scratch / "calmkeeper.conf"
         self.settings.write_text(f"# for the host\nZOO_STATS_DIR={self.stats}\nZOO_STATS_INTERVAL_MS=200\n")
         self.settings.chmod(0o644)
 
     def start(self, hosts, program=None, **environment):
-        """A client that is connected, and publishes."""
+        """Starts a client that is connected and publishes."""
         child = rig.spawn([str(program or self.program), hosts],
                           env=rig.library_env("ours", ZOO_CONFIG_FILE=str(self.settings), **environment),
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -89,7 +89,7 @@ class Observed(unittest.TestCase):
 
     @staticmethod
     def end(child):
-        """Ends a client as it wants to end."""
+        """Ends a client in order."""
         with contextlib.suppress(OSError):
             child.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -129,7 +129,7 @@ class Publishing(Observed):
             text = self.top("--once")
             self.assertRegex(text.splitlines()[0], r"^PID +PROGRAM +SERVERS +STATE +LOSS +ATTEMPTS +PAUSE +LEVELS +LATENCY")
             self.assertEqual(len(text.splitlines()), 4)
-            # One ends, and its file is gone; one is killed, and its file is stale.
+            # One client ends, and its file is removed; one is killed, and its file is stale.
             self.end(children[0])
             self.assertNotIn(children[0].pid, self.rows())
             children[1].kill()
@@ -138,7 +138,7 @@ class Publishing(Observed):
             self.assertIn("stale", self.top("--once"))
 
     def check_collector(self, pids):
-        """Debian's node_exporter takes the files of all processes, and does not complain."""
+        """Debian's node_exporter accepts the files of all processes without complaint."""
         port = rig.free_port()
         exporter = rig.spawn(["prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{port}", "--collector.disable-defaults",
                               "--collector.textfile", f"--collector.textfile.directory={self.stats}"],
@@ -291,7 +291,7 @@ class Rules(Observed):
             subprocess.run(["promtool", *command], cwd=scratch, check=True, capture_output=True)
         rules = scratch / "alerts.yml"
         text = rules.read_text()
-        # A test that cannot fail proves nothing: each rule, broken, is noticed.
+        # Checks that the test can fail: each rule is broken once, which must be detected.
         for alert in re.findall(r"alert: (\w+)", text):
             rules.write_text(re.sub(rf"(alert: {alert}\n +expr:(?: >\n)?)", r"\1 vector(0) > 1 and ", text, count=1))
             done = subprocess.run(["promtool", "test", "rules", "alerts.test.yml"], cwd=scratch, capture_output=True, check=False)

@@ -1,7 +1,7 @@
-// What servers of each version do with the operations that Apache's library for C does not have. Prints for each
-// operation its code, whether the session lives on, and how many new connections it took. A read is sent right behind it:
-// where the server closes the connection that is lost, or sent again if it had not left yet. Says "restart now" when the
-// server may be replaced, and goes on when a line comes in.
+// How servers of each version handle the operations that Apache's C library does not have. Prints for each operation
+// its code, whether the session survives, and the number of new connections. A read is sent right after the operation:
+// if the server closes the connection, the read is lost, or sent again if it had not been sent yet. Prints "restart
+// now" when the server may be replaced, and continues after a line of input.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +76,7 @@ static void await(const int *counter, int wanted, const char *what) {
     }
 }
 
-// Until a call gets through: the connection may have been closed.
+// Repeats a call until it succeeds: the connection may have been closed.
 static void settle(zhandle_t *zh) {
     for (int waited = 0; zoo_exists(zh, "/", 0, NULL) != ZOK; waited += 10) {
         if (waited > PATIENCE_MS) {
@@ -92,7 +92,7 @@ static void set(zhandle_t *zh, const char *path) {
     if (rc != ZOK) printf("set %s: %d\n", path, rc);
 }
 
-// Leaves a persistent watch; whether the server knows such.
+// Adds a persistent watch; returns whether the server knows such watches.
 static int add(zhandle_t *zh, const char *path) {
     int connections = read_locked(&sessions);
     int rc = zoo_add_watch(zh, path, ZOO_ADD_WATCH_PERSISTENT, on_node, NULL);
@@ -149,7 +149,7 @@ static void one(zhandle_t *zh, enum operation operation) {
            session == zoo_client_id(zh)->client_id, read_locked(&sessions) - connections);
 }
 
-// What a one-shot watch on the same path leaves of a persistent one.
+// Shows the events of a persistent watch with a one-shot watch on the same path.
 static void mixed(zhandle_t *zh) {
     int before = read_locked(&heard), length = 0;
     static char other[] = "other"; // another watch of the same function

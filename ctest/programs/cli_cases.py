@@ -1,4 +1,4 @@
-"""cli_mt in calm weather: each command, batch mode, the client-id file, reconfiguration."""
+"""cli_mt without faults: each command, batch mode, the client-id file, reconfiguration."""
 
 import base64
 import hashlib
@@ -125,7 +125,7 @@ def verbose(which):
         quiet = len(shell.log())
         transcript += shell.run("get /a")
         assert len(shell.log()) == quiet, shell.log()[quiet:]
-        # With -d it talks from the beginning on, in the one line format.
+        # With -d it logs from the beginning, in the same line format.
         with Shell(which, ensemble.hosts, "-d") as talkative:
             talkative.expect("Got a new session id", stderr=True)
             talkative.run("get /a")
@@ -196,7 +196,7 @@ def reconfiguration(which):
         with Shell(which, ensemble.hosts_of(stayers)) as shell:
             shell.connected()
             transcript = shell.run("config")
-            # Not authorised, then so.
+            # First without authorisation, then with it.
             transcript += shell.run(f"reconfig -remove {leaver.id}")
             transcript += shell.run("addauth digest super:secret")
             transcript += shell.run(f"reconfig -remove {leaver.id}")
@@ -207,7 +207,7 @@ def reconfiguration(which):
             transcript.append(f"status {shell.quit()}")
     for port, name in names.items():
         transcript = [text.replace(port, name) for text in transcript]
-    # Which member is a follower, and so leaves, is the election's choice.
+    # The election decides which member is a follower, and so leaves.
     order = {str(leaver.id): "A", str(stayers[0].id): "B", str(stayers[1].id): "C"}
     assert sum("participant" in text for text in transcript) >= 8, transcript
     return _with_roles(transcript, order)

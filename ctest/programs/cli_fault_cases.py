@@ -7,8 +7,8 @@ import time
 import rig
 from shell import Shell, batch, node_names, observe
 
-# cli_mt asks for a session of 30 s; a shorter one keeps the time-outs of these tests short. It has to outlive the start of a
-# server on a busy machine.
+# cli_mt asks for a session of 30 s; a shorter one keeps the time-outs of these tests short. It must outlive the start
+# of a server on a busy machine.
 CALM = {"tick_time": 500, "max_session_timeout": 15000}
 PATIENCE = 120
 
@@ -22,7 +22,7 @@ def _connected(shell, timeout=PATIENCE):
 
 
 def server_restart(which):
-    """The only server is killed and comes back: the session, its ephemeral and its watches live on."""
+    """The only server is killed and comes back: the session, its ephemeral node and its watches survive."""
     with rig.Ensemble(**CALM) as ensemble, Shell(which, ensemble.hosts) as shell:
         server = ensemble.members[0]
         session = shell.connected()
@@ -31,14 +31,14 @@ def server_restart(which):
             transcript += shell.run(command)
         server.kill()
         _connecting(shell)
-        # Nobody listens: a request fails with connection loss, and soon.
+        # Without a server a request fails with connection loss, and soon.
         transcript += shell.run("aget /nobody-there")
         transcript += shell.run("exists /nobody-there")
         server.restart(wait=PATIENCE)
         _connected(shell)
         transcript += shell.until_ok("get /mine")
         assert "mine" in node_names(observe(ensemble.hosts, "ls /"))
-        # The watches were armed again by the library: somebody else's changes fire them, each once.
+        # The library has re-armed the watches: another client's changes fire each of them once.
         for command in ("set /a changed", "create /later"):
             batch("stock", ensemble.hosts, command)
         shell.event("CREATED", "/later")
@@ -53,14 +53,14 @@ def server_restart(which):
 
 
 def missed_change(which):
-    """What changes while the client is away fires the watches when it is back."""
+    """Changes while the client is away fire the watches when it is back."""
     with rig.Ensemble(3, **CALM) as ensemble, Shell(which, ensemble.hosts) as shell:
         shell.connected()
         transcript = []
         for command in ("create /a", "create /gone", "get /a", "get /gone", "wexists /later", "ls /a"):
             transcript += shell.run(command)
         mine = ensemble.serving(shell.pid)
-        # The client hears nothing until its member is found dead, at 2/3 of the session timeout.
+        # The client gets no events until it finds its member dead, at 2/3 of the session timeout.
         mine.stop()
         others = ensemble.hosts_of([member for member in ensemble.members if member is not mine])
         for command in ("set /a changed", "delete /gone", "create /later", "create /a/child"):
@@ -106,7 +106,7 @@ def rolling_restart(which):
 
 
 def quorum_lost(which):
-    """Two of three are killed: nobody serves. They return, and so does the client, with its session."""
+    """Two of three members are killed, so there is no quorum. They return, and so does the client, with its session."""
     with rig.Ensemble(3, tick_time=500, max_session_timeout=30000) as ensemble, Shell(which, ensemble.hosts) as shell:
         session = shell.connected()
         transcript = shell.run("create +e /mine")
@@ -139,8 +139,8 @@ def read_only(which):
             time.sleep(0.1)
         with Shell(which, ensemble.hosts, "-r") as shell:
             shell.event("SESSION_EVENT state = READONLY", timeout=PATIENCE)
-            # One at a time: 3.8.0's read-only server refuses a write before it has answered the read in front of it, and
-            # a reply out of order costs the connection, with any library.
+            # One at a time: 3.8.0's read-only server refuses a write before it has answered an earlier read, and a
+            # reply out of order costs the connection, with any library.
             transcript = [
                 shell.ask("ls /", "^/: rc = "),
                 shell.ask("set /a x", "^/a: rc = "),
@@ -168,7 +168,7 @@ def expiry(which):
             time.sleep(0.2)
         os.kill(shell.pid, signal.SIGCONT)
         shell.expect("^Session expired. Shutting down...$", stderr=True)
-        # It looks at that only after its next line of input.
+        # It checks for the expiry only after its next line of input.
         while shell.child.poll() is None and time.monotonic() < deadline + PATIENCE:
             try:
                 shell.send("")
@@ -180,11 +180,11 @@ def expiry(which):
 
 
 def deaf_at_first(which):
-    """A server that has just started answers nothing on its first connection; the client has to leave it.
+    """A server that has just started does not answer on its first connection; the client must leave it.
 
-    Real standalone servers do so: what connects before their database is there stays open, and is never served. Whether
-    the session outlives that depends on the pauses before it: with stock it does, with ours it may be over (see "where
-    it is worse" in docs/BACKOFF.md), so only that the client asks again is compared.
+    Real standalone servers behave so: a connection from before their database is loaded stays open, but is never
+    served. Whether the session survives depends on the pauses before it: with stock it does, with ours it may be lost
+    (see "where it is worse" in docs/BACKOFF.md), so the test only compares that the client connects again.
     """
     with rig.Ensemble(**CALM) as ensemble, rig.Proxy(ensemble.members[0]) as proxy:
         server = ensemble.members[0]
@@ -205,7 +205,7 @@ def deaf_at_first(which):
 
 
 def never_up(which):
-    """No server at all: cli_mt waits and answers nothing until one comes up."""
+    """Without any server cli_mt waits, and answers nothing until one starts."""
     with rig.Ensemble(**CALM) as ensemble:
         server = ensemble.members[0]
         server.kill()

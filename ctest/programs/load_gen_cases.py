@@ -1,6 +1,7 @@
 """load_gen: waves of asynchronous creates, sets, gets and deletes, each wave counted completion by completion.
 
-It goes on to the next wave only when every completion of the last has come exactly once, so its progress is the proof.
+It continues with the next wave only when every completion of the last one has come exactly once, so its progress is the
+proof.
 """
 
 import pathlib
@@ -13,12 +14,13 @@ from shell import LOG_LINE, batch, node_names
 LOAD_GEN = pathlib.Path("/usr/lib/zookeeper/bin/load_gen")
 # Codes that a node operation may get when servers die under it.
 LOSS = {"-4", "-7"}
-# ... and those that follow from an operation of the wave before that was lost, or done but not confirmed.
+# ... and those caused by an operation of the previous wave that was lost, or executed but not confirmed.
 AFTERMATH = {"-101", "-110", "-111"}
 
 
 class LoadGen(rig.Program):
-    """load_gen on one of the libraries, which is proved as soon as it runs; beforehand if it `ends` by itself."""
+    """load_gen on one of the libraries. The library is checked as soon as the program runs; beforehand if it `ends` by
+    itself."""
 
     def __init__(self, which, hosts, *arguments, ends=False):
         if ends:
@@ -41,16 +43,17 @@ class LoadGen(rig.Program):
             self.expect("Creating children for path", timeout)
 
     def in_reads(self, timeout=180.0):
-        """Wait until a wave of reads begins: the time to strike.
+        """Wait until a wave of reads begins: the moment for a fault.
 
-        load_gen ends itself when it reads a node whose write it has lost, with any library. While it reads or deletes
-        every write is confirmed, and one fault there leaves each node either right or missing.
+        With any library, load_gen ends when it reads a node whose write was lost. While it reads or deletes, every
+        write is confirmed, and a fault at that time leaves each node either right or missing.
         """
         self.mark()
         self.expect("Starting the read cycle", timeout)
 
     def check(self, losses=0):
-        """It lives, kept its one session over at least so many losses, and reported only what those explain."""
+        """It still runs, kept its one session over at least `losses` losses, and reported only errors that these
+        explain."""
         assert self.child.poll() is None, f"ended with {self.child.poll()}\n{self.tail()}"
         ids = re.findall(r"session establishment complete on server \S+, sessionId=(0x[0-9a-f]+)", self.text())
         assert len(set(ids)) == 1, f"sessions: {set(ids)}"
@@ -60,7 +63,7 @@ class LoadGen(rig.Program):
 
 
 def calm(which):
-    """No faults: not one failed operation, and the program's own lines are the same."""
+    """No faults: no operation fails, and the program's own lines are the same."""
     with rig.Ensemble() as ensemble:
         batch("stock", ensemble.hosts, "create /load")
         with LoadGen(which, ensemble.hosts, "/load/x", "200") as program:
@@ -118,7 +121,8 @@ def members_killed(which):
 
 
 def member_stopped(which):
-    """The client's own member is stopped, not killed: its silence is noticed and the load moves on."""
+    """The client's own member is stopped, not killed: the client notices the silence and moves the load to another
+    member."""
     with rig.Ensemble(3, max_session_timeout=10000) as ensemble:
         batch("stock", ensemble.hosts, "create /load")
         with LoadGen(which, ensemble.hosts, "/load/x", "1000") as program:

@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""Node's package zookeeper, unmodified: its own tests, with its addon on Debian's single-threaded library and on ours, and a
-client that lives through the loss of each server in turn.
+"""Node's package zookeeper, unmodified: its own tests, with its addon on Debian's single-threaded library and on ours,
+and a client that survives the loss of each server in turn.
 
-The package brings Apache's client along and links it statically, so its build is not used: its one source file is compiled
-against our headers and the shared library. It is not part of `make test`, as npm downloads the package and what its tests need
-(into target/node). Needs node with its headers, npm and g++.
+The package contains Apache's client and links it statically, so its build is not used: its one source file is compiled
+against our headers and the shared library. This is not part of `make test`, because npm downloads the package and its
+test dependencies (into target/node). Needs node with its headers, npm and g++.
 
-One of its test files is left out: it leaves a handle with a session timeout of 1 ms behind. Stock gives up on that at once, ours
-goes on, and so node does not end.
+One of its test files is left out, because it does not close a handle with a session timeout of 1 ms. Stock gives up
+such a handle at once; ours continues, so node does not end.
 
 usage: node.py
 """
@@ -43,7 +43,7 @@ def node_headers():
 
 
 def prepare():
-    """The package, unpacked and built; what its tests need beside it."""
+    """The package, unpacked and built, with the dependencies of its tests."""
     folder = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or rig.ROOT / "target") / "node"
     folder.mkdir(parents=True, exist_ok=True)
     package = folder / "package"
@@ -63,7 +63,7 @@ def prepare():
 
 
 def own_tests(package, which):
-    """The package's own tests; the number that passed."""
+    """Runs the package's own tests; returns the number that passed."""
     files = sorted((package / "tests/unit").rglob("*test.js")) + sorted((package / "tests/integration").glob("*test.js"))
     files = [file.relative_to(package) for file in files if file.name != LEFT_OUT]
     with rig.Ensemble() as ensemble:
@@ -76,7 +76,8 @@ def own_tests(package, which):
 
 
 def failover(package, which):
-    """Each of three servers is lost in turn; the client says that its session lived, and for how long it heard nothing."""
+    """Each of three servers is lost in turn; the client reports whether its session survived, and how long it got no
+    reply."""
     with rig.Ensemble(3) as ensemble, \
             rig.Program(["node", FAILOVER, package, ensemble.hosts], env=rig.library_env(which), merge=False) as program:
         program.expect("^connected", 60)

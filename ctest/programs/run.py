@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Debian's unmodified cli_mt and load_gen against real servers, on Debian's library and on ours.
 
-Each case runs once per library and returns a transcript: what the program said, without what differs from run to run.
-The transcripts must be equal. Which library a program runs on is read from /proc/PID/maps.
+Each case runs once per library and returns a transcript: the program's output, without the parts that differ from run
+to run. The transcripts must be equal. Which library a program runs on is read from /proc/PID/maps.
 
 Usage: run.py [--lib stock|ours|both] [--only PATTERN] [--list] [--jobs N]
-With --lib stock or ours a case's own checks still hold; nothing is compared.
+With --lib stock or ours only a case's own checks are made; nothing is compared.
 """
 
 import argparse

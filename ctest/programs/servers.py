@@ -2,9 +2,9 @@
 """Our library against real servers of other versions: 3.4, 3.6 and 3.9, besides Debian's 3.8 (opt-in, downloads).
 
 PyPI's pyspark carries the jars of ZooKeeper's servers. Each is downloaded once, the jars are kept in .cache/servers.
-smoke.c runs on Debian's library and on ours against each server, which is killed and restarted under it; what it
-prints must be equal. additive.c runs on ours: what these servers do with the operations that Apache's library does not
-have, and what becomes of a persistent watch when a server is replaced by an older one.
+smoke.c runs on Debian's library and on ours against each server, which is killed and restarted under it; the outputs
+must be equal. additive.c runs on ours: it shows how these servers handle the operations that Apache's library does not
+have, and what happens to a persistent watch when a server is replaced by an older one.
 
 Usage: servers.py [--only VERSION] [--lib ours|both]
 """
@@ -24,7 +24,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 
 import rig  # noqa: E402
 
-# Server's version -> the release of pyspark that carries it.
+# Version of the server -> the release of pyspark that contains it.
 RELEASES = {"3.4.6": "2.4.8", "3.6.2": "3.3.4", "3.9.3": "4.0.0"}
 CACHE = rig.ROOT / ".cache" / "servers"
 WANTED = re.compile(
@@ -36,7 +36,7 @@ LOGGING = "/usr/share/java/slf4j-api.jar:/usr/share/java/slf4j-simple.jar"
 
 
 def jars(version):
-    """The directory with that server's jars, downloaded if it is not there."""
+    """The directory with that server's jars, which are downloaded if they are missing."""
     directory = CACHE / version
     if (directory / f"zookeeper-{version}.jar").exists():
         return directory
@@ -77,7 +77,7 @@ def build(name):
 
 
 def classpath(version):
-    """That server's jars, downloaded if they are not there; None for Debian's."""
+    """The class path of that server's jars, which are downloaded if they are missing; None for Debian's."""
     return f"{jars(version)}/*:{LOGGING}" if version in RELEASES else None
 
 
@@ -87,12 +87,13 @@ def check_version(ensemble, version):
 
 
 def smoke(program, version, which):
-    """What smoke.c prints on that library against that server."""
+    """The output of smoke.c on that library against that server."""
     return said([program, "HOSTS", version.rsplit(".", 1)[0]], version, version, which)
 
 
 def said(command, version, then, which):
-    """What a program prints that is given a server, which is replaced by one of the version `then` when it says so."""
+    """The output of a program with a server, which is replaced by one of the version `then` when the program asks for
+    it."""
     options = {"classpath": classpath(version)} if version in RELEASES else {}
     java = ["-Dzookeeper.jmx.log4j.disable=true"]
     with rig.Ensemble(java_options=java, **options) as ensemble:
@@ -112,13 +113,13 @@ def said(command, version, then, which):
             return running.lines
 
 
-# The operations of additive.c, the first version that knows each, and how many new connections it takes elsewhere.
+# The operations of additive.c, the first version that knows each, and how many new connections it causes on older ones.
 SINCE = {"add persistent watch": (3, 6), "add recursive watch": (3, 6), "whoami": (3, 7), "get ephemerals": (3, 6),
          "get all children number": (3, 6), "multi read": (3, 6)}
 
 
 def expected(version, then):
-    """What additive.c has to print."""
+    """The expected output of additive.c."""
     number, later = (tuple(map(int, text.split(".")[:2])) for text in (version, then))
     lines = []
     for name, since in SINCE.items():
@@ -129,7 +130,7 @@ def expected(version, then):
         code = 0 if number >= (3, 9) else -5
         lines += ["remove any: 0, same session 1, new connections 0",
                   f"remove persistent: {code}, same session 1, new connections 0"]
-        # Before 3.9 the read takes the place of the persistent watch: both are called once.
+        # Before 3.9 the read's watch replaces the persistent watch: both are called once.
         lines.append(f"three changes, a persistent watch and a read with one: {4 if number >= (3, 9) else 2} calls")
     calls = 3 if has_persistent and later >= (3, 6) else 1
     return [*lines, f"armed: persistent {int(has_persistent)}, one-shot 1", "restart now",
@@ -137,7 +138,8 @@ def expected(version, then):
 
 
 def additive(version):
-    """Runs additive.c on one server, and on one that is replaced by an older one. Raises if either says other than expected."""
+    """Runs additive.c on one server, and on one that is replaced by an older one. Raises if an output differs from the
+    expected one."""
     program = build("additive")
     for then in [version, *(["3.4.6"] if version in ("3.6.2", "3.9.3") else []), *(["3.6.2"] if version == "3.9.3" else [])]:
         found, wanted = said([program, "HOSTS"], version, then, "ours"), expected(version, then)

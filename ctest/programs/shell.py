@@ -1,4 +1,4 @@
-"""Debian's cli_mt as a conversation: one command at a time, with all of what it printed for it."""
+"""Debian's cli_mt as a conversation: one command at a time, with its complete output."""
 
 import pathlib
 import re
@@ -12,7 +12,7 @@ LOG_LINE = re.compile(
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}:\d+\(0x[0-9a-f]+\):ZOO_(ERROR|WARN|INFO|DEBUG)@(\w+)@\d+: (.*)"
 )
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}:\d+\(0x[0-9a-f]+\):ZOO_")
-# What differs from run to run, whatever the library.
+# Parts that differ from run to run on either library, with their replacements.
 _VOLATILE = [
     (re.compile(r"^time = -?\d+ msec$"), "time = _ msec"),
     (re.compile(r"(ctime ?= ?|mtime ?= ?)\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d (?!1970)\d{4}"), r"\1_"),
@@ -28,7 +28,8 @@ def without_volatile(line):
 
 
 def without_log(lines):
-    """The program's own lines: it writes them in pieces, so the library's log may come in the middle of one."""
+    """The program's own lines: it writes them in pieces, so a line of the library's log may come in the middle of
+    one."""
     own, cut = [], False
     for line in lines:
         stamp = _STAMP.search(line)
@@ -43,7 +44,7 @@ def without_log(lines):
 
 
 class Shell(rig.Program):
-    """cli_mt running on one of the libraries, which is proved as soon as it runs."""
+    """cli_mt running on one of the libraries, which is checked as soon as it runs."""
 
     def __init__(self, which, hosts, *arguments, **variables):
         super().__init__([CLI, "-h", hosts, *arguments], env=rig.library_env(which, **variables), merge=False)
@@ -58,10 +59,10 @@ class Shell(rig.Program):
         return session
 
     def run(self, command, timeout=60.0):
-        """Send a command; returns what cli_mt printed on stderr from the last `run` on until this was answered.
+        """Send a command; returns cli_mt's output on stderr from the last `run` until the answer to this command.
 
-        The end of the answer is seen by a `sync` of a path that does not exist, sent behind it: replies keep the order
-        of requests. Log lines are left out (see `log`), as is what is never the same twice.
+        The end of the answer is found by a `sync` of a path that does not exist, sent after the command: replies keep
+        the order of requests. Log lines are left out (see `log`), as are parts that differ from run to run.
         """
         self._fences += 1
         fence = f"/fence-{self._fences}"
@@ -73,18 +74,18 @@ class Shell(rig.Program):
         return [line for line in self.news() if fence not in line]
 
     def news(self):
-        """What has been printed since the last `run` or `news`, without log lines and volatile parts."""
+        """The output since the last `run` or `news`, without log lines and volatile parts."""
         fresh = self.errors[self._seen :]
         self._seen += len(fresh)
         return [without_volatile(line) for line in without_log(fresh)]
 
     def ask(self, command, pattern, timeout=60.0):
-        """Send a command and wait for the line that answers it, with nothing sent behind; returns that line."""
+        """Send a command without a fence, and wait for the line that answers it; returns that line."""
         self.send(command)
         return self.expect(pattern, timeout, stderr=True).string
 
     def sessions(self):
-        """The ids of all sessions it has had so far."""
+        """The ids of all its sessions so far."""
         return re.findall(r"^Got a new session id: 0x([0-9a-f]+)", "\n".join(self.errors), re.MULTILINE)
 
     def until_ok(self, command, timeout=120.0):
@@ -115,8 +116,9 @@ class Shell(rig.Program):
 
 
 def batch(which, hosts, command, *arguments, timeout=90.0):
-    """Run one command by `cli_mt -c`; returns (exit status, its lines on stderr without log and volatile parts)."""
-    # It may be over before anybody could read its maps: the dynamic linker's own trace tells which library it took.
+    """Run one command with `cli_mt -c`; returns (exit status, the lines on stderr without log lines and volatile
+    parts)."""
+    # It may end before its maps can be read: the dynamic linker's trace shows which library it used.
     with tempfile.TemporaryDirectory() as directory:
         environment = rig.library_env(which, LD_DEBUG="files", LD_DEBUG_OUTPUT=f"{directory}/trace")
         with rig.Program([CLI, "-h", hosts, "-c", command, *arguments], env=environment, merge=False) as program:
@@ -128,7 +130,7 @@ def batch(which, hosts, command, *arguments, timeout=90.0):
 
 
 def observe(hosts, command):
-    """What Debian's library, in a process of its own, sees by that command: the neutral observer of these tests."""
+    """The result of the command on Debian's library, in a separate process: the neutral observer of these tests."""
     for _ in range(100):
         _, lines = batch("stock", hosts, command)
         if not any(line.endswith((": rc = -4", ": rc = -7")) for line in lines):

@@ -1,5 +1,5 @@
-// One walk through the API for any version of server: what each call answers is printed, so that the same program on
-// two libraries can be compared. Says "restart now" when the server may be killed, and goes on when a line comes in.
+// Uses the whole API on any version of server, and prints the result of each call, so that two libraries can be
+// compared. Prints "restart now" when the server may be killed, and continues after a line of input.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +67,7 @@ static void await(const int *counter, int wanted, const char *what) {
     pthread_mutex_unlock(&lock);
 }
 
-// The watcher's thread and this one would print in either order, so only this one does.
+// The watcher's thread and this one could print in either order, so only this one prints.
 static void await_watch(int wanted) {
     await(&fired, wanted, "watch");
     printf("watch: %s\n", last_event);
@@ -98,7 +98,8 @@ static void nodes(zhandle_t *zh) {
     deallocate_ACL_vector(&acl);
 }
 
-// What came after 3.4: such a server answers "unimplemented", or does not know the request and drops the connection.
+// Requests from after 3.4: an old server answers "unimplemented", or does not know the request and drops the
+// connection.
 static void later_requests(zhandle_t *zh) {
     char path[64];
     struct Stat stat;

@@ -1,9 +1,10 @@
 /*
- * A client that obeys: client HOSTS CERT TIMEOUT_MS. CERT is for zookeeper_init_ssl; "-" for zookeeper_init, "sasl:MECHANISMS"
- * for zookeeper_init_sasl (with CLIENT_SASL_HOST, CLIENT_USER, CLIENT_PASSWORD_FILE, CLIENT_CALLBACK), "NULL" for a
- * null string. CLIENT_READONLY: a read-only server will do. CLIENT_FILES: so many descriptors are open before. CLIENT_LEAVE:
- * the working directory is another one once there is a handle. CLIENT_BLOCK: the password's callback takes so many seconds.
- * Says "handle" or "no handle, errno N", and then what the commands on its input answer:
+ * A client that obeys commands: client HOSTS CERT TIMEOUT_MS. CERT is for zookeeper_init_ssl; "-" for zookeeper_init,
+ * "sasl:MECHANISMS" for zookeeper_init_sasl (with CLIENT_SASL_HOST, CLIENT_USER, CLIENT_PASSWORD_FILE,
+ * CLIENT_CALLBACK), "NULL" for a null string. CLIENT_READONLY: a read-only server is accepted. CLIENT_FILES: number of
+ * descriptors that are opened first. CLIENT_LEAVE: the working directory is changed once there is a handle.
+ * CLIENT_BLOCK: seconds that the password's callback takes. Prints "handle" or "no handle, errno N", and then the
+ * answers to the commands on its input:
  *
  *   await            waits until the session is there: "state N"
  *   create P | get P one call: "create RC", "get RC LENGTH"
@@ -72,7 +73,7 @@ static void open_files(int count)
             exit(3);
 }
 
-/* The password is what follows the first character of the file. */
+/* The password is the content of the file after its first character. */
 static int make_password(const char *content, size_t length, void *context, char *buffer, size_t room, size_t *password_length)
 {
     if (strcmp(context, "context") != 0 || length < 2 || length - 1 > room)

@@ -1,4 +1,5 @@
-"""What the tests of TLS and SASL share: client.c as a program that obeys, certificates, and scripts of servers with TLS."""
+"""Code that the tests of TLS and SASL share: client.c as a program that obeys commands, certificates, and scripts of
+servers with TLS."""
 import contextlib
 import os
 import pathlib
@@ -21,7 +22,7 @@ def build():
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or rig.ROOT / "target") / "ctest"
     target.mkdir(parents=True, exist_ok=True)
     program = target / "secure-client"
-    # OpenSSL's headers need not be there: the types that ours names are declared on the command line.
+    # OpenSSL's headers are not needed: the types that our header uses are declared on the command line.
     include = target / "openssl-stand-in" / "openssl"
     include.mkdir(parents=True, exist_ok=True)
     (include / "ossl_typ.h").write_text("typedef struct ssl_st SSL;\ntypedef struct ssl_ctx_st SSL_CTX;\n")
@@ -39,7 +40,7 @@ def file(name):
 
 @contextlib.contextmanager
 def client(hosts, cert, timeout=10000, program=None, cwd=None, **environment):
-    """The program, or a copy of it, with a handle; ends it whatever happens."""
+    """The program, or a copy of it, with a handle; it is always ended afterwards."""
     command = [program or build.program, hosts, cert, str(timeout)]
     with rig.Program(command, env=rig.library_env("ours", **environment), cwd=cwd, merge=False) as program:
         yield program
@@ -58,7 +59,7 @@ def opened(program):
 
 
 def ended(program):
-    """Closes the handle; the program must end well."""
+    """Closes the handle; the program must end with status 0."""
     ask(program, "close", CLOSED)
     expect("status", program.wait(WAIT), 0)
 
@@ -83,7 +84,7 @@ def server_context(certificate, trust=None):
 
 
 def secured(context, then=lambda link: link.serve()):
-    """A script: TLS, a session, and `then`."""
+    """A script: grants a session over TLS, then calls `then`."""
     def script(link):
         try:
             link.secure(context)

@@ -1,6 +1,6 @@
-"""Nothing secret in the log at its most talkative level, nor in any file that the library publishes: passwords of keys and of
-SASL, credentials of zoo_add_auth, the session's password, private keys. The search looks for each in every form that a log
-may give it, and has to find what is planted."""
+"""No secret is in the log at its most detailed level, nor in any file that the library publishes: passwords of keys and
+of SASL, credentials of zoo_add_auth, the session's password, private keys. The search covers every form that a log may
+give a secret, and must find planted ones."""
 import base64
 import hashlib
 import shutil
@@ -15,19 +15,19 @@ SASL_PASSWORD = "Tr0ub4dor-of-bob"
 CREDENTIALS = "carol:hunter2-of-carol"
 WRONG = "wr0ng-pass-of-bob"
 PLANTED = "planted-Xyzzy-9"
-# A password where the name of a file belongs.
+# A password in place of a file name.
 MISPLACED = "M1splaced-of-dave"
 
 
 def forms(secret):
-    """How the bytes of a secret may look."""
+    """The forms in which the bytes of a secret may appear."""
     plain = secret.encode() if isinstance(secret, str) else secret
     found = {plain, plain.hex().encode(), plain.hex().upper().encode(), plain.hex(" ").encode(), plain.hex(":").encode(),
              ", ".join(map(str, plain)).encode(), ", ".join(f"0x{byte:02x}" for byte in plain).encode(),
              urllib.parse.quote(plain).encode(), plain[::-1], repr(plain)[2:-1].encode(),
              hashlib.md5(plain).hexdigest().encode(), hashlib.sha1(plain).hexdigest().encode(),
              base64.b64encode(hashlib.sha1(plain).digest())}
-    # In base64 with anything before and after it: the characters that its own bytes decide.
+    # In base64, after any number of other bytes: the characters that depend only on the secret's bytes.
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + plain)
         whole = (before + len(plain)) * 8 // 6
@@ -36,13 +36,13 @@ def forms(secret):
 
 
 def leaks(secrets, texts):
-    """(secret's name, where, form) of all that is found."""
+    """(secret's name, where, form) of every leak."""
     return [(name, where, form) for name, secret in secrets.items() for form in forms(secret)
             for where, text in texts.items() if form in text]
 
 
 def published(program, directory):
-    """All that a process let out: its log, and every file below the directory."""
+    """Everything that a process published: its log, and every file below the directory."""
     texts = {"log": "\n".join(program.errors).encode()}
     for path in sorted(directory.rglob("*")):
         if path.is_file():
@@ -96,7 +96,7 @@ def log_secrets(directory):
                 known["session's password"] = bytes.fromhex(program.expect("^session ([0-9a-f]{32})$", WAIT)[1])
                 path = f"/secrets{len(runs)}"
                 ask(program, f"mine {path}", "mine 0")
-                # A new connection says it all again.
+                # A new connection logs everything again.
                 program.mark()
                 ensemble.kill()
                 program.expect("connection lost|closed early|timed out|refused", WAIT, stderr=True)
@@ -106,7 +106,7 @@ def log_secrets(directory):
                 ask(program, f"get {path}", "get 0 5")
                 ended(program)
                 searched(program)
-        # What fails says why.
+        # Failures log their reasons.
         for hosts, certificate, environment in (
             (plain, "-", {**sasl, "ZOO_SASL_PASSWORD_FILE": private / "wrong"}),
             (plain, "sasl:DIGEST-MD5", {**by_call, "CLIENT_PASSWORD_FILE": private / "wrong"}),
@@ -145,7 +145,7 @@ def log_secrets(directory):
 
 
 def misplaced(tls, sasl):
-    """(certificate string, environment) with a password in the place of each file name."""
+    """(certificate string, environment) with a password in place of each file name."""
     ca, client_file = file("ca.crt"), file("client.crt")
     for secret in (MISPLACED, f"/{MISPLACED}", f"x/{MISPLACED}"):
         yield from ((text, {}) for text in (secret, f"{ca},{secret}", f"{ca},{client_file},{secret}"))
@@ -157,13 +157,13 @@ def misplaced(tls, sasl):
 
 
 def encrypt(target, password):
-    """The client's key with this password."""
+    """The client's key, encrypted with this password."""
     subprocess.run(["openssl", "pkcs8", "-topk8", "-v2", "aes-256-cbc", "-in", file("client.key"), "-out", target, "-passout",
                     f"pass:{password}"], check=True, stdin=subprocess.DEVNULL)
 
 
 def finds_what_is_planted(directory):
-    """A secret where the library logs it and where it publishes it, and one in each form."""
+    """Plants a secret where the library logs it and where it publishes it, and one in each form."""
     public = directory / "planted"
     public.mkdir()
     named = directory / f"client-{PLANTED}"
@@ -176,7 +176,7 @@ def finds_what_is_planted(directory):
             places = {where for _, where, _ in leaks({"planted": PLANTED}, published(program, public))}
     if "log" not in places or len(places) < 2:
         raise AssertionError(f"the search found what was planted in {places} only")
-    # And in the name of a file, which is logged where there is such a file.
+    # Also in the name of a file, which is logged if the file exists.
     (directory / PLANTED).write_text("no certificate")
     with client("127.0.0.1:1", "-", ZOO_TLS_CA=directory / PLANTED) as program:
         program.expect("^no handle, errno 22$", WAIT)

@@ -31,7 +31,8 @@ from wire import Response, buffer, connect_response, read_connect_request, stat 
 # -- real servers
 
 def real(_):
-    """One server of Debian's with a secure port: zookeeper_init_ssl, the environment, the unmodified cli_mt, both mistakes."""
+    """One of Debian's servers with a secure port: zookeeper_init_ssl, the environment, the unmodified cli_mt, TLS on
+    one side only."""
     with rig.Ensemble(tls=rig.Tls()) as ensemble:
         hosts = ensemble.secure_hosts
         with client(hosts, str(file("ca.crt"))) as program:
@@ -39,7 +40,7 @@ def real(_):
             ask(program, "create /secure", "create 0")
             ask(program, "get /secure", "get 0 5")
             ask(program, "two /secure /none", "first 0", "second -101")
-            # A child that closes its copy says nothing on the parent's connection.
+            # A child that closes its copy sends nothing on the parent's connection.
             ask(program, "fork", "child 0")
             ask(program, "get /secure", "get 0 5")
             ended(program)
@@ -51,14 +52,14 @@ def real(_):
         with client("127.0.0.1:1", "-", ZOO_TLS_CERT=file("client.crt"), ZOO_SASL_USER="alice") as program:
             program.expect("ZOO_TLS_CERT is set, but ZOO_TLS_CA is not: connections are not encrypted", WAIT, stderr=True)
             program.expect("ZOO_SASL_USER is set, but ZOO_SASL_MECHANISM is not: connections are not authenticated", WAIT, stderr=True)
-        # Misspelt, or without the one that turns it on.
+        # Misspelt variables, or variables without the one that turns TLS on.
         for name in ("ZOO_TLS_CAFILE", "ZOO_TLS_VERIFY", "ZOO_TLS_MIN"):
             with client("127.0.0.1:1", "-", **{name: "full"}) as program:
                 program.expect(f"{name} is set, but ZOO_TLS_CA is not: connections are not encrypted", WAIT, stderr=True)
         cli_mt = shutil.which("cli_mt", path=os.environ["PATH"] + ":/usr/share/zookeeper/bin:/usr/lib/zookeeper/bin")
         if cli_mt is None:
             raise AssertionError("no cli_mt: make setup")
-        # It ends with the first answer, be it a failure: what is wrong has been said by then.
+        # It ends with the first answer, even a failure: by then the reason has been logged.
         for where, words, environment in (
             (hosts, "value", {"ZOO_TLS": "on", "ZOO_TLS_CA": file("ca.crt")}),
             (hosts, "or a secure port", {}),
@@ -69,7 +70,7 @@ def real(_):
                                   capture_output=True, text=True, timeout=WAIT)
             if words not in done.stdout + done.stderr:
                 raise AssertionError(f"cli_mt, no {words!r}: {done.stdout}\n{done.stderr}")
-        # The first mistakes: TLS on one side only.
+        # The most likely mistakes: TLS on one side only.
         with client(hosts, "-", 2000) as program:
             program.expect(r"attempt 1 failed.*a secure port\? this client does not use TLS: see ZOO_TLS", WAIT, stderr=True)
             ask(program, "close", CLOSED)
@@ -79,7 +80,7 @@ def real(_):
 
 
 def quorum(_):
-    """Three servers that demand a client certificate; the one in use is killed, twice. Sessions and tickets live on."""
+    """Three servers that demand a client certificate; the one in use is killed, twice. Sessions and tickets survive."""
     cert = f"{file('ca.crt')},{file('client.crt')},{file('client.key')}"
     with rig.Ensemble(3, tls=rig.Tls(client_auth="need")) as ensemble:
         with client(ensemble.secure_hosts, str(file("ca.crt")), 4000) as program:
@@ -105,7 +106,8 @@ def quorum(_):
 # -- scripted servers
 
 def certificates(_):
-    """Each fault of a certificate: the attempt fails with -15 and one line that names it; the pause is the longest at once."""
+    """Each fault of a certificate: the attempt fails with -15 and one line that names it; the longest pause follows at
+    once."""
     for certificate, trusted, reason in (("untrusted", "ca", "issue"), ("wrong_name", "ca", r"other\.example"),
                                          ("expired", "ca", "expired"), ("version_1", "ca", "ZOO_TLS_COMPAT"),
                                          ("common_name", "ca", "ZOO_TLS_COMPAT|name")):
@@ -115,9 +117,9 @@ def certificates(_):
                 line = program.expect(r"zk retcode=-15, .*error in ssl connect: .*", WAIT, stderr=True).string
                 if not re.search(reason, line):
                     raise AssertionError(f"{certificate}: {line}")
-                # In the pause, and in the attempt behind it.
+                # In the pause, and in the attempt after it.
                 ask(program, "get /x", "get -15 100")
-                # An operator has to mend it: it is not tried again and again.
+                # Only an operator can repair this: it is not tried again and again.
                 expect(f"lines for {certificate}", len(lines(program, "error in ssl connect")) <= 2, True)
                 expect("connections", server.accepted <= 3, True)
                 ask(program, "close", CLOSED)
@@ -152,7 +154,7 @@ def silent(_):
 
 
 def one_record(_):
-    """Two replies in one TLS record are two replies, and bytes that come one by one are a reply."""
+    """Two replies in one TLS record count as two, and bytes that come one by one form a reply."""
     def script(link):
         first, second = link.request(), link.request()
         reply = lambda request: Response.header(request.xid, 1, 0) + buffer(b"") + stat()
@@ -276,7 +278,7 @@ def read_only_search(_):
 
 
 def bad_settings(directory):
-    """What cannot be used: no handle, an errno, and one line that names it."""
+    """Unusable settings: no handle, an errno, and one line that names the setting."""
     ca, unreadable = str(file("ca.crt")), directory / "empty.crt"
     unreadable.write_text("nothing\n")
     encrypted = directory / "encrypted.key"
@@ -314,8 +316,8 @@ def password_file(directory, text):
 
 
 def digest(directory):
-    """DIGEST-MD5 by environment, with and without TLS: who authenticates may read what only it may read. A wrong password ends
-    the session: event -113, ZAUTHFAILED, one line without the password."""
+    """DIGEST-MD5 by environment, with and without TLS: the authenticated user may read a node that only this user may
+    read. A wrong password ends the session: event -113, ZAUTHFAILED, one line without the password."""
     secret = "s3cr3t-w0rd"
     sasl = {"ZOO_SASL_MECHANISM": "DIGEST-MD5", "ZOO_SASL_USER": "bob", "ZOO_SASL_PASSWORD_FILE": password_file(directory, secret)}
     with rig.Ensemble(tls=rig.Tls(port_unification=True), sasl=rig.DigestMd5({"bob": secret})) as ensemble:
@@ -328,7 +330,8 @@ def digest(directory):
                 ask(program, f"get {path}", "get 0 5")
                 ended(program)
                 expect("lines with the password", lines(program, secret), [])
-        # zookeeper_init_sasl with Cyrus' library: the first line of a file, and a callback that makes the password of it.
+        # zookeeper_init_sasl with Cyrus SASL: the first line of a file, and a callback that makes the password from the
+        # file.
         by_call = {"CLIENT_USER": "bob", "CLIENT_SASL_HOST": "zk-sasl-md5"}
         marked = directory / "marked"
         marked.write_text(f"x{secret}")
@@ -340,7 +343,7 @@ def digest(directory):
                 ask(program, "get /of-bob", "get 0 5")
                 ended(program)
                 expect("lines with the password", lines(program, secret), [])
-        # The mechanism as Cyrus reads it; the server's name for it is not that of its host.
+        # The mechanism in every notation that Cyrus SASL accepts; the server's SASL name is not its host's name.
         for mechanisms in ("digest-md5", " DIGEST-MD5", "DIGEST-MD5,CRAM-MD5", "plain digest-md5"):
             with client(ensemble.hosts, f"sasl:{mechanisms}", CLIENT_USER="bob",
                         CLIENT_PASSWORD_FILE=password_file(directory, secret)) as program:
@@ -353,7 +356,7 @@ def digest(directory):
             ask(program, "close", CLOSED)
             program.wait(WAIT)
             expect("lines", len(lines(program, "SASL authentication failed: ")), 1)
-        # A client that is not authenticated may not read it.
+        # A client that is not authenticated may not read the node.
         with client(ensemble.hosts, "-") as program:
             opened(program)
             ask(program, "get /of-bob", "get -102 100")
@@ -370,7 +373,7 @@ def digest(directory):
 
 
 def digest_liar(directory):
-    """A server that cannot prove that it knows the password is no server; one without SASL is named."""
+    """A server that cannot prove that it knows the password is rejected; a server without SASL is named in the log."""
     sasl = {"ZOO_SASL_MECHANISM": "DIGEST-MD5", "ZOO_SASL_USER": "bob", "ZOO_SASL_PASSWORD_FILE": password_file(directory, "secret")}
     challenge = b'realm="zk-sasl-md5",nonce="abc",charset=utf-8,algorithm=md5-sess,qop="auth"'
     for answers, words in (((challenge, b"rspauth=00000000000000000000000000000000"), "rspauth"), ((None,), "JAAS")):
@@ -390,7 +393,7 @@ def digest_liar(directory):
 
 
 def sasl_cut(directory):
-    """A connection that is lost in the middle of the exchange is a failed attempt: the next one authenticates."""
+    """A connection that is lost during the exchange counts as a failed attempt; the next attempt authenticates."""
     secret = "s3cr3t-w0rd"
     sasl = {"ZOO_SASL_MECHANISM": "DIGEST-MD5", "ZOO_SASL_USER": "bob", "ZOO_SASL_PASSWORD_FILE": password_file(directory, secret)}
     cuts = []
@@ -410,9 +413,9 @@ def sasl_cut(directory):
 
 
 def password_gone(directory):
-    """A password file that is gone, or empty, when a connection is made again: a failed attempt, which says so once, and the next
-    one authenticates. Where the first attempt has none, the session ends with the reason. Relative names stay those of the
-    working directory that the program has left."""
+    """A password file that is missing or empty at a reconnect: the attempt fails with one log line, and the next one
+    authenticates. If the file is missing at the first attempt, the session ends with the reason. Relative names still
+    refer to the working directory that the program has left."""
     path, away = directory / "password", directory / "away"
     sasl = {"ZOO_SASL_MECHANISM": "DIGEST-MD5", "ZOO_SASL_USER": "bob", "ZOO_SASL_PASSWORD_FILE": "password"}
     by_call = {"CLIENT_USER": "bob", "CLIENT_PASSWORD_FILE": "password"}
@@ -439,7 +442,8 @@ def password_gone(directory):
 
 
 def blocked_callback(directory):
-    """A callback of the program's that blocks: close waits for it, however long, since what it uses may be gone afterwards."""
+    """A callback of the program that blocks: close waits for it without limit, because its data may be gone
+    afterwards."""
     (directory / "password").write_text("xsecret")
     def script(link):
         link.accept_session()
@@ -455,7 +459,7 @@ def blocked_callback(directory):
 
 
 def left_directory(directory):
-    """Relative names of files for TLS: those of the working directory that the program has left."""
+    """Relative names of files for TLS refer to the working directory that the program has left."""
     for name in ("ca.crt", "client.crt", "client.key"):
         shutil.copy(file(name), directory / name)
     (directory / "key-password").write_text("secret\n")
@@ -476,7 +480,8 @@ def left_directory(directory):
 
 
 def kerberos(directory):
-    """GSSAPI by environment with an MIT KDC; without a ticket the attempt fails, and one that comes later lets it in."""
+    """GSSAPI by environment with an MIT KDC; without a ticket the attempt fails, and a later ticket makes it
+    succeed."""
     with rig.Kdc() as kdc:
         with rig.Ensemble(sasl=rig.Kerberos(kdc)) as ensemble:
             hosts = ensemble.hosts.replace("127.0.0.1", "localhost")
@@ -492,12 +497,13 @@ def kerberos(directory):
                 ask(program, "mine /of-kerberos", "mine 0")
                 ask(program, "get /of-kerberos", "get 0 5")
                 ended(program)
-            # By call, with Cyrus' library; the host is what the list calls the server.
+            # By call, with Cyrus SASL; the host is the server's name in the list.
             with client(hosts, "sasl:GSSAPI", 4000, KRB5_CONFIG=kdc.config, KRB5CCNAME=f"FILE:{cache}") as program:
                 opened(program)
                 ask(program, "get /of-kerberos", "get 0 5")
                 ended(program)
-            # A ticket for bob, but a KDC that is away gives none for the server: retried until it is back.
+            # There is a ticket for bob, but the KDC is down and gives none for the server: retried until the KDC is
+            # back.
             kdc.kinit("bob", cache=cache)
             kdc.stop()
             with client(hosts, "-", 4000, **environment) as program:

@@ -1,5 +1,5 @@
-"""What kinds of servers there are: key stores, whether they want a client's certificate, versions of TLS and of ZooKeeper, one
-port for both, tickets, new keys in a session, how either side ends."""
+"""Kinds of servers: key stores, demands for a client's certificate, versions of TLS and of ZooKeeper, one port for
+plain and TLS, tickets, new keys in a session, the end of either side."""
 import re
 import ssl
 import struct
@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE.parent / "programs"))
 import servers as other_versions  # noqa: E402
 
 CA = str(file("ca.crt"))
-# A session that outlives a server's restart on a busy machine, ms.
+# A session timeout that outlives a server's restart on a busy machine, in ms.
 LONG = 60000
 CERTIFICATE = f"{CA},{file('client.crt')},{file('client.key')}"
 
@@ -26,7 +26,7 @@ CERTIFICATE = f"{CA},{file('client.crt')},{file('client.key')}"
 # -- real servers
 
 def exchange(hosts, cert, path, identity, version=None):
-    """A session, which has an identity by its certificate or none: only one that has one may own a node."""
+    """A session with or without an identity from its certificate: only a session with one may own a node."""
     with client(hosts, cert) as program:
         opened(program)
         ask(program, f"create {path}", "create 0")
@@ -37,7 +37,7 @@ def exchange(hosts, cert, path, identity, version=None):
 
 
 def stores(_):
-    """Key stores in PEM, PKCS12 and JKS; certificates of clients not asked for, wanted and needed; TLS 1.2 and 1.3."""
+    """Key stores in PEM, PKCS12 and JKS; client certificates not requested, requested and required; TLS 1.2 and 1.3."""
     for store, certificate, client_auth, version in (
         ("pkcs12", "server", "want", None), ("jks", "server", "none", "1.2"), ("pem", "server_ec", "need", "1.3"),
         ("pkcs12", "server_ec", "want", "1.3"), ("jks", "server", "need", "1.3"),
@@ -52,7 +52,7 @@ def stores(_):
 
 
 def refused(hosts, cert, reason, count=1):
-    """A handle whose attempts fail for what only an operator can mend."""
+    """A handle whose attempts fail for a reason that only an operator can remove."""
     with client(hosts, cert, 4000) as program:
         program.expect("^handle$", WAIT)
         line = program.expect(r"zk retcode=-15, .*error in ssl connect: .*", WAIT, stderr=True).string
@@ -78,7 +78,7 @@ def unification(_):
 
 
 def real_tickets(_):
-    """Debian's server resumes what it has given a ticket for, until it is restarted: then the ticket is worth nothing, and the
+    """Debian's server resumes sessions by its tickets, until it is restarted: then the tickets are void, and the
     handshake is a full one."""
     with rig.Ensemble(tls=rig.Tls()) as ensemble, rig.Proxy(ensemble.members[0].secure_hostport) as proxy:
         with client(f"{proxy.host}:{proxy.port}", CA, LONG) as program:
@@ -96,7 +96,7 @@ def real_tickets(_):
 
 def server_3_9(directory):
     """ZooKeeper 3.9 speaks TLS 1.3 by default, never resumes, and has SASL as the others do. Downloaded by
-    ctest/programs/servers.py; skipped where that was not done."""
+    ctest/programs/servers.py; skipped if it was not downloaded."""
     version = "3.9.3"
     if not (other_versions.CACHE / version / f"zookeeper-{version}.jar").exists():
         raise unittest.SkipTest("make test-servers downloads the server")
@@ -129,8 +129,8 @@ def server_3_9(directory):
 # -- scripted ones
 
 def refused_afterwards(_):
-    """With TLS 1.3 the client's handshake is over when the server refuses its certificate: still an attempt that failed, for a
-    reason that has a name."""
+    """With TLS 1.3 the client's handshake is over when the server refuses its certificate: this still counts as a
+    failed attempt, with the reason in the log."""
     for cert, reason in ((CA, "demands a client certificate"),
                          (f"{CA},{file('untrusted.crt')},{file('untrusted.key')}", "does not hold the issuer"),
                          (f"{CA},{file('expired.crt')},{file('expired.key')}", "has expired"),
@@ -148,8 +148,8 @@ def refused_afterwards(_):
 
 
 def close_notify(_):
-    """Either side's end of the stream: ours comes before the end of the connection, and the server's is the end of it, at once
-    and not when its silence has lasted too long."""
+    """The close_notify of either side: ours is sent before the connection ends, and the server's ends the connection at
+    once, not only after a long silence."""
     ends = []
 
     def script(link):
@@ -185,8 +185,8 @@ def framed(payload):
 
 
 def new_keys(_):
-    """The server changes its keys, and asks for others of the client's, before each reply and within a large one; requests
-    that are larger than the socket takes at once go on with the new ones."""
+    """The server changes its keys, and asks the client for new ones, before each reply and within a large one; requests
+    that are larger than the socket takes at once continue with the new keys."""
     def script(link):
         link.receive_little()
         with OpenSsl(link, shared) as server:
@@ -212,8 +212,8 @@ def new_keys(_):
 
 
 def tickets(_):
-    """A ticket that is too old is not used; one that the server does not know any more is refused; a good one is taken, which
-    shows that the others would have been."""
+    """A ticket that is too old is not used; one that the server no longer knows is refused; a good one is accepted,
+    which shows that tickets work here."""
     for name, seconds, fresh, resumed in (("good", 600, False, True), ("old", 1, False, False), ("unknown", 600, True, False)):
         for version in (TLS_1_2, TLS_1_3):
             shared, found, go = settings(version=version, ticket_seconds=seconds), [], threading.Event()

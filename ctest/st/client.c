@@ -2,13 +2,14 @@
  * A client on the single-threaded library: client HOSTS TIMEOUT_MS COMMAND...
  *
  *   traffic PATH     a session; a large value, many requests at once, a watch; an idle loop that does not spin
- *   silent MS        a server that says nothing, or refuses the client: the loop goes on for MS without spinning, and the close returns
+ * silent MS        a server that sends nothing, or refuses the client: the loop runs for MS without spinning, and the
+ * close returns
  *   idle MS          a session and nothing else
  *   daemon MS        the same in a child that was forked before; its parent ends with it
  *   move             a read-only session that finds a read-write server
  *   churn MS PATH    requests for MS, whatever happens to the connection: each is answered once
  *
- * ends with status 0, and says what it has done.
+ * Ends with status 0, and prints a summary.
  */
 #define _GNU_SOURCE
 #include <dirent.h>

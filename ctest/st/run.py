@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""The single-threaded library where there is no stock to compare with, or no fixed output: TLS, SASL, servers that say nothing,
-a read-only server, connections that are cut at random. client.c makes the judgement; it ends with status 0 or says why not.
+"""The single-threaded library where there is no stock to compare with, or no fixed output: TLS, SASL, silent servers, a
+read-only server, connections that are cut at random. client.c does the checks; it ends with status 0 or prints the
+failure.
 
-What is compared with Debian's library is in ctest/cases and ctest/bugs, in programs whose names begin with st_.
+The programs that compare with Debian's library are in ctest/cases and ctest/bugs; their names begin with st_.
 
 usage: run.py [--only PATTERN ...] [--list]
 """
@@ -47,7 +48,7 @@ def start(*arguments, program=None, **environment):
 
 
 def finish(child):
-    """What the client printed; it must have ended well."""
+    """The client's output; it must have ended with status 0."""
     try:
         out, err = child.communicate(timeout=WAIT)
     except subprocess.TimeoutExpired:
@@ -63,7 +64,7 @@ def file(name):
 
 
 def tls(_):
-    """A server with a secure port, asked for by the environment: large values and many requests in few records."""
+    """A server with a secure port, and TLS by the environment: large values and many requests in few records."""
     with rig.Ensemble(tls=rig.Tls()) as ensemble:
         finish(start(ensemble.secure_hosts, 10000, "traffic", "/tls", ZOO_TLS_CA=file("ca.crt")))
 
@@ -88,7 +89,8 @@ def sasl(scratch):
 
 
 def statistics(scratch):
-    """The file of counters is written by the loop, and by a child that goes on with the handle, and is gone at the end."""
+    """The file of counters is written by the loop, and by a child that continues with the handle, and is removed at the
+    end."""
     with rig.Ensemble() as ensemble:
         for command in ("idle", "daemon"):
             path = scratch / command
@@ -105,7 +107,7 @@ def statistics(scratch):
 
 
 def silent(_):
-    """Servers that accept and say nothing, in plain and where the client begins TLS; one that is not there; one that closes."""
+    """Servers that accept and send nothing, without and with TLS; an address without a server; a server that closes."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
         hosts = f"127.0.0.1:{listener.getsockname()[1]}"
         finish(start(hosts, 3000, "silent", 5000))
@@ -117,7 +119,8 @@ def silent(_):
 
 
 def probe(_):
-    """A read-only server that stays so, and one that says that it can write: only the question to the second leads there."""
+    """A server that stays read-only, and one that says that it takes writes: the client moves only because of the
+    second one's answer."""
     def script(answer, is_read_only):
         def serve(link):
             word = link.read(4)
@@ -152,7 +155,8 @@ def readonly(_):
 
 
 def churn(_):
-    """Connections cut, reset, held and refused at random for some seconds, with 50 requests in flight: each is answered once."""
+    """Connections cut, reset, held and refused at random for some seconds, with 50 requests in flight: each must be
+    answered once."""
     with rig.Ensemble() as ensemble, rig.Proxy(ensemble.members[0]) as proxy, rig.Proxy(ensemble.members[0]) as other:
         child = start(rig.Ensemble.hosts_of([proxy, other]), 6000, "churn", 12000, "/churn")
         chance = random.Random(1)

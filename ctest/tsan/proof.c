@@ -1,4 +1,5 @@
-/* What the sanitizer must report, and what it must not; see tsan.py. The library's functions exist only in its build. */
+/* Faults that the sanitizer must report, and code that it must not report; see tsan.py. The library has these functions
+ * only in the sanitizer's build. */
 #include <pthread.h>
 #include <stddef.h>
 #include <string.h>

@@ -1,11 +1,11 @@
-/* Loaded before gcc's ThreadSanitizer runtime by tsan.py: what it lacks for code compiled by rustc. */
+/* Loaded before gcc's ThreadSanitizer runtime by tsan.py: the functions that it lacks for code compiled by rustc. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-/* LLVM calls these in the place of memcpy etc., which the runtime checks; older runtimes have only those. */
+/* LLVM calls these functions in place of memcpy etc., which the runtime checks; older runtimes only have the latter. */
 void *__tsan_memcpy(void *to, const void *from, size_t size)
 {
     return memcpy(to, from, size);
@@ -21,8 +21,8 @@ void *__tsan_memset(void *to, int byte, size_t size)
     return memset(to, byte, size);
 }
 
-/* The last owner of an Arc sees what the others did to its content by a fence after its decrement, and the sanitizer
- * knows no fences. So each such decrement (Arc's are the only ones with that order) is one that sees it by itself. */
+/* The last owner of an Arc synchronises with the others by a fence after its decrement, but the sanitizer does not
+ * understand fences. So each such decrement (only Arc's have that memory order) is made an acquiring one. */
 uint64_t __tsan_atomic64_fetch_sub(volatile uint64_t *place, uint64_t value, int order)
 {
     enum { RELEASE = 3, ACQUIRE_RELEASE = 4 };

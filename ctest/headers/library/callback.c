@@ -18,7 +18,7 @@ static void second(const char *line)
 {
     (void)line;
     second_lines++;
-    /* Asks the handle whose line it is, which must not be locked. */
+    /* Makes a call on the handle of the line, which must not be locked. */
     if (handle != NULL)
         (void)zoo_state(handle);
 }
@@ -32,7 +32,7 @@ static void on_event(zhandle_t *zh, int type, int state, const char *path, void 
     (void)context;
 }
 
-/* Bytes in the stream so far. */
+/* The number of bytes in the stream so far. */
 static long written(FILE *stream)
 {
     fseek(stream, 0, SEEK_END);

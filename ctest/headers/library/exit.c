@@ -23,7 +23,7 @@ static void ignore(int rc, const char *value, int value_len, const struct Stat *
     (void)data;
 }
 
-/* Every kind of call on a handle that never connects, and the making and closing of another one. */
+/* Makes every kind of call on a handle that never connects, and opens and closes another handle. */
 static void use(const char *when, zhandle_t *zh)
 {
     char buffer[10];

@@ -1,10 +1,10 @@
-/* logLevel is one variable for the program and the library, whoever writes to it. */
+/* logLevel is one variable for the program and the library, whichever of them writes to it. */
 #include <zookeeper/zookeeper.h>
 #include <zookeeper/zookeeper_log.h>
 
 #include <string.h>
 
-/* How many lines at INFO the library writes while it makes a handle that never connects. */
+/* The number of INFO lines that the library writes while it makes a handle that never connects. */
 static int info_lines(void)
 {
     char line[8192];

@@ -1,4 +1,4 @@
-/* Lines that the program writes into the library's log; all of them are shown with their lengths. */
+/* Lines that the program writes into the library's log; all of them are printed with their lengths. */
 #include <zookeeper/zookeeper.h>
 #include <zookeeper/zookeeper_log.h>
 
@@ -10,7 +10,7 @@
 static void show(const char *from, const char *line)
 {
     size_t length = strlen(line);
-    /* Only ends of long lines: where they are cut depends on the length of the process id. */
+    /* Prints only the ends of long lines: the place of the cut depends on the length of the process id. */
     if (length > 400)
         printf("%s: %zu bytes, ending %d\n", from, length, line[length - 1]);
     else

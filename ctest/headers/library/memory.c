@@ -1,4 +1,5 @@
-/* What the allocate_ and deallocate_ functions leave behind. C frees parts itself in between, as applications do. */
+/* The state of structures after the allocate_ and deallocate_ functions. In between C code frees parts itself, as
+ * applications do. */
 #include <zookeeper/zookeeper.h>
 
 #include <string.h>

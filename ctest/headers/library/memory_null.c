@@ -1,4 +1,4 @@
-/* Null arguments, where Apache's library crashes, and no memory. Only for ours. */
+/* Null arguments, on which Apache's library crashes, and failed allocations. Only for ours. */
 #include <zookeeper/zookeeper.h>
 
 #include <string.h>

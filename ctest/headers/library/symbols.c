@@ -1,4 +1,4 @@
-/* Prints every data symbol of the library, as the program sees it. */
+/* Prints every data symbol of the library, as seen by the program. */
 #include <zookeeper/zookeeper.h>
 #include <zookeeper/zookeeper_log.h>
 

@@ -1,4 +1,4 @@
-/* What the library exports although no header declares it, and the functions that fill in operations. */
+/* Functions that the library exports without a declaration in a header, and the functions that fill in operations. */
 #include <zookeeper/zookeeper.h>
 
 #include <string.h>

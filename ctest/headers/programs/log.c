@@ -1,4 +1,4 @@
-/* A program that writes into the library's log, and takes the log over. */
+/* A program that writes into the library's log, and redirects the log. */
 #include <zookeeper/zookeeper.h>
 #include <zookeeper/zookeeper_log.h>
 

@@ -1,4 +1,4 @@
-/* Several operations as one, in both ways, and operations filled in by hand. */
+/* Transactions, synchronous and asynchronous, and operations that are filled in by hand. */
 #include <zookeeper.h>
 
 #include <string.h>
