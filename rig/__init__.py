@@ -1,4 +1,4 @@
-"""What the tests, benchmarks and experiments share: real servers, the two libraries, faults on the wire.
+"""Code that the tests, benchmarks and experiments share: real servers, the two libraries, faults on the wire.
 
 Standard library only, so that it runs on Debian's bare python3. A script outside of this directory starts with
 
@@ -7,11 +7,12 @@ Standard library only, so that it runs on Debian's bare python3. A script outsid
 
 `Ensemble`                 the real Apache ZooKeeper of Debian's package, one or three members, as a context manager
 `Proxy`                    a TCP proxy that cuts, holds, delays, refuses, counts and records
-`library_env`, `loaded_library`, `assert_loaded`   run a dynamic program on stock or on ours, and prove it
-`Tls`, `DigestMd5`, `Kerberos`, `Kdc`   what makes an ensemble a secured one; `certificates` for its clients
+`library_env`, `loaded_library`, `assert_loaded`   run a dynamic program on stock or on ours, and check which one it
+uses
+`Tls`, `DigestMd5`, `Kerberos`, `Kdc`   settings of a secured ensemble; `certificates` for its clients
 `connections`              a process's TCP connections, from the kernel
 `Program`                  an interactive program on pipes: write a line, wait for an answer
-`free_port`, `spawn`, `terminate`   ports nobody else gets; children that die with us
+`free_port`, `spawn`, `terminate`   ports that nobody else gets; children that end with this process
 """
 
 from rig.library import (

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes certificates and keys for tests of TLS: good ones, and every kind of odd or bad one that a server may have.
+# Makes certificates and keys for tests of TLS: good ones, and every kind of unusual or bad one that a server may have.
 #
 #   rig/certificates.sh DIRECTORY [stores]
 #
-# NAME.crt is a certificate, NAME.key its key (PKCS#8), NAME.pem both; chains have the intermediates behind the leaf.
-# `stores` also makes what a Java server reads: NAME.p12, NAME.jks, trust.p12, trust.jks (password "password").
+# NAME.crt is a certificate, NAME.key its key (PKCS#8), NAME.pem both; in chains the intermediates follow the leaf.
+# `stores` also makes the files for a Java server: NAME.p12, NAME.jks, trust.p12, trust.jks (password "password").
 set -euo pipefail
 directory=${1:?usage: certificates.sh DIRECTORY [stores]}
 mkdir -p "$directory"
@@ -34,7 +34,7 @@ issue() {
   openssl x509 "${options[@]}"
   cat "$name.crt" "$name.key" >"$name.pem"
 }
-# dated NAME SUBJECT ISSUER EXTENSIONS START END: the same with a period of its own.
+# dated NAME SUBJECT ISSUER EXTENSIONS START END: like `issue`, with its own key and period of validity.
 dated() {
   new_key "$1"
   openssl req -new -key "$1.key" -subj "$2" -out "$1.csr"
@@ -53,7 +53,7 @@ authority='basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLS
 issue ca '/CN=test CA' self "$authority"
 issue other_ca '/CN=another CA' self "$authority"
 
-# What a server should have, and the client of the tests.
+# The usual certificates of a server and of the tests' client.
 new_key server rsa 2048
 issue server '/CN=localhost' ca "${names}extendedKeyUsage=serverAuth,clientAuth\n"
 issue server_ec '/CN=localhost' ca "$names"
@@ -75,7 +75,7 @@ issue self_signed_ca '/CN=localhost' self "${names}basicConstraints=critical,CA:
 issue self_signed '/CN=localhost' self "$names"
 issue issued_ca '/CN=localhost' ca "${names}basicConstraints=critical,CA:TRUE\n"
 
-# Faults that nothing excuses.
+# Faults that are never accepted.
 new_key rsa_1024 rsa 1024
 issue rsa_1024 '/CN=localhost' ca "$names"
 issue sha1 '/CN=localhost' ca "$names" -sha1
@@ -92,7 +92,7 @@ issue ca_client_only '/CN=localhost' ca "${names}basicConstraints=CA:TRUE\nexten
 issue ca_sign_only '/CN=localhost' ca "${names}basicConstraints=CA:TRUE\nkeyUsage=critical,keyCertSign\n"
 issue ca_unknown_critical '/CN=localhost' ca "${names}basicConstraints=CA:TRUE\n1.2.3.4.5=critical,ASN1:NULL\n"
 
-# Intermediates above a server's certificate of version 1.
+# Intermediates above a leaf certificate of version 1.
 intermediate() { # NAME ISSUER EXTENSIONS: and a leaf below it
   issue "$1" "/CN=$1" "$2" "$3"
   issue "below_$1" '/CN=localhost' "$1" ''
@@ -133,7 +133,7 @@ openssl genpkey -genparam -algorithm DSA -pkeyopt dsa_paramgen_bits:1024 -out ds
 openssl gendsa -out dsa.pkcs8.key dsa.parameters
 openssl pkey -in dsa.pkcs8.key -traditional -out dsa.key
 openssl x509 -in client.crt -outform DER -out client.der
-# A client's chain and key, and a CA bundle, as operators write them.
+# Files in the forms that operators write: a client's chain and key, and a CA bundle.
 cat server.crt server_ec.crt ca.crt >mixed.crt
 
 if [ "${2:-}" = stores ]; then

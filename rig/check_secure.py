@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Proves that rig's secured servers are what they say, with nothing of ours: Python's ssl and bare bytes.
+"""Checks rig's secured servers without any code of ours: with Python's ssl and raw bytes.
 
 usage: rig/check_secure.py [NAME...]     one of the checks below; all without arguments
 """
@@ -23,7 +23,7 @@ TIMEOUT = 30
 
 
 class Wrong(Exception):
-    """A server is not what it should be."""
+    """A server does not behave as configured."""
 
 
 def expect(what, found, wanted):
@@ -44,7 +44,7 @@ def open_tls(port, client=None):
 
 
 def ruok(port, client=None):
-    """The answer inside TLS and the protocol's version, or (None, None) if the server will not have this client."""
+    """The answer to `ruok` over TLS and the protocol's version, or (None, None) if the server refuses this client."""
     try:
         with open_tls(port, client) as connection:
             connection.sendall(b"ruok")
@@ -57,7 +57,7 @@ def ruok(port, client=None):
 
 
 def answer_of(port, client=None, limit=60):
-    """The same where an answer is expected: asked until it is there, as a busy server may drop a handshake."""
+    """ruok() where an answer is expected: repeated until it comes, because a busy server may drop a handshake."""
     end = time.monotonic() + limit
     while (found := ruok(port, client)) == (None, None) and time.monotonic() < end:
         time.sleep(0.1)
@@ -101,7 +101,7 @@ def sasl(connection, xid, token):
 
 
 def digest_response(challenge, user, password):
-    """RFC 2831: the response, and the proof that the server owes."""
+    """RFC 2831: the response, and the proof that the server must send."""
     fields = {name: quoted or bare for name, quoted, bare in re.findall(rb'([\w-]+)=(?:"([^"]*)"|([^,]*))', challenge)}
     realm, nonce, client_nonce = fields[b"realm"], fields[b"nonce"], os.urandom(16).hex().encode()
     uri = b"zookeeper/zk-sasl-md5"
@@ -187,7 +187,7 @@ def check_kerberos():
         kdc.kinit("alice")
         expect("a ticket for the server", "zookeeper/localhost@CALM.TEST: kvno" in kdc.kvno("zookeeper/localhost"), True)
         with contextlib.closing(open_session(ensemble.members[0].port)) as connection:
-            # No token of Kerberos: the server answers with an error, and not as if it knew no SASL.
+            # This is not a token of Kerberos: the server answers with an error, but not as if it had no SASL.
             expect("a bad token", sasl(connection, 1, b"nonsense")[0], -115)
 
 

@@ -1,4 +1,4 @@
-"""What the kernel knows about a process's TCP connections."""
+"""The kernel's information about a process's TCP connections."""
 
 import os
 import pathlib

@@ -28,8 +28,8 @@ class ServerMissing(Exception):
 
 
 class Member:
-    """One server process. `id` counts from 1; `host`, `port` are its client address, `secure_port` is for clients that
-    speak TLS; `pid` is None while it is down."""
+    """One server process. `id` counts from 1; `host` and `port` are its client address, `secure_port` is for clients
+    with TLS; `pid` is None while it is down."""
 
     def __init__(self, ensemble, number):
         self.ensemble = ensemble
@@ -57,7 +57,7 @@ class Member:
 
     @property
     def secure_hostport(self):
-        """Address for clients that speak TLS, "host:port"."""
+        """The address for clients with TLS, "host:port"."""
         return f"{self.host}:{self.secure_port}"
 
     @property
@@ -117,7 +117,7 @@ class Member:
         self.stopped = False
 
     def four_letter(self, command, timeout=2.0):
-        """The answer to a four-letter word ("ruok", "srvr", "mntr", "cons", "wchp", ...), "" if nothing came."""
+        """The answer to a four-letter word ("ruok", "srvr", "mntr", "cons", "wchp", ...), "" if there was none."""
         answer = bytearray()
         try:
             with socket.create_connection((self.host, self.port), timeout) as connection:
@@ -130,7 +130,7 @@ class Member:
         return answer.decode("utf-8", "replace")
 
     def mode(self, timeout=2.0):
-        """"leader", "follower", "standalone", "read-only", "observer", or None if it serves nobody."""
+        """"leader", "follower", "standalone", "read-only", "observer", or None if it does not serve clients."""
         for line in self.four_letter("srvr", timeout).splitlines():
             if line.startswith("Mode: "):
                 return line[6:].strip()
@@ -162,7 +162,7 @@ class Member:
 
 
 class Ensemble:
-    """`members` real servers, up and ready inside the `with` block, gone with their data after it.
+    """`members` real servers, running and ready inside the `with` block; removed with their data after it.
 
     After a failure inside the block the ends of the logs are shown on stderr and the logs are kept.
 
@@ -170,13 +170,13 @@ class Ensemble:
     tick_time            ms; sessions expire on multiples of it
     min_session_timeout, max_session_timeout   ms
     reconfig             allow reconfig (makes a single member a quorum of one: standalone servers cannot do it)
-    read_only            members that lose the quorum serve read-only clients (3.8 does so only with local sessions,
-                         which this switches on too)
+    read_only            members that lose the quorum serve read-only clients (3.8 does that only with local sessions,
+    which this enables too)
     extended_types       TTL nodes
     superuser            "user:digest" for zookeeper.DigestAuthenticationProvider.superDigest
     skip_acl             serve without ACL checks
     heap                 -Xmx
-    jit                  "quick" starts fast and stays light (C1 only), "full" is what production runs
+    jit                  "quick" starts fast and uses little memory (C1 only), "full" as in production
     log_level            of the server's log: error, warn, info, debug
     config, java_options further zoo.cfg lines (a dict), further JVM arguments (a list)
     prefix               command put before java, e.g. ["prlimit", "--nofile=2000", "--"]
@@ -255,7 +255,7 @@ class Ensemble:
 
     @property
     def secure_hosts(self):
-        """The same for clients that speak TLS."""
+        """The host list for clients with TLS."""
         return ",".join(member.secure_hostport for member in self.members)
 
     @staticmethod
@@ -309,7 +309,7 @@ class Ensemble:
             time.sleep(0.05)
 
     def leader(self):
-        """The member that leads (the only one if there is but one), None during an election."""
+        """The leader (with a single member, that member), None during an election."""
         for member in self.members:
             if member.alive and not member.stopped and member.mode() in ("leader", "standalone"):
                 return member
@@ -325,7 +325,7 @@ class Ensemble:
         return next((member for member in self.members if member.port in ports), None)
 
     def four_letter(self, command, timeout=2.0):
-        """The first answer that a running member gives to a four-letter word."""
+        """The first running member's answer to a four-letter word."""
         for member in self.members:
             if member.alive and not member.stopped:
                 answer = member.four_letter(command, timeout)
@@ -351,7 +351,7 @@ class Ensemble:
                 member.cont()
 
     def close(self, failed=False):
-        """End the servers and remove their data; after a failure the logs stay, and stderr says where."""
+        """End the servers and remove their data; after a failure the logs are kept, and stderr says where."""
         self.kill()
         if failed or os.environ.get("RIG_KEEP"):
             for member in self.members:

@@ -1,4 +1,5 @@
-"""A Kerberos realm of its own: MIT's KDC on loopback, without privileges, gone with its data after the `with` block."""
+"""A separate Kerberos realm: MIT's KDC on loopback, without privileges, removed with its data after the `with`
+block."""
 
 import os
 import pathlib
@@ -14,7 +15,7 @@ from rig.secure import NoKdc, tool
 
 
 class Kdc:
-    """The realm CALM.TEST. `environment` is what a client program needs to use it."""
+    """The realm CALM.TEST. `environment` holds the variables with which a client program uses it."""
 
     realm = "CALM.TEST"
 
@@ -29,7 +30,7 @@ class Kdc:
             "KRB5_CONFIG": str(self.config),
             "KRB5CCNAME": f"FILE:{self.directory}/ccache",
         }
-        # Names are taken as they are: nothing asks a name server.
+        # Names are used unchanged: no name server is asked.
         self.config.write_text(
             f"[libdefaults]\n default_realm = {self.realm}\n dns_lookup_kdc = false\n dns_lookup_realm = false\n"
             " dns_canonicalize_hostname = false\n rdns = false\n udp_preference_limit = 1\n"
@@ -100,7 +101,7 @@ class Kdc:
         self._query(f"addprinc {'-randkey' if password is None else f'-pw {password}'} {name}")
 
     def keytab(self, name):
-        """A keytab for a principal, which is added if it is new."""
+        """A keytab for a principal, which is added if it does not exist."""
         path = self.directory / (name.replace("/", "_") + ".keytab")
         if not path.exists():
             self.principal(name)
@@ -108,10 +109,10 @@ class Kdc:
         return path
 
     def kinit(self, name, lifetime="1h", cache=None):
-        """A ticket for a principal, into the cache of `environment` or another file."""
+        """Get a ticket for a principal, into the cache of `environment` or another file."""
         extra = {} if cache is None else {"KRB5CCNAME": f"FILE:{cache}"}
         self._run("kinit", "-l", lifetime, "-k", "-t", self.keytab(name), name, environment=extra)
 
     def kvno(self, service):
-        """A ticket for a service; proves that the KDC and the client's ticket work."""
+        """Get a ticket for a service, which checks the KDC and the client's ticket."""
         return self._run("kvno", service)

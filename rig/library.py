@@ -1,4 +1,5 @@
-"""The libraries, stock and ours, each multi-threaded ("mt") and single-threaded ("st"); how to run a dynamic program on either, and the proof of which one it runs on."""
+"""The libraries, stock and ours, each multi-threaded ("mt") and single-threaded ("st"); how to run a dynamic program on
+either, and how to check which one it uses."""
 
 import os
 import pathlib
@@ -10,12 +11,12 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LIBRARIES = ("stock", "ours")
 FLAVOURS = ("mt", "st")
-# Earlier versions of ours, to compare with, and their commits.
+# Earlier versions of ours, for comparison, with their commits.
 OLDER = {"0.1.0": "712acb4"}
 
 
 class LibraryMissing(Exception):
-    """The library asked for is not installed or not built."""
+    """The requested library is not installed or not built."""
 
 
 def _target():
@@ -34,7 +35,8 @@ def stock_library(flavour="mt"):
 
 
 def our_library(flavour="mt"):
-    """The library this repository builds. RIG_OUR_LIBRARY names another multi-threaded one, with the other beside it."""
+    """The library this repository builds. RIG_OUR_LIBRARY names another multi-threaded one, with the single-threaded
+    one beside it."""
     path = pathlib.Path(os.environ.get("RIG_OUR_LIBRARY") or _target() / "release" / "libzookeeper_mt.so")
     if flavour == "st":
         path = path.with_name("libzookeeper_st.so")
@@ -62,7 +64,7 @@ def older_library(version):
 
 
 def library(which, flavour="mt"):
-    """The file of "stock", "ours" or an earlier version, which has one flavour."""
+    """The file of "stock", "ours" or an earlier version, which exists for "mt" only."""
     if which in OLDER:
         if flavour != "mt":
             raise LibraryMissing(f"{which} has no library of the kind {flavour}")
@@ -74,7 +76,7 @@ def library(which, flavour="mt"):
 
 def link_directory(which):
     """A directory in which libzookeeper_mt.so.2 (to run) and libzookeeper_mt.so (to link, -L) are that library, and
-    libzookeeper_st.so.2 the single-threaded one, where that is there."""
+    libzookeeper_st.so.2 the single-threaded one, if it exists."""
     directory = _target() / "rig" / which
     directory.mkdir(parents=True, exist_ok=True)
     links = dict.fromkeys(("libzookeeper_mt.so.2", "libzookeeper_mt.so"), library(which))
@@ -86,7 +88,7 @@ def link_directory(which):
         link = directory / name
         if link.is_symlink() and os.readlink(link) == str(file):
             continue
-        # Tests run in parallel: replace in one step, never leave a moment without the link.
+        # Tests run in parallel, so the link is replaced in one step and never missing.
         fresh = directory / f".{name}.{os.getpid()}.{threading.get_ident()}"
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(file)
@@ -98,7 +100,7 @@ def library_env(which, **extra):
     """An environment in which a dynamic program loads that library; `extra` variables are added (None removes)."""
     environment = dict(os.environ)
     environment.pop("LD_PRELOAD", None)
-    # A sanitizer's runtime has to come before everything else.
+    # A sanitizer's runtime must come before everything else.
     if which == "ours" and "RIG_OUR_PRELOAD" in environment:
         environment["LD_PRELOAD"] = environment["RIG_OUR_PRELOAD"]
     environment["LD_LIBRARY_PATH"] = str(link_directory(which))
@@ -140,7 +142,7 @@ def loaded_library(pid, timeout=60.0):
 
 
 def assert_loaded(pid, which, timeout=60.0, flavour="mt"):
-    """Fail unless the process runs on that very file (compared by inode, so a link or a copy cannot deceive)."""
+    """Fail unless the process uses exactly that file (compared by inode, so that links and copies do not matter)."""
     path = loaded_library(pid, timeout)
     wanted = library(which, flavour)
     inode = _mapped(pid)[0][1]
@@ -150,7 +152,7 @@ def assert_loaded(pid, which, timeout=60.0, flavour="mt"):
 
 
 def assert_would_load(program, which):
-    """The same for a program that may have ended before anybody can look: asks the loader what it loads for it."""
+    """assert_loaded() for a program that may end too early for that: asks the loader which libraries it would load."""
     environment = library_env(which, LD_TRACE_LOADED_OBJECTS=1)
     listed = subprocess.run([program], env=environment, capture_output=True, text=True, check=True).stdout
     found = re.findall(r"libzookeeper_mt\S* => (\S+)", listed)

@@ -1,4 +1,4 @@
-"""Ports that nobody else gets, for as long as this process lives."""
+"""Ports that no other process gets while this process lives."""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ import threading
 _LOWEST = 10240
 _claims = []  # the open lock files: closing one gives its port back
 _lock = threading.Lock()
-# Not the global generator: a test that seeds it would make every run fight for the same ports.
+# Not the global generator: a test that seeds it would make all runs compete for the same ports.
 _random = random.SystemRandom()
 
 
@@ -40,7 +40,7 @@ def _is_free(port):
     for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
         try:
             with socket.socket(family, socket.SOCK_STREAM) as probe:
-                # As servers do, so that connections in TIME_WAIT do not count.
+                # With this option, as in servers, connections in TIME_WAIT do not count.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -53,10 +53,10 @@ def _is_free(port):
 
 
 def free_port():
-    """A TCP port free on every address, below the range the kernel hands out to outgoing connections.
+    """A TCP port that is free on every address, below the range that the kernel gives to outgoing connections.
 
-    A killed server leaves its port for a while and comes back to it. A port that the kernel chose (bind to 0) may be
-    somebody's outgoing connection by then, so such ports are only taken where there is nothing below that range.
+    A killed server leaves its port for a while and needs it again later. A port that the kernel chose (bind to 0) could
+    be taken by an outgoing connection by then, so such ports are only used if there is none below that range.
     """
     with _lock:
         highest = _first_ephemeral() - 1

@@ -1,4 +1,4 @@
-"""Children that end with us: by parent-death signal whatever happens, in order (by pid) at exit."""
+"""Children that end with this process: by a parent-death signal in any case, in order (by pid) at a normal exit."""
 
 import atexit
 import os
@@ -31,14 +31,14 @@ def _prepare():
         return
     _owner = os.getpid()
     _children.clear()
-    # The parent-death signal is bound to the thread that started the child, so one thread, which lives to the end,
-    # starts them all.
+    # The parent-death signal is bound to the thread that started the child, so a single thread, which lives to the end,
+    # starts all children.
     _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rig-spawn")
     atexit.register(_reap_all)
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) == signal.SIG_DFL:
-                # Without this, `with` blocks and atexit do not run and temporary directories stay.
+                # Without this, `with` blocks and atexit functions would not run, and temporary directories would stay.
                 signal.signal(number, _exit_on_signal)
 
 
@@ -51,7 +51,8 @@ def spawn(command, **options):
         _prepare()
         setpriv = shutil.which("setpriv")
         if setpriv:
-            # Cheaper and safer than a preexec_fn, which has to fork with threads around; it keeps the pid.
+            # Cheaper and safer than a preexec_fn, which would run after a fork of a process with threads; setpriv keeps
+            # the pid.
             command = [setpriv, "--pdeathsig", "KILL", "--", *map(str, command)]
         options.setdefault("process_group", 0)
         child = _spawner.submit(subprocess.Popen, command, **options).result()

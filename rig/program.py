@@ -1,4 +1,4 @@
-"""An interactive program on pipes: write a line, wait for what it answers."""
+"""An interactive program on pipes: write a line, wait for the answer."""
 
 import re
 import subprocess
@@ -9,15 +9,15 @@ from rig.process import spawn, terminate
 
 
 class NoAnswer(AssertionError):
-    """What was waited for did not come; the message carries the last lines that did."""
+    """The expected output did not come; the message contains the last lines."""
 
 
 class Program:
-    """Runs `command`, its output (stdout and stderr as one, or separate) gathered as lines while it runs.
+    """Runs `command`, and collects its output (stdout and stderr together or separate) as lines while it runs.
 
     `expect` continues after the line that the previous `expect` found, so a script reads like a conversation. With
-    merge=False, `lines` is stdout, `errors` is stderr, and expect(..., stderr=True) looks there. `times` has, for each
-    of `lines`, the monotonic time at which it came.
+    merge=False, `lines` is stdout, `errors` is stderr, and expect(..., stderr=True) searches stderr. `times` has the
+    monotonic time of each entry of `lines`.
     """
 
     def __init__(self, command, env=None, cwd=None, merge=True):
@@ -68,12 +68,12 @@ class Program:
         self.child.stdin.flush()
 
     def mark(self):
-        """Skip what has been written so far: the next `expect` sees only later lines."""
+        """Skip the output so far: the next `expect` sees only later lines."""
         with self._grew:
             self._cursors = {False: len(self.lines), True: len(self.errors)}
 
     def expect(self, pattern, timeout=60.0, stderr=False):
-        """The match of the first line, after those already consumed, in which `pattern` (a regex) is found."""
+        """The match of the first unconsumed line in which `pattern` (a regex) is found."""
         lines = self.errors if stderr else self.lines
         stderr = lines is not self.lines  # merged output has one cursor
         wanted = re.compile(pattern)
@@ -97,7 +97,7 @@ class Program:
         return "\n".join("    | " + line for line in lines[-2 * count :])
 
     def text(self):
-        """All of the output so far."""
+        """The whole output so far."""
         return "\n".join(self.lines)
 
     def finish(self, timeout=60.0):

@@ -14,7 +14,7 @@ _CHUNK = 65536
 
 
 class Connection:
-    """One accepted connection, with what passed over it (if the proxy records)."""
+    """One accepted connection, with the bytes that passed over it (if the proxy records)."""
 
     def __init__(self, client, number):
         self.number = number
@@ -31,18 +31,19 @@ class Connection:
 
     @property
     def open(self):
-        """Whether neither side has gone."""
+        """Whether both sides are still connected."""
         return self.closed is None
 
 
 class Proxy:
     """Listens on a free port of `host` and forwards to `target` ("host:port" or a rig Member).
 
-    All methods may be called at any time from any thread and have taken effect when they return. The faults:
+    All methods may be called at any time from any thread, and take effect before they return. The faults:
 
     cut(reset)               close every open connection (with RST if `reset`)
-    hold() / release()       keep and accept connections, forward nothing; what came meanwhile follows on release
-    delay(seconds)           pass each chunk on that much later
+    hold() / release()       keep and accept connections, but forward nothing; bytes received meanwhile follow on
+    release
+    delay(seconds)           forward each chunk that much later
     accept_then_close(on)    accept new connections and close them at once
     refuse() / listen()      close the listener: connection refused; open it again on the same port
     blackhole()              new connections get no SYN-ACK (full accept queue) until listen()
@@ -102,7 +103,7 @@ class Proxy:
     # -- faults ------------------------------------------------------------------------------------------------------
 
     def cut(self, reset=False):
-        """Close all open connections; returns how many there were."""
+        """Close all open connections; returns their number."""
         with self._lock:
             live = [c for c in self.connections if c.open]
             for connection in live:
@@ -122,7 +123,7 @@ class Proxy:
             self._refresh()
 
     def delay(self, seconds):
-        """Forward each chunk `seconds` after it came; 0 ends it."""
+        """Forward each chunk `seconds` after its arrival; 0 ends that."""
         with self._lock:
             self._pause = seconds
 
@@ -139,7 +140,7 @@ class Proxy:
                 self.cut()
 
     def blackhole(self, cut=True):
-        """Let new connections hang in SYN_SENT: a listener whose accept queue is full answers no SYN."""
+        """Let new connections hang in SYN_SENT: a listener whose accept queue is full does not answer SYNs."""
         with self._lock:
             self._unlisten()
             if cut:
@@ -156,7 +157,7 @@ class Proxy:
             raise OSError("the accept queue does not fill")
 
     def listen(self):
-        """(Again) accept connections on the proxy's port."""
+        """Accept connections on the proxy's port (again)."""
         with self._lock:
             self._unlisten()
             self._listener = self._listening(backlog=1024)
@@ -216,7 +217,7 @@ class Proxy:
                 due = self._delayed[0][0] - time.monotonic() if self._delayed else None
             for key, mask in self._selector.select(None if due is None else max(0.0, due)):
                 with self._lock:
-                    # What an earlier event of this round closed is gone from the map.
+                    # A socket that an earlier event of this round closed is no longer in the map.
                     if self._stopped or self._selector.get_map().get(key.fd) is not key:
                         continue
                     key.data(mask)
@@ -255,13 +256,13 @@ class Proxy:
         self._wake()
 
     def _watch(self, connection):
-        """Register both sockets for what they can do now."""
+        """Register both sockets for the operations that are possible now."""
         for sock in (connection._client, connection._server):
             if not connection.open or sock is None:
                 return
             mask = 0
             connecting = connection._connecting and sock is connection._server
-            # Held: read nothing, so the kernel's buffers fill as they would with a stalled peer.
+            # While held, read nothing, so that the kernel's buffers fill as with a stalled peer.
             if not self._held and not connecting and sock not in connection._ended:
                 mask |= selectors.EVENT_READ
             if connecting or (connection._queues[sock] and not self._held):
@@ -310,7 +311,7 @@ class Proxy:
             (connection.from_client if from_client else connection.from_server).extend(data)
         queued = any(c is connection and s is sink for _, _, c, s, _ in self._delayed)
         if self._pause or queued:
-            # Bytes keep their order, also when the pause has become shorter meanwhile.
+            # Bytes keep their order even when the delay has become shorter in the meantime.
             due = max(time.monotonic() + self._pause, connection._due.get(sink, 0.0))
             connection._due[sink] = due
             heapq.heappush(self._delayed, (due, next(self._order), connection, sink, data))
@@ -335,8 +336,8 @@ class Proxy:
         except OSError:
             self._close(connection, reset=True)
             return
-        # ZooKeeper does nothing with half-closed connections: once one side is done, and all it sent is passed on, both
-        # are closed.
+        # ZooKeeper does nothing with half-closed connections: once one side has ended and all of its bytes have been
+        # forwarded, both are closed.
         source = connection._server if sink is connection._client else connection._client
         if source in connection._ended and not any(c is connection for _, _, c, _, _ in self._delayed):
             self._close(connection)

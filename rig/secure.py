@@ -1,4 +1,5 @@
-"""What makes a real server a secured one: certificates, a TLS port, SASL by JAAS. Handed to `Ensemble` as `tls=`, `sasl=`."""
+"""Settings of a secured real server: certificates, a TLS port, SASL by JAAS. Passed to `Ensemble` as `tls=`,
+`sasl=`."""
 
 import fcntl
 import hashlib
@@ -12,7 +13,7 @@ from rig.library import ROOT
 
 _SCRIPT = pathlib.Path(__file__).with_name("certificates.sh")
 _JAVA = pathlib.Path("/usr/share/java")
-# Debian's zookeeper.jar does not name these in its manifest.
+# Jars that Debian's zookeeper.jar does not name in its manifest.
 _NETTY = (
     "common", "buffer", "codec", "handler", "transport", "resolver", "transport-native-epoll", "transport-native-unix-common",
 )
@@ -23,7 +24,8 @@ _TLS13_SUITES = "TLS_AES_256_GCM_SHA384,TLS_AES_128_GCM_SHA256"
 
 
 def certificates():
-    """The directory of what rig/certificates.sh makes, stores included; made once for each version of the script."""
+    """The directory with the output of rig/certificates.sh, including the stores; made once for each version of the
+    script."""
     digest = hashlib.sha256(_SCRIPT.read_bytes()).hexdigest()[:16]
     directory = ROOT / "target" / f"certificates-{digest}"
     directory.parent.mkdir(exist_ok=True)
@@ -39,12 +41,12 @@ def certificates():
 class Tls:
     """A secure port for every member.
 
-    certificate       which of rig/certificates.sh's the server presents
+    certificate       the name of the server's certificate, one of rig/certificates.sh's
     store             "pem", "pkcs12" or "jks" (the latter for the certificate "server" only)
     client_auth       "none", "want" or "need"
     version           "1.2", "1.3" or None for the server's default (1.2 only with Debian's 3.8.0)
-    port_unification  TLS and plain clients on the one client port, instead of a port of its own
-    trust             the CA whose clients are admitted
+    port_unification  TLS and plain clients on the same client port, instead of a separate one
+    trust             the CA whose clients are accepted
     """
 
     def __init__(self, *, certificate="server", store="pem", client_auth="none", version=None, port_unification=False,
@@ -81,7 +83,7 @@ class DigestMd5:
 
 
 class Kerberos:
-    """SASL by GSSAPI, with a `Kdc` that is running."""
+    """SASL by GSSAPI, with a running `Kdc`."""
 
     def __init__(self, kdc, host="localhost"):
         principal = f"zookeeper/{host}"
