@@ -1,6 +1,6 @@
 /* The application of the herd: one process, many ZooKeeper handles, each with one data watch.
  *
- * It knows nothing of which library it runs on: the dynamic loader decides (LD_LIBRARY_PATH), the binary is the same.
+ * The same binary runs on either library: the dynamic loader chooses (LD_LIBRARY_PATH).
  *
  *   client fleet PAGE HOSTS HANDLES TIMEOUT_MS FIRST NODES RAMP_US [LOGFILE]
  *       HANDLES handles; handle i watches HERD_ROOT/((FIRST + i) % NODES), RAMP_US apart at the start; reports through
@@ -48,7 +48,7 @@ static const char *hosts;
 static int timeout_ms;
 static FILE *sample;
 static _Atomic unsigned sampled;
-/* Slots whose zookeeper_init failed; the main thread tries them again. */
+/* Slots whose zookeeper_init failed; the main thread retries them. */
 static _Atomic(struct session *) *retry;
 
 static uint64_t now_ns(void) {
@@ -240,7 +240,7 @@ static void on_single(zhandle_t *zh, int type, int state, const char *path, void
     pthread_mutex_unlock(&lock);
 }
 
-/* Waits until connected or for `ms`; returns whether it is. */
+/* Waits until connected, at most for `ms`; returns whether it is. */
 static int await_connected(long ms) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);

@@ -3,8 +3,8 @@
 
     dashboard.py FILE.png
 
-The clients publish their counters, Debian's node_exporter and Prometheus collect them, and each panel's queries are answered by
-that Prometheus. Only the drawing is not Grafana's.
+The clients publish their counters, Debian's node_exporter and Prometheus collect them, and that Prometheus answers each
+panel's queries. Only the drawing is not done by Grafana.
 """
 
 import contextlib
@@ -55,7 +55,7 @@ def _await(what, condition, limit=60.0):
 
 @contextlib.contextmanager
 def collected(stats, where):
-    """The port of a Prometheus that collects the files of `stats`."""
+    """The port of a Prometheus that collects the files in `stats`."""
     exporter, prometheus = rig.free_ports(2)
     configuration = where / "prometheus.yml"
     configuration.write_text(json.dumps({
@@ -79,7 +79,7 @@ def collected(stats, where):
 
 
 def outage(binary, stats):
-    """Runs it; returns the times of the start, the incident, its end, and the end."""
+    """Runs the outage; returns the times of the start, of the incident, of its end, and of the end."""
     variant = Variant("ours", "ours", (("ZOO_STATS_DIR", str(stats)), ("ZOO_STATS_INTERVAL_MS", str(_INTERVAL * 1000))))
     with rig.Ensemble(3, tick_time=2000) as ensemble:
         run_client(binary, STOCK, "setup", ensemble.hosts, NODES)
@@ -115,7 +115,7 @@ def lines(port, panel, begin, end):
 
 
 def draw(port, marks, target):
-    """One plot a panel, where the dashboard has it."""
+    """One plot per panel, at its place in the dashboard."""
     panels = json.loads((rig.ROOT / "dist" / "observe" / "dashboard.json").read_text())["panels"]
     begin, hit, healed, end = marks
     plt.rcParams.update({"font.family": "DejaVu Sans", "font.size": 8, "axes.spines.top": False, "axes.spines.right": False,

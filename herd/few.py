@@ -1,8 +1,8 @@
-"""Small fleets: 1, 20 and 200 clients under three outages of a whole ensemble, with each library in turn.
+"""Small fleets: 1, 20 and 200 clients under three outages of a whole ensemble, with the libraries taking turns.
 
-What counts is how long after the servers answer again the clients have their sessions, so a session that is opened with a
-socket of ours, every few milliseconds at each server, says when they do. Servers' starts and elections take seconds and
-differ from run to run.
+The measure is the time from the moment when the servers answer again until the clients have their sessions. To find
+that moment, a plain socket tries to open a session every few milliseconds at each server. Starts and elections of
+servers take seconds and differ from run to run.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ _PAUSE = 0.02  # s between two attempts of a fresh client
 
 
 def _is_served(port, timeout_ms=10_000):
-    """Whether the server opens a session for a client that comes now; closes it again."""
+    """Whether the server opens a session for a new client; closes the session again."""
     request = struct.pack(">iiqiqi16sB", 45, 0, 0, timeout_ms, 0, 16, bytes(16), 0)
     try:
         with socket.create_connection(("127.0.0.1", port), _ANSWER) as sock:
@@ -47,7 +47,7 @@ def _is_served(port, timeout_ms=10_000):
 
 
 class _Fresh:
-    """Finds the moment at which a fresh client first has a session again; counts its own connection attempts."""
+    """Finds the moment at which a new client first gets a session again; counts its own connection attempts."""
 
     def __init__(self, ports):
         self.served_at = None
@@ -70,7 +70,7 @@ class _Fresh:
             time.sleep(_PAUSE)
 
     def wait(self, deadline):
-        """Until one was served: the fleet may be back before it on a busy machine."""
+        """Wait until a new client has been served: on a busy machine the fleet may be back before that."""
         self._over.wait(max(0.0, deadline - time.monotonic()))
 
     def stop(self):
@@ -88,7 +88,7 @@ def _victims(case, ensemble):
 
 
 def _once(binary, variant, clients, case, timeout_ms):
-    """One outage; returns its figures. Times are s after a fresh client's first session."""
+    """One outage; returns its figures. Times are seconds after a new client's first session."""
     processes = min(clients, 4)
     with rig.Ensemble(3, tick_time=2000, min_session_timeout=1000) as ensemble:
         run_client(binary, STOCK, "setup", ensemble.hosts, NODES)
@@ -116,7 +116,7 @@ def _once(binary, variant, clients, case, timeout_ms):
     back = [slot.connected_at for slot in slots if slot.connected and slot.connected_at > begun]
     if fresh.served_at is None:
         raise RuntimeError("no fresh client was served")
-    # A client whose server never failed was not away.
+    # Leaves out clients whose server never failed.
     times = sorted(max(0.0, at - fresh.served_at) for at in back)
     stayed = sum(slot.connected and slot.connected_at <= begun for slot in slots)
     missing = clients - len(times) - stayed
@@ -133,7 +133,7 @@ def _quantile(ordered, share):
 
 
 def _wait_back(fleet, begun, deadline):
-    """The slots, once every client that was away is back and nothing has changed for a second."""
+    """The slots, once every client that lost its session is back and nothing has changed for a second."""
     calm = None
     while True:
         slots = fleet.slots()
@@ -159,7 +159,7 @@ def _range(runs, name):
 
 
 def table(results):
-    """Markdown: one row a case, fleet and library. `results`: {(case, clients): {label: [figures]}}."""
+    """Markdown: one row per case, fleet and library. `results`: {(case, clients): {label: [figures]}}."""
     lines = ["| outage | clients | library | 50 % back | last back | attempts | sessions lost |", "|---|---|---|---|---|---|---|"]
     for (case, clients), found in results.items():
         for label, runs in found.items():
@@ -171,7 +171,8 @@ def table(results):
 
 
 def run(binary, options):
-    """Every case asked for, the libraries taking turns; writes few.json after each run and prints the table."""
+    """Runs every requested case, with the libraries taking turns; writes few.json after each run and prints the
+    table."""
     variants = [STOCK, OURS, OLDER]
     results = {}
     for case in options.few_cases or CASES:

@@ -1,4 +1,4 @@
-"""The client processes of one library, and the page each of them shares with us (shared.h)."""
+"""The client processes of one library, and the page that each of them shares with the harness (shared.h)."""
 
 import dataclasses
 import mmap
@@ -25,7 +25,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 @dataclasses.dataclass(frozen=True)
 class Slot:
-    """One handle, as its application sees it. Times are monotonic seconds, 0.0 = never."""
+    """One handle, as its application sees it. Times are monotonic seconds; 0.0 means never."""
 
     connected: bool
     port: int  # of the server it was last connected to
@@ -39,7 +39,7 @@ class Slot:
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """What a fleet runs on: a library of rig, and environment variables for it."""
+    """The library of a fleet, one of rig's, and environment variables for it."""
 
     label: str
     library: str
@@ -51,7 +51,7 @@ class Variant:
         return ensemble.secure_hosts if self.is_secure else ensemble.hosts
 
     def environment(self):
-        """The process environment that loads it."""
+        """The process environment in which it is loaded."""
         return rig.library_env(self.library, **dict(self.env))
 
 
@@ -61,7 +61,7 @@ OLDER = Variant("0.1.0", "0.1.0")
 
 
 def with_tls():
-    """Ours on the servers' secure port, the certificate's name verified."""
+    """Ours on the servers' secure port, with the certificate's name verified."""
     return Variant("ours, TLS", "ours", (("ZOO_TLS_CA", str(rig.certificates() / "ca.crt")),), is_secure=True)
 
 
@@ -128,7 +128,7 @@ class Fleet:
         self.close()
 
     def check_library(self):
-        """Prove that every process runs on the variant's library, and that the page's layout is the one we read."""
+        """Check that every process uses the variant's library, and that the page has the expected layout."""
         for child in self._children:
             rig.assert_loaded(child.pid, self.variant.library)
         for page in self._pages:
@@ -138,7 +138,7 @@ class Fleet:
 
     @property
     def dead(self):
-        """Client processes that have ended: a library killed its host."""
+        """The number of client processes that have ended because the library killed them."""
         return sum(child.poll() is not None for child in self._children)
 
     @property
@@ -177,7 +177,7 @@ class Fleet:
             time.sleep(0.1)
 
     def close(self):
-        """End the processes at once (their sessions are left to expire) and drop the pages."""
+        """End the processes at once (their sessions expire later) and drop the pages."""
         for child in self._children:
             child.kill()
         for child in self._children:
@@ -188,5 +188,5 @@ class Fleet:
 
 
 def _page_directory():
-    """Memory, where there is a file system for it: a page on a disk would be written back all the time."""
+    """A directory in memory, if there is one: a page on a disk would be written back all the time."""
     return "/dev/shm" if pathlib.Path("/dev/shm").is_dir() else None

@@ -1,4 +1,4 @@
-"""What happens to the servers: SIGSTOP, or SIGKILL and a restart, of some of them for a time."""
+"""The incident: some servers get SIGSTOP, or SIGKILL and a restart, for a time."""
 
 import dataclasses
 import time
@@ -21,7 +21,7 @@ class Incident:
         return f"{verb} {what[self.victims]} for {self.seconds:g} s"
 
     def choose(self, ensemble):
-        """The members it hits. A quorum is the leader and as many followers as leave a minority."""
+        """The members that it hits. "quorum" means the leader and as many followers as leave only a minority."""
         members = ensemble.members
         if self.victims == "all":
             return list(members)
@@ -45,7 +45,7 @@ class Incident:
                 member.kill()
 
     def end(self, victims, throttle):
-        """Let them go on, or start them again (they come back under the same limits). Returns the monotonic time."""
+        """Continue the victims, or restart them (under the same limits). Returns the monotonic time."""
         for member in victims:
             if self.action == "stop":
                 member.cont()

@@ -1,4 +1,4 @@
-"""What the kernel counts: the experiment is measured from here, not from what a library says of itself."""
+"""The kernel's counters: the experiment is measured by them, not by a library's own figures."""
 
 import ctypes
 import os
@@ -34,7 +34,7 @@ def counters():
 
 
 def server_sockets(ports):
-    """How many sockets on the servers' side (local port in `ports`) are in which state."""
+    """The number of sockets on the servers' side (local port in `ports`) in each state."""
     local = b"|".join(b"%04X" % port for port in ports)
     row = re.compile(rb"^ *\d+: [0-9A-F]+:(?:" + local + rb") [0-9A-F]+:[0-9A-F]+ ([0-9A-F]{2}) ", re.MULTILINE)
     counts = dict.fromkeys(_STATES.values(), 0)
@@ -114,7 +114,7 @@ class Syns:
         self._total = 0
 
     def count(self):
-        """SYNs so far, whether or not they were read."""
+        """The number of SYNs so far, read or not."""
         packets, _ = struct.unpack("II", self._sock.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
         self._total += packets
         return self._total

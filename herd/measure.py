@@ -1,4 +1,4 @@
-"""From the samples of a run to its figures."""
+"""Computes the figures of a run from its samples."""
 
 import statistics
 
@@ -10,10 +10,11 @@ def _column(rows, name):
 
 
 def reached(rows, column, handles, end, level):
-    """(s after `end` until `level` % are connected for good, s until they first are); None = not while watched.
+    """(seconds after `end` until `level` % are connected for good, seconds until they first are); None: not in the
+    observed time.
 
-    "For good": from then on never below that level again in what was watched. Negative would be "during the
-    incident"; it is given as 0.
+    "For good": from then on never below that level again in the observed time. A time during the incident would be
+    negative, and is reported as 0.
     """
     need = handles * level / 100
     after = [row for row in rows if row["t"] >= end]
@@ -40,7 +41,7 @@ def _between(rows, name, start, end):
 
 
 def peak_rate(rows, name, window=1.0):
-    """The largest growth of a cumulative column within `window` s, per s."""
+    """The largest growth of a cumulative column within `window` seconds, per second."""
     best, behind = 0.0, 0
     for row in rows:
         while row["t"] - rows[behind]["t"] > window:
@@ -92,7 +93,7 @@ def _words_summary(run):
 
 
 def _zktop_summary(run, members):
-    """Since the incident's end: how many servers zktop's screen shows as serving, and when it has shown all."""
+    """Since the incident's end: how many servers zktop's screen showed as serving, and when it first showed all."""
     end = run.marks["end"]
     after = [(at - end, serving) for at, serving in run.zktop if at >= end]
     if not after:
@@ -146,7 +147,7 @@ def summary(run):
 
 
 def median(values):
-    """The median where None ("not while watched") is larger than every number; None if it is None."""
+    """The median, where None ("not in the observed time") counts as larger than every number; may itself be None."""
     ordered = sorted(values, key=lambda value: (value is None, value or 0))
     middle = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
     if None in middle:

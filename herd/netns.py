@@ -1,4 +1,4 @@
-"""An own network namespace for the experiment, and what the machine bears.
+"""A separate network namespace for the experiment, and the capacity of the machine.
 
 In the namespace the kernel's counters (/proc/net/snmp, netstat, tcp) count this experiment and nothing else.
 """
@@ -14,14 +14,16 @@ import struct
 _CLONE_NEWNET = 0x40000000
 _CLONE_NEWUSER = 0x10000000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
-# Server ports come from below this (rig.free_port), clients' from above: 45,000 of them towards each server.
+# Server ports come from below this range (rig.free_port), clients' ports from inside: 45,000 of them towards each
+# server.
 _CLIENT_PORTS = "20000 65535"
 
 
 def enter():
     """Move this process into a fresh network namespace with `lo` up.
 
-    Call it before any thread or child exists: both inherit. Returns (True, text) or, on plain loopback, (False, why).
+    Must be called before any thread or child exists, because they inherit the namespace. Returns (True, text) or, on
+    plain loopback, (False, why).
     """
     if os.environ.get("HERD_NETNS") == "0":
         return False, "plain loopback (HERD_NETNS=0)"
@@ -58,7 +60,7 @@ def _write(path, text):
         return False
 
 
-# -- what the machine bears --------------------------------------------------------------------------------------------
+# -- the capacity of the machine ------------------------------------------------------------------------------------
 
 _THREADS_PER_HANDLE = 2
 _DESCRIPTORS_PER_HANDLE = 4  # socket, wake-up pipe or eventfd, epoll
@@ -108,7 +110,7 @@ def _tasks():
 
 
 def capacity(processes):
-    """{what: how many handles it bears} for a fleet spread over `processes` client processes."""
+    """{resource: how many handles it suffices for} for a fleet over `processes` client processes."""
     infinite = resource.RLIM_INFINITY
     tasks = _tasks()
     limits = {}
@@ -124,7 +126,7 @@ def capacity(processes):
     if nproc != infinite and os.geteuid() != 0:
         threads["processes (ulimit -Hu)"] = nproc
     for name, most in threads.items():
-        # 1,000 threads stay free for the servers, the harness and everybody else.
+        # 1,000 threads stay free for the servers, the harness and other programs.
         limits[name] = max(0, most - tasks - 1000) // _THREADS_PER_HANDLE
     maps = _number("/proc/sys/vm/max_map_count", 65530)
     limits["vm.max_map_count"] = (maps - 1000) // (2 * _THREADS_PER_HANDLE) * processes
@@ -141,13 +143,13 @@ def capacity(processes):
 
 
 def bears(processes):
-    """(handles, which limit says so)."""
+    """(number of handles, name of the limit)."""
     limits = capacity(processes)
     name = min(limits, key=limits.get)
     return limits[name], name
 
 
 def raise_descriptor_limit():
-    """Soft limit up to the hard one; children inherit it."""
+    """Raises the soft limit to the hard one; children inherit it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,11 +1,12 @@
-"""What an operator and a newcomer would see meanwhile: four-letter words, and fresh clients, while the fleet comes back."""
+"""The view of an operator and of a new client while the fleet comes back: four-letter words, and sessions of new
+clients."""
 
 import threading
 import time
 
 from fleet import run_client
 
-# Cumulative figures of `mntr` worth adding up over the members.
+# Cumulative figures of `mntr` that are summed over the members.
 _COUNTERS = (
     "zk_connection_request_count", "zk_connection_revalidate_count", "zk_connection_rejected",
     "zk_connection_drop_count", "zk_stale_sessions_expired", "zk_sessionless_connections_expired",
@@ -29,7 +30,7 @@ class Observer(threading.Thread):
             self.step()
 
     def pause(self, seconds):
-        """Wait, but not beyond stop()."""
+        """Wait, but not longer than until stop()."""
         self._end.wait(seconds)
 
     def end(self):
@@ -37,13 +38,14 @@ class Observer(threading.Thread):
         self._end.set()
 
     def stop(self):
-        """End, and wait for the observation under way."""
+        """End, and wait for the present observation."""
         self.end()
         self.join()
 
 
 class FourLetterWords(Observer):
-    """Asks one member after the other for `stat` (as zktop does) and `mntr`; seen: (time, member, word, s or None)."""
+    """Asks one member after the other for `stat` (as zktop does) and `mntr`; results: (time, member, word, seconds or
+    None)."""
 
     def __init__(self, ensemble, pause=0.7, timeout=2.0):
         super().__init__("herd-four-letter")
@@ -70,7 +72,7 @@ class FourLetterWords(Observer):
             self._newest[member.id, pid] = {row[0]: row[1] for row in rows if len(row) == 2}
 
     def totals(self):
-        """mntr's cumulative figures, newest known of every server process, added up."""
+        """The sums of mntr's cumulative figures, the latest known ones of every server process."""
         total = dict.fromkeys(_COUNTERS, 0)
         for figures in self._newest.values():
             for name in _COUNTERS:
@@ -79,7 +81,8 @@ class FourLetterWords(Observer):
 
 
 class FreshClients(Observer):
-    """Again and again a new process that opens a session and reads; seen: (time, ms until read, -1 = not in `limit`)."""
+    """Repeatedly starts a new process that opens a session and reads; results: (time, ms until the read, -1 if not
+    within `limit`)."""
 
     def __init__(self, binary, variant, hosts, timeout_ms, limit_ms=10_000, pause=1.0):
         super().__init__("herd-fresh-client")

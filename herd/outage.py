@@ -1,4 +1,5 @@
-"""One outage on one ensemble: start, connect the fleet, squeeze, hit, let go, watch it come back."""
+"""One outage on one ensemble: start, connect the fleet, throttle, begin and end the incident, watch the fleet come
+back."""
 
 import contextlib
 import dataclasses
@@ -21,7 +22,8 @@ _STEADY = 5.0  # s: all connected for so long ends the watch
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is run. Times in s unless the name says otherwise; see run.py for the defaults and their reasons."""
+    """The parameters of a run. Times are in seconds unless the name says otherwise; run.py has the defaults and their
+    reasons."""
 
     handles: int
     incident: Incident
@@ -40,7 +42,8 @@ class Plan:
 
 @dataclasses.dataclass
 class Run:
-    """What was seen. `rows` are the samples; times in them and in `marks` are s since the incident began."""
+    """The observations of a run. `rows` are the samples; their times and those in `marks` are seconds since the
+    incident began."""
 
     variants: list
     rows: list
@@ -96,7 +99,7 @@ class _Sampler:
         return seen
 
     def until(self, deadline, progress, stop=lambda row: False):
-        """Sample each STEP until `deadline` (monotonic) or until stop(row)."""
+        """Sample at intervals of STEP until `deadline` (monotonic) or until stop(row)."""
         _prefer_this_thread()
         due = time.monotonic()
         while time.monotonic() < deadline:
@@ -109,13 +112,14 @@ class _Sampler:
 
 
 def _prefer_this_thread():
-    """Stock's herd takes all the CPU there is; the samples shall come all the same. Children do not inherit it."""
+    """Raises this thread's priority, so that samples are taken even while stock's herd uses all CPUs. Children do not
+    inherit it."""
     with contextlib.suppress(OSError):  # needs root
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -15)
 
 
 class _Steady:
-    """Tells when everybody has been connected, with nobody dropping out, for a while."""
+    """Detects that all handles have been connected for a while without a loss."""
 
     def __init__(self, fleets):
         self._fleets = fleets
@@ -148,7 +152,7 @@ def _ensemble(plan, variants):
 
 
 def _check_watches(binary, hosts, fleets, wait=15.0):
-    """Write every watched node once; how many of the connected handles do not get to see it. None: cannot write."""
+    """Write every watched node once; returns how many of the connected handles get no event. None: could not write."""
     status, _ = run_client(binary, STOCK, "touch", hosts, NODES, timeout=60)
     if status:
         return None

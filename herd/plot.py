@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws herd.png and herd.svg from herd.csv and herd.json: connected clients and attempts per second, one time axis.
+"""Draws herd.png and herd.svg from herd.csv and herd.json: connected clients and attempts per second, on one time axis.
 
     plot.py DIRECTORY [NAME...]     NAME: only these of the fleets
 """
@@ -22,7 +22,7 @@ _INK, _FAINT = "#1f2937", "#9ca3af"
 
 
 def _series(path):
-    """{(run, number): [row]} with numbers."""
+    """{(run, number): [row]} with the values as numbers."""
     found = {}
     with open(path, newline="") as file:
         for row in csv.DictReader(file):
@@ -48,7 +48,7 @@ def _connected(row):
 
 
 def _middle_runs(document):
-    """{run name: number of the run with the median t99}."""
+    """{run name: number of the run with the median t99}"""
     chosen = {}
     for name, runs in document["results"].items():
         def late(item, runs=runs):

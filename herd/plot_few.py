@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Draws few.png and few.svg from few.json: for each outage and fleet, when the last client was back, one dot a run.
+"""Draws few.png and few.svg from few.json: for each outage and fleet, when the last client was back, with one dot per
+run.
 
     plot_few.py DIRECTORY
 
-If the directory also has herd.json of the large fleet, its time to 99 % stands beside them.
+If the directory also has herd.json of the large fleet, its time until 99 % are back is shown beside them.
 """
 
 import json
@@ -22,7 +23,7 @@ _LIMIT = 60.0  # s; what is not back by then is drawn here
 
 
 def _small(document):
-    """[(label of the place, {library: [s]})]"""
+    """[(label on the axis, {library: [seconds]})]"""
     return [
         (f"{found['clients']:,} client{'' if found['clients'] == 1 else 's'},\n{_CASES[found['case']]}",
          {label: [_LIMIT if run["last_s"] is None else run["last_s"] for run in runs]

@@ -1,6 +1,6 @@
 """The open questions, decided on the real ensemble: RST, process memory, half of the fleet on stock.
 
-All cases take turns, with the same incident; docs/BACKOFF.md carries the answers.
+All cases take turns, with the same incident; docs/BACKOFF.md has the answers.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ _FIGURES = (
 
 
 def _cell(values):
-    """Median and range; "never" where it did not come."""
+    """Median and range; "never" if the event did not come."""
     def show(value):
         return "never" if value is None else f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
 
@@ -46,7 +46,7 @@ def _cell(values):
 
 
 def table(results):
-    """Markdown: one row a fleet of a case, one column a figure; median (smallest - largest)."""
+    """Markdown: one row per fleet of a case, one column per figure; median (smallest - largest)."""
     lines = ["| case | fleet | " + " | ".join(name for name, _ in _FIGURES) + " |", "|---|---" * 1 + "|---" * len(_FIGURES) + "|"]
     for case, runs in results.items():
         for label in runs[0]["fleets"]:

@@ -1,4 +1,4 @@
-"""What is printed and written: the progress line, CSV, JSON, the table of targets."""
+"""The output: the progress line, CSV, JSON, the table of targets."""
 
 import csv
 import dataclasses
@@ -14,7 +14,7 @@ import measure
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """One promise and what became of it. `met` None: could not be judged, and why is in `text`."""
+    """One target and its result. `met` is None if it could not be judged; `text` has the reason."""
 
     what: str
     promise: str
@@ -28,7 +28,7 @@ class Target:
 
 
 class Progress:
-    """One line on stderr: rewritten in place on a terminal, a line each few seconds elsewhere."""
+    """One line on stderr: rewritten in place on a terminal, otherwise a new line every few seconds."""
 
     def __init__(self, title, handles):
         self._title, self._handles = title, handles
@@ -78,7 +78,7 @@ def machine():
 
 
 def write_json(path, document):
-    """Pretty, and in one step."""
+    """Writes indented JSON, and replaces the file in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".tmp")
     fresh.write_text(json.dumps(document, indent=1) + "\n")
@@ -100,14 +100,14 @@ def write_csv(path, runs):
 
 
 def seconds(value, watched=None):
-    """A time, or that it did not come."""
+    """A time as text, or a text that the event did not come."""
     if value is None:
         return "never" if watched is None else f"not within {watched:.0f} s"
     return f"{value:.1f} s"
 
 
 def outage_table(results):
-    """The terminal's table: one column a fleet, one row a figure. `results`: {name: [summary, ...]}."""
+    """The terminal's table: one column per fleet, one row per figure. `results`: {name: [summary, ...]}."""
     columns = [(name, label) for name, found in results.items() for label in found[0]["fleets"]]
 
     def column(name, label):
@@ -159,7 +159,8 @@ def outage_table(results):
 
 
 def rounds_table(results):
-    """Markdown for several rounds: medians and, in brackets, ranges. `results` as in outage_table, one fleet a case."""
+    """Markdown for several rounds: medians and, in brackets, ranges. `results` as in outage_table, with one fleet per
+    case."""
     def after_fresh(run, label):
         back, fresh = run["fleets"][label]["t99"], run["fresh_client"]["first_served_s"]
         return None if back is None or fresh is None else max(0.0, back - fresh)
@@ -191,7 +192,8 @@ def rounds_table(results):
 
 
 def outage_targets(results, timed=True):
-    """Issue 3's rows for a real ensemble, on medians. `results`: {"stock": [...], "ours": [...]}."""
+    """The targets that issue 3 sets for an outage of a real ensemble, compared with the medians of the runs. `results`:
+    {"stock": [...], "ours": [...]}; `timed`: with the targets about time."""
     if "stock" not in results or "ours" not in results:
         return []
 

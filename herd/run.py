@@ -8,7 +8,7 @@
     run.py few           small fleets: 1, 20 and 200 clients, with stock, ours and 0.1.0
     run.py targets       the leader stopped, all stopped, the default outage and all small rows; all targets in one table
 
-herd/README.md explains the options and what is written to herd/out/.
+herd/README.md explains the options and the files in herd/out/.
 """
 
 import argparse
@@ -34,10 +34,10 @@ import small  # noqa: E402
 import zktop  # noqa: E402
 from incident import ACTIONS, VICTIMS, Incident  # noqa: E402
 
-# Where stock visibly fails on the machines seen so far; herd/README.md says how to choose them elsewhere.
+# With these values stock visibly fails on the machines seen so far; herd/README.md says how to choose them elsewhere.
 DEFAULT_HANDLES = 2000
 DEFAULT_SHARE = 0.15
-# Servers that were stopped keep their sessions and their compiled code: they need more of a squeeze to be overrun.
+# Servers that were stopped keep their sessions and their compiled code: they must be throttled more to be overloaded.
 STOPPED_SHARE = 0.025
 MODES = ("outage", "small", "few", "targets", *small.ROWS)
 
@@ -89,7 +89,7 @@ def plan_of(options, incident=None):
 
 
 def enough_descriptors(handles, victims):
-    """Per server: half as many again as its share of the clients, or of those of the servers that go on."""
+    """Per server: 1.5 times its share of the clients, counted over the servers that continue."""
     return max(300, handles // 2 if victims == "all" else handles * 3 // 4)
 
 
@@ -110,7 +110,7 @@ def variants_of(options):
 
 
 def check_size(options):
-    """Refuse a fleet that the machine cannot hold; say what it can."""
+    """Refuse a fleet that the machine cannot hold; say what size it can hold."""
     most, why = netns.bears(options.processes)
     print(f"herd: this machine bears about {most:,} handles ({why})", file=sys.stderr)
     if options.handles > most and not options.force:
@@ -141,7 +141,7 @@ def compare(options, plan, cases, binary, where, name="herd"):
 
 
 def draw(options, name="herd", script="plot.py"):
-    """NAME.png and NAME.svg, by a Python that has matplotlib."""
+    """NAME.png and NAME.svg, made by a Python that has matplotlib."""
     for python in dict.fromkeys((sys.executable, "/usr/bin/python3")):
         if subprocess.run([python, "-c", "import matplotlib"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
             subprocess.run([python, HERE / script, options.out], check=True)
@@ -157,7 +157,7 @@ def draw(options, name="herd", script="plot.py"):
 
 
 def print_targets(targets):
-    """The verdicts; returns whether none was missed."""
+    """Prints the verdicts; returns whether no target was missed."""
     targets = list(targets)
     for target in targets:
         print(target.line())
@@ -181,14 +181,14 @@ def run_outage(options, plan, binary, where, name="herd", timed=True):
 
 
 def quick(options, binary, where):
-    """The form for CI: counts are asserted, times are not."""
+    """The form for CI: asserts counts, but no times."""
     options.handles, options.runs = 200, 1
     plan = outage.Plan(handles=200, incident=Incident("kill", "all", 8.0), processes=4, share=0, fresh_clients=False)
     return 0 if print_targets(run_outage(options, plan, binary, where, "quick", timed=False)) else 1
 
 
 def all_targets(options, binary, where):
-    """Every row of the table that needs real servers."""
+    """Measures every row of the table that needs real servers."""
     print("-- the leader stopped for 30 s")
     targets = run_outage(options, plan_of(options, Incident("stop", "leader", 30.0)), binary, where, "leader")
     print("-- all servers stopped for 30 s, and squeezed")
@@ -234,7 +234,7 @@ def main():
         return questions.run(options, plan_of(options), binary, where, compare)
     if options.mode == "targets":
         return all_targets(options, binary, where)
-    # Files of their own, since others are drawn from those of stock and ours.
+    # With file names of their own, because other plots are drawn from those of stock and ours.
     name = "herd-tls" if options.tls else "herd"
     targets = run_outage(options, plan_of(options), binary, where, name)
     if not options.tls:

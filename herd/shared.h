@@ -1,7 +1,7 @@
-/* The page that a client process shares with the harness: what herd/fleet.py samples every 100 ms.
+/* The page that a client process shares with the harness: herd/fleet.py samples it every 100 ms.
  *
- * All fields are little-endian machine words at fixed offsets; fleet.py holds the same layout as struct formats, and
- * both sides check `magic` and the sizes. Times are CLOCK_MONOTONIC nanoseconds. */
+ * All fields are little-endian machine words at fixed offsets; fleet.py has the same layout as struct formats, and both
+ * sides check `magic` and the sizes. Times are CLOCK_MONOTONIC nanoseconds. */
 #ifndef HERD_SHARED_H
 #define HERD_SHARED_H
 

@@ -1,6 +1,6 @@
 """The rows about single handles: dead servers, queued calls, one server killed, a black-holed host, list lengths.
 
-Stock and ours take turns within each row, and attempts are the kernel's count (ActiveOpens, or SYNs on lo).
+Stock and ours take turns within each row. Attempts are counted by the kernel (ActiveOpens, or SYNs on lo).
 """
 
 import contextlib
@@ -34,7 +34,7 @@ def run(row, binary, directory, runs):
 
 
 class _Dead:
-    """Addresses that refuse: ports held, so that nobody else listens there, but not listened on."""
+    """Addresses that refuse: ports that are reserved, so that nobody else listens there, but have no listener."""
 
     def __init__(self, count):
         self.ports = rig.free_ports(count)
@@ -54,7 +54,7 @@ class _Dead:
 
 
 def _call(binary, variant, hosts, seconds, rate):
-    """Run the caller; returns its figures and the connection attempts meanwhile."""
+    """Run the caller; returns its figures and the number of connection attempts during the run."""
     before = kernel.counters()["ActiveOpens"]
     status, text = run_client(binary, variant, "caller", hosts, _TIMEOUT_MS, seconds, rate, timeout=seconds + 30)
     if status:
@@ -74,7 +74,7 @@ def _versus(values, digits=0):
 
 
 def _dead(binary, runs, seconds=15.0):
-    """Three dead servers: attempts while the application is idle, and while it calls 1,000 times a second."""
+    """Three dead servers: attempts while the application is idle, and while it makes 1,000 calls a second."""
     found, targets, rates = {}, [], {}
     with _Dead(3) as dead:
         for rate in (0, 1000):
@@ -91,7 +91,7 @@ def _dead(binary, runs, seconds=15.0):
                   f"CPU {cpu['ours']:.2f} % to {cpu['stock']:.2f} % of a core", flush=True)
             targets.append(report.Target(f"attempts, 3 dead servers, {rate} calls/s", "<= 0.2x stock's", text,
                                          share is not None and share <= 0.2))
-    # "The same" within the spread of the jitter: the windows are random, a few attempts in 20 s are not many.
+    # "The same" within the spread of the jitter: the windows are random, and there are only a few attempts in 20 s.
     low, high = sorted(rates.values())
     targets.append(report.Target("attempts do not depend on the calls", "the same at 0 and 1,000 calls/s",
                                  f"{rates[0]:.0f} and {rates[1000]:.0f}", high <= 2 * max(low, 1)))
@@ -99,7 +99,7 @@ def _dead(binary, runs, seconds=15.0):
 
 
 def _queued(binary, runs, seconds=30.0, rate=20):
-    """How long calls made during a pause take until they fail: refused, and black-holed."""
+    """How long calls made during a pause take until they fail: with refusing and with black-holed servers."""
     found, targets = {}, []
     with contextlib.ExitStack() as stack:
         dead = stack.enter_context(_Dead(3))
@@ -143,10 +143,10 @@ def _percentile(values, level):
 
 
 def _failover(binary, runs, handles=8):
-    """One follower after the other is killed, under a few handles of each library, and comes back.
+    """One follower after the other is killed and restarted, with a few handles of each library connected to it.
 
-    Downtime: from the kill until the application hears CONNECTED. Both libraries see the very same kills. Each kill hits
-    fresh handles: those of the kill before have all moved to the servers that live longest.
+    Downtime: from the kill until the application gets CONNECTED. Both libraries go through the same kills. Each kill
+    uses new handles, because those of the previous kill have all moved to the servers that were not killed.
     """
     kills = 8 * runs
     found = {variant.label: [] for variant in _PAIR}
@@ -205,7 +205,7 @@ def _kill_one(ensemble, fleets, found):
 
 
 def _sweeps(ports, seen):
-    """(whole sweeps that tried every address, whole sweeps): runs of len(ports) attempts in a row."""
+    """(whole sweeps that tried every address, number of whole sweeps): each sweep is len(ports) attempts in a row."""
     chunks = [seen[at : at + len(ports)] for at in range(0, len(seen) - len(ports) + 1, len(ports))]
     return sum(set(chunk) == set(ports) for chunk in chunks), len(chunks)
 
@@ -228,7 +228,7 @@ def _sweep(binary, _runs, seconds=20.0):
                 syns = kernel.Syns()
                 child = rig.spawn([str(binary), "caller", dead.hosts, str(_TIMEOUT_MS), str(seconds), "0"],
                                   env=variant.environment(), stdout=subprocess.DEVNULL)
-                # Stock makes thousands of attempts a second on even lists: a part of the time shows it.
+                # Stock makes thousands of attempts a second on even lists: a shorter time is enough.
                 seen = syns.read(seconds if variant is OURS else 3.0)
                 rig.terminate(child, grace=0)
                 syns.close()

@@ -1,7 +1,7 @@
 """A share of one core for each server: cgroup v2 (cpu.max), cgroup v1 (cfs quota), or SIGSTOP/SIGCONT by CPU time used.
 
-A machine with idle cores hides the failure: recovery is limited by what the servers can serve, so that is what this
-module takes away.
+A machine with idle cores hides the failure: recovery is limited by the capacity of the servers, which this module
+reduces.
 """
 
 import os
@@ -14,7 +14,7 @@ _PERIOD_US = 100_000
 
 
 def create(share):
-    """The best throttle this machine allows for `share` of a core (0.15 = 15 %) a server; 0 or None: no throttle."""
+    """The best throttle on this machine for `share` of a core (0.15 = 15 %) per server; 0 or None: no throttle."""
     if not share:
         return Unlimited()
     for kind in (CgroupV2, CgroupV1):
@@ -31,23 +31,23 @@ class Unlimited:
     name = "none"
 
     def add(self, pid):
-        """Put a server under the limit (it takes effect with on())."""
+        """Add a server; the limit takes effect with on()."""
 
     def hold(self, pid, stopped):
-        """The incident stops or continues this server: leave its SIGSTOP state alone."""
+        """Notes that the incident stops or continues this server: its SIGSTOP state must be left alone."""
 
     def on(self):
         """Limit every server added so far and later."""
 
     def off(self):
-        """Lift the limit; servers stay added."""
+        """Lift the limit; the servers stay registered for the next on()."""
 
     def close(self):
-        """Give back what the throttle holds."""
+        """Release the throttle's resources."""
 
 
 class _Cgroup(Unlimited):
-    """One group a server, made below `root`."""
+    """One group per server, made below `root`."""
 
     root = None
 
@@ -112,7 +112,7 @@ class CgroupV2(_Cgroup):
             (line[3:] for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines() if line[:3] == "0::"), "/"
         )
         error = OSError("no cgroup v2 group with the cpu controller may be made")
-        # A group with processes in it cannot hand controllers down, so the parent's level is tried as well.
+        # A group that contains processes cannot delegate controllers, so the parent's level is tried as well.
         for root in (pathlib.Path(mount + own), pathlib.Path(mount + own).parent, pathlib.Path(mount)):
             self.root = root
             try:

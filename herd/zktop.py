@@ -1,4 +1,4 @@
-"""What an operator sees: Debian's unmodified `zktop` on a terminal of its own, its screen read all the time."""
+"""The operator's view: Debian's unmodified `zktop` on its own terminal, whose screen is read all the time."""
 
 import fcntl
 import os
@@ -19,18 +19,18 @@ except ImportError:
     pyte = None
 
 _ROWS, _COLUMNS = 60, 120
-# Above the servers' rows: the summary, an empty line and the heading.
+# The rows above those of the servers: the summary, an empty line and the heading.
 _FIRST_ROW = 3
 
 
 def missing():
-    """Why it cannot be watched here, or None."""
+    """Why zktop cannot be observed here, or None."""
     absent = [name for name, there in (("zktop", shutil.which("zktop")), ("pyte", pyte)) if not there]
     return f"{' and '.join(absent)} not installed (make setup)" if absent else None
 
 
 class Zktop(Observer):
-    """Keeps zktop running; seen: (time, servers that its screen shows as serving)."""
+    """Keeps zktop running; results: (time, number of servers that its screen shows as serving)."""
 
     def __init__(self, ensemble):
         super().__init__("herd-zktop")
@@ -40,13 +40,13 @@ class Zktop(Observer):
         self._terminal, far = pty.openpty()
         fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
         environment = os.environ | {"TERM": "linux", "LINES": str(_ROWS), "COLUMNS": str(_COLUMNS)}
-        # It asks one server after the other, so without a limit a single stopped one would end the picture.
+        # It asks one server after the other, so without a limit a single stopped one would freeze the screen.
         self._child = rig.spawn(["zktop", "--servers", ensemble.hosts, "--timeout", "2"], env=environment, stdin=far,
                                 stdout=far, stderr=far)
         os.close(far)
 
     def step(self):
-        """One look at the screen."""
+        """Reads the screen once."""
         if select.select([self._terminal], [], [], 0.25)[0]:
             try:
                 self._stream.feed(os.read(self._terminal, 1 << 16))
