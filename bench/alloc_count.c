@@ -1,6 +1,6 @@
-/* LD_PRELOAD: counts calls that take memory from the allocator, and the bytes asked for, process-wide. The benchmark
- * reads the sums at the ends of the measured region through `bench_allocations`. Forwards to the C library's own
- * entry points, so it needs no dlsym (which itself allocates). */
+/* LD_PRELOAD: counts the process's allocations and the requested bytes. The benchmark reads the sums at the start and
+ * the end of the measured region through `bench_allocations`. Forwards to the C library's own entry points, so it needs
+ * no dlsym (which itself allocates). */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What the responder answers: reads a request, looks into the tree, appends the reply to the connection's output. */
+/* The responder's answers: parses a request, looks up the tree, appends the reply to the connection's output. */
 #define _GNU_SOURCE
 #include "answer.h"
 
@@ -117,7 +117,7 @@ static void on_get(struct conn *c, int32_t xid, int32_t op, struct cursor *r) {
     reply_end(c, op == OP_CHILDREN2 ? store_stat(n, p) : p);
 }
 
-/* Writes one change and the body of its reply at *out (NULL: none wanted); returns the error code. */
+/* Makes one change and writes the body of its reply at *out (NULL: no body wanted); returns the error code. */
 static int change(int32_t op, struct cursor *r, char **out) {
     int32_t len, data_len = 0;
     const char *path = take_bytes(r, &len), *data = NULL;
@@ -166,7 +166,8 @@ static int change(int32_t op, struct cursor *r, char **out) {
     return 0;
 }
 
-/* Replies to changes are made here first: the events that a change fires may go out before them on the same connection. */
+/* Replies to changes are built here first, because events of a change may be sent before the reply on the same
+ * connection. */
 static char *scratch(size_t n) {
     static char *bytes;
     static size_t cap;
@@ -189,7 +190,7 @@ static void on_change(struct conn *c, int32_t xid, int32_t op, struct cursor *r)
     reply_end(c, p + n);
 }
 
-/* Not atomic: the parts before a failing one stay done. The benchmark sends none that fails. */
+/* Not atomic: parts before a failing one stay applied. The benchmark sends no multi that fails. */
 static void on_multi(struct conn *c, int32_t xid, struct cursor *r) {
     size_t bytes = (size_t)(r->end - r->p) + PART_HEADER_BYTES;
     struct cursor scan = *r;

@@ -42,7 +42,8 @@ static void on_stat(int rc, const struct Stat *stat, const void *context);
 static void on_string(int rc, const char *value, const void *context);
 static void on_void(int rc, const void *context);
 
-/* Unique over processes as well, since a real server keeps what an earlier run made until its session is gone. */
+/* Unique across processes too, because a real server keeps the nodes of an earlier run until its session has
+ * expired. */
 static void create_path(struct slot *s) {
     static size_t prefix;
     if (!prefix) prefix = (size_t)snprintf(s->path, sizeof s->path, SINK_PATH "/p%08x-", (unsigned)getpid());
@@ -128,7 +129,7 @@ static void on_void(int rc, const void *context) {
     complete(s, rc);
 }
 
-/* Fills the window from the completion thread, so that afterwards only that thread submits. */
+/* Fills the window from the completion thread, so that from then on only that thread submits. */
 static void on_start(int rc, const char *value, int len, const struct Stat *stat, const void *context) {
     (void)value, (void)len, (void)stat, (void)context;
     want(rc, "the first callback");
@@ -168,7 +169,7 @@ static void make_slots(void) {
     }
 }
 
-/* What the server holds must be what was written last. */
+/* The values on the server must be the last ones written. */
 static void check_written(void) {
     for (unsigned i = 0; i < NODES && i < submitted; i++) {
         char value[VALUE_BYTES];

@@ -1,6 +1,6 @@
 /* Benchmark of the public C API, linked dynamically: the same binary measures whichever libzookeeper_mt.so.2 the loader
- * finds, and refuses to report when that is not the one named by --lib. Every callback checks data, order and count,
- * so that a library which loses, repeats or invents replies does not come out fast but fails.
+ * finds, and refuses to report if that is not the one named by --lib. Every callback checks data, order and count, so
+ * that a library that loses, repeats or invents replies fails instead of looking fast.
  *
  * Prints one line of JSON. Exit code 0: measured; 2: could not run; 3: wrong library; 4: a check failed. */
 #define _GNU_SOURCE
@@ -111,7 +111,7 @@ static void check_library(void) {
 
 /* ---- the command line ---- */
 
-/* Async-signal-safe enough: the process ends here whatever state it was in. */
+/* Need not be async-signal-safe, because the process ends here in any case. */
 static void on_limit(int sig) {
     (void)sig;
     char line[256];

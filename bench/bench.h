@@ -20,16 +20,16 @@ struct options {
     char servers[64];
 };
 extern struct options opt;
-/* What the process is doing, for the message when the time limit strikes. */
+/* The present activity of the process, for the message when the time limit is reached. */
 extern _Atomic(const char *) stage;
 
 /* A connected handle. `watcher` may be NULL. Exits when there is no session within 30 s. */
 zhandle_t *handle_open(watcher_fn watcher, void *context);
 void handle_close(zhandle_t *zh); /* and insists on ZOK */
 void want(int rc, const char *what); /* rc must be ZOK */
-/* The measured phase is over: by number of operations, or by time. */
+/* Whether the measured phase is over, by number of operations or by time. */
 bool enough(uint64_t ops, uint64_t since_ns);
-/* The responder must have been asked exactly this often since `before`; says nothing about a real server. */
+/* Checks that the responder got exactly this many requests since `before`; does nothing for a real server. */
 void insist_asked(const char *what, uint64_t before, uint64_t after, uint64_t expected);
 void check_value(const char *value, int len, unsigned node);
 

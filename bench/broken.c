@@ -1,6 +1,6 @@
-/* LD_PRELOAD for the self-test: breaks zoo_aget in the ways in which a library could look fast, to show that the
- * benchmark notices. BENCH_BREAK = twice (each callback called again), swap (two callbacks change places), data (one
- * byte altered), retry (one request sent twice), drop (one callback never comes). */
+/* LD_PRELOAD for the self-test: breaks zoo_aget in ways that could make a library look fast, to check that the
+ * benchmark detects them. BENCH_BREAK = twice (each callback called again), swap (two callbacks change places), data
+ * (one byte altered), retry (one request sent twice), drop (one callback never comes). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>

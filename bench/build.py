@@ -1,4 +1,4 @@
-"""Compiles the benchmark's C programs into bench/out/bin. Knows nothing of what they measure."""
+"""Compiles the benchmark's C programs into bench/out/bin. Does not know what they measure."""
 
 import pathlib
 import subprocess
@@ -18,14 +18,14 @@ _BENCH = ["bench.c", "sync.c", "async.c", "watches.c", "handles.c", "mixed.c", "
 
 
 def headers():
-    """Apache's headers where they are installed, else ours: the binary is the same, the ABI is one."""
+    """Apache's headers where they are installed, else ours: the binary is the same, because the ABI is the same."""
     ours = HERE.parent / "include" / "zookeeper"
     return _APACHE_HEADERS if (_APACHE_HEADERS / "zookeeper.h").exists() else ours
 
 
 def build(link_directory):
-    """Compile what is older than the sources. `link_directory` holds a libzookeeper_mt.so to link with: any will do,
-    the program takes the one that the loader finds."""
+    """Compile the programs that are older than the sources. `link_directory` has a libzookeeper_mt.so to link with; it
+    may be any, because the loader chooses the one that the program uses."""
     BIN.mkdir(parents=True, exist_ok=True)
     newest = max(p.stat().st_mtime for p in [*HERE.glob("*.c"), *HERE.glob("*.h"), pathlib.Path(__file__)])
     for name, (sources, options) in _PROGRAMS.items():

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""`make gates`: what our library spends, counted, never timed: system calls, allocations, instructions, idle memory.
+"""`make gates`: the costs of our library as counts, not times: system calls, allocations, instructions, idle memory.
 
-Counts hardly depend on what else the machine does, so a regression shows in CI without a stopwatch. What they do depend on
-it (how many replies a batch has, how often a thread has to be woken) is judged on the best of up to five batches: a
-scheduler can only add to what the library spends, and does so less in some batch than in others. The limits leave generous
-room above what was measured when they were set. `--self-test` puts Debian's library through the same gates:
-if they cannot tell it from ours they are worth nothing, and the self-test fails.
+Counts hardly depend on the load of the machine, so that CI finds a regression without measuring times. Figures that do
+depend on it (how many replies a batch has, how often a thread has to be woken) are judged by the best of up to five
+batches: a scheduler can only add to the costs, and adds less in some batches than in others. The limits are well above
+the figures measured when they were set. `--self-test` puts Debian's library through the same gates: it must fail them,
+otherwise the gates are useless and the self-test fails.
 """
 
 import argparse
@@ -21,31 +21,34 @@ from modes import STUB, Mode
 from servers import responder
 
 BATCHES = 5
-# No batch may be cut off because the machine is busy.
+# The time limit is so long that no batch is cut off on a busy machine.
 PATIENCE = ("--limit", "900")
-# Limits per operation, or per handle. System calls depend a little on how the threads happen to meet, instructions hardly, and
-# allocations not at all.
+# Limits per operation, or per handle. System calls depend a little on the timing of the threads, instructions hardly,
+# and allocations not at all.
 LIMITS = {
-    # 0.1.0: 4 calls. A lease costs two changes of the signal mask and a wait that is not a read: docs/BENCH.md, "What 0.2.0
-    # costs".
+    # 0.1.0 made 4 calls. A lease costs two changes of the signal mask and a wait that is not a read: docs/BENCH.md,
+    # "What 0.2.0 costs".
     "sync-get-1": {"syscalls": 5.5, "allocs": 0.1, "instructions": 4200},
-    # Signals twice, send, poll, receive, and both sides of the completion thread's futex: 7, or fewer when threads meet.
-    # 4,290 to 4,440 instructions have been seen, by how often a thread has to be woken.
+    # Two changes of the signal mask, send, poll, receive, and a futex wait and wake for the completion thread: 7 calls,
+    # or fewer when a thread need not sleep. 4,290 to 4,440 instructions have been seen, depending on how often a thread
+    # has to be woken.
     "aget-1": {"syscalls": 7.5, "allocs": 0.1, "instructions": 4600},
     "aget-16": {"syscalls": 1.3, "allocs": 0.1, "instructions": 2000},
-    # How many replies a batch has depends on what else the machine does: 1,433 has been seen for aset, 1,140 is usual.
+    # The number of replies in a batch depends on the load of the machine: 1,433 instructions have been seen for aset,
+    # 1,140 are usual.
     "aget-256": {"syscalls": 0.2, "allocs": 0.1, "instructions": 1650},
     "aset-256": {"syscalls": 0.2, "allocs": 0.1, "instructions": 1700},
     "acreate-256": {"syscalls": 0.2, "allocs": 0.1, "instructions": 2400},
     "amulti-16": {"syscalls": 1.5, "allocs": 4, "instructions": 60000},
-    # The reply comes in pieces, and each costs a wait and a read.
+    # The reply comes in pieces, and each piece costs a wait and a read.
     "children": {"syscalls": 16, "allocs": 10010, "instructions": 5000000},
     "delivery": {"syscalls": 0.1, "allocs": 1.5, "instructions": 2300},
-    # 18 of them are futex calls of threads that meet or do not: 74.3 and 75.1 beside other work, for a library that makes 72 alone.
+    # 18 of these calls are futex calls, whose number depends on the timing of the threads: a library that makes 72
+    # calls on an idle machine made 74.3 and 75.1 on a busy one.
     "open-close": {"syscalls": 78, "allocs": 75},
     "idle-1000": {"rss_kb": 31, "threads": 2.1, "descriptors": 3.1},
 }
-# What Debian's library is bound to fail, mode by mode, for the gates to count as able to fail.
+# The figure of each mode that Debian's library must fail, as proof that the gates can fail.
 TELLING = {
     "sync-get-1": "syscalls", "aget-1": "allocs", "aget-16": "syscalls", "aget-256": "instructions", "aset-256": "allocs",
     "acreate-256": "syscalls", "amulti-16": "allocs", "children": "allocs", "delivery": "syscalls",
@@ -54,8 +57,9 @@ TELLING = {
 
 
 def count_with_strace(subject, mode, port, fewest):
-    """System calls per operation where perf is not allowed: the slope between a short and a longer run. `fewest` keeps, from
-    batch to batch, the fewest calls seen of either run: what a scheduler adds to the short one must not make the slope less.
+    """System calls per operation where perf is not allowed: the slope between a short and a longer run. `fewest` keeps,
+    from batch to batch, the fewest calls seen in either run: calls that the scheduler adds to the short run must not
+    reduce the slope.
     """
     totals = []
     for ops in (mode.count_ops // 4, mode.count_ops):
@@ -71,7 +75,8 @@ def count_with_strace(subject, mode, port, fewest):
 
 
 def count_batch(subject, mode, port, wanted, fewest):
-    """Counts the `wanted` figures once: (figures, what counted the system calls). `fewest`: see count_with_strace()."""
+    """Counts the `wanted` figures once: (figures, the counter of the system calls). `fewest`: see
+    count_with_strace()."""
     if mode.name.startswith("idle-"):
         return subject.run(mode, port, ["--secs", "0.1", *PATIENCE]), ""
     got, how = {}, "perf"
@@ -85,7 +90,7 @@ def count_batch(subject, mode, port, wanted, fewest):
 
 
 def measure(subject, mode, port, limits):
-    """(the best figures of up to BATCHES batches, what counted the system calls, how many batches it took)."""
+    """(the best figures of up to BATCHES batches, the counter of the system calls, the number of batches)."""
     best, fewest, how, batch = {}, {}, "", 0
     while batch < BATCHES:
         wanted = {figure for figure, limit in limits.items() if figure not in best or best[figure] > limit}
@@ -95,14 +100,14 @@ def measure(subject, mode, port, limits):
         got, counter = count_batch(subject, mode, port, wanted, fewest)
         how = counter if "syscalls" in wanted else how
         for figure in wanted & got.keys():
-            # The slope of the fewest calls so far replaces an earlier one, which may have come out too small.
+            # The slope of the fewest calls so far replaces an earlier slope, which may be too small.
             from_fewest = figure == "syscalls" and counter == "strace"
             best[figure] = got[figure] if from_fewest else min(got[figure], best.get(figure, got[figure]))
     return best, how, batch
 
 
 def run_gates(subject, port, patterns):
-    """Prints a line per gate; returns {(mode, figure): passed}."""
+    """Prints one line per gate; returns {(mode, figure): passed}."""
     verdicts = {}
     for mode in STUB:
         if mode.name not in LIMITS or (patterns and mode.name not in patterns):
@@ -120,12 +125,13 @@ def run_gates(subject, port, patterns):
     return verdicts
 
 
-# Not in the table of modes, as it has no figures.
+# Not in the table of modes, because it has no figures.
 MIXED = Mode("mixed", "threads, cuts, bad servers", ("--mode", "mixed"))
 
 
 def run_mixed(subject, port):
-    """The shortcuts that the figures come from must hold under load, cuts and bad servers. Raises Refused if not."""
+    """Checks the library's shortcuts, which make the figures possible, under load, cuts and bad servers. Raises Refused
+    if one fails."""
     for pause in ("0", None):
         environment = {"ZOO_RECONNECT_FIRST_JITTER_MS": pause} if pause else {}
         got = subject.run(MIXED, port, PATIENCE, **environment)
@@ -136,7 +142,7 @@ def run_mixed(subject, port):
 
 
 def self_test(port, patterns):
-    """Debian's library must fail each mode's telling gate."""
+    """Checks that Debian's library fails each mode's telling gate."""
     verdicts = run_gates(who.Library("stock"), port, patterns)
     blind = [f"{mode}: {figure}" for mode, figure in TELLING.items()
              if figure and verdicts.get((mode, figure), False)]

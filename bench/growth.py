@@ -3,8 +3,8 @@
 
     growth.py [--readme]     writes bench/out/growth.json, .svg; with --readme docs/img/growth.svg too
 
-What a handle or a watch costs must not grow with their number: nothing may be worse than linear. Memory and CPU are counted, times
-are not asserted.
+The cost of a handle or a watch must not grow with their number: nothing may be worse than linear. Memory and CPU time
+are measured; times are not asserted.
 """
 
 import dataclasses
@@ -41,7 +41,7 @@ def _with_count(name, count):
 
 
 def _peak_kb(subject, mode, port):
-    """(figures, kB at most) of one run in a process of its own."""
+    """(figures, peak kB) of one run in a separate process."""
     command = [*subject.command(mode, port), "--ops", "1", "--limit", "900"]
     child = subprocess.Popen(command, env=subject.environment(), stdout=subprocess.PIPE, text=True)
     text = child.stdout.read()
@@ -53,7 +53,7 @@ def _peak_kb(subject, mode, port):
 
 
 def measure(subject):
-    """{panel: [(count, value)]}, and the bytes of the process that a watch takes."""
+    """{panel: [(count, value)]}, and the bytes that a watch takes in the process."""
     found = {panel: [] for panel in _PANELS}
     for count in HANDLES:
         with responder() as port:
@@ -68,13 +68,13 @@ def measure(subject):
         peaks.append(peak)
         found["cpu_us"].append((count, figures["cpu_us"]))
         print(f"{subject.name}: {count:,} watches: {peak} kB at most, {figures['cpu_us']:.2f} us", flush=True)
-    # Fewer fit in what the process has anyway.
+    # Computed from the two largest counts: the memory of fewer watches fits into memory that the process has anyway.
     found["watch_bytes"] = (peaks[-1] - peaks[-2]) * 1024 / (WATCHES[-1] - WATCHES[-2])
     return found
 
 
 def draw(results, target):
-    """A plot a panel, with a logarithmic count."""
+    """One plot per panel, with a logarithmic count."""
     import matplotlib
 
     matplotlib.use("Agg")

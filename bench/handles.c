@@ -1,4 +1,4 @@
-/* Handles themselves: how long one takes to open and close, and what idle ones cost. */
+/* Handles themselves: how long one takes to open and close, and the costs of idle ones. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""kazoo doing the benchmark's work: same modes, same checks of data, same line of JSON.
+"""The benchmark's work done by kazoo: same modes, same checks of data, same line of JSON.
 
-A window of asynchronous requests is refilled from the callback, as the C program does it.
+A window of asynchronous requests is refilled from the callback, as in the C program.
 """
 
 import argparse
@@ -73,7 +73,7 @@ KINDS = {
 
 
 class Measurement:
-    """What happened between `begin` and `end`."""
+    """The operations between `begin` and `end`."""
 
     def __init__(self):
         self.latencies, self.ops, self.running = [], 0, False

@@ -1,7 +1,7 @@
 /*
- * loop HOSTS WINDOW COUNT: reads one node COUNT times, with WINDOW requests in flight, each sent by the completion of another.
- * With THREADED on the multi-threaded library; without in a loop of its own on the single-threaded one. Prints the processor
- * time and the time of one request, in microseconds.
+ * loop HOSTS WINDOW COUNT: reads one node COUNT times, with WINDOW requests in flight, each sent by the completion of
+ * another. Built with THREADED it uses the multi-threaded library; without, its own loop on the single-threaded one.
+ * Prints the processor time and the time of one request, in microseconds.
  */
 #define _GNU_SOURCE
 #include <poll.h>

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""What a request costs in a loop of the program's own, on the single-threaded library, and on the multi-threaded one: stock and
-ours, interleaved, on one real server. Prints the median processor time of the client and the median time of one request, in
-microseconds; fails when the single-threaded library of ours needs more processor time than the multi-threaded one with the most
-requests in flight, where neither waits.
+"""The cost of a request in the program's own loop on the single-threaded library, and on the multi-threaded one: stock
+and ours, interleaved, on one real server. Prints the median processor time of the client and the median time of one
+request, in microseconds; fails if our single-threaded library needs more processor time than our multi-threaded one
+with the most requests in flight, where neither waits.
 
 usage: loop.py [--rounds N]
 """
@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import rig  # noqa: E402
 
-# Requests in flight, and requests in all.
+# Requests in flight, and total number of requests.
 WINDOWS = {1: 20_000, 16: 100_000, 256: 200_000}
 FLAVOURS = {"mt": ["-DTHREADED"], "st": []}
 

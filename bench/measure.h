@@ -1,5 +1,6 @@
-/* What one measured region cost: time, latencies, CPU, system calls, allocations, instructions; and the JSON line that
- * reports it. Shared by the library benchmark and the raw-socket floor, so that both are measured alike. */
+/* The costs of one measured region: time, latencies, CPU, system calls, allocations, instructions; and the JSON line
+ * that reports it. Shared by the library benchmark and the raw-socket floor, so that both are measured in the same
+ * way. */
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 #include <stdbool.h>
@@ -22,14 +23,14 @@ void hist_add(struct hist *h, uint64_t ns);
 void hist_merge(struct hist *into, const struct hist *from);
 double hist_us(const struct hist *h, double quantile); /* microseconds; 0 when empty */
 
-/* Opens the system-call counter for this thread and all it starts; call it before the first thread. Needs tracefs and
- * the right to use perf: without them the figure is absent, not zero. */
+/* Opens the system-call counter for this thread and all threads that it starts; must be called before the first thread.
+ * Needs tracefs and permission to use perf: without them the figure is missing, not zero. */
 void measure_open(void);
 /* Any thread may call these; one region at a time. Under callgrind they also cut out the region's own profile. */
 void region_begin(struct region *r);
 void region_end(struct region *r);
 
-/* A check failed: what was measured is void, nothing is reported. Exit code 4. */
+/* Called when a check failed: the measurement is void, and nothing is reported. Exit code 4. */
 noreturn void broken(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 void json_begin(void);

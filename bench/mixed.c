@@ -1,8 +1,8 @@
-/* No figures: the shortcuts of synchronous calls, single requests and close under everything that can happen meanwhile.
- * Several threads get and set, one keeps a window of asynchronous requests, one keeps a watch armed, while the connection
- * is cut again and again; then servers that fall silent, hang up, send garbage, take their time or do not read, while a
- * caller waits, while a completion is due, and while the handle is closed. Every call must end, in time and with a code
- * that fits, and every completion must come once and in order. */
+/* No figures: checks the shortcuts of synchronous calls, single requests and close under all kinds of faults. Several
+ * threads get and set, one keeps a window of asynchronous requests, one keeps a watch armed, while the connection is
+ * cut again and again; then there are servers that fall silent, hang up, send garbage, answer slowly or do not read,
+ * while a caller waits, while a completion is due, and while the handle is closed. Every call must end, in time and
+ * with a code that fits, and every completion must come once and in order. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -26,7 +26,7 @@ static _Atomic uint64_t gets, sets, events, lost, completed;
 static uint64_t submitted;
 static sem_t room;
 
-/* The connection is cut on purpose, so its loss is an answer; anything else that is not success is a fault. */
+/* The connection is cut on purpose, so connection loss is a valid result; any other error is a fault. */
 static bool ended_well(int rc, const char *what) {
     if (rc == ZCONNECTIONLOSS || rc == ZOPERATIONTIMEOUT) {
         lost++;
@@ -127,7 +127,7 @@ static void run_crowd(void) {
         usleep(5000 + i * 500);
         if (i % 4) cut();
     }
-    /* On a busy machine the cuts may be over before a call has succeeded. Only --limit ends these waits. */
+    /* On a busy machine the cuts may be over before any call has succeeded. Only --limit ends these waits. */
     stage = "waiting for every kind of call to succeed";
     uint64_t got = gets, set = sets, done = completed, heard = events;
     while (gets == got || sets == set || completed == done || events == heard) usleep(1000);
@@ -192,7 +192,7 @@ static void *ask(void *arg) {
     return NULL;
 }
 
-/* One asynchronous request, which its caller sends. */
+/* One asynchronous request, which the thread of its caller sends. */
 static void on_single(int rc, const struct Stat *stat, const void *context) {
     (void)stat, (void)context;
     if (answer != 1) broken("a second completion, %d after %d", rc, answer);
@@ -210,7 +210,8 @@ static void run_single(void) {
     if (!fits) broken("server that is %s: the completion came with %d", moods[mood], answer);
 }
 
-/* A goodbye that such a server gets. More than the socket holds waits for one that does not read: no call may block. */
+/* Requests before a close to such a server. If it does not read, they are more than the socket can hold: no call may
+ * block. */
 static unsigned closing;
 static void on_closing(int rc, const struct Stat *stat, const void *context) {
     (void)stat;

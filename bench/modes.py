@@ -1,7 +1,7 @@
-"""What is measured: the modes, the figures each of them is judged by, and the targets.
+"""The measurements: the modes, the figures by which each is judged, and the targets.
 
-A figure is better when it is lower, except `ops_s`. A ratio is always written so that more is better for us: stock/ours
-for a cost, ours/stock for a rate.
+A figure is better when it is lower, except `ops_s`. A ratio is always formed so that a higher one is better for ours:
+stock/ours for a cost, ours/stock for a rate.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ class Target:
 
 @dataclasses.dataclass(frozen=True)
 class Mode:
-    """One row group of the table. `args` go to bench and raw alike; `secs` is the measured time of one run."""
+    """One group of rows in the table. `args` go to both bench and raw; `secs` is the measured time of one run."""
 
     name: str
     title: str
@@ -126,7 +126,7 @@ STUB = [
     _idle(1000, pairs=3, targets="rss_kb 24 limit, cpu_ms_per_minute 4 stock"),
 ]
 
-# The server is the limit here; what is left to compare is what the client costs, and that it is never slower.
+# The server is the limit here, so only the cost of the client is compared, and that it is never slower.
 _REAL = {"secs": 2.0, "count_ops": 0, "instruction_ops": 0, "others": False}
 _REAL_TARGETS = _target("cpu_us 4 stock, ops_s 1 stock")
 

@@ -23,7 +23,7 @@ struct order {
     bool children, big;
 };
 
-/* Shared with the parent; the child writes before it answers. */
+/* Shared with the parent; the child writes it before it answers. */
 static struct {
     _Atomic uint64_t sent_ns;
     struct server_counts counts;
@@ -67,7 +67,7 @@ static void make(const char *path, const char *data, int32_t len) {
     if (err && err != ERR_NODEEXISTS) broken("preparing %s: error %d", path, err);
 }
 
-/* Creates of empty nodes, 500 in flight: there may be 100,000. */
+/* Creates empty nodes with 500 requests in flight, because there may be 100,000 nodes. */
 static void make_many(void (*path_of)(char[64], unsigned), unsigned n) {
     enum { WINDOW = 500 };
     for (unsigned at = 0; at < n; at += WINDOW) {

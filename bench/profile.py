@@ -3,8 +3,8 @@
 
     profile.py MODE [SUBJECT]     MODE as in run.py --list; SUBJECT as in its --subjects (ours)
 
-Shares are of the client's samples, by thread and by whose code runs, and then by function. Needs perf and leave to sample
-the kernel.
+Shares are of the client's samples, by thread and by the owner of the code, and then by function. Needs perf, and
+permission to sample the kernel.
 """
 
 import pathlib
@@ -31,7 +31,7 @@ def _report(record, keys):
 
 
 def _place(names):
-    """The thread and whose code it runs."""
+    """The thread, and the owner of the code that runs."""
     thread, code = names
     thread = thread if thread.startswith("zk-") else "caller"
     if code.startswith("libzookeeper"):

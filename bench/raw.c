@@ -1,6 +1,6 @@
-/* The floor: the same requests on a plain socket, one thread, no library. What a mode costs here is what the wire, the
- * kernel and the responder cost; a library can only come near. T threads of a sync mode become a window of T, the
- * least that gives the server the same concurrency. Takes the options of bench, checks the data as bench does. */
+/* The floor: the same requests on a plain socket, one thread, no library. The cost of a mode here is that of the wire,
+ * the kernel and the responder, which a library can only approach. T threads of a sync mode become a window of T, the
+ * smallest that gives the server the same concurrency. Takes the options of bench, checks the data as bench does. */
 #define _GNU_SOURCE
 #include <getopt.h>
 #include <stdio.h>

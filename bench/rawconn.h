@@ -24,8 +24,8 @@ void raw_flush(struct rawconn *c);
 bool raw_has_frame(struct rawconn *c); /* is a whole frame there without reading? */
 /* The next frame without its length; valid until the next call. */
 const char *raw_frame(struct rawconn *c, size_t *len);
-/* The reply to `xid`: skips events and pings. Returns the error of its header; *body is what follows it. */
+/* Reads the reply to `xid`, skipping events and pings. Returns the error of its header; *body is the rest. */
 int raw_reply(struct rawconn *c, int32_t xid, const char **body, size_t *len);
-/* Sends a four-letter word on a connection of its own; the answer is cut to cap-1 bytes. */
+/* Sends a four-letter word on a separate connection; the answer is cut to cap-1 bytes. */
 void raw_four_letter(const char *host, int port, const char *word, char *answer, size_t cap);
 #endif

@@ -1,22 +1,22 @@
-"""From runs to a summary, a printed table, Markdown, and a plot. Measures nothing."""
+"""Turns runs into a summary, a printed table, Markdown, and a plot. Measures nothing."""
 
 import statistics
 
 from modes import HIGHER_IS_BETTER, UNITS
 
-# What the table compares ours with.
+# The columns with which the table compares ours.
 BASES = ("stock", "tuned", "0.1.0", "floor")
 
 
 def ratio(figure, base, ours):
-    """How many times better ours is; None where one of them is missing or nothing."""
+    """How many times better ours is; None if one of the figures is missing or zero."""
     if not base or not ours:
         return None
     return ours / base if figure in HIGHER_IS_BETTER else base / ours
 
 
 def _paired_ratio(figure, base, ours):
-    """The median of the ratios of runs that ran side by side."""
+    """The median of the ratios of paired runs."""
     ratios = [ratio(figure, b.get(figure), o.get(figure)) for b, o in zip(base, ours)]
     ratios = [r for r in ratios if r is not None]
     return statistics.median(ratios) if ratios else None
@@ -112,12 +112,12 @@ def print_heading(subjects, file):
     print("".ljust(22) + "".join(s.rjust(11) for s in [*subjects, *(f"vs {base}" for base in BASES)]) + "   target", file=file)
 
 
-# What is written by hand in docs/BENCH.md stands between them.
+# The markers around the handwritten part of docs/BENCH.md.
 NOTES = ("<!-- notes:begin -->", "<!-- notes:end -->")
 
 
 def notes_of(document):
-    """What is written by hand in docs/BENCH.md, with its markers; they alone if it has none."""
+    """The handwritten part of docs/BENCH.md with its markers; only the markers if there is none."""
     begin, end = NOTES
     if begin not in document or end not in document:
         return f"{begin}\n{end}"
@@ -125,7 +125,7 @@ def notes_of(document):
 
 
 def markdown(report, notes):
-    """docs/BENCH.md with the notes of the one before."""
+    """docs/BENCH.md with the notes of the previous version."""
     subjects = report["subjects"]
     lines = [
         "# Benchmark",

@@ -1,9 +1,8 @@
-/* A server fast enough not to be what the benchmark measures: one thread, one epoll, the tree in memory, all requests
- * that one read brought answered by one write. It keeps data, versions, children and watches for real, so that the
- * clients' checks mean something, and counts what it was asked, so that a client that answers from a cache is found out.
- *
- * What it leaves out on purpose: sessions never expire, access lists are ignored, ephemeral nodes are like others, and
- * creates under a parent named `sink` are answered but not kept (else a create benchmark measures our memory).
+/* A server so fast that the benchmark does not measure it: one thread, one epoll, the tree in memory, all requests of
+ * one read answered by one write. It really keeps data, versions, children and watches, so that the clients' checks are
+ * meaningful, and counts its requests, so that a client that answers from a cache is detected.
+ * Left out on purpose: sessions never expire, access lists are ignored, ephemeral nodes are like others, and creates
+ * under a parent named `sink` are answered but not kept (otherwise a create benchmark would measure our memory).
  *
  * Prints `port N` and serves until its standard input ends. The four-letter word `mntr` reports the counters. */
 #define _GNU_SOURCE
@@ -98,7 +97,7 @@ static void flush_dirty(void) {
     dirty_count = 0;
 }
 
-/* Answers each whole frame; false when the bytes make no sense. */
+/* Answers each whole frame; false if the bytes are not valid. */
 static bool answer_frames(struct conn *c) {
     size_t at = 0;
     if (!c->handshaken && c->in_len >= 4 && memcmp(c->in, "mntr", 4) == 0) {

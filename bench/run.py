@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""`make bench`: the public C API on Debian's library, on the same one tuned, on ours, and on a bare socket.
+"""`make bench`: the public C API on Debian's library, on the same library tuned, on ours, and on a bare socket.
 
-Every mode is run for all subjects in turn, pair after pair, so that what the machine does meanwhile hits all alike.
-Prints the table as it goes; writes bench/out/bench.json, bench.png and bench.svg. A subject that fails a check or is
-the wrong library ends the whole run with an error: nothing is reported in part.
+Every mode is run for all subjects in turn, pair after pair, so that other load on the machine affects all of them
+equally. Prints the table as it proceeds; writes bench/out/bench.json, bench.png and bench.svg. A subject that fails a
+check or is the wrong library ends the whole run with an error: there are no partial reports.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def stock_version():
 
 
 def choose_subjects(wanted):
-    """(subjects, {name: why it is missing}). The libraries must be there; other languages' clients need not."""
+    """(subjects, {name: why it is missing}). The libraries are required, clients in other languages are not."""
     chosen, skipped = [], {}
     for name in wanted.split(",") if wanted else who.MAKERS:
         try:
@@ -95,7 +95,7 @@ def measure(mode, subjects, port, options):
 
 
 def self_test(port):
-    """Each way of being wrong must be refused; returns the number of those that were not."""
+    """Each kind of wrong library must be refused; returns how many were not."""
     mode = next(m for m in STUB if m.name == "aget-16")
     stock, bad = who.Library("stock"), 0
     cases = [("another library than the one named", ["--lib", str(build.BIN / "broken.so")], {}, 3),
@@ -107,7 +107,7 @@ def self_test(port):
         done = subprocess.run([*stock.command(mode, port), *extra], env={**stock.environment(), **environment},
                               capture_output=True, text=True)
         reported = '"ops_s"' in done.stdout
-        # A lost callback stops the window: then the limit strikes and there is no figure either.
+        # A lost callback stops the window: then the time limit ends the run, also without a figure.
         refused = not reported and (done.returncode == code or '"cut_off"' in done.stdout)
         bad += not refused
         why = (done.stderr.strip().splitlines() or [done.stdout.strip()])[-1]

@@ -1,10 +1,10 @@
-/* What calls cost in CPU time of the process, with TLS or without: the environment (ZOO_TLS_CA) decides. secure.py runs it.
+/* The CPU time of calls in the process, with or without TLS: the environment (ZOO_TLS_CA) decides. secure.py runs it.
  *
  *   secure HOSTS get|aget|open OPERATIONS
  *
- * get: synchronous reads, one after the other. aget: 256 reads in flight all the time. open: the first session of the process,
- * from zookeeper_init until it is connected; OPERATIONS is 1. Every value is checked. Prints microseconds of CPU time for each
- * operation, and the library that did it. */
+ * get: synchronous reads, one after the other. aget: 256 reads in flight all the time. open: the first session of the
+ * process, from zookeeper_init until it is connected; OPERATIONS is 1. Every value is checked. Prints microseconds of
+ * CPU time per operation, and the library used. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <semaphore.h>
@@ -49,7 +49,7 @@ static void get(void) {
     check(rc, got, length);
 }
 
-/* Runs on one thread; all but the first window is sent from here. */
+/* Runs on one thread; all requests after the first window are sent from here. */
 static void on_data(int rc, const char *got, int length, const struct Stat *stat, const void *data) {
     (void)stat, (void)data;
     check(rc, got, length);
@@ -61,7 +61,7 @@ static void on_data(int rc, const char *got, int length, const struct Stat *stat
     }
 }
 
-/* `count` is a good deal more than the window. */
+/* `count` must be much larger than the window. */
 static void get_many(long count) {
     left = count - WINDOW;
     unanswered = WINDOW;

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""`make bench-secure`: what TLS costs a client in CPU time, next to the same calls without it on ours and on Debian's library.
+"""`make bench-secure`: the CPU time that TLS costs a client, compared with the same calls without TLS on ours and on
+Debian's library.
 
-Each round runs all subjects, one after the other, against the simulated server (testserver --fast), so that what the machine
-does meanwhile hits all alike; a ratio is the median of the rounds' ratios. Ends with 1 when one of the targets below is
-missed. CPU time is counted and not elapsed time, but a machine that does much else still makes it longer: run it alone.
+Each round runs all subjects, one after the other, against the simulated server (testserver --fast), so that other load
+on the machine affects all of them equally; a ratio is the median of the rounds' ratios. Ends with status 1 if one of
+the targets below is missed. It measures CPU time, not elapsed time, but a busy machine still makes that longer: run it
+alone.
 """
 import argparse
 import contextlib
@@ -21,13 +23,13 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or rig.ROOT / "target")
 SUBJECTS = (("stock", "stock", None), ("ours", "ours", None), ("TLS 1.2", "ours", "1.2"), ("TLS 1.3", "ours", "1.3"))
 OPERATIONS = {"get": 20000, "aget": 200000, "open": 1}
 TITLES = {"get": "sync get", "aget": "aget, 256 in flight", "open": "first session, with a client certificate"}
-# At most so many times ours without TLS; and less than stock without it.
+# Limits relative to ours without TLS; besides, the CPU time must be below that of stock without TLS.
 RATIOS = {"get": 1.5, "aget": 3.0}
 FIRST_CONNECTION_US = 3000
 
 
 def compile_client():
-    """The program; which library it runs on is the loader's choice."""
+    """The program; the loader chooses the library."""
     build.BIN.mkdir(parents=True, exist_ok=True)
     program = build.BIN / "secure"
     subprocess.run(["gcc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-DTHREADED", f"-I{build.headers()}", "-o",
@@ -38,7 +40,7 @@ def compile_client():
 
 @contextlib.contextmanager
 def server(*arguments):
-    """A simulated server; gives its address."""
+    """Runs a simulated server, and yields its address."""
     child = rig.spawn([str(TARGET / "release" / "testserver"), "--fast", *map(str, arguments)], stdout=subprocess.PIPE, text=True)
     try:
         yield f"127.0.0.1:{int(child.stdout.readline())}"

@@ -1,4 +1,4 @@
-"""The two servers that are asked: our responder, and the real one."""
+"""The two servers: our responder, and the real one."""
 
 import contextlib
 import os
@@ -9,7 +9,8 @@ from subjects import rig
 
 
 def _prepare(port):
-    """Make the nodes that the modes read. bench and raw do it themselves, the clients in other languages do not."""
+    """Create the nodes that the modes read. bench and raw create them themselves, the clients in other languages do
+    not."""
     for mode in ("sync-children", "sync-big"):
         command = [str(BIN / "raw"), "--port", str(port), "--mode", mode, "--ops", "1", "--warm", "1"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -18,7 +19,7 @@ def _prepare(port):
 
 @contextlib.contextmanager
 def responder():
-    """The port of a fresh responder; it ends with its standard input."""
+    """Yields the port of a new responder, which ends with its standard input."""
     child = rig.spawn([str(BIN / "responder")], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         yield _prepare(int(child.stdout.readline().split()[1]))
@@ -29,17 +30,17 @@ def responder():
 
 @contextlib.contextmanager
 def real_server():
-    """The port of one Apache ZooKeeper with all its compilers on: as fast as it gets."""
+    """Yields the port of one Apache ZooKeeper with all JIT compilers on, for full speed."""
     with rig.Ensemble(1, tick_time=2000, jit="full", heap="512m", config={"snapCount": 1000000}) as ensemble:
         yield _prepare(ensemble.members[0].port)
 
 
 @contextlib.contextmanager
 def awake_cores(wanted):
-    """Keeps each core busy with a process that gives way to any other (SCHED_IDLE), if `wanted`.
+    """If `wanted`, keeps each core busy with a process of the lowest priority (SCHED_IDLE).
 
-    A core that has nothing to do is halted, and in a virtual machine it takes some 50 us until it is back: each wake-up of
-    a thread costs that then, with any library, and is most of what is measured.
+    An idle core is halted, and in a virtual machine it takes some 50 us to resume: each wake-up of a thread then costs
+    that, with any library, and dominates the measurement.
     """
     spin = ["chrt", "--idle", "0", "sh", "-c", "while :; do :; done"]
     spinners = [rig.spawn(spin) for _ in range(os.cpu_count() if wanted else 0)]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Part of `make gates`: how large the library is, stripped as packages have it. `--self-test` shows that one that is too large
-is found."""
+"""Part of `make gates`: the size of the library, stripped as in packages. `--self-test` checks that a library that is
+too large is detected."""
 import argparse
 import pathlib
 import subprocess
@@ -26,7 +26,7 @@ def main():
     options = parser.parse_args()
     library = rig.our_library()
     if options.self_test:
-        # As it is built, with debug information.
+        # The library as built, with debug information.
         found = pathlib.Path(library).stat().st_size > LIMIT
         print("size: the library with debug information is found too large" if found else "size: it sees nothing")
         return 0 if found else 1

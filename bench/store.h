@@ -1,4 +1,4 @@
-/* The responder's tree: nodes by path, children in creation order, and who watches what. In memory only, one thread. */
+/* The responder's tree: nodes by path, children in creation order, and their watches. In memory only, one thread. */
 #ifndef BENCH_STORE_H
 #define BENCH_STORE_H
 #include <stdbool.h>

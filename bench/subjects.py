@@ -1,4 +1,4 @@
-"""Who is measured: stock, stock tuned, ours, the raw-socket floor, and two clients in other languages."""
+"""The subjects of the benchmark: stock, stock tuned, ours, the raw-socket floor, and two clients in other languages."""
 
 import json
 import os
@@ -16,11 +16,11 @@ KAZOO_VERSION = "2.11.0"
 
 
 class Refused(Exception):
-    """The program would not report: wrong library, or a check failed. Never to be ignored."""
+    """The program refused to report: wrong library, or a check failed. Must never be ignored."""
 
 
 class Unavailable(Exception):
-    """The subject cannot be had on this machine; the message says why."""
+    """The subject is not available on this machine; the message says why."""
 
 
 class Subject:
@@ -32,22 +32,23 @@ class Subject:
     pairs = 0             # at most so many runs of a mode; 0: as many as asked for
 
     def can(self, mode):
-        """Whether this subject does the mode's work at all."""
+        """Whether this subject can do the mode's work."""
         raise NotImplementedError
 
     def command(self, mode, port):
-        """The program and its arguments, without those that say how much to do."""
+        """The program and its arguments, except those for the amount of work."""
         raise NotImplementedError
 
     def environment(self):
-        """Its environment, a fresh dictionary."""
+        """The environment of the program, as a new dictionary."""
         return dict(os.environ)
 
     def run(self, mode, port, extra, wrapper=(), **environment):
-        """One run; `extra` arguments, `wrapper` before the command (valgrind), further environment."""
+        """One run; `extra` arguments, `wrapper` before the command (valgrind), and further environment variables."""
         command = [*wrapper, *self.command(mode, port), *extra]
         env = {**self.environment(), **dict(mode.environment), **environment}
-        # The programs have their own --limit and say what they were doing; this is for those that hang without.
+        # The programs have their own --limit, with a message about what they were doing; this limit is for a program
+        # that still hangs.
         done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=1000)
         if done.returncode != 0:
             raise Refused(f"{self.name}, {mode.name}: exit {done.returncode}\n{done.stderr[-2000:]}")
@@ -55,7 +56,7 @@ class Subject:
 
 
 class Library(Subject):
-    """bench on one of the two libraries."""
+    """The program bench on one of the two libraries."""
 
     counts = instructions = True
 
@@ -150,7 +151,7 @@ MAKERS = {
 
 
 def count_calls(subject, mode, port):
-    """System calls (perf's tracepoint, if we may) and allocations of the measured region, per operation."""
+    """System calls (with perf's tracepoint, if permitted) and allocations of the measured region, per operation."""
     got = subject.run(mode, port, ["--ops", str(mode.count_ops), "--limit", "900"], LD_PRELOAD=str(BIN / "alloc_count.so"),
                       BENCH_COUNT_SYSCALLS="1")
     return {key: got[key] for key in ("syscalls", "allocs", "alloc_bytes") if key in got}
@@ -173,8 +174,8 @@ def count_instructions(subject, mode, port):
 
 
 def instructions_of(profile):
-    """The sum of a callgrind dump's own costs outside of the program `bench`, which checks every byte it gets; what it
-    calls for that in other libraries than the one measured (memcmp, clock_gettime) does not count either."""
+    """The sum of a callgrind dump's own costs outside of the program `bench`, which checks every byte that it gets.
+    Functions that `bench` calls for that in other libraries (memcmp, clock_gettime) do not count either."""
     total, names = 0, {}
     inside = inclusive = False  # of the program; the next line of costs is that of a call
     callee = ""

@@ -1,4 +1,4 @@
-/* The synchronous calls: T threads on one handle, each in a closed loop over nodes of its own. */
+/* The synchronous calls: T threads on one handle, each in a closed loop over its own nodes. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +62,8 @@ static void do_multi(struct worker *w) {
     }
 }
 
-/* Looking at each of 10,000 names costs as much as a good library needs to bring them: every 16th time. */
+/* Checking each of 10,000 names costs as much as a good library needs to deliver them, so it is done only every 16th
+ * time. */
 static void do_children(struct worker *w) {
     static bool seen[CHILDREN];
     struct String_vector names = {0};

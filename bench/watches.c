@@ -1,4 +1,4 @@
-/* Watches: delivery of many at once, the latency of one, and what a reconnect costs that has to re-arm them all. */
+/* Watches: delivery of many at once, the latency of one, and the cost of a reconnect that must re-arm them all. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -61,7 +61,7 @@ static void on_armed(int rc, const char *value, int len, const struct Stat *stat
     if (asked_count < opt.count) arm_next();
     if (armed_count == opt.count) sem_post(&all_armed);
 }
-/* From the completion thread, as in the async modes. */
+/* Starts on the completion thread, as in the async modes. */
 static void on_start(int rc, const char *value, int len, const struct Stat *stat, const void *context) {
     (void)value, (void)len, (void)stat, (void)context;
     want(rc, "the first callback");
@@ -153,7 +153,7 @@ void run_watch_latency(void) {
     json_region(&region, done, h);
 }
 
-/* The handle's own connection to the server, whatever library made it. */
+/* The socket of the handle's connection to the server, whichever library made it. */
 static int handle_socket(void) {
     int found = -1;
     for (int fd = 3; fd < 65536; fd++) {
@@ -169,8 +169,8 @@ static int handle_socket(void) {
 }
 
 /* The link is cut by shutdown() on the library's own socket: the same clean loss for every library and server. The
- * clock stops when every watcher has heard that the session is back and a request sent after that is answered: the
- * server takes requests in order, so by then it holds all watches again. */
+ * clock stops when every watcher has got the event that the session is back, and a request sent after that is answered:
+ * the server processes requests in order, so by then it has all watches again. */
 void run_reconnect(void) {
     struct region region;
     struct Stat stat;

@@ -1,4 +1,4 @@
-/* ZooKeeper's wire format, as far as the benchmark speaks it itself: the responder, the raw-socket floor and the second
+/* ZooKeeper's wire format, as far as the benchmark itself needs it: the responder, the raw-socket floor and the second
  * client that prepares nodes and fires watches. Big-endian integers, strings and buffers with a 32-bit length before
  * them, each message with a 32-bit length before it. Knows no socket and no library. */
 #ifndef BENCH_WIRE_H
@@ -45,13 +45,13 @@ static inline int64_t get64(const char *p) {
     return (int64_t)be64toh(be);
 }
 
-/* Leaves room for the length and writes the request header; `frame_end` fills the length in. */
+/* Leaves room for the length and writes the request header; `frame_end` fills in the length. */
 static inline char *frame_begin(char *start, int32_t xid, int32_t op) { return put32(put32(start + 4, xid), op); }
 static inline char *frame_end(char *start, char *end) {
     put32(start, (int32_t)(end - start - 4));
     return end;
 }
-/* get, exists and get_children share one shape: a path and a watch flag. */
+/* get, exists and get_children have the same form: a path and a watch flag. */
 static inline char *put_read(char *p, int32_t xid, int32_t op, const char *path, int watch) {
     char *q = put_str(frame_begin(p, xid, op), path);
     *q++ = (char)watch;

@@ -1,5 +1,5 @@
-//! The crate zookeeper-client doing the benchmark's work: same modes, same checks of data, same line of JSON. A thread
-//! of a sync mode and a slot of a window are both a task in a closed loop, which is how this client is used.
+//! The benchmark's work done by the crate zookeeper-client: same modes, same checks of data, same line of JSON. A
+//! thread of a sync mode and a slot of a window each become a task in a closed loop, the usual way to use this client.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -47,7 +47,7 @@ async fn connect(port: u16) -> Client {
         .expect("a session")
 }
 
-/// One operation of the mode by task `task`, its `n`th.
+/// The `n`th operation of the mode by task `task`.
 async fn operation(client: &Client, mode: &str, task: usize, n: usize, values: &[Vec<u8>]) {
     let node = (task * 4 + n) % NODES;
     match mode {
@@ -163,7 +163,7 @@ fn main() {
     let options = options();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async move {
-        // Spawned, as a task of the pool talks to the session's task without crossing threads more than need be.
+        // Spawned, because a task of the pool communicates with the session's task with fewer changes of threads.
         tokio::spawn(async move {
             if options.mode == "open-close" { run_open_close(options).await } else { run_loops(options).await }
         })
