@@ -1,7 +1,7 @@
 #!/bin/sh
-# The library on 64-bit ARM, from an x86-64 machine: builds it, holds it against the list of symbols, and runs the C programs
-# of ctest/headers/library under qemu, which have to print what they print on Debian's library here. Above all that shows
-# that the variadic log_message, an instruction or two of assembly, passes on its arguments.
+# The library for 64-bit ARM, on an x86-64 machine: builds it, compares it with the list of symbols, and runs the C
+# programs of ctest/headers/library under qemu, whose output must be the same as with Debian's library on this machine.
+# Above all this checks that the variadic log_message, one or two instructions of assembly, passes on its arguments.
 #
 # Needs the Rust target and Debian's gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user; says so if they are missing.
 set -eu
@@ -21,7 +21,7 @@ work=$(mktemp -d)
 trap 'rm -r "$work"' EXIT
 ln -s "$(readlink -f "$built/libzookeeper_mt.so")" "$work/libzookeeper_mt.so.2"
 ln -s libzookeeper_mt.so.2 "$work/libzookeeper_mt.so"
-# Times, processes and threads differ; so do the pointers' widths in front of where a long line is cut.
+# Times, processes and threads differ, and the width of pointers changes the place where a long line is cut.
 level() { sed -E 's/[0-9-]{10} [0-9:]{8},[0-9]{3}:[0-9]+\(0x[0-9a-f]+\)/STAMP/; s/^(callback|stream): [34][0-9]{3} bytes/\1: long/'; }
 for program in lines memory symbols level exit; do
     source=ctest/headers/library/$program.c

@@ -1,15 +1,15 @@
 #!/bin/sh
-# The gate of the binary interface: compares what a shared library exports with the lists under abi/, and how it is
-# linked with what a drop-in must be. Prints every difference and "N of N"; fails unless there is none.
+# The gate of the binary interface: compares the exports of a shared library with the lists under abi/, and its linkage
+# with the requirements of a drop-in. Prints every difference and "N of N"; fails if there is any.
 #
-# usage: abi.sh                prove that each kind of difference is noticed, then check the release build's libraries
+# usage: abi.sh                prove that each kind of difference is detected, then check the release build's libraries
 #        abi.sh LIBRARY        check LIBRARY: the single-threaded one if its name says libzookeeper_st
-#        abi.sh --self-test    the proof only
+# abi.sh --self-test    only the proof
 set -eu
 cd "$(dirname "$0")/.."
 
 additions_list=abi/additions.tsv
-# select_library mt|st: which of the two libraries the functions below are about.
+# select_library mt|st: selects the library for the functions below.
 select_library() {
     flavour=$1
     case $flavour in
@@ -18,7 +18,8 @@ select_library() {
     esac
 }
 select_library mt
-# What every Debian system has; libgcc_s brings the unwinder that keeps a panic from ending the host process.
+# Libraries that every Debian system has; libgcc_s contains the unwinder, without which a panic would end the host
+# process.
 allowed_libraries='libc.so.6 libgcc_s.so.1 ld-linux-x86-64.so.2 ld-linux-aarch64.so.1 libm.so.6 libpthread.so.0 libdl.so.2'
 
 # name, nm type, size in bytes (objects only): the form of the lists.
@@ -56,7 +57,7 @@ compare() {
         }' stock="$stock_list" flavour="$flavour" "$stock_list" "$additions_list" "$1"
 }
 
-# linkage LIBRARY: prints what is wrong with the file's headers; fails if anything is.
+# linkage LIBRARY: prints the faults in the file's headers; fails if there is any.
 linkage() {
     headers=$(readelf -dlW "$1")
     failed=0
@@ -99,7 +100,8 @@ check() {
     return $status
 }
 
-# Builds small libraries with one fault each; every one must be rejected for the right reason, and one without a fault accepted.
+# Builds small libraries with one fault each; each must be rejected for the right reason, and one without a fault must
+# be accepted.
 self_test() {
     work=$(mktemp -d)
     trap 'rm -r "$work"' EXIT
@@ -153,7 +155,7 @@ self_test() {
     printf '{ global: *; };' >"$work/none.map"
     printf 'CALM_1 { global: *; };' >"$work/versions.map"
     faulty versions '^linkage  defines symbol versions' '' "-Wl,--version-script=$work/versions.map"
-    # The lists of the other library: one function is too many there.
+    # The lists of the single-threaded library, which has no synchronous functions.
     select_library st
     faulty of-the-other '^linkage  the soname is not libzookeeper_st' ''
     faulty synchronous '^extra    zoo_get	' '' -Wl,-soname,libzookeeper_st.so.2

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the documents into pages, target/book/index.html: README, docs/ and the other Markdown files of the root, with doxygen's
-pages of the C interface beside them. Links into the sources become plain text, and every other link between the pages is
-checked."""
+"""Renders the documents as pages, target/book/index.html: README, docs/ and the other Markdown files of the root, with
+doxygen's pages of the C interface beside them. Links into the sources become plain text, and every other link between
+the pages is checked."""
 import html.parser
 import pathlib
 import re
@@ -50,12 +50,12 @@ class Page(html.parser.HTMLParser):
 
 
 def page(name):
-    """What mdBook calls a page: a README is its folder's index."""
+    """mdBook's name for a page: a README is the index of its folder."""
     return name.replace("README.md", "index.md")
 
 
 def copy(name, chapters):
-    """One document, with its pictures; links to what is no chapter become text."""
+    """One document, with its pictures; links to files that are no chapters become text."""
     here = (ROOT / name).parent
 
     def kept(found):
@@ -81,10 +81,10 @@ def copy(name, chapters):
 
 
 def broken():
-    """Links between the pages that lead nowhere; doxygen's own pages are its matter."""
+    """Broken links between the pages; doxygen checks its own pages."""
     pages = {path: Page(path) for path in BOOK.rglob("*.html") if BOOK / "api" not in path.parents}
     for path, page in sorted(pages.items()):
-        # One page of everything, for printing, has the links of the others.
+        # The page with everything, for printing, has the same links as the others.
         if path.name in ("print.html", "404.html", "toc.html"):
             continue
         for link in sorted(page.links):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a command TIMES times beside LOOPS busy loops of the same priority, and stops at the first failure. What `make test`
-# and `make demo` say must not depend on what else the machine does.
+# Runs a command TIMES times beside LOOPS busy loops of the same priority, and stops at the first failure. The results
+# of `make test` and `make demo` must not depend on the load of the machine.
 #
 #   scripts/busy.sh LOOPS TIMES COMMAND...      for example: scripts/busy.sh 8 3 make tsan
 set -uo pipefail
@@ -15,13 +15,13 @@ trap end_all EXIT
 trap 'exit 130' INT TERM HUP
 parent=$$
 for ((i = 0; i < loops; i++)); do
-  # Each looks now and then whether this script is still there, in case it is killed.
+  # Each loop regularly checks that this script still runs, so that it ends if the script is killed.
   (while [ -d "/proc/$parent" ]; do for ((n = 0; n < 200000; n++)); do :; done; done) &
   pids+=($!)
 done
 for ((i = 1; i <= times; i++)); do
   start=$SECONDS
-  # In the background, so that a signal to this script is obeyed at once.
+  # Runs in the background, so that a signal to this script takes effect at once.
   "$@" &
   command=$!
   wait "$command"

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Draws comments of the source tree at random, each with the code around it, for a reader who does not know the tree.
 
-The check of how the comments read: somebody new says of each what it means; what they cannot say is unclear.
+Tests whether the comments are understandable: a new reader says what each one means; if the reader cannot, it is
+unclear.
 """
 
 import argparse
@@ -16,7 +17,7 @@ WORDS_MIN = 5  # shorter ones are titles
 
 
 def comments(path):
-    """(first line, line after the last) of each block of whole lines of comment, a docstring included, counted from 0."""
+    """(first line, line after the last) of each block of comment lines or docstring, counted from 0."""
     lines = path.read_text(errors="replace").splitlines()
     marks, start, in_docstring = MARKS[path.suffix], None, False
     for number, line in enumerate([*lines, ""]):

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""What the library is built from: sources, licences, versions. Part of `make lint`; the rules are in deny.toml, so that
-`cargo deny check` can be used as well.
+"""Checks the library's dependencies: sources, licences, versions. Part of `make lint`; the rules are in deny.toml, so
+that `cargo deny check` can be used as well.
 
     every crate      from crates.io with a checksum, never from git or another registry; Cargo.lock is current
     licence          one that deny.toml allows can be chosen
-    the library      is linked from exactly the crates named in SHIPPED, one version of each but those in TWICE
+    the library      is linked from exactly the crates named in SHIPPED, one version of each except those in TWICE
 
-What it does not do: no list of known vulnerabilities is asked, as that needs a network (`cargo deny check advisories` or
-`cargo audit` where there is one), nor whether a version was yanked.
+It does not check for known vulnerabilities, which needs a network (use `cargo deny check advisories` or `cargo audit`),
+nor whether a version was yanked.
 
-usage: dependencies.py [--list]     first proves on altered inputs that each kind of fault is noticed"""
+usage: dependencies.py [--list]     first proves on altered inputs that each kind of fault is detected"""
 import copy
 import json
 import os
@@ -22,24 +22,25 @@ import tomllib
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 REGISTRY = "registry+https://github.com/rust-lang/crates.io-index"
 LOCKS = ("Cargo.lock", "bench/rust-client/Cargo.lock")
-# Linked into libzookeeper_mt.so, besides what is here. A new one is a decision: name it here and say why in the commit.
+# External crates that are linked into libzookeeper_mt.so. A new one is a decision: name it here and give the reason in
+# the commit.
 SHIPPED = {
     "cfg-if", "chacha20", "cpufeatures", "dns-lookup", "foldhash", "getrandom", "libc", "log", "mio", "rand", "rand_core", "socket2",
     # TLS
     "once_cell", "ring", "rustls", "rustls-pki-types", "rustls-webpki", "subtle", "untrusted", "zeroize",
-    # certificates that webpki does not take: X.509
+    # for certificates that webpki does not accept: X.509
     "const-oid", "der", "flagset", "spki", "tls_codec", "x509-cert",
-    # encrypted keys, and DIGEST-MD5
+    # for encrypted keys, and DIGEST-MD5
     "aead", "aes", "aes-gcm", "base64ct", "block-buffer", "block-padding", "cbc", "cipher", "cmov", "cpubits", "crypto-common", "ctr",
     "ctutils", "des", "digest", "ghash", "hmac", "hybrid-array", "inout", "md-5", "pbkdf2", "pkcs5", "pkcs8", "polyval", "salsa20",
     "scrypt", "sha1", "sha2", "typenum", "universal-hash",
 }
-# Linked in two versions: ring asks for another one than rand.
+# Linked in two versions, because ring needs another version than rand.
 TWICE = {"getrandom"}
 
 
 def allowed(expression, licences):
-    """Whether an SPDX expression can be fulfilled with these licences; the old "A/B" means OR."""
+    """Whether an SPDX expression can be satisfied with these licences; the old "A/B" means OR."""
     tokens = re.findall(r"[()]|[^\s()]+", (expression or "").replace("/", " OR "))
 
     def joined(word, part, combine):
@@ -72,7 +73,7 @@ def allowed(expression, licences):
 
 
 def linked(metadata):
-    """Ids of the packages that are linked into the library: normal dependencies, and theirs."""
+    """Ids of the packages that are linked into the library: normal dependencies, and their dependencies."""
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     macros = {package["id"] for package in metadata["packages"]
               if any("proc-macro" in target["kind"] for target in package["targets"])}
@@ -89,7 +90,7 @@ def linked(metadata):
 
 
 def faults(metadata, locks, rules):
-    """Lines that say what is wrong."""
+    """The faults, as lines of text."""
     wrong = []
     for name, lock in locks.items():
         for package in lock["package"]:
@@ -109,7 +110,7 @@ def faults(metadata, locks, rules):
 
 
 def self_test(metadata, locks, rules):
-    """Each kind of fault is noticed."""
+    """Checks that each kind of fault is detected."""
     def altered(change):
         inputs = copy.deepcopy((metadata, locks))
         change(*inputs)
@@ -142,7 +143,7 @@ def self_test(metadata, locks, rules):
 def main():
     host = next(line.split()[1] for line in subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=True)
                 .stdout.splitlines() if line.startswith("host:"))
-    # The flag brings in what only `make schedules` uses.
+    # The flag includes dependencies that only `make schedules` uses.
     environment = os.environ | {"RUSTFLAGS": "--cfg calmkeeper_shuttle"}
     command = ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", host]
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)

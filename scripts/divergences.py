@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes docs/DIVERGENCES.md from the `divergence:` comments in the sources: every deliberate difference from Apache's
-library, where it is. With --check it only says whether the file is current."""
+library, with its place. With --check it only says whether the file is current."""
 import pathlib
 import re
 

@@ -1,9 +1,9 @@
-"""What the scripts that make a document share: the file is written, or with --check only compared."""
+"""Code that the scripts that make a document share: it writes the file, or with --check only compares it."""
 import sys
 
 
 def finish(target, made, name, script):
-    """Writes `made` to `target`; with --check it fails, naming both, unless that is what stands there."""
+    """Writes `made` to `target`; with --check it fails, naming both, if the content of `target` differs."""
     if "--check" not in sys.argv:
         target.write_text(made)
     elif not target.exists() or target.read_text() != made:

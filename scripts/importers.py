@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes abi/importers.tsv: which symbols Debian's programs import from libzookeeper_mt.so.2.
 
-    scripts/importers.py            look at the packages that depend on libzookeeper-mt2 and write the file
+    scripts/importers.py            examine the packages that depend on libzookeeper-mt2 and write the file
     scripts/importers.py --check    only say whether it is current
 
 Downloads those packages with apt-get and reads the files in them; nothing is installed. Data symbols that an executable
@@ -28,7 +28,7 @@ def output_of(*command, cwd=None):
 
 
 def exported():
-    """The names in our list of what the library exports."""
+    """The names in our list of the library's exports."""
     lines = (ROOT / "abi" / "symbols-3.8.0.tsv").read_text().splitlines()
     return {line.split("\t")[0] for line in lines if not line.startswith("#")}
 
@@ -50,7 +50,7 @@ def needs_library(path):
 
 
 def imports(path):
-    """The names it leaves to other libraries to define, and those it copies from them."""
+    """The undefined symbols of a file, and those that it copies from libraries."""
     undefined = {line.split()[-1] for line in output_of("nm", "-D", "--undefined-only", path).splitlines()}
     copied = re.findall(r"R_\w+_COPY\s+\S+\s+(\w+)", output_of("readelf", "-rW", path))
     return {name.split("@")[0] for name in undefined} | set(copied)
@@ -61,14 +61,14 @@ def rows():
     for package in dependents():
         with tempfile.TemporaryDirectory(prefix="calmkeeper-importers-") as name:
             directory = pathlib.Path(name)
-            # root's apt would complain that its own user cannot write here
+            # otherwise root's apt would complain that its own user cannot write here
             output_of("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", package, cwd=directory)
             (archive,) = directory.glob("*.deb")
             version = output_of("dpkg-deb", "-f", archive, "Version").strip()
             files = directory / "files"
             output_of("dpkg-deb", "-x", archive, files)
             for path in sorted(filter(needs_library, files.rglob("*"))):
-                # A Python module is known by its package, a program by its name.
+                # A Python module is named by its package, a program by its name.
                 label = package if path.suffix == ".so" else path.name
                 for symbol in sorted(imports(path) & known):
                     yield f"{label}\t{symbol}\t{package} {version}\n"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the links in all Markdown files of the repository: the file is there, and the heading that a link names. Links to
-other hosts are not followed."""
+"""Checks the links in all Markdown files of the repository: the file and the heading that a link names must exist.
+Links to other hosts are not followed."""
 import pathlib
 import re
 import subprocess
@@ -11,12 +11,12 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def prose(text):
-    """The text without what is code."""
+    """The text without code."""
     return re.sub(r"`[^`\n]*`", "", re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.M | re.S))
 
 
 def anchors(text):
-    """The names of the headings, as GitHub and mdBook make them."""
+    """The names of the headings, in the form of GitHub and mdBook."""
     found, seen = set(), {}
     for line in re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.M | re.S).splitlines():
         heading = re.match(r"#+ (.+)", line)
@@ -29,7 +29,7 @@ def anchors(text):
 
 
 def broken(path):
-    """What is wrong with the links of one file."""
+    """The broken links of one file, with the reason."""
     for target in LINK.findall(prose(path.read_text())):
         if re.match(r"[a-z]+:", target):
             continue

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Makes docs/LOG.md: every log line of the library, which of them Apache's library has, and what each means.
+"""Makes docs/LOG.md: every log line of the library, which of them Apache's library has, and the meaning of each.
 
-The lines are read from the sources; scripts/log_lines.tsv says of each: the text as the source has it, Apache's format if it
-has the line ("-" if not), and the meaning. Rows that begin with "absent" are lines of Apache's that ours never writes. Apache's
-formats are looked for in Debian's library, where that is installed. --check only says whether all of this agrees."""
+The lines are read from the sources; scripts/log_lines.tsv has for each: the text in the source, Apache's format if
+Apache's library has the line ("-" if not), and the meaning. Rows that begin with "absent" are lines of Apache's that
+ours never writes. Apache's formats are searched in Debian's library, if it is installed. --check only says whether all
+of this agrees."""
 import pathlib
 import re
 import sys
@@ -18,7 +19,7 @@ HEAD = (ROOT / "scripts/log_lines.head")
 
 
 def arguments(text, start):
-    """The text between a macro's parentheses, from behind the first one."""
+    """The text between a macro's parentheses; `start` is after the first one."""
     depth, at, quoted = 1, start, False
     while depth and at < len(text):
         character = text[at]
@@ -61,7 +62,7 @@ def lines():
 
 
 def shown(text):
-    """A format of Rust's, readable: {addr} becomes ADDR."""
+    """A Rust format in readable form: {addr} becomes ADDR."""
     text = text.replace("{waits}", "[, waits for a session]").replace("{omitted}", "[ (N similar failures not logged)]")
     text = re.sub(r"\{(\w+)(:[^}]*)?\}", lambda found: found[1].upper(), text)
     return re.sub(r"\{[^}]*\}", "...", text).strip()

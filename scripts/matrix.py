@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes MATRIX.md: each exported symbol, which Debian programs import it, and which of our tests use it. With --check
-it only says whether the file is current, and fails when a function has no test at all."""
+"""Makes MATRIX.md: each exported symbol, the Debian programs that import it, and our tests that use it. With --check it
+only says whether the file is current, and fails when a function has no test at all."""
 import pathlib
 import re
 import sys

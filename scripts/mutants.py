@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Whether the random histories check what they say they check: each fault of sim/tests/random/mutants.toml is put into a
-copy of the core, and the histories have to find it, print the seed made small, and find it again by the command they
-print. Needs no installed ZooKeeper; about ten minutes of one core.
+"""Tests the random histories: each fault of sim/tests/random/mutants.toml is put into a copy of the core, and the
+histories must find it, print a reduced history, and find the fault again with the printed command. Needs no installed
+ZooKeeper; about ten minutes of one core.
 
 Usage: scripts/mutants.py [--histories N] [--only WORDS]     (make mutants ARGS="...")
 """
@@ -21,7 +21,8 @@ LEDGER = ROOT / "sim/tests/random/mutants.tsv"  # docs/RELIABILITY.md is made fr
 
 
 def copy():
-    """The sources as they are now, without what git ignores. Unchanged files keep their times, for cargo's sake."""
+    """Copies the present sources, without files that git ignores. Unchanged files keep their times, so that cargo does
+    not rebuild them."""
     listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT,
                             capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
@@ -32,7 +33,7 @@ def copy():
 
 
 def cargo(*arguments, **environment):
-    """Runs the histories of the copy; all it says."""
+    """Runs the histories of the copy; returns the status and the output."""
     settings = dict(os.environ, CARGO_TARGET_DIR=str(SCRATCH / "target"), RUST_BACKTRACE="0", **environment)
     command = [os.environ.get("CARGO", "cargo"), "test", "--quiet", "-p", "zk-sim", "--test", "random", *arguments]
     done = subprocess.run(command, cwd=COPY, env=settings, capture_output=True, text=True, errors="replace", check=False)
@@ -44,7 +45,8 @@ def histories(count):
 
 
 def mutated(mutant):
-    """The files of a mutant with the fault in them. `also` lists further changes, a third item names another file."""
+    """The files of a mutant, with the fault. `also` lists further changes; a third item of a change names another
+    file."""
     texts = {}
     for old, new, *elsewhere in [(mutant["old"], mutant["new"]), *mutant.get("also", [])]:
         file = elsewhere[0] if elsewhere else mutant["file"]
@@ -56,7 +58,7 @@ def mutated(mutant):
 
 
 def replayed(again):
-    """What the command printed with a story reports."""
+    """The result of the command that was printed with a story."""
     settings = dict(re.findall(r"\b(SEED|KEEP)=(\S*)", again))
     status, said = cargo("one_history", "--", "--ignored", "--nocapture", **settings)
     found = re.search(r"left: Err\((.*)\)", said)
@@ -64,7 +66,7 @@ def replayed(again):
 
 
 def judge(mutant, count):
-    """What became of a mutant: (seed and number of steps, or None; one line)."""
+    """The result for a mutant: (seed and number of steps, or None; one line)."""
     status, said = histories(count)
     if re.search(r"^error(\[E\d+\])?:", said, re.MULTILINE) and "seed " not in said:
         return None, "does not compile:\n" + said[-2000:]

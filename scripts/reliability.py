@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Makes docs/RELIABILITY.md by running what it reports: the programs of ctest/bugs and the attacks of ctest/hostile.py,
-each on Debian's library and on ours, and ctest/lifetimes.py on ours. Takes some minutes; needs the library built
-(make build). Ends with 1 when a row shows ours failing or stock passing.
+"""Makes docs/RELIABILITY.md by running the programs of ctest/bugs and the attacks of ctest/hostile.py, each on Debian's
+library and on ours, and ctest/lifetimes.py on ours. Takes some minutes; needs the library built (make build). Ends with
+status 1 if a row shows that ours fails or stock passes.
 
-With --bugs FILE and --hostile FILE (what `ctest/run.py --table` and `ctest/hostile.py --table` wrote) nothing is run
-again but the lifetimes. What takes hours is not run here: its figures are what `make soak`, `make mutants` and
-`make fuzz` noted when they ran.
+With --bugs FILE and --hostile FILE (the output of `ctest/run.py --table` and `ctest/hostile.py --table`) only the
+lifetimes are run again. Tests that take hours are not run here: their figures were noted by `make soak`, `make mutants`
+and `make fuzz`.
 """
 import argparse
 import collections
@@ -101,24 +101,24 @@ LIFETIMES = """
 
 
 def sentence(source):
-    """The first sentence of a program's opening comment, after what it needs."""
+    """The first sentence of a program's opening comment, after the line about its needs."""
     comment = re.match(r"/\*(.*?)\*/", source.read_text(), re.S)[1]
     text = " ".join(line.strip(" *") for line in comment.splitlines()[1:])
     found = re.match(r"(.*?[.:])(\s|$)", text.strip())
-    # A sentence that announces another one by a colon goes on.
+    # If the first sentence ends with a colon, the next one is included.
     whole = re.match(r"(.*?\.)(\s|$)", text.strip())
     return (whole or found)[1].rstrip(".:") if whole or found else text.strip()
 
 
 def cell(text):
-    """Text that fits a table."""
+    """Text in a form for a table cell."""
     text = re.sub(r"exit status \d+: case: ", "", text)
     text = re.sub(r"127\.0\.0\.1:\d+|0x[0-9a-f]{6,}", "…", text)
     return text.replace("|", "\\|").replace("<", "&lt;")
 
 
 def bugs(table):
-    """The first table, and whether each row is as it should be."""
+    """The first table, and whether all of its rows are good."""
     results = {}
     for line in table.read_text().splitlines():
         name, which, wrong = line.split("\t")
@@ -135,7 +135,7 @@ def bugs(table):
 
 
 def rows_of(ledger):
-    """The lines of a file that a long run has written, cut into fields."""
+    """The lines of a long run's file, split into fields."""
     return [line.split("\t") for line in (ROOT / ledger).read_text().splitlines()]
 
 
@@ -144,7 +144,7 @@ def minutes(seconds):
 
 
 def long_runs():
-    """The sections about what is not run here."""
+    """The sections about tests that are not run here."""
     text = SOAK
     for day, core, first, histories, seconds, found in rows_of("sim/tests/random/runs.tsv"):
         last = int(first) + int(histories) - 1
@@ -170,7 +170,7 @@ def long_runs():
 
 
 def run(*command):
-    """Runs it from the top of the repository; returns (status, stdout)."""
+    """Runs a command from the top of the repository; returns (status, stdout)."""
     done = subprocess.run([sys.executable, *map(str, command)], cwd=ROOT, capture_output=True, text=True, check=False)
     print(done.stdout.splitlines()[-1] if done.stdout else done.stderr, flush=True)
     return done.returncode, done.stdout
@@ -193,7 +193,7 @@ def main():
     good &= "**failed**" not in hostile
     status, said = run("ctest/lifetimes.py")
     good &= status == 0
-    # The same line many times, and the time it took, say nothing.
+    # Repeated lines and running times are left out.
     lines = list(dict.fromkeys(re.sub(r" \(\d+\.\d s\)$", "", line) for line in said.splitlines()))
     text = HEAD + BUGS + rows + HOSTILE + hostile + long_runs() + LIFETIMES + "\n".join(lines) + "\n```\n"
     (ROOT / "docs/RELIABILITY.md").write_text(text)

@@ -10,8 +10,8 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-# Room: the rooms it may import. io and handle are one floor: the I/O thread works on a handle, and a handle sends and
-# receives on its connection.
+# For each room, the rooms that it may import. io and handle are on one level: the I/O thread works on a handle, and a
+# handle sends and receives on its connection.
 MAY_IMPORT = {
     "ffi": {"handle", "io", "dispatch", "observe", "sys"},
     "handle": {"io", "dispatch", "observe", "sys"},
@@ -30,7 +30,7 @@ def room_of(path):
 
 
 def faults(source):
-    """What is wrong, a line each."""
+    """The faults, one per line."""
     for path in sorted(source.rglob("*.rs")):
         relative = path.relative_to(source)
         room = room_of(relative)
@@ -49,7 +49,7 @@ def faults(source):
 
 
 def self_test():
-    """The check finds an import upwards, `unsafe` in the wrong room, and an unknown room."""
+    """Checks that it finds an import upwards, `unsafe` in the wrong room, and an unknown room."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
         for name, text in (("sys/a.rs", "use crate::observe::x;\n// crate::ffi in a comment\n"),

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs, with apt, what is missing to build, test and measure. Running it again changes nothing and needs no network.
+# Installs, with apt, the missing packages for building, testing and measuring. Running it again changes nothing and
+# needs no network.
 #
 #   scripts/setup.sh [demo|test|all|aarch64|release|book]
 #                                       demo: what `make build` and `make demo` need (no Java)
@@ -9,7 +10,7 @@
 #                                             .cache/release-tools
 #                                       book: demo and what `make book` needs, from crates.io too, in .cache/book-tools
 #                                       aarch64: demo and what `make test-arm` needs, but for the Rust target
-# Needs root, or sudo without a password; otherwise it names the packages and fails.
+# Needs root, or sudo without a password; otherwise it prints the packages and fails.
 set -euo pipefail
 
 demo=(
@@ -74,14 +75,14 @@ release=(
   libc6-dev-arm64-cross
   qemu-user
 )
-# With their versions: a release is the same bytes only with the same tools.
+# The versions are fixed, because only the same tools make a release with the same bytes.
 release_from_pypi=(ziglang==0.17.1 cargo-zigbuild==0.24.1)
 release_from_crates=(cargo-auditable@0.7.7 cargo-cyclonedx@0.5.9)
 
 book=(
   doxygen
 )
-# Without its features: a server for live pages and a search index, which are most of what it would build.
+# Without its features, a server for live pages and a search index, which would be most of the build.
 book_from_crates=mdbook@0.5.4
 
 profile=${1:-all}
@@ -109,7 +110,7 @@ check_rust() {
     exit 1
   fi
   [ "$profile" = demo ] && return
-  # A minimal toolchain lacks the two tools of `make lint`.
+  # A minimal toolchain lacks two tools that `make lint` needs.
   cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return
   if ! rustup component add rustfmt clippy; then
     echo "setup: no rustfmt or clippy: add them to the Rust toolchain" >&2
@@ -122,7 +123,7 @@ if ! command -v dpkg-query >/dev/null; then
   exit 1
 fi
 
-# The tools that Debian does not have, in a directory of the checkout.
+# Installs the tools that Debian does not have, in a directory of the checkout.
 release_tools() {
   [ "$profile" = release ] || return 0
   local tools name
@@ -168,7 +169,8 @@ apt() {
 }
 
 echo "setup: installing ${missing[*]}"
-# The lists may be absent or old; fetching them takes time, so only when the packages cannot be had without.
+# The package lists may be missing or old; fetching them takes time, so it is only done if the packages cannot be
+# installed without that.
 if ! apt install -y --no-install-recommends "${missing[@]}"; then
   for attempt in 1 2 3; do
     apt update && break

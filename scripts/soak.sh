@@ -1,6 +1,6 @@
 #!/bin/sh
-# Plays HISTORIES random histories from seed FIRST and notes the outcome in sim/tests/random/runs.tsv, which
-# docs/RELIABILITY.md is made from. The core is named by its tree, which a rebase does not change.
+# Plays HISTORIES random histories from seed FIRST and notes the outcome in sim/tests/random/runs.tsv, from which
+# docs/RELIABILITY.md is made. The core is identified by the name of its git tree, which a rebase does not change.
 set -eu
 cd "$(dirname "$0")/.."
 core=$(git rev-parse --short HEAD:core)
@@ -11,7 +11,7 @@ start=$(date +%s) status=0
 HISTORIES=$histories FIRST=$first "${CARGO:-cargo}" test --profile soak -p zk-sim --test random -- \
     random_histories --nocapture >"$output" 2>&1 || status=$?
 cat "$output"
-# Nothing is noted when there was no run, since nothing could be built.
+# Nothing is noted if the build failed, because there was no run.
 found=$(sed -n '/^seed [0-9]*: /{p;q;}' "$output")
 if [ "$status" = 0 ] || [ -n "$found" ]; then
     if [ -n "$found" ]; then

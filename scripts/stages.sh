@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs make targets one after the other, whatever -j says, and ends with one table and one verdict.
-# A failing stage does not keep the others from telling what they know, unless it is one that all need.
+# Runs make targets one after the other, even with -j, and ends with one table and one verdict.
+# After a failing stage the others still run, unless it is one that all of them need.
 #
 #   scripts/stages.sh STAGE...
 set -uo pipefail
@@ -10,7 +10,7 @@ needed_by_all=(setup-test build)
 names=() results=() times=()
 failed=()
 
-# The outer make's flags would hand its job server to each stage; only what the user set on the command line is kept.
+# The outer make's flags would pass its job server to each stage; only variables from the user's command line are kept.
 # (`make PYTHON=... test` also reaches us as variables in MAKEFLAGS, after " -- ".)
 overrides=${MAKEFLAGS:-}
 case $overrides in

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes docs/img/windows.svg: the longest pause before the next attempt, by what the servers do, for a session timeout of 10 s and
-three servers. The formulas are those of docs/BACKOFF.md, with the constants of core/src/backoff. --check only says whether the
-file is current."""
+"""Makes docs/img/windows.svg: the longest pause before the next attempt, for each behaviour of the servers, with a
+session timeout of 10 s and three servers. The formulas are those of docs/BACKOFF.md, with the constants of
+core/src/backoff. --check only says whether the file is current."""
 import math
 import pathlib
 import re
@@ -20,7 +20,7 @@ COLOURS = {"none": "#b91c1c", "refused": "#c2410c", "middle": "#7c3aed", "low": 
 
 
 def constant(name):
-    """A constant of the policy, durations in seconds."""
+    """A constant of the policy; durations are in seconds."""
     found = re.search(rf"const {name}: \w+ = (?:Duration::from_(secs|millis)\()?([\d_.]+)", SOURCE)
     if found is None:
         sys.exit(f"scripts/windows.py: core/src/backoff has no constant {name}")
@@ -28,12 +28,12 @@ def constant(name):
 
 
 def availability(passes):
-    """After so many passes over the list without an answer."""
+    """The window after `passes` passes over the list without an answer."""
     return min(T / 10 * constant("GROWTH") ** (passes - 1), 0.4 * T)
 
 
 def congestion(timeouts):
-    """After so many handshakes in a row that have timed out."""
+    """The window after `timeouts` handshakes in a row that have timed out."""
     doublings = max(0, timeouts - constant("CONGESTION_FLAT"))
     return min(T / 2 * 2.0**doublings, constant("CONGESTION_CAP_TIMEOUTS") * T, constant("CONGESTION_CAP"))
 
@@ -52,7 +52,7 @@ def refused(age):
 
 
 def steps():
-    """(start, window) of the availability window, each pause as long as it can be."""
+    """(start, window) of the availability window, if each pause has its full length."""
     at, passes = 0.0, 1
     while at < 60:
         yield at, availability(passes)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the pages of the C interface, target/doxygen/html, and fails when doxygen has something to say about the headers.
+# Makes the pages of the C interface, target/doxygen/html, and fails if doxygen reports anything about the headers.
 set -eu
 cd "$(dirname "$0")/../.."
 command -v doxygen >/dev/null || { echo "doxygen is missing: scripts/setup.sh test" >&2; exit 1; }
