@@ -1,11 +1,11 @@
 #!/bin/sh
-# Lays out what was built, as a package or a tarball has it: the libraries in a directory of their own, where no program finds
-# them by accident, the commands that put them in, and what is needed to compile.
+# Lays out the build as in a package or tarball: the libraries in a separate directory, where no program finds them by
+# accident, the commands that install them, and the files for compiling.
 #
 # usage: stage.sh DIRECTORY [PREFIX [LIBRARY...]]
-#   below DIRECTORY, for the time when that is / (PREFIX: /usr); LIBRARY: those that cargo built, with calmkeeper-cli beside
-#   them, else what `make build` left
-# STRIP names the program that strips (for another architecture); empty: the libraries are stripped already.
+# below DIRECTORY, as if that were / (PREFIX: /usr); LIBRARY: cargo's output, with calmkeeper-cli beside it (default:
+# the output of `make build`)
+# STRIP names the strip program (for another architecture); if it is empty, the libraries are already stripped.
 set -eu
 usage='usage: stage.sh DIRECTORY [PREFIX [LIBRARY...]]'
 directory=${1?"$usage"}
@@ -47,7 +47,7 @@ done
 cd "$here/.."
 install -m 644 include/zookeeper/*.h "$top/include/calmkeeper/zookeeper"
 for library; do
-    # calmkeeper for the library for threads, calmkeeper-st for the other.
+    # calmkeeper for the multi-threaded library, calmkeeper-st for the single-threaded one.
     name=$(basename "$library" .2)
     case $name in *_st.so) package=calmkeeper-st title='Calmkeeper, for event loops' ;; *) package=calmkeeper title=Calmkeeper ;; esac
     name=${name#lib}
@@ -55,7 +55,7 @@ for library; do
         >"$top/lib/pkgconfig/$package.pc"
     chmod 644 "$top/lib/pkgconfig/$package.pc"
 done
-# With their folders, so that the links between them work; a link into the sources becomes plain text.
+# The folders are kept, so that the links between documents work; a link into the sources becomes plain text.
 for document in README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md MATRIX.md ARCHITECTURE.md docs/*.md; do
     sed -E 's/\[([^]]*)\]\((\.\.\/)*(ctest|core|sim|src|secure|bench|herd|fuzz|scripts|abi|include|python-compat|rig|tests)\/[^)]*\)/\1/g' \
         "$document" >"$documents/$document"

@@ -1,12 +1,12 @@
-# What a program will run on, without running it; and what it does run on, while it runs.
+# Finds the library that a program will use, without running it; and the one that it does use, while it runs.
 
-# The directory that LD_LIBRARY_PATH has to name for $library, or nothing if there is none.
+# The directory for $library in LD_LIBRARY_PATH, or nothing if there is none.
 library_directory() {
     directory=$(dirname "$library")
-    # The two separators of LD_LIBRARY_PATH.
+    # The separators of LD_LIBRARY_PATH.
     case $directory in *[:\;]*) directory=; return ;; esac
     case " $sonames " in *" $(basename "$library") "*) return ;; esac
-    # What cargo builds has another file name than programs ask for.
+    # cargo's file name differs from the one that programs need.
     directory=$directory/calmkeeper
     if ! { mkdir -p "$directory" && ln -sfn "$library" "$directory/$soname"; } 2>/dev/null; then directory=; fi
 }
@@ -27,22 +27,23 @@ program_of() {
     readlink -f "$file"
 }
 
-# loader_list: what the loader of $program finds for it, "NAME PATH" lines, with our directory first. Nothing of the program runs.
+# loader_list: the libraries that the loader of $program finds, as "NAME PATH" lines, with our directory first. The
+# program is not run.
 loader_list() {
     LD_LIBRARY_PATH="$directory${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "$loader" --list "$program" 2>/dev/null |
         sed -n -e 's/^[[:space:]]*\(.*\) => \(\/.*\) (0x[0-9a-f]*)$/\1 \2/p' -e 's/^[[:space:]]*\(\/.*\) (0x[0-9a-f]*)$/\1 \1/p'
 }
 
-# For each of ours: $first becomes the one that is asked for.
+# For each of our libraries: sets $first to it if it is the one that the program asks for.
 prefer_asked() {
     [ "$(elf_fact "$library" soname)" != "$asked" ] || first=$library
 }
 
 # check_program NAME: sets $verdict, and $reason and $advice for the reader.
 #   ours     it needs the library and finds ours by LD_LIBRARY_PATH
-#   preload  only preloading puts ours in the place of what it would find, and its loader can
-#   later    it does not need the library when it starts; what it loads later is seen while it runs
-#   other    it runs on something else whatever we do; $reason says on what
+# preload  ours must be preloaded to replace the library that it would find, which its loader can do
+# later    it does not need the library at the start; a library that it loads later is seen while it runs
+# other    it uses another library in any case; $reason says which
 check_program() {
     program=$(program_of "$1")
     facts=$(elf_facts "$program")
@@ -70,7 +71,7 @@ check_program() {
         return
     fi
     found=$(loader_list)
-    # Of ours, the one that it asks for.
+    # Of our libraries, the one that the program asks for.
     asked=$(echo "$found" | sed -n 's/^\(libzookeeper_[a-z]*\.so\.2\) .*/\1/p' | head -n 1)
     if [ -n "$asked" ] && [ "$asked" != "$soname" ]; then
         first=$library
@@ -87,7 +88,7 @@ check_program() {
             ;;
         esac
     fi
-    # A copy within another library that it starts with.
+    # A copy of the client inside another library that is loaded at the start.
     copy=$(echo "$found" | while read -r name path; do
         case $name in libzookeeper_*) continue ;; esac
         if has_text "$stock_mark" "$path"; then echo "$path"; fi
@@ -132,14 +133,15 @@ check() {
     esac
 }
 
-# family PID: the process and those that it started.
+# family PID: the process and its descendants.
 family() {
     echo "$1"
     for child in $(cat "/proc/$1/task/"*"/children" 2>/dev/null); do family "$child"; done
 }
 
-# watch PID: looks into the maps of a program that was just started, and of those that it starts, until each has a library or for
-# a minute. It says once per process and file what is not ours. Runs beside the program, with its standard error only.
+# watch PID: reads the maps of a program that was just started, and of its descendants, until each has a library, at
+# most for a minute. Reports each library that is not ours, once per process and file. Runs beside the program, with
+# only its standard error.
 watch() {
     before=$2
     seen=
@@ -147,7 +149,7 @@ watch() {
         sleep "$pause"
         for pid in $(family "$1"); do
             is_running "$pid" || continue
-            # Until exec it is a copy of this shell.
+            # Until its exec, the process is a copy of this shell.
             [ "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)" != "$before" ] || continue
             watch_process "$pid"
         done
@@ -155,7 +157,7 @@ watch() {
     done
 }
 
-# A program that has ended stays in /proc until its parent asks for its status, which may be after we have gone.
+# An ended program stays in /proc until its parent asks for its status, which may be after the end of this watcher.
 is_running() {
     grep -q '^State:[[:space:]]*[A-WYa-wy]' "/proc/$1/status" 2>/dev/null
 }

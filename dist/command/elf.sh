@@ -1,10 +1,10 @@
-# What an ELF file says about itself, read with od and awk: systems without binutils are the ones that need it.
+# Reads facts from an ELF file with od and awk, because many systems do not have binutils.
 
 # elf_facts FILE: a line per fact, "NAME VALUE"; nothing for a file that is not ELF, cannot be read or is big-endian.
 #   type 2|3   machine N   class 32|64   interp PATH   needed NAME   soname NAME   rpath PATHS   runpath PATHS   build-id HEX
 elf_facts() {
     ELF_FILE=$1 LC_ALL=C awk '
-        # Bytes of the file, from an offset, into B.
+        # Reads bytes of the file, from an offset, into B.
         function load(offset, length_, command, line, part, count, total, i) {
             for (i in B) delete B[i]
             command = sprintf("od -An -v -tu1 -j %.0f -N %.0f \"$ELF_FILE\" 2>/dev/null", offset, length_)

@@ -1,9 +1,9 @@
-# Which library a file is, and which files of a process hold one.
+# Identifies a library file, and finds the library files of a process.
 
-# The names that programs ask for. A release may have both or the first only.
+# The names that programs ask for. A release has both, or only the first.
 sonames='libzookeeper_mt.so.2 libzookeeper_st.so.2'
 
-# Text that only ours has, and text that every release of Apache's C client has had since 3.4.
+# A text that only ours contains, and a text that every release of Apache's C client since 3.4 contains.
 our_mark='zoo_get_reconnect_stats'
 stock_mark='Freeing zookeeper resources for sessionId=%#llx'
 
@@ -28,7 +28,7 @@ identify() {
     fi
 }
 
-# executable_files PID: "RANGE PATH" for each file that the process has mapped as code, once a path.
+# executable_files PID: "RANGE PATH" for each file that the process has mapped as code, once per path.
 executable_files() {
     awk '$2 ~ /x/ && $6 ~ /^\// {
         range = $1; path = $0
@@ -37,8 +37,8 @@ executable_files() {
     }' "/proc/$1/maps" 2>/dev/null
 }
 
-# readable_file PID RANGE PATH: a name by which we can read the mapped file. map_files is the file itself, also after it was
-# deleted or where the path means another file to us, but only root may open it.
+# readable_file PID RANGE PATH: a path by which this command can read the mapped file. map_files is the file itself,
+# even if it was deleted or if the path means another file here, but only root may open it.
 readable_file() {
     if [ -r "/proc/$1/map_files/$2" ] && head -c 1 "/proc/$1/map_files/$2" >/dev/null 2>&1; then
         echo "/proc/$1/map_files/$2"
@@ -50,7 +50,7 @@ readable_file() {
     esac
 }
 
-# describe FILE: what it is, with its build id.
+# describe FILE: its identity, with its build id.
 describe() {
     identity=$(identify "$1")
     id=$(elf_fact "$1" build-id)

@@ -1,8 +1,9 @@
-# One program on Calmkeeper. LD_LIBRARY_PATH does it, which the programs that it starts inherit without harm: it only offers a
-# file. LD_PRELOAD would put our functions into every one of them, and a program with its own copy of the C client, such as node
-# with the package zookeeper, dies of that. So a program that needs preloading gets it from its loader's --preload, for itself.
+# Runs one program on Calmkeeper by LD_LIBRARY_PATH, which its child programs inherit without harm, because it only
+# offers a file. LD_PRELOAD would put our functions into each of them, and a program with its own copy of the C client,
+# such as node with the package zookeeper, would crash. So a program that needs preloading gets it by its loader's
+# option --preload, which children do not inherit.
 
-# prepare_run NAME: $library, $soname, $directory and $program, and what check_program finds.
+# prepare_run NAME: sets $library, $soname, $directory and $program, and the results of check_program.
 prepare_run() {
     find_libraries
     each_library offer
@@ -17,7 +18,7 @@ prepare_run() {
     check_program "$name"
 }
 
-# What $library is found by.
+# Sets $soname and $directory, by which programs find $library.
 offer() {
     is_ours "$library" || fail "$library is not Calmkeeper's library; name that by --library"
     select_library "$library"
@@ -38,14 +39,16 @@ run() {
     prepare_run "$1"
     if [ "$verdict" = other ]; then say "$1 does not run on Calmkeeper: $reason; $advice"; fi
     if [ -n "$directory" ]; then export LD_LIBRARY_PATH="$directory${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"; fi
-    # The watcher is nobody's child: the program must not find one that it did not start. It holds no standard output open.
+    # The watcher is detached, because the program must not have a child that it did not start. It does not keep
+    # standard output open.
     self=$$
     before=$(tr '\0' ' ' <"/proc/$self/cmdline" 2>/dev/null || true)
     if [ "$verdict" != other ] && [ -n "$before" ]; then (
         (trap '' HUP; watch "$self" "$before") </dev/null >/dev/null &
     ); fi
     if [ "$verdict" = preload ]; then
-        # The loader starts the ELF file itself; a script's interpreter is given the script.
+        # The loader starts the ELF file itself; in a script's case that is the interpreter, with the script as
+        # argument.
         [ "$(readlink -f "$name")" = "$program" ] || fail "$1 is a script whose interpreter needs preloading: run that by name"
         argument=$1
         shift

@@ -1,4 +1,4 @@
-# What the system has, and what running programs use.
+# Shows the library of the system, and the libraries of running programs.
 
 status() {
     own_mounts=$(readlink /proc/self/ns/mnt 2>/dev/null || true)
@@ -35,7 +35,7 @@ system_status() {
     for path in $paths; do echo "$path: $(describe "$root$path")"; done
 }
 
-# A line for each C client that process $pid has mapped.
+# Prints a line for each C client that process $pid has mapped.
 process_status() {
     while read -r range path; do
         case $path in
@@ -64,8 +64,8 @@ $(executable_files "$pid")
 END
 }
 
-# Sets $identity for $file, and fails if it has no C client. Many processes map the same files, so an answer is kept by device,
-# inode and time of change.
+# Sets $identity for $file, and fails if it has no C client. Many processes map the same files, so results are cached by
+# device, inode and time of change.
 client_in_file() {
     key=$(stat -L -c '%d:%i:%Z' "$file" 2>/dev/null) || return 1
     case $known in
@@ -109,7 +109,7 @@ handles_of() {
     echo ", open handles: $count"
 }
 
-# Where the process lives, if that is not where this command runs.
+# The place of the process, if it is not in this command's namespaces.
 place_of() {
     process_root=$(readlink "/proc/$pid/root" 2>/dev/null || true)
     if [ "${process_root:-/}" != / ]; then echo ", root directory $process_root"; fi

@@ -1,15 +1,15 @@
-# The whole system.
+# Installs and uninstalls the library for the whole system.
 #
-# The library's file is replaced, not the link to it, as ldconfig makes the link anew whenever it runs. Both ways a file is
-# renamed onto the other, so there is no moment without one; programs that run keep what they have until they are started
-# again. A package's file is diverted, so that upgrades of the package go to where the original is kept.
+# The library's file is replaced, not the link to it, because ldconfig makes the link anew whenever it runs. Both ways a
+# file is renamed over the other, so that there is always one; running programs keep their library until they are
+# restarted. A package's file is diverted, so that upgrades of the package go to the place of the kept original.
 
-# KIND PATH SUM for each file that was put in: "package" and "plain" have an original below $kept, "new" has none.
+# KIND PATH SUM for each installed file: "package" and "plain" have an original below $kept, "new" has none.
 record_of() { echo "$root/var/lib/calmkeeper/installed"; }
 kept_of() { echo "/usr/lib/calmkeeper/stock$1"; }
 sum_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
-# Class and machine of an ELF file: the libraries of other architectures are left alone.
+# Class and machine of an ELF file: libraries of other architectures are left alone.
 machine_of() { od -An -tx1 -j 4 -N 1 "$1"; od -An -tx1 -j 18 -N 2 "$1"; }
 
 # The real files behind the system's links called $soname, without the root.
@@ -65,14 +65,14 @@ may_write() {
     done
 }
 
-# Sets $paths to where $library goes.
+# Sets $paths to the places where $library is installed.
 places() {
     soname=$(elf_fact "$library" soname)
     paths=$(system_libraries)
     [ -n "$paths" ] || paths=/usr/local/lib/$soname
 }
 
-# What could go wrong with $library is found out before anything is changed.
+# Checks everything that could be wrong with $library before anything is changed.
 examine() {
     is_ours "$library" || fail "$library is not Calmkeeper's library; name that by --library"
     places
@@ -103,7 +103,7 @@ put_in() {
                 fi
             fi
         fi
-        # The record first: if this stops half-way, remove knows what to do.
+        # The record is written first: if this stops half-way, `remove` can undo it.
         { awk -v path="$path" '$2 != path' "$record"; echo "$kind $path $sum"; } >"$record.new"
         mv -f "$record.new" "$record"
         put "$library" "$path"
@@ -122,7 +122,7 @@ install() {
     echo "Programs use it when they are started again. To take it out: calmkeeper remove"
 }
 
-# take_out KIND PATH SUM: puts the original back, or says why it cannot.
+# take_out KIND PATH SUM: restores the original, or says why it cannot.
 take_out() {
     kept=$(kept_of "$2")
     if [ "$1" != package ] && [ -e "$root$2" ] && [ "$(sum_of "$root$2")" != "$3" ]; then

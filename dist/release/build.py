@@ -5,8 +5,9 @@
 
 TARGET is x86_64-gnu, aarch64-gnu, x86_64-musl or aarch64-musl (default: all four). Each goes to DIRECTORY/TARGET.
 
-zig brings the stubs of glibc 2.17 and musl. The compiler is this machine's if it has the target's standard library;
-otherwise Debian's, in the root directory that toolchain.sh made, where musl's is built from Debian's rust-src.
+zig has the stubs of glibc 2.17 and musl. The compiler is this machine's if it has the target's standard library;
+otherwise Debian's, in the root directory that toolchain.sh made, where the standard library for musl is built from
+Debian's rust-src.
 """
 
 import argparse
@@ -32,8 +33,8 @@ def has_standard_library(rust, sysroot):
 
 
 def unwinder(target, top):
-    """The file of libgcc_s for the linker. zig would link LLVM's unwinder statically; then a cancelled thread or a C++
-    exception would cross our frames with two unwinders that do not know each other's state."""
+    """The file of libgcc_s for the linker. zig would link LLVM's unwinder statically; a cancelled thread or a C++
+    exception would then cross our frames with two unwinders that do not share their state."""
     for path in target.unwinder:
         if (top / path.lstrip("/")).exists():
             return path
@@ -60,7 +61,8 @@ class Host:
 
 
 class Debian(Host):
-    """Debian's compiler in a root directory of its own, which sees the sources and cargo's downloads at their own paths."""
+    """Debian's compiler in a separate root directory, in which the sources and cargo's downloads have their usual
+    paths."""
 
     def __init__(self, host):
         super().__init__()
@@ -96,13 +98,14 @@ class Debian(Host):
 
 
 def flags(compiler, target, built):
-    """What keeps this machine's paths out, links what the target has, and gives the library a name by its content."""
+    """Flags that keep this machine's paths out, link the target's libraries, and give the library a build id from its
+    content."""
     renamed = {ROOT: "/calmkeeper", built: "/target", compiler.sysroot: "/rust"}
     renamed |= {folder: "/crates" for folder in (compiler.cargo_home / "registry/src").glob("*")}
     found = [f"--remap-path-prefix={path}={name}" for path, name in renamed.items()]
     found += ["-Clink-arg=-Wl,--build-id=sha1", "-Cstrip=symbols"]
     if target.is_glibc:
-        # That of this machine needs more of the C library than the stubs have; the target brings its own.
+        # This machine's libgcc_s needs more of the C library than the stubs have; the target has its own.
         return [*found, f"-Clink-arg={unwinder(target, compiler.top)}", "-Clink-arg=-Wl,--allow-shlib-undefined"]
     return [*found, "-Ctarget-feature=-crt-static"]
 
@@ -112,7 +115,7 @@ def build(target, compiler, profile, built):
         "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags(compiler, target, built)),
         "CARGO_ZIGBUILD_ZIG_PATH": str(zig().resolve()),
         "SOURCE_DATE_EPOCH": str(epoch()),
-        # A cache of compilations would answer with what another setting made.
+        # A compilation cache could return objects made with other settings.
         "RUSTC_WRAPPER": "",
         "CFLAGS": f"-g0 -ffile-prefix-map={ROOT}=/calmkeeper",
     }
@@ -128,7 +131,7 @@ def build(target, compiler, profile, built):
 
 
 def packages_to_build():
-    """Those of our libraries that the workspace has."""
+    """Those of our libraries that exist in the workspace."""
     known = run("cargo", "metadata", "--no-deps", "--format-version", "1", cwd=ROOT)
     return [package for package in LIBRARIES.values() if f'"name":"{package}"' in known]
 
@@ -158,7 +161,7 @@ def build_all():
     if unknown:
         raise Failure(f"there is no target {unknown[0]}; there are {', '.join(TARGETS)}")
     wanted = [TARGETS[name] for name in options.targets or TARGETS]
-    # What cannot be done is said before an hour of compiling.
+    # Impossible targets are reported before an hour of compiling.
     compilers = [(target, compiler_for(target)) for target in wanted]
     for target, compiler in compilers:
         folder = build(target, compiler, options.profile, options.built.resolve())

@@ -1,4 +1,4 @@
-"""What the release scripts share: the targets, the version, the moment that all files bear, and running a command."""
+"""Code that the release scripts share: the targets, the version, the time stamp of all files, and running a command."""
 
 import dataclasses
 import os
@@ -10,19 +10,19 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 CARGO_TOML = ROOT / "Cargo.toml"
-# The programs that setup.sh puts there for the profile `release`.
+# The programs that setup.sh installs for the profile `release`.
 TOOLS = ROOT / ".cache" / "release-tools"
 # The newest symbol version of the C library that a release may need.
 GLIBC = (2, 17)
-# The library for threads comes first; the other one is there once the workspace builds it.
+# The multi-threaded library comes first; the other one exists once the workspace builds it.
 LIBRARIES = {"libzookeeper_mt.so.2": "zookeeper_mt", "libzookeeper_st.so.2": "zookeeper_st"}
-# Beside them, for `calmkeeper top` and `calmkeeper plan`.
+# Packed with the libraries, for `calmkeeper top` and `calmkeeper plan`.
 PROGRAM = "calmkeeper-cli"
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """One kind of machine: what Rust, zig, Debian, RPM, the tarball and ELF call it."""
+    """One kind of machine, with its names in Rust, zig, Debian, RPM, the tarball and ELF."""
 
     name: str
     rust: str
@@ -30,7 +30,7 @@ class Target:
     debian: str
     rpm: str
     machine: str
-    # Debian's package with the unwinder's library for this machine, and where that is.
+    # Debian's package with the unwinder's library for this machine, and the path of that library.
     unwinder: tuple[str, ...]
 
     @property
@@ -52,7 +52,7 @@ TARGETS = {
 
 
 class Failure(Exception):
-    """Something the user has to put right: one line."""
+    """A problem that the user must solve, in one line."""
 
 
 def version():
@@ -60,7 +60,7 @@ def version():
 
 
 def epoch():
-    """The moment that every file of a release bears: $SOURCE_DATE_EPOCH, or the last commit's."""
+    """The time stamp of every file of a release: $SOURCE_DATE_EPOCH, or that of the last commit."""
     named = os.environ.get("SOURCE_DATE_EPOCH")
     if named:
         if not named.isdigit():
@@ -70,7 +70,7 @@ def epoch():
 
 
 def run(*command, **options):
-    """Standard output of a command that has to succeed."""
+    """The standard output of a command that must succeed."""
     words = [str(word) for word in command]
     try:
         done = subprocess.run(words, stdout=subprocess.PIPE, text=True, **options)

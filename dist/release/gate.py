@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""What a library of a release has to be, or the program beside it, read with readelf:
+"""Checks a library of a release, or its program, with readelf:
 
     dist/release/gate.py TARGET FILE...
 
-for the target's machine; needing no symbol version of the C library above 2.17 and no library besides the C library's and
-the unwinder's (none for musl); with its name if it is a library, a build id and the list of dependencies; no path of the machine in it.
+It must be for the target's machine; need no symbol version of the C library above 2.17 and no library besides the C
+library's and the unwinder's (none for musl); have its soname if it is a library, a build id and the list of
+dependencies; and contain no path of this machine.
 """
 
 import os

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Packs what build.py built. The same libraries and moment give the same bytes.
+"""Packs the output of build.py. The same libraries and time stamp give the same bytes.
 
     dist/release/pack.py [--libraries DIRECTORY] [--out DIRECTORY] [KIND...]
 
@@ -22,15 +22,15 @@ from common import ROOT, TARGETS, Failure, epoch, libraries_in, main, run, versi
 
 
 def stage(top, target, libraries, prefix="/usr"):
-    """What a tarball or package holds, below `top`."""
+    """Lays out the content of a tarball or package, below `top`."""
     run("sh", ROOT / "dist/stage.sh", top, prefix, *libraries, env={"STRIP": "", "PATH": "/usr/bin:/bin"})
 
 
 def tarball(target, libraries, out, scratch):
-    """Sorted names, one owner, one moment, and no name or moment in gzip's header."""
+    """With sorted names, one owner, one time stamp, and no name or time in gzip's header."""
     name = f"calmkeeper-{version()}-linux-{target.name.removesuffix('-gnu')}"
     stage(scratch, target, libraries, f"/{name}")
-    # The prefix of a pkg-config file is where the file is, as the tarball may be unpacked anywhere.
+    # The prefix in a pkg-config file is relative to the file, because the tarball may be unpacked anywhere.
     for description in (scratch / name / "lib/pkgconfig").glob("*.pc"):
         description.write_text(description.read_text().replace(f"prefix=/{name}", "prefix=${pcfiledir}/../.."))
     archive = out / f"{name}.tar.gz"
@@ -89,7 +89,7 @@ def pack_all():
     targets = {target: libraries_in(options.libraries / name) for name, target in TARGETS.items() if (options.libraries / name).is_dir()}
     if not targets:
         raise Failure(f"there is no library in {options.libraries}: dist/release/build.py")
-    # Nothing of an older release may stay and be summed up.
+    # No file of an older release may stay and get into SHA256SUMS.
     shutil.rmtree(options.out, ignore_errors=True)
     options.out.mkdir(parents=True)
     made = pack(options.kinds or kinds, targets, options.out)

@@ -1,4 +1,5 @@
-"""The Python package: a wheel for every Python from 3.11 on (stable ABI) with the library inside, and its source."""
+"""The Python package: a wheel for every Python from 3.11 on (stable ABI) with the library inside, and a source
+distribution."""
 
 import base64
 import csv
@@ -14,7 +15,7 @@ from build import zig
 from common import ROOT, epoch, run
 
 SOURCE = ROOT / "python-compat"
-# The oldest Python whose stable ABI has the buffer protocol.
+# The oldest Python whose stable ABI includes the buffer protocol.
 STABLE = (3, 11)
 FOLDER = "zkpython.libs"
 
@@ -34,7 +35,7 @@ def zig_for(target):
 
 
 def compile_module(compiler, libraries, out):
-    """The module finds the library beside itself, wherever the wheel is unpacked."""
+    """Compiles the module so that it finds the library beside itself, wherever the wheel is unpacked."""
     limit = f"0x{STABLE[0]:02x}{STABLE[1]:02x}0000"
     mt = next(library for library in libraries if library.name == "libzookeeper_mt.so.2")
     run(*compiler, "-std=gnu11", "-O2", "-g0", "-fPIC", "-fvisibility=hidden", "-shared", "-s", f"-DPy_LIMITED_API={limit}",
@@ -78,7 +79,8 @@ def wheel(target, libraries, out, scratch, compiler=None):
 
 
 def sdist(out, scratch, pack_tar):
-    """Builds against the headers in it and, like every C extension, the library of the system that it is built on."""
+    """Makes a source distribution, which is built with its own headers and, like every C extension, against the library
+    of the build system."""
     name = f"{field('name')}-{field('version')}"
     top = scratch / name
     shutil.copytree(SOURCE / "src", top / "src")

@@ -1,4 +1,5 @@
-"""The RPM: the same files as the package calmkeeper for Debian, with headers. rpmbuild finds out what the library provides."""
+"""The RPM: the same files as the package calmkeeper for Debian, with headers. rpmbuild determines what the library
+provides."""
 
 import shutil
 

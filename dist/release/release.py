@@ -2,8 +2,8 @@
 """`make release` and `make release-check`.
 
     dist/release/release.py [--profile PROFILE] [TARGET...]           libraries and packages, in target/dist
-    dist/release/release.py --check [--profile PROFILE] [TARGET...]   the same again from a copy of the sources at another
-                                                                      path, and both compared byte for byte
+    dist/release/release.py --check [--profile PROFILE] [TARGET...]   the same from a copy of the sources at another
+    path, then both are compared byte for byte
 """
 
 import argparse
@@ -18,7 +18,7 @@ from common import ROOT, TARGETS, Failure, epoch, main, run
 
 
 def make(top, out, options):
-    """Builds and packs the sources at `top`, by their own scripts."""
+    """Builds and packs the sources at `top` with their own scripts."""
     environment = os.environ | {"SOURCE_DATE_EPOCH": str(epoch()), "PYTHONDONTWRITEBYTECODE": "1"}
     scripts = top / "dist/release"
     for command in (
@@ -31,7 +31,7 @@ def make(top, out, options):
 
 
 def copy_of_sources(top):
-    """What is committed or would be: no build products, whose paths could hide in the result."""
+    """Copies the files that git tracks or would track: no build products, whose paths could end up in the result."""
     names = run("git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     for name in names:
         if (ROOT / name).exists():

@@ -1,4 +1,5 @@
-"""The list of what is in the libraries, as CycloneDX, by cargo-cyclonedx. The libraries carry it themselves too (cargo-auditable)."""
+"""The bill of materials of the libraries, as CycloneDX, by cargo-cyclonedx. The libraries also contain it themselves
+(cargo-auditable)."""
 
 import datetime
 import json
@@ -10,7 +11,7 @@ from common import ROOT, TOOLS, epoch, run, version
 
 
 def normal(found, kind):
-    """Without what differs from run to run and from machine to machine: the serial number, the moment, the paths."""
+    """Removes the parts that differ from run to run and between machines: the serial number, the time, the paths."""
     text = json.dumps(found, sort_keys=True)
     text = text.replace(f"path+file://{ROOT}", "path+file:///calmkeeper").replace(str(ROOT), "/calmkeeper")
     found = json.loads(text)
@@ -26,7 +27,7 @@ def write(out):
     try:
         for package in packages_to_build():
             manifest = ROOT / package.removeprefix("zookeeper_") / "Cargo.toml"
-            # It writes beside each Cargo.toml of the workspace.
+            # cargo-cyclonedx writes a file beside each Cargo.toml of the workspace.
             run("cargo", "cyclonedx", "--format", "json", "--spec-version", "1.5", "--no-build-deps", "--override-filename", name, "--quiet",
                 "--manifest-path", manifest, env=os.environ | {"PATH": f"{TOOLS}/bin:{os.environ['PATH']}"})
             found = json.loads((manifest.parent / f"{name}.json").read_text())

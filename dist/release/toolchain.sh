@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes .cache/release-toolchain: a root directory with the Rust compiler of Debian's newest suite, the standard library for
-# 64-bit ARM, and its sources, from which build.py builds the one for musl. For machines whose own compiler lacks a target
-# and whose network has Debian's packages only; elsewhere `rustup target add` is enough.
+# Makes .cache/release-toolchain: a root directory with the Rust compiler of Debian's newest suite, the standard library
+# for 64-bit ARM, and the library's sources, from which build.py builds the one for musl. For machines whose own
+# compiler lacks a target and whose network has only Debian's packages; elsewhere `rustup target add` is enough.
 #
 # usage: toolchain.sh [SUITE]   (default: sid). Needs root and debootstrap; running it again changes nothing.
 set -eu
