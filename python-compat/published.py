@@ -20,11 +20,11 @@ CACHE = ROOT / ".cache"
 
 
 class Failure(Exception):
-    """The source cannot be had, or does not build."""
+    """The source is not available, or does not build."""
 
 
 def fetch(python):
-    """The published archive: from the cache, from ZKPYTHON_SDIST, or from PyPI by the Python's own pip."""
+    """The published archive: from the cache, from ZKPYTHON_SDIST, or from PyPI by that Python's pip."""
     archive = pathlib.Path(os.environ.get("ZKPYTHON_SDIST") or CACHE / ARCHIVE)
     if not archive.exists():
         CACHE.mkdir(exist_ok=True)
@@ -50,8 +50,8 @@ def build(facts, which):
                 raise Failure(f"{ARCHIVE} wants to write to {member.name}")
         archive.extractall(directory)
     source = directory / "zkpython-0.4.2"
-    # Without THREADED the header hides the functions that wait (which old compilers let pass). Apache's 3.8 has removed the
-    # three version macros, which our headers define.
+    # Without THREADED the header hides the synchronous functions (old compilers accept the missing declarations).
+    # Apache's 3.8 has removed the three version macros, which our headers define.
     headers = ROOT / "include" / "zookeeper"
     if not (headers / "zookeeper.h").exists():
         headers = pathlib.Path("/usr/include/zookeeper")
@@ -67,8 +67,8 @@ def build(facts, which):
 
 
 def test(facts, which, module):
-    """Run zkpython2_program.py, in Python 2.7, against a real server, and with our library against one that demands TLS, a
-    certificate and SASL, which the program knows nothing of. Returns whether it passes."""
+    """Run zkpython2_program.py, in Python 2.7, against a real server, and with our library also against a server that
+    demands TLS, a certificate and SASL, without any change to the program. Returns whether it passes."""
     with rig.Ensemble() as ensemble:
         passed = run(facts, which, module, ensemble, ensemble.hosts)
     print(f"zkpython 0.4.2 as published, on {which}: {'passed' if passed else 'failed'}", flush=True)
@@ -87,7 +87,7 @@ def test(facts, which, module):
 
 
 def run(facts, which, module, ensemble, hosts, **environment):
-    """The program against one ensemble, which is restarted meanwhile; whether it passes."""
+    """Runs the program against one ensemble, which is restarted during the run; returns whether it passes."""
     environment = rig.library_env(which, PYTHONPATH=module.parent, PYTHONDONTWRITEBYTECODE=1, **environment)
     program = rig.Program([facts["executable"], "-u", str(HERE / "tests" / "zkpython2_program.py"), hosts], env=environment)
     with program:

@@ -2,11 +2,11 @@
 """Builds the `zookeeper` extension module for a Python and tests it against real servers.
 
     python-compat/run.py                        build for the python3 that runs this, test on our library
-    python-compat/run.py --lib stock            the same on Debian's library: its bugs show as marked skips
+    python-compat/run.py --lib stock            the same on Debian's library: its bugs appear as marked skips
     python-compat/run.py --python python3.12    for another Python, 3.8 or later (or the variable PYTHON)
-    python-compat/run.py --python python2.7     PyPI's unmodified zkpython 0.4.2 instead, with a test of its own
-    python-compat/run.py --build-only           print where the module is
-    python-compat/run.py test_close             some of the test files only
+    python-compat/run.py --python python2.7     PyPI's unmodified zkpython 0.4.2 instead, with its own test
+    python-compat/run.py --build-only           print the path of the module
+    python-compat/run.py test_close             only some of the test files
 
 Needs a C compiler and the Python's headers (python3-dev); the tests need the packages of scripts/setup.sh.
 """
@@ -44,7 +44,7 @@ class Failure(Exception):
 
 
 def facts_of(python):
-    """What a Python says about itself: version, where its headers are, how its modules end."""
+    """Facts about a Python: its version, the directory of its headers, the suffix of its modules."""
     try:
         facts = json.loads(subprocess.run([python, "-c", ASK], check=True, stdout=subprocess.PIPE).stdout)
     except (OSError, subprocess.CalledProcessError, ValueError) as problem:
@@ -56,7 +56,7 @@ def facts_of(python):
 
 
 def header_directory():
-    """Our headers once they are there, else Debian's."""
+    """Our headers if they exist, else Debian's."""
     ours = ROOT / "include"
     return ours if (ours / "zookeeper" / "zookeeper.h").exists() else pathlib.Path("/usr/include")
 
@@ -83,7 +83,7 @@ def build(facts, which):
 
 
 def rig_python(facts):
-    """A Python to run the servers with: the one under test if it is new enough, else one that is."""
+    """The Python that runs the servers: the one under test if it is new enough, else another one that is."""
     if facts["version"] >= RIG_OLDEST:
         return facts["executable"]
     for candidate in (sys.executable, "/usr/bin/python3", *(f"python3.{minor}" for minor in range(15, 10, -1))):

@@ -13,10 +13,10 @@ setup(
             "zookeeper",
             sources=sorted(str(source.relative_to(HERE)) for source in (HERE / "src").glob("*.c")),
             depends=["src/zkmodule.h", "src/additive.h", "src/limited.h"],
-            # A source distribution has the headers in it.
+            # A source distribution contains the headers.
             include_dirs=[str(next(top for top in (HERE, HERE.parent) if (top / "include").is_dir()) / "include")],
             extra_compile_args=["-std=gnu11", "-fvisibility=hidden"],
-            # Either way only the name libzookeeper_mt.so.2 gets into the module.
+            # In both cases only the name libzookeeper_mt.so.2 gets into the module.
             extra_link_args=[str(OURS) if OURS.exists() else "-l:libzookeeper_mt.so.2", "-pthread"],
         )
     ]

@@ -1,9 +1,10 @@
-/* What Apache's library for C does not have. Our header declares the functions; built against Apache's header the module
- * leaves out its own that call them. The module also loads on a library without them, where each address is null. */
+/* Functions that Apache's C library does not have. Our header declares them; built against Apache's header, the module
+ * leaves out its functions that call them. The module also loads on a library without them, where each address is
+ * null. */
 #ifndef ZKADDITIVE_H
 #define ZKADDITIVE_H
 
-/* Numbers that not every header names. */
+/* Numbers that are missing in some headers. */
 enum { NO_WATCHER = -121, REQUEST_TIMEOUT = -122, QUOTA_EXCEEDED = -125 };
 enum {
     WATCHTYPE_CHILD = 1,

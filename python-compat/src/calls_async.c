@@ -1,6 +1,6 @@
 /* The functions that queue a request and return OK. Their completion is called later, exactly once, on the library's
- * completion thread (add_auth: on its I/O thread). They raise only what is found out before anything is sent, and then
- * the completion is not called. */
+ * completion thread (add_auth: on its I/O thread). They raise exceptions only for errors that are found before anything
+ * is sent; the completion is not called then. */
 #include "zkmodule.h"
 
 int request_prepare(struct request *request, int id, PyObject *completion, PyObject *watcher)

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Apache's headers declare these only beside those of OpenSSL and Cyrus, and a library without them lacks the functions:
- * Debian's does. */
+/* Apache's headers declare these only together with the headers of OpenSSL and Cyrus SASL, and a library built without
+ * those lacks the functions, as Debian's does. */
 struct sasl_answer {
     unsigned long id;
     int (*function)(void);
@@ -24,7 +24,7 @@ __attribute__((weak)) zhandle_t *zookeeper_init_sasl(const char *hosts, watcher_
 
 /* ---- the answers to a mechanism's questions ---- */
 
-/* Numbers of Cyrus'. */
+/* Question numbers of Cyrus SASL. */
 enum { ANSWER_END = 0, ANSWER_USER = 0x4001, ANSWER_AUTHNAME = 0x4002, ANSWER_PASS = 0x4004, ANSWER_REALM = 0x4008 };
 enum { SASL_ANSWERED = 0, SASL_FAILED = -1 };
 
@@ -52,7 +52,7 @@ void sasl_free(struct sasl *sasl)
     free(sasl);
 }
 
-/* Called on a thread of the library's, without the interpreter's lock. */
+/* Called on a thread of the library, without the GIL. */
 static int answer_name(void *context, int id, const char **result, unsigned *length)
 {
     struct sasl *sasl = context;
@@ -82,7 +82,7 @@ static int answer_password(void *connection, void *context, int id, struct secre
     return sasl->password ? SASL_ANSWERED : SASL_FAILED;
 }
 
-/* NULL with an exception. The arguments are bytes objects or NULL. */
+/* Returns NULL with an exception on failure. The arguments are bytes objects or NULL. */
 static struct sasl *sasl_new(PyObject *user, PyObject *password, PyObject *realm)
 {
     struct sasl *sasl = calloc(1, sizeof *sasl);
@@ -147,7 +147,7 @@ static int parse_client_id(PyObject *pair, clientid_t *client)
         Py_XDECREF(items);
         return -1;
     }
-    /* Shorter ones are padded with NULs, which client_id() leaves out. */
+    /* Shorter passwords are padded with NULs, which client_id() leaves out. */
     size_t length = (size_t)password.len < sizeof client->passwd ? (size_t)password.len : sizeof client->passwd;
     memcpy(client->passwd, password.buf, length);
     PyBuffer_Release(&password);
@@ -158,8 +158,8 @@ static int parse_client_id(PyObject *pair, clientid_t *client)
 static zhandle_t *call_library(struct opening *how, const clientid_t *client, struct session *session)
 {
     const char *hosts = PyBytes_AS_STRING(how->hosts);
-    /* Our watcher is always there, with the session as its context, so set_watcher() only has to change a reference:
-     * an event under way meanwhile finds a valid context whatever happens. */
+    /* The module's own watcher is always set, with the session as its context, so set_watcher() only has to change a
+     * reference, and an event that is being delivered at that moment always has a valid context. */
     if (how->cert) {
         return zookeeper_init_ssl(hosts, PyBytes_AS_STRING(how->cert), on_session_watcher, how->timeout, client, session,
                                   how->flags);
@@ -171,7 +171,7 @@ static zhandle_t *call_library(struct opening *how, const clientid_t *client, st
     return zookeeper_init(hosts, on_session_watcher, how->timeout, client, session, how->flags);
 }
 
-/* 0 with an exception for deadlines that the library does not have, or that are out of range. */
+/* Returns 0 with an exception for deadlines that the library does not have, or that are out of range. */
 static int check_deadlines(const struct opening *how)
 {
     if (how->request_timeout < 0) {
@@ -190,7 +190,7 @@ static int check_deadlines(const struct opening *how)
     return 1;
 }
 
-/* The handle, for Python; takes what the opening owns. */
+/* The handle as a Python object; takes over what the opening owns. */
 static PyObject *open_session(struct opening *how)
 {
     clientid_t client;

@@ -1,4 +1,5 @@
-/* What servers tell since 3.6 and 3.7: identities, ephemeral nodes, numbers of descendants, several reads at once. */
+/* Reads that servers offer since 3.6 and 3.7: identities, ephemeral nodes, numbers of descendants, several reads at
+ * once. */
 #include "zkmodule.h"
 
 #include <stdlib.h>
@@ -22,10 +23,10 @@ PyMethodDef read_methods[] = {{NULL, NULL, 0, NULL}};
 
 #else
 
-/* What a read returns at most unless told otherwise: ZooKeeper's usual limit for a node. */
+/* The default of the longest data that a read returns: ZooKeeper's usual limit for a node. */
 enum { DEFAULT_READ_LENGTH = 1024 * 1024 };
 
-/* What an older server does, for help(). */
+/* The behaviour of older servers, for help(). */
 #define NEEDS(version)                                                                                                 \
     "Needs servers of " version ": an older one closes the connection, and the call raises UnimplementedException or\n" \
     "ConnectionLossException. Raises NotImplementedError on Apache's library."
@@ -195,7 +196,7 @@ static PyObject *zk_aget_all_children_number(PyObject *module, PyObject *args)
 
 /* ---- several reads with one request ---- */
 
-/* One read, and where the library puts its result. */
+/* One read, and the memory for its result. */
 struct read {
     PyObject *path; /* bytes, owned */
     char *data;     /* get: the buffer; NULL: this is get_children */
@@ -227,7 +228,7 @@ void reads_free(struct reads *reads)
     }
 }
 
-/* One of the list: a pair (kind, path). 0 and an exception on failure. */
+/* Converts one entry of the list: a pair (kind, path). Returns 0 with an exception on failure. */
 static int read_from_python(PyObject *item, int length, struct read *read, zoo_op_t *op)
 {
     const char *kind;
@@ -359,7 +360,7 @@ static PyObject *zk_amulti_read(PyObject *module, PyObject *args)
     }
     struct reads *reads = reads_from_python(list, length);
     struct request request = {.session = reads ? session_find(id) : NULL};
-    /* Also without a completion: it owns what the library writes to. */
+    /* Needed even without a completion: the context owns the memory that the library writes to. */
     request.completion = request.session ? context_new(request.session, completion, 0) : NULL;
     if (!request.completion) {
         reads_free(reads);

@@ -1,4 +1,4 @@
-/* The functions about sessions that have begun, and those that concern the whole process. */
+/* The functions about existing sessions, and those that concern the whole process. */
 #include "zkmodule.h"
 
 #include <errno.h>
@@ -203,8 +203,8 @@ PyDoc_STRVAR(set_log_stream_doc,
 Write the library's log to an open file: any object whose fileno() is a writable descriptor. None stands for stderr.\n\
 The descriptor is duplicated, so the file may be closed afterwards.");
 
-/* One stream for good, whose descriptor is replaced: the library's threads may be writing at any time, so no FILE can
- * ever be closed. */
+/* One stream that is never closed; its descriptor is replaced instead. The library's threads may write at any time, so
+ * no FILE can ever be closed. */
 static FILE *log_file;
 
 static int redirect_log(int descriptor)
@@ -245,7 +245,7 @@ static PyObject *zk_set_log_stream(PyObject *module, PyObject *args)
         PyErr_SetString(PyExc_ValueError, "set_log_stream needs a file that is open for writing");
         return NULL;
     }
-    /* What the program has written before stays before. */
+    /* Output that the program has already written must stay before the library's. */
     PyObject *flushed = PyObject_HasAttrString(file, "flush") ? PyObject_CallMethod(file, "flush", NULL) : NULL;
     Py_XDECREF(flushed);
     if (PyErr_Occurred()) {

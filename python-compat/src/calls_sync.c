@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What get() returns at most unless told otherwise: ZooKeeper's usual limit for a node. */
+/* The default of the longest data that get() returns: ZooKeeper's usual limit for a node. */
 enum { DEFAULT_GET_LENGTH = 1024 * 1024 };
 
-/* What the server may append to the path of a node with a sequence number, and the final NUL. */
+/* Room for the sequence number that the server may append to a path, and for the final NUL. */
 enum { SEQUENCE_ROOM = 64 };
 
-/* Find the session and, if there is a callback, make the watch; 0 and an exception on failure. */
+/* Finds the session and, if there is a callback, makes the watch; returns 0 with an exception on failure. */
 static int prepare_watch(int id, PyObject *callback, struct session **session, struct context **watch)
 {
     *watch = NULL;
@@ -24,7 +24,7 @@ static int prepare_watch(int id, PyObject *callback, struct session **session, s
     return !callback || *watch;
 }
 
-/* After the call. An armed watch belongs to the library and may have fired, and been freed, already. */
+/* Called after the call. An armed watch belongs to the library, and may already have fired and been freed. */
 static void finish_watch(struct session *session, struct context *watch, int armed)
 {
     if (!armed) {
@@ -155,7 +155,7 @@ static PyObject *zk_get(PyObject *module, PyObject *args)
                                     &length, &stat));
         finish_watch(session, watch, rc == ZOK);
         if (rc == ZOK) {
-            /* A node without data has length -1; zkpython's users get "" for it. */
+            /* A node without data has length -1, for which zkpython's users get "". */
             result = Py_BuildValue("(NN)", text_to_python(data, length < 0 ? 0 : length), stat_to_python(&stat));
         } else {
             raise_code(rc);
@@ -199,7 +199,7 @@ static PyObject *zk_get_children(PyObject *module, PyObject *args)
     return result;
 }
 
-/* set and set2, which differ in what they return. */
+/* set and set2, which differ in their results. */
 static int set_data(PyObject *args, const char *format, struct Stat *stat)
 {
     int id, version = -1, rc = 0;

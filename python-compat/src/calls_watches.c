@@ -1,14 +1,14 @@
-/* Persistent watches, and taking watches away. Each call of add_watch() leaves a watch of its own, a context that the
- * library is given as `watcherCtx`. */
+/* Persistent watches, and the removal of watches. Each call of add_watch() makes a separate watch, a context that is
+ * passed to the library as `watcherCtx`. */
 #include "zkmodule.h"
 
 #include <string.h>
 
-/* How many removed watches a session may keep before a request is sent whose completion frees them. */
+/* How many removed watches a session may keep before it sends a request whose completion frees them. */
 enum { REMOVED_MAX = 64 };
 
 #ifdef ZOO_HAVE_CALMKEEPER_API
-/* A call with a callable makes its watch persistent. 0 and an exception on failure. */
+/* Makes the watch of a call persistent. Returns 0 with an exception on failure. */
 static int make_persistent(struct context *watch, PyObject *path, int mode)
 {
     if (watch) {
@@ -98,7 +98,7 @@ static PyObject *zk_aadd_watch(PyObject *module, PyObject *args)
 
 /* ---- removal ---- */
 
-/* Whether this is a persistent watch that a removal of that type and path means, and that the library has armed. */
+/* Whether this is an armed persistent watch to which a removal of that type and path applies. */
 static int is_meant(const struct context *context, PyObject *path, int type)
 {
     return context->is_watch && context->watch_type && context->since && !context->is_being_removed
@@ -106,7 +106,7 @@ static int is_meant(const struct context *context, PyObject *path, int type)
            && strcmp(PyBytes_AS_STRING(context->path), PyBytes_AS_STRING(path)) == 0;
 }
 
-/* The oldest watch with an equal callable. NULL, and an exception, if there is none. */
+/* The oldest watch with an equal callable. NULL with an exception if there is none. */
 static struct context *find_watch(struct session *session, PyObject *path, int type, PyObject *callback)
 {
     PyObject *callbacks = PyList_New(0);
@@ -116,7 +116,7 @@ static struct context *find_watch(struct session *session, PyObject *path, int t
             Py_CLEAR(callbacks);
         }
     }
-    /* Comparing can run Python code, which changes the list of contexts: search it again after that. */
+    /* The comparison can run Python code, which may change the list of contexts: search it again afterwards. */
     Py_ssize_t at = callbacks ? PySequence_Index(callbacks, callback) : -1;
     PyObject *equal = at < 0 ? NULL : PyList_GetItem(callbacks, at);
     struct context *found = NULL;
@@ -143,7 +143,8 @@ void removal_answered(struct session *session, struct context *removal, int rc)
         context_retire(one);
         Py_XDECREF(callback);
     } else if (rc == ZOK) {
-        /* A watch that was added meanwhile may be armed still; if not, it stays, silent, until the session's end. */
+        /* A watch that was added in the meantime may still be armed; if it is not, it stays in the list, without
+         * events, until the session's end. */
         PyObject *callbacks = PyList_New(0);
         struct context *context = session->all.next;
         while (callbacks && context != &session->all) {
@@ -164,7 +165,7 @@ void removal_answered(struct session *session, struct context *removal, int rc)
     removal->watch_type = 0;
 }
 
-/* A context for the removal, with what it will remove. NULL and an exception on failure. */
+/* A context for the removal, with the watches that it will remove. NULL with an exception on failure. */
 static struct context *removal_new(struct session *session, PyObject *path, int type, PyObject *watcher, PyObject *completion)
 {
     if (type < WATCHTYPE_CHILD || type > WATCHTYPE_PERSISTENT_RECURSIVE) {
@@ -185,7 +186,7 @@ static struct context *removal_new(struct session *session, PyObject *path, int 
     return removal;
 }
 
-/* Frees what has been removed without a later completion, in a program that makes no asynchronous calls. */
+/* Frees removed watches in a program that makes no asynchronous calls, whose completions would otherwise do that. */
 static void free_removed_soon(struct session *session)
 {
     int rc;
@@ -264,7 +265,7 @@ static PyObject *zk_aremove_watches(PyObject *module, PyObject *args)
     if (request.completion) {
         struct context *one = request.completion->removes;
         const char *node = PyBytes_AS_STRING(path);
-        /* The header's type is a pointer too many; what the library takes is the function. */
+        /* The header's type has one pointer too many; the library takes the function. */
         void_completion_t *done = (void_completion_t *)on_void;
         if (watcher) {
             SUBMIT(request.session, rc = zoo_aremove_watches(request.session->handle, node, type, on_watch, one, local, done,

@@ -1,6 +1,6 @@
 /* Values of the library as Python sees them, and back.
  *
- * Text and data are `str`: what zkpython programs concatenate, compare and print. ZooKeeper's data need not be UTF-8,
+ * Text and data are `str`, which zkpython programs concatenate, compare and print. ZooKeeper's data need not be UTF-8,
  * so bytes that are not become lone surrogates (PEP 383, "surrogateescape") instead of an exception, and those turn
  * into the same bytes again on their way back. `bytes` are accepted wherever `str` is.
  */
@@ -76,7 +76,7 @@ int as_data(PyObject *object, void *result)
     return Py_CLEANUP_SUPPORTED;
 }
 
-/* False values mean "none" because programs carry over the 0 of the C API's watch flag. */
+/* False values mean "none", because programs pass the 0 of the C API's watch flag. */
 int as_callback(PyObject *object, void *result)
 {
     PyObject **callback = result;
@@ -208,7 +208,7 @@ PyObject *text_to_python(const char *text, Py_ssize_t length)
     return PyUnicode_DecodeUTF8(text, length < 0 ? (Py_ssize_t)strlen(text) : length, "surrogateescape");
 }
 
-/* zxids, times and the owner are unsigned, as zkpython had them. */
+/* zxids, times and the owner are unsigned, as in zkpython. */
 PyObject *stat_to_python(const struct Stat *stat)
 {
     if (!stat) {

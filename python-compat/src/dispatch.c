@@ -12,9 +12,9 @@ static int interpreter_is_leaving(void)
     return !Py_IsInitialized() || interpreter_is_finalizing();
 }
 
-/* While the interpreter shuts down it ends, by pthread_exit, any other thread that asks for the GIL. That must not
- * unwind the library's stack below us, so such a thread stays here until the process is gone. (Python 3.14 does the
- * same by itself.) */
+/* During its shutdown the interpreter ends, by pthread_exit, any other thread that asks for the GIL. That must not
+ * unwind the library's frames below, so such a thread waits here until the process is gone. (Python 3.14 does this
+ * itself.) */
 static void stay(void *unused)
 {
     (void)unused;
@@ -38,7 +38,7 @@ static void with_python(struct session *session, void (*deliver)(void *), void *
     pthread_cleanup_pop(0);
 }
 
-/* Steals `arguments`; NULL means that building them has raised. */
+/* Steals `arguments`; NULL means that building them has raised an exception. */
 static void call(PyObject *callback, PyObject *arguments)
 {
     PyObject *result = arguments ? PyObject_CallObject(callback, arguments) : NULL;
@@ -155,7 +155,7 @@ static PyObject *arguments_of(const struct completion *completion)
     return Py_BuildValue("(ii)", id, rc);
 }
 
-/* Whether the call's watch is armed: exists() also watches for a node that is not there yet. */
+/* Whether the call's watch is armed: exists() also watches for a missing node. */
 static int watch_is_armed(const struct completion *completion)
 {
     return completion->rc == ZOK || (completion->shape == STAT && completion->rc == ZNONODE);
@@ -183,7 +183,7 @@ static void deliver_completion(void *delivery)
     context_free(context);
 }
 
-/* A call without callback and watch has no context, and there is nothing to do for it. */
+/* A call without a callback and a watch has no context, and needs nothing here. */
 static void complete(struct completion *completion, const void *context)
 {
     if (context) {

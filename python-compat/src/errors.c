@@ -4,9 +4,9 @@
 PyObject *ZooKeeperException;
 static PyObject *SystemErrorException;
 
-/* The code an exception stands for, its name, the exception made of it, and whether it is also a SystemErrorException:
- * zkpython 0.4 raised SystemErrorException for these three codes and Apache's later sources raise their own class, so
- * handlers written for either catch ours. */
+/* The code of an exception, its name, the exception object, and whether it is also a SystemErrorException. For three
+ * codes zkpython 0.4 raised SystemErrorException, and Apache's later sources raise a separate class; ours is caught by
+ * handlers for either. */
 static struct error {
     int code;
     const char *name;
@@ -36,15 +36,15 @@ static struct error {
     {ZCLOSING, "ClosingException", 1, NULL},
     {ZNOTHING, "NothingException", 1, NULL},
     {ZSESSIONMOVED, "SessionMovedException", 0, NULL},
-    /* Codes without an exception in zkpython, whose handlers are written for SystemErrorException. Apache's header does not
-     * name all of them. */
+    /* Codes without an exception in zkpython, whose handlers are written for SystemErrorException. Apache's header does
+     * not define all of them. */
     {NO_WATCHER, "NoWatcherException", 1, NULL},
     {REQUEST_TIMEOUT, "RequestTimeoutException", 1, NULL},
     {QUOTA_EXCEEDED, "QuotaExceededException", 1, NULL},
 };
 #define ERRORS (sizeof errors / sizeof errors[0])
 
-/* Codes without an exception of their own raise SystemErrorException, as they did in zkpython; the text tells more. */
+/* Codes without an exception class of their own raise SystemErrorException, as in zkpython; the text has the code. */
 PyObject *raise_code(int rc)
 {
     PyObject *exception = SystemErrorException;
@@ -98,7 +98,7 @@ int errors_add_to(PyObject *module)
     return ZooKeeperException ? 0 : -1;
 }
 
-/* Of the library's objects the table holds addresses: their values come from the library that is loaded. */
+/* For objects of the library the table has addresses: their values come from the loaded library. */
 static const struct {
     const char *name;
     const int *object;

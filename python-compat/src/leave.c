@@ -1,7 +1,8 @@
-/* SystemExit in a callback: the process ends, as zkpython's programs expect of sys.exit() in a watcher.
+/* SystemExit in a callback: the process ends, as zkpython's programs expect from sys.exit() in a watcher.
  *
- * zkpython got there by PyErr_Print. Since Python 3 that hangs off the main thread: it waits for the main thread to end,
- * which may be waiting for us. So the same is done here by hand: the status, the atexit functions, the open streams. */
+ * zkpython called PyErr_Print for that. Since Python 3 that hangs outside of the main thread: it waits for the main
+ * thread to end, which may be waiting for this thread. So this code does the same steps itself: the status, the atexit
+ * functions, the open streams. */
 #include "zkmodule.h"
 
 #include <stdio.h>
@@ -45,6 +46,6 @@ void leave_process(void)
     call_quietly(PySys_GetObject("stdout"), "flush");
     call_quietly(PySys_GetObject("stderr"), "flush");
     fflush(NULL);
-    /* Not exit(): its handlers would tear down what the other threads are using. */
+    /* Not exit(): its handlers would destroy data that the other threads are using. */
     _exit(status);
 }

@@ -1,4 +1,5 @@
-/* What the stable ABI (Py_LIMITED_API, from 3.11 on) leaves out or has as functions only. One wheel then serves every later Python. */
+/* Replacements for parts that the stable ABI (Py_LIMITED_API, from 3.11 on) lacks or has only as functions, so that one
+ * wheel serves every later Python. */
 #ifndef ZKLIMITED_H
 #define ZKLIMITED_H
 
@@ -8,7 +9,7 @@
 #define PyList_GET_SIZE PyList_Size
 #define PyList_SET_ITEM PyList_SetItem
 
-/* Python 3.13 gave it its public name; either is exported. */
+/* Python 3.13 introduced the public name; each version exports one of the two. */
 __attribute__((weak)) int Py_IsFinalizing(void);
 __attribute__((weak)) int _Py_IsFinalizing(void);
 
@@ -22,7 +23,7 @@ static inline int interpreter_is_finalizing(void)
 #define interpreter_is_finalizing _Py_IsFinalizing
 #endif
 
-/* A TypeError "expected WHAT, not TYPE", where TYPE is the object's. */
+/* Raises a TypeError "expected WHAT, not TYPE", where TYPE is the object's. */
 static inline void raise_expected(const char *expected, PyObject *object)
 {
 #ifdef Py_LIMITED_API

@@ -1,4 +1,4 @@
-/* `import zookeeper`: puts the parts together. */
+/* `import zookeeper`: assembles the parts of the module. */
 #include "zkmodule.h"
 
 #include <dlfcn.h>
@@ -22,7 +22,7 @@ static struct PyModuleDef definition = {
     .m_size = -1, /* the library's threads know one interpreter only */
 };
 
-/* `zookeeper.library`: the file of the library that the module runs on, which the loader has chosen; "" if that is unknown. */
+/* `zookeeper.library`: the file of the library that the loader has chosen for the module; "" if it is unknown. */
 static int library_add_to(PyObject *module)
 {
     Dl_info found;
@@ -37,7 +37,8 @@ static int library_add_to(PyObject *module)
     return 0;
 }
 
-/* All else is hidden (-fvisibility=hidden); Python 3.8 leaves it to us to say so for this one. */
+/* Everything else is hidden (-fvisibility=hidden). Python 3.8's PyMODINIT_FUNC does not make this function visible, so
+ * it is done here. */
 __attribute__((visibility("default"))) PyMODINIT_FUNC PyInit_zookeeper(void);
 
 PyMODINIT_FUNC PyInit_zookeeper(void)

@@ -1,12 +1,13 @@
-/* The table of sessions and the lifetime of everything the library may still call back.
+/* The table of sessions, and the lifetime of everything that the library may still call back.
  *
  * The library keeps plain pointers to our contexts, and they have to stay valid for as long as it can use them:
  *   - the context of an asynchronous call until it is completed,
  *   - the context of a watch until its node event, or until the session's end (session events come in between),
- *   - that of a persistent watch until its removal, after which events may still be queued, or until the session's end,
- *   - all of them at the latest when zookeeper_close() has returned, except when it was called from one of the session's
- *     own callbacks: then the library goes on until that callback has returned, and we know that it is through only when
- *     its completion thread ends. A thread-specific value whose destructor runs at that moment tells us.
+ * - the context of a persistent watch until its removal, after which events may still be queued, or until the session's
+ * end,
+ * - all of them at the latest when zookeeper_close() has returned, except when it was called from one of the session's
+ * own callbacks: then the library continues until that callback has returned, and is done only when its completion
+ * thread ends. The destructor of a thread-specific value runs at that moment.
  */
 #include "zkmodule.h"
 
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* The completion thread's mark. Owned by that thread; `session` is cleared when the session goes first. */
+/* The completion thread's mark. Owned by that thread; `session` is cleared if the session is freed first. */
 struct tag {
     struct session *session;
 };
@@ -60,7 +61,7 @@ void context_free(struct context *context)
     context->next->previous = context->previous;
     Py_XDECREF(context->path);
     reads_free(context->reads);
-    /* Last, for it can run any Python code. */
+    /* Done last, because it can run any Python code. */
     PyObject *callback = context->callback;
     free(context);
     Py_XDECREF(callback);
@@ -148,7 +149,7 @@ struct session *session_find(int id)
     return session;
 }
 
-/* Free a session that neither the library nor a thread of ours uses any more. */
+/* Frees a session that neither the library nor a thread of the module uses any more. */
 static void session_free(struct session *session)
 {
     pthread_mutex_lock(&tags_lock);
@@ -208,10 +209,10 @@ static void sleep_without_gil(long microseconds)
     Py_END_ALLOW_THREADS
 }
 
-/* Between giving up the GIL and taking the library's own reference a thread holds a bare zhandle_t pointer, which the
- * library frees at the end of zookeeper_close. Calls that only queue are waited for (bounded, for a forked child has
- * inherited the counts of threads it does not have). Calls that wait for the server are there to be interrupted by the
- * close, so they only get the time to arrive inside of the library. */
+/* Between releasing the GIL and taking the library's own reference a thread holds a bare zhandle_t pointer, which the
+ * library frees at the end of zookeeper_close. This waits for calls that only queue a request (with a limit, because a
+ * forked child has inherited the counts of threads that it does not have). Calls that wait for the server are meant to
+ * be interrupted by the close, so they only get enough time to enter the library. */
 static void let_others_arrive(struct session *session)
 {
     for (int turn = 0; turn < 2000 && session->submitting; turn++) {
@@ -222,7 +223,8 @@ static void let_others_arrive(struct session *session)
     }
 }
 
-/* Watches of a session closed from its own callback must not fire any more, but the library still knows them. */
+/* Watches of a session that was closed from its own callback must not fire any more, although the library still has
+ * them. */
 static void silence_watches(struct session *session)
 {
     int found = 1;

@@ -1,4 +1,4 @@
-/* What the parts of the `zookeeper` extension module share. See ../README.md for the design. */
+/* Declarations that the parts of the `zookeeper` extension module share. See ../README.md for the design. */
 #ifndef ZKMODULE_H
 #define ZKMODULE_H
 
@@ -7,7 +7,7 @@
 
 #include "limited.h"
 
-/* Without it the header leaves out the functions that wait. */
+/* Without this the header leaves out the synchronous functions. */
 #ifndef THREADED
 #define THREADED
 #endif
@@ -15,13 +15,13 @@
 
 #include "additive.h"
 
-/* ---- sessions: the table behind the integer handles, and who may still be called back ---- */
+/* ---- sessions: the table behind the integer handles, and the callables that may still be called ---- */
 
 struct session;
 struct reads;
 
-/* One Python callable the library has been given as `void *`. Lives in its session's list until it cannot be called
- * any more; the GIL guards it. Times are those of the session's clock. */
+/* One Python callable that was passed to the library as `void *`. It stays in its session's list until it cannot be
+ * called any more; the GIL guards it. Times are those of the session's clock. */
 struct context {
     struct context *previous, *next;
     struct session *session;
@@ -54,7 +54,7 @@ struct session {
     int orphan;         /* closed from one of its own callbacks: the library frees it later, and so do we */
 };
 
-/* All of these need the GIL; those returning pointers raise a Python exception when they return NULL. */
+/* All of these need the GIL; those that return pointers return NULL with a Python exception on failure. */
 struct session *session_new(void);
 struct session *session_find(int id);
 void session_discard(struct session *session);
@@ -63,9 +63,9 @@ void sessions_reap_orphans(void);
 
 struct context *context_new(struct session *session, PyObject *callback, int is_watch);
 void context_free(struct context *context);
-/* Moves a watch to the list of removed ones, where it stays until no event for it can be queued: events and completions
- * are called in order, so that holds when one is called whose request is younger than the removal. The caller drops what
- * `callback` refers to. */
+/* Moves a watch to the list of removed ones, where it stays until no event for it can be queued. Events and completions
+ * are called in order, so this is certain when the completion of a request that is younger than the removal is called.
+ * The caller drops the reference in `callback`. */
 void context_retire(struct context *watch);
 void session_free_removed(struct session *session, unsigned long long born);
 
@@ -73,9 +73,9 @@ void session_free_removed(struct session *session, unsigned long long born);
 void session_mark_completion_thread(struct session *session);
 extern __thread struct session *session_being_served;
 
-/* The two ways into the library; both give up the GIL meanwhile. SUBMIT is for calls that only queue a request, WAIT for
- * those that wait for an answer: close() lets the former finish and interrupts the latter. Each has to be followed by its
- * session_left_*(), after which the session may be gone, with all of its contexts. */
+/* The two ways to call the library; both release the GIL during the call. SUBMIT is for calls that only queue a
+ * request, WAIT for calls that wait for an answer: close() lets the former finish and interrupts the latter. Each must
+ * be followed by its session_left_*(), after which the session may be gone, with all of its contexts. */
 #define SUBMIT(session, call) WITHOUT_GIL(session, submitting, call)
 #define WAIT(session, call) WITHOUT_GIL(session, waiting, call)
 #define WITHOUT_GIL(session, counter, call)                                                                            \
@@ -88,17 +88,18 @@ extern __thread struct session *session_being_served;
 void session_left_submit(struct session *session);
 void session_left_wait(struct session *session);
 
-/* What a call that queues a request hands to the library: a context if there is a completion or a watch, else NULL. */
+/* The contexts that a call passes to the library with its request: one if there is a completion or a watch, else
+ * NULL. */
 struct request {
     struct session *session;
     struct context *completion, *watch;
 };
-/* 0 and an exception on failure. */
+/* Returns 0 with an exception on failure. */
 int request_prepare(struct request *request, int id, PyObject *completion, PyObject *watcher);
-/* What the call returns. After success the contexts belong to the library and may be gone already. */
+/* The Python result of the call. After success the contexts belong to the library and may already be gone. */
 PyObject *request_finish(struct request *request, int rc);
 
-/* ---- dispatch: the C callbacks handed to the library ---- */
+/* ---- dispatch: the C callbacks that are passed to the library ---- */
 
 void on_session_watcher(zhandle_t *handle, int type, int state, const char *path, void *session);
 void on_watch(zhandle_t *handle, int type, int state, const char *path, void *context);
@@ -119,15 +120,15 @@ PyObject *infos_to_python(const struct ClientInfo_vector *infos);
 void reads_free(struct reads *reads);
 PyObject *reads_to_python(struct reads *reads, int rc);
 
-/* What an answered removal, asynchronous or not, has removed. */
+/* Handles the answer to a removal, asynchronous or not. */
 void removal_answered(struct session *session, struct context *removal, int rc);
 
-/* Ends the process for the SystemExit that is raised. */
+/* Ends the process because SystemExit has been raised. */
 void leave_process(void);
 
 /* ---- convert: Python values from and to the library's ---- */
 
-/* "O&" converters. Text is UTF-8 with surrogateescape in both directions, so that any bytes survive. */
+/* "O&" converters. Text is UTF-8 with surrogateescape in both directions, so that any bytes are preserved. */
 int as_optional_text(PyObject *object, void *bytes); /* the same; None -> NULL */
 int as_text(PyObject *object, void *bytes);  /* str or bytes without NUL -> PyObject *, a bytes object */
 int as_data(PyObject *object, void *buffer); /* str or bytes-like -> Py_buffer, at most INT_MAX long */
@@ -150,12 +151,12 @@ PyObject *raise_lacking(const char *function); /* the library that is loaded doe
 int errors_add_to(PyObject *module);
 int constants_add_to(PyObject *module);
 
-/* ---- SASL: a user and a password for Cyrus' library ---- */
+/* ---- SASL: a user and a password for Cyrus SASL ---- */
 
 struct sasl;
 void sasl_free(struct sasl *sasl); /* and forgets the password */
 
-/* ---- the functions Python sees, by file ---- */
+/* ---- the functions of the Python module, by file ---- */
 
 extern PyMethodDef open_methods[];    /* calls_open.c */
 extern PyMethodDef session_methods[]; /* calls_session.c */

@@ -1,4 +1,5 @@
-"""What the tests share: sessions that are closed again, recorders for callbacks, and the marks for stock's bugs."""
+"""Code that the tests share: sessions that are closed after the test, recorders for callbacks, and the marks for
+stock's bugs."""
 
 import functools
 import itertools
@@ -19,7 +20,7 @@ _numbers = itertools.count()
 
 
 def log_to_file():
-    """Send the library's log where it is of use and in nobody's way."""
+    """Send the library's log to a file if one is wanted, otherwise nowhere."""
     with open(os.environ.get("ZK_TEST_LOG", os.devnull), "a") as log:
         zookeeper.set_log_stream(log)
     zookeeper.set_debug_level(zookeeper.LOG_LEVEL_WARN)
@@ -34,9 +35,9 @@ def on_stock():
 
 
 def stock_bug(reason):
-    """Marks a test that Apache's library fails because of a bug of its own, at least now and then.
+    """Marks a test that Apache's library fails because of its own bug, at least sometimes.
 
-    On ours it is a test like any other. On stock it runs as well, and what happens is reported as a skip that says so.
+    On ours it is a normal test. On stock it runs as well, and its result is reported as a skip with that text.
     """
 
     def mark(test):
@@ -69,7 +70,7 @@ def eventually(condition, what, patience=PATIENCE):
 
 
 def resident_kib():
-    """The memory of this process."""
+    """The resident memory of this process, in KiB."""
     with open("/proc/self/status") as status:
         return int([line for line in status if line.startswith("VmRSS")][0].split()[1])
 
@@ -89,7 +90,7 @@ class Recorder:
             self._grew.notify_all()
 
     def wait(self, count=1, patience=PATIENCE):
-        """Wait for that many calls in all, and return the last of them."""
+        """Wait for `count` calls in all, and return the last of them."""
         with self._grew:
             if not self._grew.wait_for(lambda: len(self.calls) >= count, patience):
                 raise AssertionError("%d of %d calls after %.0f s: %r" % (len(self.calls), count, patience, self.calls))
@@ -112,7 +113,7 @@ class Recorder:
 
 
 class Case(unittest.TestCase):
-    """A test with sessions to a server; `self.handle` is one that is connected, `self.path` a node of its own."""
+    """A test with sessions to a server; `self.handle` is a connected one, `self.path` the test's own node."""
 
     servers = staticmethod(server.shared)
 
@@ -121,7 +122,7 @@ class Case(unittest.TestCase):
         self._open = []
         self.watcher = Recorder()
         self.handle = self.connect(self.watcher)
-        # Each test its own node, for the server is shared.
+        # Each test has its own node, because the server is shared.
         self.path = "/%s-%d-%d" % (self.id().rsplit(".", 1)[-1], os.getpid(), next(_numbers))
         zookeeper.create(self.handle, self.path, "", OPEN)
 
@@ -145,11 +146,11 @@ class Case(unittest.TestCase):
         return zookeeper.close(handle)
 
     def closed_elsewhere(self, handle):
-        """The test has closed it itself."""
+        """Notes that the test has closed the handle itself."""
         self._open.remove(handle)
 
     def expire(self, handle):
-        """End a session behind its handle's back: another one takes it over and closes it."""
+        """End a session without its handle: another handle takes the session over and closes it."""
         deadline = time.monotonic() + PATIENCE
         while not zookeeper.is_unrecoverable(handle):
             if time.monotonic() > deadline:
@@ -165,7 +166,7 @@ class Case(unittest.TestCase):
 
 
 def quietly_failing(function, *arguments):
-    """Call with stderr redirected to nowhere: for callbacks whose traceback is expected."""
+    """Call with stderr redirected to /dev/null: for callbacks whose traceback is expected."""
     saved, sys.stderr = sys.stderr, open(os.devnull, "w")
     try:
         return function(*arguments)

@@ -12,11 +12,11 @@ _shared = None
 
 
 class Server:
-    """`members` real ZooKeeper servers; `hosts` is their connect string. With `tls`, the arguments of rig.Tls, `secure_hosts`
-    is that of their secure ports; `users` maps names to passwords for SASL."""
+    """`members` real ZooKeeper servers; `hosts` is their connect string. With `tls`, the arguments of rig.Tls,
+    `secure_hosts` is the connect string of their secure ports; `users` maps names to passwords for SASL."""
 
     def __init__(self, **options):
-        # run.py names a Python that rig works with.
+        # run.py names a Python with which rig works.
         python = os.environ["ZK_TEST_RIG_PYTHON"]
         environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
         self._child = subprocess.Popen(
@@ -50,12 +50,12 @@ class Server:
         self._do("kill", member=member)
 
     def start(self, member=None):
-        """Start what is down, and wait until it serves."""
+        """Start the members that are down, and wait until they serve."""
         self._do("start", member=member)
         self._do("wait_ready")
 
     def freeze(self):
-        """SIGSTOP all: connections stay, nothing is answered."""
+        """SIGSTOP all: connections stay, but nothing is answered."""
         self._do("stop")
         time.sleep(0.1)  # until the kernel has stopped every thread
 

@@ -1,7 +1,7 @@
-"""Runs real servers for the tests and obeys commands on stdin, one JSON object a line; answers in kind.
+"""Runs real servers for the tests and executes commands on stdin, one JSON object per line; answers in the same form.
 
-A program of its own because `rig` needs Python 3.11, while the module under test is for 3.8 and later. It ends, with its
-servers, when its stdin does.
+A separate program, because `rig` needs Python 3.11, while the module under test is for 3.8 and later. It ends, with its
+servers, when its stdin ends.
 """
 
 import json

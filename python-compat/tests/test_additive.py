@@ -1,4 +1,5 @@
-"""What zkpython and Apache's library do not have: persistent watches, what servers tell since 3.6 and 3.7, deadlines."""
+"""Functions that zkpython and Apache's library do not have: persistent watches, the reads that servers offer since 3.6
+and 3.7, deadlines."""
 
 import gc
 import os
@@ -31,7 +32,7 @@ class Base(Case):
         self.other = self.connect()
 
     def barrier(self):
-        """After it every event of before has been delivered: completions and events come in order."""
+        """When this returns, every earlier event has been delivered, because completions and events come in order."""
         done = Recorder()
         zookeeper.async_(self.handle, "/", done)
         done.wait()
@@ -41,7 +42,8 @@ class Base(Case):
         return [(type, path[len(self.path):]) for _, type, _, path in watcher.calls if type != zookeeper.SESSION_EVENT]
 
     def ways(self, name):
-        """The waiting call and its asynchronous twin, each returning the code; either raises for an unknown watcher."""
+        """The synchronous call and its asynchronous counterpart, each returning the code; both raise for an unknown
+        watcher."""
 
         def sync(*arguments):
             try:
@@ -413,7 +415,7 @@ class Quota(Base):
 @needs_ours
 class RequestTimeouts(Base):
     def held_up(self, handle):
-        """The outcome of a waiting call and of one that does not wait while the server is frozen."""
+        """The results of a synchronous and of an asynchronous call while the server is frozen."""
         done = Recorder()
         self.server.freeze()
         try:
@@ -472,7 +474,7 @@ class RequestTimeouts(Base):
 
 @needs_ours
 class OwnServer(Case):
-    """With a server that the tests restart."""
+    """Tests with a server that they restart."""
 
     @classmethod
     def setUpClass(cls):

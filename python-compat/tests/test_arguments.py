@@ -1,4 +1,4 @@
-"""Bad arguments raise, whatever they are, and do no harm."""
+"""Bad arguments of any kind raise an exception, and do no harm."""
 
 import unittest
 
@@ -6,8 +6,8 @@ import zookeeper
 
 from case import OPEN, Case, Recorder, on_stock
 
-# For each function with a handle: good arguments after it, the number of optional ones among them, and for each the
-# Python type that it must not be.
+# For each function with a handle: good arguments after it, the number of optional ones among them, and for each
+# argument the kind of value that it takes.
 TEXT, DATA, NUMBER, ACL, CALLABLE, FLAG, LIST = "text", "data", "number", "acl", "callable", "flag", "list"
 PARAMETERS = {
     "create": ([TEXT, DATA, ACL, NUMBER], 1), "delete": ([TEXT, NUMBER], 1), "exists": ([TEXT, CALLABLE], 1),

@@ -1,4 +1,4 @@
-"""The calls that do not wait: what their completions are given, and on which thread they run."""
+"""The asynchronous calls: the arguments of their completions, and the thread on which these run."""
 
 import threading
 import unittest
@@ -129,7 +129,7 @@ class OnTheLibrarysThread(Case):
         self.assertNotEqual(done.threads[0], threading.get_ident())
 
     def test_auth_completions_run_elsewhere_but_may_not_block_the_caller(self):
-        # They come on the I/O thread, so a caller that kept the interpreter while it waits would wait for ever.
+        # They are called on the I/O thread, so a caller that kept the GIL while it waits would wait for ever.
         seen = Recorder()
         for _ in range(20):
             zookeeper.add_auth(self.handle, "digest", "a:b", seen)

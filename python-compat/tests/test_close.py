@@ -1,4 +1,4 @@
-"""close(): what is pending is completed exactly once, the handle is gone, and nothing is called any more."""
+"""close(): each pending call is completed exactly once, the handle is gone, and no callback is called afterwards."""
 
 import gc
 import threading
@@ -15,7 +15,7 @@ CALLS = 1000
 
 
 class ManyPending(Case):
-    """A thousand calls under way when the session is closed: each completion is called, once."""
+    """A thousand calls in flight when the session is closed: each completion is called once."""
 
     def close_under_load(self, queue, allowed=(OK, CLOSING)):
         """queue(handle, number, completion) CALLS times, then close(): each called once, with an allowed code."""
@@ -210,10 +210,10 @@ class WhileOthersWork(Case):
 
 
 class FromACallback(Case):
-    """close() inside of a callback returns at once; the session ends when the callback has."""
+    """close() inside of a callback returns at once; the session ends when the callback has returned."""
 
     def check(self, start, handle):
-        """start(callback) has to make the library call it."""
+        """start(callback) must make the library call the callback."""
         returned = Recorder()
 
         def callback(called_with, *_):
@@ -310,7 +310,7 @@ class FromACallback(Case):
         eventually(lambda: not [ref for ref in callbacks if ref()], "watchers are let go")
 
     def test_handle_numbers_come_back(self):
-        # The library frees such sessions later; their places in the table have to follow.
+        # The library frees such sessions later; their places in the table must be freed then too.
         numbers = set()
         for _ in range(40):
             handle = self.connect()

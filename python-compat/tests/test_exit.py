@@ -1,4 +1,4 @@
-"""Programs that end with sessions open: they have to end, with the status they asked for."""
+"""Programs that end with open sessions: they must end, with the status that they asked for."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The library's log: levels, and files that it is sent to."""
+"""The library's log: its levels, and files as its destination."""
 
 import io
 import os

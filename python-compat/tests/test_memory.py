@@ -1,4 +1,4 @@
-"""What callbacks and results keep alive, and that nothing grows."""
+"""What callbacks and results keep alive, and that memory does not grow."""
 
 import gc
 import sys
@@ -111,7 +111,8 @@ class References(Case):
 
 class Growth(Case):
     def check(self, work, rounds, allowance_kib):
-        """Resident memory may not grow by more than the allowance after a warm-up; a leak of one object a round would."""
+        """After a warm-up, resident memory may not grow by more than the allowance; a leak of one object per round
+        would exceed it."""
         for _ in range(rounds):
             work()
         gc.collect()

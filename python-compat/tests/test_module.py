@@ -1,4 +1,4 @@
-"""The module's surface: every name, every value, every exception, as published zkpython programs know them."""
+"""The module's surface: every name, every value, every exception that published zkpython programs use."""
 
 import glob
 import os
@@ -23,7 +23,7 @@ OUR_FUNCTIONS = {
     "init_sasl",
     "remove_watches", "aremove_watches",  # of Apache's library since 3.5, but not of zkpython
 }
-# Of our library only.
+# Functions that exist only on our library.
 OUR_FUNCTIONS |= {
     "add_watch", "aadd_watch", "whoami", "awhoami", "get_ephemerals", "aget_ephemerals", "get_all_children_number",
     "aget_all_children_number", "multi_read", "amulti_read", "set_request_timeout",
@@ -60,7 +60,7 @@ EXCEPTIONS = {
     "InvalidCallbackException", "InvalidACLException", "AuthFailedException", "ClosingException", "NothingException",
     "SessionMovedException",
 }
-# Their codes had none in zkpython and raised SystemErrorException.
+# In zkpython their codes had no class of their own and raised SystemErrorException.
 OUR_EXCEPTIONS = {"NoWatcherException", "RequestTimeoutException", "QuotaExceededException"}
 
 
@@ -113,7 +113,8 @@ class Surface(unittest.TestCase):
 
 
 class Headers(unittest.TestCase):
-    """Built against Apache's header the module lacks what that does not declare; on Apache's library those functions raise."""
+    """Built against Apache's header, the module lacks the functions that the header does not declare; on Apache's
+    library those functions raise."""
 
     @unittest.skipUnless(os.path.exists("/usr/include/zookeeper/zookeeper.h"), "no header of Apache's")
     def test_the_sources_compile_with_apaches_header(self):

@@ -89,7 +89,7 @@ class Secure(Case):
         self.connected(watcher)
         zookeeper.set(handle, self.path, "by TLS")
         self.assertEqual(zookeeper.get(self.handle, self.path)[0], "by TLS")
-        # Its session goes on in another handle.
+        # Its session continues in another handle.
         client_id = zookeeper.client_id(handle)
         other, watcher = self.opened(zookeeper.init_ssl, self.server.secure_hosts, cert, WATCHER, 10000, client_id)
         self.connected(watcher)
@@ -146,7 +146,7 @@ class Secure(Case):
                               env=dict(os.environ, ZOO_SASL_MECHANISM="DIGEST-MD5", ZOO_SASL_USER=USER,
                                        ZOO_SASL_PASSWORD_FILE=secret, **self.tls_by_environment()))
         self.assertEqual(done.returncode, 0, done.stderr)
-        # The certificate is another identity of the same session.
+        # The certificate is a second identity of the same session.
         self.assertIn("'scheme': 'sasl', 'id': 'bob'", done.stdout)
         self.assertIn("'scheme': 'x509'", done.stdout)
 

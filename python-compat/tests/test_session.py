@@ -1,4 +1,4 @@
-"""Sessions: events, client ids, expiry, failed authentication, a server that goes and comes back."""
+"""Sessions: events, client ids, expiry, failed authentication, a server that dies and comes back."""
 
 import json
 import subprocess
@@ -31,7 +31,7 @@ class Init(Case):
         self.assertEqual(watcher.calls, [(handle, SESSION, CONNECTED, "")])
 
     def test_the_watcher_can_use_the_handle_at_once(self):
-        # init() may not even have returned by then.
+        # The event may come even before init() has returned.
         seen = Recorder()
 
         def watcher(handle, type, state, path):
@@ -100,7 +100,7 @@ class ClientId(Case):
         self.assertEqual(zookeeper.client_id(nowhere), (0, ""))
 
     def test_another_process_goes_on_with_the_session(self):
-        # As many as it takes to meet passwords with NULs and with bytes that are not UTF-8.
+        # Repeated until there are passwords with NULs and with bytes that are not UTF-8.
         leave_sessions_behind = """
 import json, sys
 import zookeeper

@@ -1,4 +1,4 @@
-"""The calls that wait, each with its results and the exceptions it is known for."""
+"""The synchronous calls, each with its results and its known exceptions."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ class Create(Case):
         self.assertEqual((first, second), (self.path + "/n-0000000000", self.path + "/n-0000000001"))
 
     def test_long_paths_come_back_whole(self):
-        # zkpython cuts them at 255 bytes.
+        # zkpython cuts paths at 255 bytes.
         long = self.path + "/" + "l" * 3000
         self.assertEqual(zookeeper.create(self.handle, long, "", OPEN), long)
         numbered = zookeeper.create(self.handle, long, "", OPEN, zookeeper.SEQUENCE)
@@ -207,7 +207,7 @@ class OtherThreads(Case):
         try:
             waiting = threading.Thread(target=lambda: outcome(zookeeper.get(self.handle, self.path)[0]))
             waiting.start()
-            # Had it kept the interpreter, nothing of this would run before the answer, which cannot come.
+            # If the call kept the GIL, this code would not run before the answer, which cannot come.
             for _ in range(20):
                 time.sleep(0.01)
             self.assertEqual(outcome.calls, [])

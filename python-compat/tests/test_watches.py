@@ -1,4 +1,4 @@
-"""Watches: which event each sets off, that they fire once, and what they are told about the session."""
+"""Watches: the events that fire each kind, that they fire once, and the session events that they get."""
 
 import unittest
 
@@ -12,14 +12,15 @@ CONNECTED = zookeeper.CONNECTED_STATE
 
 
 class Watches(Case):
-    """Every test runs each way of setting the watch: the waiting call and the other one."""
+    """Every test sets the watch in both ways: by the synchronous and by the asynchronous call."""
 
     def setUp(self):
         super().setUp()
         self.other = self.connect()
 
     def ways(self, name):
-        """(set the watch, label) for the sync call and its async twin, which is waited for."""
+        """(function that sets the watch, label) for the sync call and for the async one, whose completion is waited
+        for."""
 
         def sync(path, watcher):
             getattr(zookeeper, name)(self.handle, path, watcher)

@@ -1,6 +1,6 @@
-"""A program as zkpython's users wrote them, for Python 2.7 and the published module. Run by published.py.
+"""A program like those of zkpython's users, for Python 2.7 and the published module. Run by published.py.
 
-It prints what it has reached; published.py restarts the server when asked to.
+It prints its progress; published.py restarts the server when asked to.
 """
 
 import sys
@@ -85,11 +85,11 @@ def main():
     identity = zookeeper.client_id(zh)
     check(zookeeper.create(zh, "/mine", "", OPEN, zookeeper.EPHEMERAL), "/mine")
     print("ready for the restart")
-    # zkpython 0.4.2 calls each watcher once only, the default watcher included, so there is nothing to hear of this.
+    # zkpython 0.4.2 calls each watcher once only, the default watcher included, so there is no event for this.
     wait_until(lambda: zookeeper.state(zh) != zookeeper.CONNECTED_STATE, "the loss")
     print("connection lost")
     wait_until(lambda: zookeeper.state(zh) == zookeeper.CONNECTED_STATE, "the new connection")
-    # 0.4.2 reads the password up to the next NUL, wherever that is: only the 16 bytes of it mean something.
+    # 0.4.2 reads the password up to the next NUL, wherever that is: only its first 16 bytes are meaningful.
     number, password = zookeeper.client_id(zh)
     check((number, password[:16]), (identity[0], identity[1][:16]))
     check(zookeeper.exists(zh, "/mine")["ephemeralOwner"], identity[0])
