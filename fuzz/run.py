@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""Runs the fuzz targets under libFuzzer, one after another, and notes in fuzz/runs.tsv how many executions that were.
+"""Runs the fuzz targets under libFuzzer, one after another, and notes the number of executions in fuzz/runs.tsv.
 
 Usage: fuzz/run.py [--asan] [--seconds N] [--runs N] [--keep] [TARGET...]     (make fuzz ARGS="...")
 
-Without --asan the build is by the stable compiler, instrumented for coverage and compares, with debug assertions and
-overflow checks on; with it AddressSanitizer is on too, leaks included. Found inputs gather in fuzz/targets/corpus;
---keep adds those that reach code which fuzz/corpus does not. A crash ends with status 1 and the command to see it again.
+Without --asan the stable compiler builds them, instrumented for coverage and comparisons, with debug assertions and
+overflow checks on; with it AddressSanitizer is on too, including leaks. New inputs are collected in
+fuzz/targets/corpus; --keep adds those that reach new code to fuzz/corpus. A crash ends with status 1 and the command to
+repeat it.
 """
 import argparse
 import datetime
@@ -21,7 +22,7 @@ TRIPLE = "x86_64-unknown-linux-gnu"
 COVERAGE = """--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table
     -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions -Coverflow-checks""".split()
-# The option is not stable; this lets the stable compiler take it, as ctest/sanitize.py does.
+# The option is unstable; RUSTC_BOOTSTRAP makes the stable compiler accept it, as in ctest/sanitize.py.
 ADDRESS = ["-Zsanitizer=address"]
 LEDGER = FUZZ / "runs.tsv"
 LONGEST = 4096
@@ -39,13 +40,13 @@ def build(asan):
 
 
 def fuzz(program, found, options):
-    """One target: (executions, seconds, libFuzzer's last words, status)."""
+    """Runs one target: (executions, seconds, the end of libFuzzer's output, status)."""
     found.mkdir(parents=True, exist_ok=True)
     artifacts = FUZZ / "targets/artifacts"
     artifacts.mkdir(exist_ok=True)
     limits = [f"-max_total_time={options.seconds}", f"-runs={options.runs}"]
     begin = datetime.datetime.now()
-    # A crash in a thread of its own has to end the run too, hence the default handlers; the rest is libFuzzer's.
+    # A crash in another thread must end the run too, so the handlers of signals are left at their defaults.
     done = subprocess.run(
         [program, *limits, f"-max_len={LONGEST}", "-timeout=60", "-rss_limit_mb=2048", "-print_final_stats=1",
          f"-artifact_prefix={artifacts}/{program.name}-", found, FUZZ / "corpus" / program.name],
@@ -56,17 +57,17 @@ def fuzz(program, found, options):
 
 
 def keep(program, found):
-    """Moves to the corpus in the repository what reaches further than what is there; how many files that are."""
+    """Moves the inputs that reach new code to the corpus in the repository; returns the number of files."""
     corpus = FUZZ / "corpus" / program.name
     before = len(list(corpus.iterdir()))
-    # Edges only: how often each was taken would make the corpus ten times as large.
+    # Edges only: counting how often each was taken would make the corpus ten times as large.
     subprocess.run([program, "-merge=1", "-use_counters=0", corpus, found], stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL, check=True)
     return len(list(corpus.iterdir())) - before
 
 
 def core():
-    """Which core ran: the name that git has for its tree, which a rebase does not change."""
+    """The version of core: the name that git has for its tree, which a rebase does not change."""
     done = subprocess.run(["git", "rev-parse", "--short", "HEAD:core"], cwd=FUZZ, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 

@@ -1,5 +1,5 @@
 //! The C interface with any arguments that its contract allows: null everywhere, any string, any number, lengths that
-//! agree with their buffers. The handle talks to nobody: what is fuzzed is the border.
+//! agree with their buffers. The handle never connects: the subject is the border.
 use crate::script::Script;
 use calmkeeper::ffi::types::{ACL, ACL_vector, Id, Stat, String_vector, zhandle_t, zoo_op_result_t, zoo_op_t};
 use calmkeeper::ffi::{
@@ -17,7 +17,7 @@ unsafe extern "C" fn on_strings(_: c_int, _: *const String_vector, _: *const c_v
 unsafe extern "C" fn on_text(_: c_int, _: *const c_char, _: *const c_void) {}
 unsafe extern "C" fn watcher(_: *mut zhandle_t, _: c_int, _: c_int, _: *const c_char, _: *mut c_void) {}
 
-/// What must live as long as the handle: strings, and the results of transactions.
+/// Data that must live as long as the handle: strings, and the results of transactions.
 #[allow(clippy::vec_box, reason = "the library writes to the results while the list grows")]
 #[derive(Default)]
 struct Texts(Vec<CString>, Vec<Box<[zoo_op_result_t; 4]>>);
@@ -45,14 +45,14 @@ impl Texts {
     }
 }
 
-/// Runs a script on a handle of its own.
+/// Runs a script on a new handle.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the whole function keeps to the contract of `calmkeeper::ffi`")]
 pub fn run(data: &[u8]) {
     let mut script = Script::new(data);
     let mut texts = Texts::default();
     log_api::zoo_set_debug_level(0);
     unsafe {
-        // A port on which nobody listens, or whatever the script says without names to resolve.
+        // A port without a listener, or any host string of the script that needs no name lookup.
         let zh = lifecycle::zookeeper_init(
             c"127.0.0.1:1".as_ptr(),
             Some(watcher),
@@ -68,13 +68,13 @@ pub fn run(data: &[u8]) {
             let handle = if script.byte().is_multiple_of(8) { null_mut() } else { zh };
             call(handle, &mut script, &mut texts);
         }
-        // Nothing of the script is used any more when this returns.
+        // The data of the script is not used any more when this returns.
         lifecycle::zookeeper_close(zh);
     }
     drop(texts);
 }
 
-/// One call. Sync calls are left to the tests with servers: nobody answers here, and each would wait.
+/// Makes one call. Sync calls are left to the tests with servers: here they would wait without an answer.
 #[allow(clippy::undocumented_unsafe_blocks, clippy::too_many_lines, reason = "see `run`; one arm a call")]
 unsafe fn call(zh: *mut zhandle_t, script: &mut Script<'_>, texts: &mut Texts) {
     let path = texts.path(script);

@@ -1,5 +1,6 @@
-//! One function for each fuzz target. Each takes any bytes and must return; what it asserts is the target's contract.
-//! `fuzz/targets` hands them to libFuzzer; `tests/corpus.rs` replays the corpora and seeded random input on every test run.
+//! One function for each fuzz target. Each takes any bytes and must return; its assertions are the target's contract.
+//! `fuzz/targets` passes them to libFuzzer; `tests/corpus.rs` replays the corpora and seeded random input on every test
+//! run.
 #![allow(clippy::expect_used, clippy::panic, reason = "a broken contract has to stop the fuzzer")]
 pub mod c_api;
 mod script;
@@ -16,7 +17,7 @@ use zk_core::proto::{ConnectRequest, ConnectResponse, ReplyHeader, Stat, Watcher
 use zk_core::reply;
 use zk_core::servers;
 
-/// A target: its name, which is also that of its corpus, and what it runs.
+/// A target: its name, which is also that of its corpus, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
@@ -33,7 +34,7 @@ pub const TARGETS: &[Target] = &[
     ("tls_settings", secure::tls_settings),
 ];
 
-/// Reply bodies: any bytes are read or refused, lists agree with their counts, and records survive a round trip.
+/// Reply bodies: any bytes are parsed or refused, lists agree with their counts, and records survive a round trip.
 pub fn decoder(data: &[u8]) {
     let _ = reply::data(data);
     let _ = reply::path(data);
@@ -61,7 +62,8 @@ pub fn decoder(data: &[u8]) {
     }
 }
 
-/// The stream cutter: whatever the pieces, the frames are those of the whole stream, and memory stays with what came.
+/// The stream cutter: for any pieces, the frames are those of the whole stream, and memory is bounded by the bytes
+/// received.
 pub fn frames(data: &[u8]) {
     const LIMIT: usize = 1 << 16;
     let mut script = Script::new(data);
@@ -88,13 +90,14 @@ pub fn frames(data: &[u8]) {
     }
 }
 
-/// Host strings: accepted or refused; what is accepted has a valid chroot and servers that can be shown and read again.
+/// Host strings: accepted or refused; an accepted string has a valid chroot, and its servers can be printed and parsed
+/// again.
 pub fn hosts(data: &[u8]) {
     let _ = servers::parse_servers(data);
     let Ok(list) = servers::parse(data) else { return };
     assert!(list.chroot.is_empty() || is_valid(&list.chroot, false));
     for host in &list.hosts {
-        // A port may be 0: as for stock, 65536 is a number, and its low 16 bits are the port.
+        // A port may be 0: as on stock, 65536 is accepted, and its low 16 bits are the port.
         if host.port != 0 && !host.host.contains(':') {
             let again = servers::parse_servers(host.to_string().as_bytes()).expect("what is shown can be read");
             assert_eq!(again.hosts, std::slice::from_ref(host));

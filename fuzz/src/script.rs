@@ -1,4 +1,4 @@
-//! Reads a fuzzer's bytes as a script: every read succeeds, with zeros behind the end.
+//! Reads a fuzzer's bytes as a script: every read succeeds, with zeros after the end.
 
 /// The bytes that are left.
 pub(crate) struct Script<'a> {
@@ -24,7 +24,7 @@ impl<'a> Script<'a> {
         i32::from_be_bytes([self.byte(), self.byte(), self.byte(), self.byte()])
     }
 
-    /// Up to 255 bytes, as many as a first byte says.
+    /// Up to 255 bytes; the first byte gives the length.
     pub(crate) fn bytes(&mut self) -> &'a [u8] {
         let len = usize::from(self.byte()).min(self.rest.len());
         let (head, rest) = self.rest.split_at(len);
@@ -32,7 +32,7 @@ impl<'a> Script<'a> {
         head
     }
 
-    /// Up to 65,535 bytes, as many as the first two say.
+    /// Up to 65,535 bytes; the first two bytes give the length.
     pub(crate) fn record(&mut self) -> &'a [u8] {
         let len = usize::from(u16::from_be_bytes([self.byte(), self.byte()])).min(self.rest.len());
         let (head, rest) = self.rest.split_at(len);

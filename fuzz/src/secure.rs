@@ -1,4 +1,4 @@
-//! What a server or a file can hand to TLS and SASL.
+//! Inputs from a server or a file for TLS and SASL.
 use crate::script::Script;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -8,9 +8,9 @@ use zk_secure::Secret;
 use zk_secure::sasl::{DigestMd5, Step, security_layer_reply};
 use zk_secure::tls::{Context, ReadOutcome, Settings, fuzzing};
 
-/// A moment at which the corpus' certificates are valid.
+/// A time at which the corpus' certificates are valid.
 const NOW: u64 = 1_800_000_000;
-/// What must not be shown.
+/// A text that must not be shown.
 const PASSWORD: &str = "pass-phrase-7";
 
 /// The compatibility rules: any certificates are judged, and trust comes from the roots alone.
@@ -25,14 +25,14 @@ pub fn certificates(data: &[u8]) {
     }
 }
 
-/// The key decoder: any file is read or refused.
+/// The key decoder: any file is parsed or refused.
 pub fn keys(data: &[u8]) {
     let mut script = Script::new(data);
     let password = script.bytes();
     let _ = fuzzing::is_key(script.rest(), password);
 }
 
-/// A server's SASL messages: no exchange ends well without the proof.
+/// A server's SASL messages: no exchange succeeds without the server's proof.
 pub fn sasl(data: &[u8]) {
     let mut script = Script::new(data);
     let user = String::from_utf8_lossy(script.bytes()).into_owned();
@@ -54,13 +54,13 @@ pub fn sasl(data: &[u8]) {
     }
 }
 
-/// A server's bytes, in pieces: the handshake goes on or fails, and nobody who does not know the keys ends it.
+/// A server's bytes, in pieces: the handshake continues or fails, and cannot be completed without the keys.
 pub fn handshake(data: &[u8]) {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
     let context = CONTEXT.get_or_init(|| {
         let lookup = |name: &str| match name {
             "ZOO_TLS" => Some("on".into()),
-            // What the certificate says is for the target of that name.
+            // The target `certificates` covers the certificate's content.
             "ZOO_TLS_VERIFY" => Some("none".into()),
             _ => None,
         };
@@ -90,7 +90,7 @@ pub fn handshake(data: &[u8]) {
     assert!(!connection.closed_by_peer().needs_operator(), "an end may be overload");
 }
 
-/// The certificate string and `ZOO_TLS_*`: read, or refused with one line that holds no password.
+/// The certificate string and `ZOO_TLS_*`: accepted, or refused with one line that contains no password.
 pub fn tls_settings(data: &[u8]) {
     let mut script = Script::new(data);
     let names = [
@@ -121,7 +121,7 @@ pub fn tls_settings(data: &[u8]) {
                 format!("{error} {error:?}")
             }
         };
-        // It may stand in the fuzzer's own bytes.
+        // It may be contained in the fuzzer's own bytes.
         let is_given = data.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes());
         assert!(is_given || !text.contains(PASSWORD), "the password is in {text}");
     }

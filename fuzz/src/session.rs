@@ -1,5 +1,6 @@
 //! The session under any order of inputs and any bytes from the server. Asserts the invariants of ARCHITECTURE.md that
-//! can be seen from outside: exactly once, in order, nothing left at the end, no pause shortened by a call.
+//! can be seen from outside: each completion is delivered exactly once and in order, nothing is left at the end, and no
+//! call shortens a pause.
 use crate::script::Script;
 use std::collections::VecDeque;
 use std::io;
@@ -18,11 +19,12 @@ struct World {
     session: Session<u32, u8>,
     now: Instant,
     inbox: Inbox,
-    /// Tags taken in and not delivered, in order; credentials apart, which are answered on their own.
+    /// Tags of accepted requests that are not delivered yet, in order. Credentials, which are answered independently,
+    /// are in `auths`.
     waiting: VecDeque<u32>,
     auths: Vec<u32>,
     next_tag: u32,
-    /// Transaction ids sent and not answered.
+    /// Request ids that have been sent and not answered.
     sent: VecDeque<i32>,
     session_id: i64,
     last: bool,
@@ -152,7 +154,7 @@ impl World {
         self.drain();
     }
 
-    /// Lets the time pass to the deadline.
+    /// Advances the clock to the session's deadline.
     fn wait(&mut self) {
         if let Some(deadline) = self.session.deadline() {
             self.now = self.now.max(deadline);
@@ -173,7 +175,7 @@ impl World {
         self.frame(body);
     }
 
-    /// A good or bad answer to the oldest request sent.
+    /// Sends a good or bad answer to the oldest request.
     fn answer(&mut self, script: &mut Script<'_>) {
         let kind = script.byte();
         let xid = if kind % 32 == 31 { script.i32() } else { self.sent.pop_front().unwrap_or(-2) };
@@ -199,7 +201,7 @@ impl World {
         self.handle(Input::Received(&mut vec![Frame::from(body)]));
     }
 
-    /// Bytes as they come, through the stream cutter.
+    /// Feeds raw bytes through the frame splitter.
     fn raw(&mut self, bytes: &[u8]) {
         for byte in bytes {
             *self.inbox.space().first_mut().expect("space is never empty") = *byte;
@@ -253,7 +255,7 @@ impl World {
             self.auths.swap_remove(at);
             return;
         }
-        // A removal that stays local answers at once; all others keep their order.
+        // A removal that is only local is answered at once; all others keep their order.
         let at = self.waiting.iter().position(|waiting| *waiting == tag);
         let at = at.expect("delivered twice, or never taken in");
         assert!(at == 0 || at + 1 == self.waiting.len(), "delivered out of order");
@@ -273,7 +275,7 @@ impl World {
         }
     }
 
-    /// Closes, and expects that everyone who waits is told.
+    /// Closes, and checks that every request gets its completion.
     fn end(mut self) {
         self.handle(Input::Close);
         for _ in 0..4 {

@@ -1,4 +1,4 @@
-//! Replays every corpus file, and input drawn from a seed, through every fuzz target. `FUZZ_ROUNDS` sets how much.
+//! Replays every corpus file, and seeded random input, through every fuzz target. `FUZZ_ROUNDS` sets the amount.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -12,7 +12,7 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
     files.iter().map(|file| fs::read(file).unwrap()).collect()
 }
 
-/// Another input near `from`: a byte changed, a piece dropped, doubled or drawn anew.
+/// A mutation of `from`: a byte is changed, or a piece is dropped, doubled or replaced by random bytes.
 fn mutated(from: &[u8], rng: &mut StdRng) -> Vec<u8> {
     let mut out = from.to_vec();
     for _ in 0..rng.random_range(1..8) {
@@ -36,7 +36,7 @@ fn corpora_and_random_input_keep_every_contract() {
         for input in &corpus {
             run(input);
         }
-        // A handle with its threads costs a thousand times what a parser does.
+        // A handle with its threads costs a thousand times as much as a parser.
         let rounds = if *name == "c_api" { rounds / 30 } else { rounds };
         let mut rng = StdRng::seed_from_u64(1);
         for _ in 0..rounds {
