@@ -1,7 +1,8 @@
-//! Makes the C headers: cbindgen turns the types, symbols and functions of src/ffi and mt/src into C, and the templates of
-//! include/templates give them their order, their conditions, the text on the calls, and what Rust has no words for.
+//! Makes the C headers: cbindgen turns the types, symbols and functions of src/ffi and mt/src into C, and the templates
+//! of include/templates add the order, the conditions, the documentation of the calls, and the parts that Rust cannot
+//! express.
 //!
-//! In a template a line `@doc NAME` becomes the declaration of NAME with the text it has in Rust, `@ NAME` the
+//! In a template a line `@doc NAME` becomes the declaration of NAME with its doc comment from Rust, `@ NAME` the
 //! declaration alone, and `@records` all records of zookeeper.jute.h with their functions.
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +11,8 @@ use std::path::PathBuf;
 pub(crate) const HEADERS: [&str; 6] =
     ["zookeeper.h", "zookeeper.jute.h", "zookeeper_log.h", "zookeeper_version.h", "proto.h", "recordio.h"];
 
-/// Exported, but not for programs: what only Apache's own test programs use, and what a template spells out itself.
+/// Exported, but not by `@` lines: functions that only Apache's own test programs use, and declarations that a template
+/// writes out itself.
 const NOT_IN_TEMPLATES: [&str; 8] = [
     "zookeeper_init_sasl",
     "zoo_sasl_make_basic_callbacks",
@@ -22,7 +24,7 @@ const NOT_IN_TEMPLATES: [&str; 8] = [
     "logLevel",
 ];
 
-/// Lines of the headers are at most this long.
+/// Longest line of the headers.
 const LINE_LENGTH: usize = 120;
 
 /// One C declaration.
@@ -32,8 +34,8 @@ struct Item {
     declaration: String,
 }
 
-/// The finished headers, by name. `facts` is abi/layout-3.8.0.tsv, whose order of records is kept. What goes wrong ends up
-/// as `#error` in a header, so that tests/headers.rs fails and rustc still gets to say what is wrong with a source.
+/// The finished headers, by name. `facts` is abi/layout-3.8.0.tsv, whose order of records is kept. A fault becomes an
+/// `#error` in a header, so that tests/headers.rs fails but rustc can still report errors in the sources.
 pub(crate) fn render(facts: &str) -> Vec<(&'static str, String)> {
     let records: Vec<_> = records(facts);
     let items = match cbindgen(&records) {
@@ -63,7 +65,7 @@ fn records(facts: &str) -> Vec<String> {
     structs.map(|(name, _)| name.to_owned()).filter(|name| !others.contains(&name.as_str())).collect()
 }
 
-/// What cbindgen makes of the sources.
+/// The output of cbindgen for the sources.
 fn cbindgen(records: &[String]) -> Result<String, cbindgen::Error> {
     let mut config = cbindgen::Config {
         language: cbindgen::Language::C,
@@ -88,7 +90,7 @@ fn cbindgen(records: &[String]) -> Result<String, cbindgen::Error> {
     Ok(String::from_utf8(c).expect("cbindgen writes UTF-8"))
 }
 
-/// The Rust files that declare what is exported, in a fixed order.
+/// The Rust files with exported declarations, in a fixed order.
 pub(crate) fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = ["src/ffi", "mt/src"].map(PathBuf::from).to_vec();
@@ -106,7 +108,7 @@ pub(crate) fn sources() -> Vec<PathBuf> {
     found
 }
 
-/// Cuts C into its declarations, by the name each declares.
+/// Splits C into its declarations, by the name that each declares.
 fn items(c: &str) -> BTreeMap<String, Item> {
     let mut items = BTreeMap::new();
     let (mut text, mut declaration, mut in_comment, mut depth) = (String::new(), String::new(), false, 0);
@@ -131,7 +133,7 @@ fn items(c: &str) -> BTreeMap<String, Item> {
     items
 }
 
-/// C89 knows no comma after the last of an enum, and texts of one line need only one.
+/// Removes the comma after the last member of an enum, which C89 does not allow, and puts short comments on one line.
 fn tidy_declaration(declaration: &str) -> String {
     let mut tidy = String::new();
     let mut rest = declaration;
@@ -145,8 +147,8 @@ fn tidy_declaration(declaration: &str) -> String {
         rest = after;
     }
     tidy += rest;
-    // A parameter that the library ignores has an underscore in Rust.
     let tidy = tidy.replace("ZOOAPI\n", "ZOOAPI ").replace(",\n};", "\n};");
+    // In Rust, a parameter that the library ignores begins with an underscore, which the C prototype does not have.
     if tidy.starts_with("ZOOAPI ") { tidy.replace(" _", " ") } else { tidy }
 }
 
@@ -175,7 +177,7 @@ fn tidy_text(comment: &str) -> String {
     }
 }
 
-/// The name that a declaration of cbindgen's declares.
+/// The name that a declaration of cbindgen declares.
 fn declared_name(declaration: &str) -> String {
     let word = |text: &str| {
         text.trim_end_matches([';', '\n', ' '])
@@ -198,7 +200,7 @@ fn fill(
     records: &[String],
     used: &mut BTreeSet<String>,
 ) -> String {
-    // zookeeper.h defines the mark; what it includes has to do without.
+    // ZOOAPI is defined in zookeeper.h, after it includes these two, so they cannot use it.
     let unmarked = path.ends_with("recordio.h") || path.ends_with("jute.h");
     let mut header = String::from("/* Generated: see include/templates. Calmkeeper, Apache License 2.0. */\n");
     let mut take = |name: &str| {
@@ -224,7 +226,7 @@ fn fill(
     if unmarked { header.replace("ZOOAPI ", "") } else { header }
 }
 
-/// Declarations that cbindgen writes for symbols lack the mark of what is exported.
+/// Declarations of symbols by cbindgen lack ZOOAPI.
 fn exported(declaration: &str) -> String {
     match declaration.strip_prefix("extern ") {
         Some(symbol) => ["extern ZOOAPI ", symbol].concat(),
