@@ -33,7 +33,7 @@ impl Stream {
         }
     }
 
-    /// Ends TLS with a close_notify; it does not matter whether that arrives.
+    /// Ends TLS with a `close_notify`; it does not matter whether that arrives.
     pub(crate) fn close(&mut self) {
         if let Stream::Tls(stream) = self {
             stream.conn.send_close_notify();
