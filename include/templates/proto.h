@@ -1,5 +1,5 @@
 /*
- * proto.h - the numbers of ZooKeeper's operations, as they stand in the `type` of a request header and of a zoo_op_t.
+ * proto.h - the numbers of ZooKeeper's operations, as used in the `type` of a request header and of a zoo_op_t.
  */
 #ifndef PROTO_H_
 #define PROTO_H_
@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 
-/** What a server sends when a watch fires; no client sends it. */
+/** The type of a server's message when a watch fires; no client sends it. */
 #define ZOO_NOTIFY_OP 0
 
 /* Reads and writes of nodes. */
@@ -23,15 +23,15 @@ extern "C" {
 #define ZOO_GETCHILDREN2_OP 12
 /** Creates a node and returns its status too. */
 #define ZOO_CREATE2_OP 15
-/** Creates a node that goes when its children have gone. */
+/** Creates a node that is deleted when it has no more children. */
 #define ZOO_CREATE_CONTAINER_OP 19
 /** How servers delete an empty container; no client sends it. */
 #define ZOO_DELETE_CONTAINER_OP 20
 /** Creates a node with a time to live. */
 #define ZOO_CREATE_TTL_OP 21
 
-/* Several operations as one. */
-/** Part of a multi: holds when a node has a version. */
+/* Transactions: several operations as one. */
+/** Part of a multi: succeeds if a node has a version. */
 #define ZOO_CHECK_OP 13
 #define ZOO_MULTI_OP 14
 

@@ -1,5 +1,5 @@
 /*
- * recordio.h - what the records of zookeeper.jute.h are made of.
+ * recordio.h - the types and functions behind the records of zookeeper.jute.h.
  */
 #ifndef __RECORDIO_H__
 #define __RECORDIO_H__
@@ -20,7 +20,7 @@ extern "C" {
 @ deallocate_Buffer
 
 /*
- * What follows is for code that compiles against these declarations. Neither this library nor Apache's shared library
+ * The following declarations are for code that compiles against them. Neither this library nor Apache's shared library
  * exports the functions, so a program that calls them needs Apache's static library.
  */
 
@@ -28,8 +28,8 @@ extern "C" {
 void deallocate_vector(void *d);
 
 /**
- * A reader of records: one function for each kind of field. All return 0, or a negative number when the bytes do not
- * hold what is asked for. `start_vector` yields the count; `priv` is the reader's own.
+ * A reader of records: one function for each kind of field. All return 0, or a negative number if the bytes do not hold
+ * the requested field. `start_vector` yields the count; `priv` is private to the reader.
  */
 struct iarchive {
     int (*start_record)(struct iarchive *ia, const char *tag);
@@ -44,7 +44,7 @@ struct iarchive {
     void *priv;
 };
 
-/** A writer of records, the counterpart of `struct iarchive`. A negative return means that there was no memory. */
+/** A writer of records, the counterpart of `struct iarchive`. A negative result means that there was no memory. */
 struct oarchive {
     int (*start_record)(struct oarchive *oa, const char *tag);
     int (*end_record)(struct oarchive *oa, const char *tag);
@@ -58,10 +58,10 @@ struct oarchive {
     void *priv;
 };
 
-/** A writer into memory of its own. Not exported. */
+/** A writer into newly allocated memory. Not exported. */
 struct oarchive *create_buffer_oarchive(void);
 
-/** Frees a writer and makes `*oa` null; its bytes only if `free_buffer` is not 0. Not exported. */
+/** Frees a writer and makes `*oa` null; frees its bytes only if `free_buffer` is not 0. Not exported. */
 void close_buffer_oarchive(struct oarchive **oa, int free_buffer);
 
 /** A reader of `len` bytes, which must outlive it. Not exported. */
@@ -70,13 +70,13 @@ struct iarchive *create_buffer_iarchive(char *buffer, int len);
 /** Frees a reader and makes `*ia` null. Not exported. */
 void close_buffer_iarchive(struct iarchive **ia);
 
-/** The bytes written so far, still the writer's. Not exported. */
+/** The bytes written so far, which still belong to the writer. Not exported. */
 char *get_buffer(struct oarchive *oa);
 
-/** How many bytes have been written. Not exported. */
+/** The number of bytes written so far. Not exported. */
 int get_buffer_len(struct oarchive *oa);
 
-/** Turns 64 bits from the host's byte order to the network's, or back. Exported. */
+/** Converts 64 bits from the host's byte order to the network's, or back. Exported. */
 @ zoo_htonll
 
 #ifdef __cplusplus

@@ -9,10 +9,10 @@
 extern "C" {
 #endif
 
-/** The interface's version, not this library's: for that see calmkeeper_version_str(). */
+/** The version of the interface; calmkeeper_version_str() returns the version of this library. */
 #define ZOO_VERSION "3.8.0"
 
-/** The first number of ZOO_VERSION, for programs that compare. Apache's headers had the three numbers up to 3.5. */
+/** The first number of ZOO_VERSION, for programs that compare. Apache's headers had the three numbers until 3.5. */
 #define ZOO_MAJOR_VERSION 3
 /** The second number. */
 #define ZOO_MINOR_VERSION 8

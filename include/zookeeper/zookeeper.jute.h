@@ -3,12 +3,13 @@
  * zookeeper.jute.h - the records of ZooKeeper's protocol as C structs.
  *
  * Programs need few of them: struct Stat, struct Id, struct ACL, and the lists struct String_vector and struct
- * ACL_vector. The others describe what goes over the wire or into a server's log.
+ * ACL_vector. The others describe messages on the wire or entries of a server's log.
  *
- * deallocate_X() frees what a record holds, from malloc, not the record itself. Freed pointers become null while
- * counts and lengths stay, so freeing twice does no harm; null pointers are skipped. allocate_X_vector() gives a list
- * `len` zeroed items, without freeing what it held, and returns ZOK, ZBADARGUMENTS for a null list, or
- * ZMARSHALLINGERROR, with a count of 0, when there is no memory. All of these are exported.
+ * deallocate_X() frees the content of a record, which must come from malloc, but not the record itself. Freed pointers
+ * become null while counts and lengths stay, so freeing twice does no harm; null pointers are skipped.
+ * allocate_X_vector() gives a list `len` zeroed items, without freeing its earlier content, and returns ZOK,
+ * ZBADARGUMENTS for a null list, or ZMARSHALLINGERROR, with a count of 0, when there is no memory. All of these are
+ * exported.
  *
  * serialize_X() and deserialize_X() are declared for code that compiles against them, but neither this library nor
  * Apache's shared library exports them: a program that calls them needs Apache's static library.
@@ -22,7 +23,7 @@
 extern "C" {
 #endif
 
-/** Who an ACL entry speaks of: a scheme (`world`, `auth`, `digest`, `ip`, `x509`, ...) and a name within it. */
+/** The identity of an ACL entry: a scheme (`world`, `auth`, `digest`, `ip`, `x509`, ...) and a name within it. */
 struct Id {
     char *scheme;
     char *id;
@@ -41,9 +42,8 @@ int deserialize_ACL(struct iarchive *in, const char *tag, struct ACL *v);
 void deallocate_ACL(struct ACL *v);
 
 /**
- * What a server tells of a node besides its data. Zxids are transaction ids; times are milliseconds since the epoch,
- * by the server's clock; `ephemeralOwner` is the session that owns the node, 0 when it is not ephemeral; `dataLength`
- * is in bytes.
+ * The status of a node. Zxids are transaction ids; times are milliseconds since the epoch, by the server's clock;
+ * `ephemeralOwner` is the session that owns the node, 0 when it is not ephemeral; `dataLength` is in bytes.
  */
 struct Stat {
     int64_t czxid;
@@ -126,7 +126,7 @@ int deserialize_String_vector(struct iarchive *in, const char *tag, struct Strin
 int allocate_String_vector(struct String_vector *v, int32_t len);
 int deallocate_String_vector(struct String_vector *v);
 
-/** Re-arms watches after a reconnect. The server fires at once what changed after `relativeZxid`. */
+/** Re-arms watches after a reconnect. The server fires at once the watches of nodes that changed after `relativeZxid`. */
 struct SetWatches {
     int64_t relativeZxid;
     struct String_vector dataWatches;
@@ -198,7 +198,7 @@ int serialize_GetDataRequest(struct oarchive *out, const char *tag, struct GetDa
 int deserialize_GetDataRequest(struct iarchive *in, const char *tag, struct GetDataRequest *v);
 void deallocate_GetDataRequest(struct GetDataRequest *v);
 
-/** Replaces a node's data if its version is `version`; -1 stands for any. */
+/** Replaces a node's data if its version is `version`; -1 matches any version. */
 struct SetDataRequest {
     char *path;
     struct buffer data;
@@ -209,8 +209,8 @@ int deserialize_SetDataRequest(struct iarchive *in, const char *tag, struct SetD
 void deallocate_SetDataRequest(struct SetDataRequest *v);
 
 /**
- * Changes the ensemble: comma-separated joiners and leavers, or the whole new membership; -1 in `curConfigId` stands
- * for any current configuration.
+ * Changes the ensemble: comma-separated joiners and leavers, or the whole new membership; -1 in `curConfigId` matches
+ * any current configuration.
  */
 struct ReconfigRequest {
     char *joiningServers;
@@ -287,7 +287,7 @@ int serialize_CreateTTLRequest(struct oarchive *out, const char *tag, struct Cre
 int deserialize_CreateTTLRequest(struct iarchive *in, const char *tag, struct CreateTTLRequest *v);
 void deallocate_CreateTTLRequest(struct CreateTTLRequest *v);
 
-/** Deletes a node if its version is `version`; -1 stands for any. */
+/** Deletes a node if its version is `version`; -1 matches any version. */
 struct DeleteRequest {
     char *path;
     int32_t version;
@@ -322,7 +322,7 @@ int serialize_GetChildren2Request(struct oarchive *out, const char *tag, struct 
 int deserialize_GetChildren2Request(struct iarchive *in, const char *tag, struct GetChildren2Request *v);
 void deallocate_GetChildren2Request(struct GetChildren2Request *v);
 
-/** Holds when the node's data version is `version`; a part of a multi. */
+/** Succeeds if the node's data version is `version`; a part of a multi. */
 struct CheckVersionRequest {
     char *path;
     int32_t version;
@@ -364,7 +364,7 @@ int serialize_SyncRequest(struct oarchive *out, const char *tag, struct SyncRequ
 int deserialize_SyncRequest(struct iarchive *in, const char *tag, struct SyncRequest *v);
 void deallocate_SyncRequest(struct SyncRequest *v);
 
-/** The path that was asked for. */
+/** The path of the request. */
 struct SyncResponse {
     char *path;
 };
@@ -380,7 +380,7 @@ int serialize_GetACLRequest(struct oarchive *out, const char *tag, struct GetACL
 int deserialize_GetACLRequest(struct iarchive *in, const char *tag, struct GetACLRequest *v);
 void deallocate_GetACLRequest(struct GetACLRequest *v);
 
-/** Replaces a node's access control list if its ACL version is `version`; -1 stands for any. */
+/** Replaces a node's access control list if its ACL version is `version`; -1 matches any version. */
 struct SetACLRequest {
     char *path;
     struct ACL_vector acl;
@@ -398,7 +398,7 @@ int serialize_SetACLResponse(struct oarchive *out, const char *tag, struct SetAC
 int deserialize_SetACLResponse(struct iarchive *in, const char *tag, struct SetACLResponse *v);
 void deallocate_SetACLResponse(struct SetACLResponse *v);
 
-/** Leaves a persistent watch: `mode` 0 for the node, 1 for everything below it too. */
+/** Adds a persistent watch: `mode` 0 for the node, 1 for everything below it too. */
 struct AddWatchRequest {
     char *path;
     int32_t mode;
@@ -407,7 +407,7 @@ int serialize_AddWatchRequest(struct oarchive *out, const char *tag, struct AddW
 int deserialize_AddWatchRequest(struct iarchive *in, const char *tag, struct AddWatchRequest *v);
 void deallocate_AddWatchRequest(struct AddWatchRequest *v);
 
-/** Tells of a change: `type` is a `ZOO_*_EVENT`, `state` a `ZOO_*_STATE`. */
+/** Reports a change: `type` is a `ZOO_*_EVENT`, `state` a `ZOO_*_STATE`. */
 struct WatcherEvent {
     int32_t type;
     int32_t state;
@@ -554,7 +554,7 @@ int serialize_WhoAmIResponse(struct oarchive *out, const char *tag, struct WhoAm
 int deserialize_WhoAmIResponse(struct iarchive *in, const char *tag, struct WhoAmIResponse *v);
 void deallocate_WhoAmIResponse(struct WhoAmIResponse *v);
 
-/** Server to server: what a follower or observer says of itself to the leader. */
+/** Server to server: how a follower or observer introduces itself to the leader. */
 struct LearnerInfo {
     int64_t serverid;
     int32_t protocolVersion;
@@ -726,7 +726,7 @@ int serialize_CreateSessionTxn(struct oarchive *out, const char *tag, struct Cre
 int deserialize_CreateSessionTxn(struct iarchive *in, const char *tag, struct CreateSessionTxn *v);
 void deallocate_CreateSessionTxn(struct CreateSessionTxn *v);
 
-/** Log record of a session's end, with the ephemeral nodes that went with it. */
+/** Log record of a session's end, with the ephemeral nodes that were deleted with it. */
 struct CloseSessionTxn {
     struct String_vector paths2Delete;
 };
