@@ -1,7 +1,7 @@
-//! The C files, and what is derived from the sources: layout assertions and C headers.
+//! Compiles the C files, and makes the layout assertions and the C headers from the sources.
 //!
-//! The headers are made in `OUT_DIR`; with `CALMKEEPER_WRITE_HEADERS` set (`scripts/headers.sh --write`) also in include/zookeeper, where
-//! they are checked in. tests/headers.rs proves that the two are the same.
+//! The headers are made in `OUT_DIR`; with `CALMKEEPER_WRITE_HEADERS` set (`scripts/headers.sh --write`) also in
+//! include/zookeeper, where they are checked in. tests/headers.rs compares the two.
 #![allow(clippy::expect_used, clippy::panic, reason = "a build that cannot be done has to stop")]
 #[path = "build-script/headers.rs"]
 mod headers;
@@ -29,7 +29,7 @@ fn main() {
     }
 }
 
-/// The calls into the application. With -fexceptions its clean-up handlers cost nothing until they are needed.
+/// Compiles the calls into the application. With -fexceptions their clean-up handlers cost nothing until they run.
 fn callout() {
     cc::Build::new()
         .file("src/ffi/callout.c")
@@ -41,7 +41,7 @@ fn callout() {
         .compile("calmkeeper_callout");
 }
 
-/// The variadic function that Rust cannot define.
+/// Compiles the variadic function, which Rust cannot define.
 fn log_message() {
     cc::Build::new()
         .file("src/ffi/log_message.c")

@@ -1,4 +1,4 @@
-//! The checked-in C headers are those that the sources make, and their error codes are the core's.
+//! Checks that the checked-in C headers are those that the sources make, and that their error codes are the core's.
 use calmkeeper::ffi::library_api::zoo_version_str;
 use calmkeeper::ffi::types::ZOO_ERRORS;
 use std::ffi::CStr;
@@ -26,7 +26,7 @@ fn checked_in_headers_are_current() {
 
 #[test]
 fn every_error_of_the_header_is_a_code_of_the_core() {
-    // Each value the enum may have, without a list to keep: what the header's text says.
+    // The values of the enum are read from the header, so that no list of them has to be kept here.
     let header = fs::read_to_string(Path::new(env!("OUT_DIR")).join("zookeeper.h")).unwrap();
     let body = header.split_once("enum ZOO_ERRORS {").unwrap().1.split_once("};").unwrap().0;
     let values: Vec<i32> = body

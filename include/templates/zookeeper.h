@@ -27,11 +27,10 @@
  * A call returns ZOK (0) or a negative number of enum ZOO_ERRORS; zerror() names it. Every call may return:
  * - ZBADARGUMENTS for a null handle or path, an invalid path, or another argument out of range;
  * - ZINVALIDSTATE when the session has ended (expired, refused, being closed), and in a forked child, which has the
- * handle
- *   but not its threads (in libzookeeper_st a child may continue to use a handle, see zookeeper_interest());
+ *   handle but not its threads (in libzookeeper_st a child may continue to use a handle, see zookeeper_interest());
  * - ZMARSHALLINGERROR when a request cannot be built, for example without memory, or when too many requests are queued;
- * - ZSYSTEMERROR in a signal handler that has interrupted the library, see zookeeper_init(); a synchronous call also in a log
- *   callback on the thread that reads the socket.
+ * - ZSYSTEMERROR in a signal handler that has interrupted the library, see zookeeper_init(); a synchronous call also in
+ *   a log callback on the thread that reads the socket.
  *
  * @par
  * A server or the connection can add these, which a completion gets as `rc` and a synchronous call returns:
@@ -481,8 +480,18 @@ ZOOAPI sasl_callback_t *zoo_sasl_make_password_callbacks(const char *user, const
 /**
  * Says what to wait for: sets `*fd` to the socket, -1 for none, `*interest` to ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed,
  * and `*tv` to the longest time to wait, at most a third of the session timeout. Does the work that is due: connects,
- * pings, drops a silent server. Between two attempts there is no socket, and the next attempt is not due before that time
- * has passed. A loop that makes no call in such a pause and comes back too late gets a timer's descriptor in later pauses.
+ * pings, drops a silent server. Between two attempts there is no socket, and the next attempt is due when `*tv` has
+ * passed. A loop that makes no call in such a pause and comes back too late gets a timer's descriptor in later pauses.
+ *
+ * @return ZOK, ZBADARGUMENTS for null pointers, ZINVALIDSTATE when the session has ended, or the reason why the
+ *      connection has just been dropped: ZOPERATIONTIMEOUT, ZCONNECTIONLOSS, ZSESSIONEXPIRED, ZAUTHFAILED, and the others
+ *      that zookeeper_process() may return. The loop continues after these.
+ */
+@ zookeeper_interest
+
+/**
+ * Says what has happened to the socket: `events` is ZOOKEEPER_READ and ZOOKEEPER_WRITE or-ed, 0 for nothing. Reads,
+ * writes and calls back.
  *
  * @return ZOK, ZNOTHING when there was no answer to read, ZBADARGUMENTS for a null handle, ZINVALIDSTATE without a
  *      connection or when the session has ended, or the reason why the connection has just ended: ZCONNECTIONLOSS;

@@ -90,7 +90,7 @@ pub struct Model {
     /// The greatest transaction that any answer has mentioned.
     pub greatest: i64,
     last: bool,
-    /// Tags of the add_auth calls that were unanswered when the connection was lost: they must fail at once.
+    /// Tags of the `add_auth` calls that were unanswered when the connection was lost: they must fail at once.
     pub failing: BTreeSet<u64>,
     /// Whether corrupted bytes may have been read as an answer, whose content then means nothing.
     pub spoiled: bool,
