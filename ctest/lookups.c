@@ -3,7 +3,7 @@
  * replaces the C library's: "name.test" is 127.0.0.1, and takes as long as the program wants; "unknown.test" has no
  * address.
  *
- * lookups PART HOST:PORT     one part; prints nothing and ends with status 0 if it passes
+ *   lookups PART HOST:PORT     one part; prints nothing and ends with status 0 if it passes
  */
 #ifndef THREADED
 #define THREADED
@@ -100,7 +100,7 @@ static void await_lookup(void)
 /* -- the log */
 
 static int lines, failures;
-static int closed; /* the handle is, and its callback must not be called */
+static int closed; /* the handle is closed, and its callback must not be called */
 static zhandle_t *to_close;
 
 static void on_line(const char *line)

@@ -30,7 +30,7 @@ impl ReadOp<'_> {
     }
 }
 
-/// Appends all reads and the end mark. No read leaves a watch.
+/// Appends all reads and the end mark. No read sets a watch.
 ///
 /// Errors: `BadArguments` for a bad path, `Unimplemented` for a type that is not a read.
 pub fn encode(ops: &[ReadOp<'_>], chroot: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {

@@ -81,7 +81,7 @@ impl<C, W> Pending<C, W> {
         entry.completion.take()
     }
 
-    /// Whether a request in flight leaves a watch of this persistent kind at a server path. Searches all of them.
+    /// Whether a request in flight will set a watch of this persistent kind at a server path. Searches all requests.
     pub(crate) fn leaves_watch(&self, kind: WatchKind, path: &[u8]) -> bool {
         self.entries.iter().filter_map(|entry| entry.change.as_deref()).any(|change| match change {
             WatchChange::Arm(left, at, _) => *left == kind && **at == *path,

@@ -250,8 +250,8 @@ impl<W: Clone> Request<'_, W> {
             Request::Sync { .. } => op::SYNC,
             Request::Reconfig { .. } => op::RECONFIG,
             Request::Multi(_) => op::MULTI,
-            // divergence: zoo_remove_watches with a null watcher removes all of the kind, on the server too (request 18);
-            // stock asks the server about one (17) and removes all locally.
+            // divergence: zoo_remove_watches with a null watcher removes all watches of the kind, on the server too
+            // (request 18); stock asks the server about one watch (request 17) and removes all of them locally.
             Request::RemoveWatches { watcher: Some(_), .. } => op::CHECK_WATCHES,
             Request::RemoveWatches { watcher: None, .. } => op::REMOVE_WATCHES,
             Request::AddWatch { .. } => op::ADD_WATCH,

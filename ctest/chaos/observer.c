@@ -1,6 +1,6 @@
 /*
- * Observes from outside of the chaos, directly on the servers: creates the nodes before it, sets every register once
- * more after it (so that every armed watch must fire), and lists all nodes at the end.
+ * A client that is outside the chaos, connected directly to the servers: creates the nodes before it, sets every
+ * register once more after it (so that every armed watch must fire), and lists all nodes at the end.
  *
  *   observer HOSTS JOURNAL setup | bump NUMBER | dump
  *

@@ -47,7 +47,7 @@ def micros():
 
 
 def build(directory):
-    """client and observer, built like any application; the library is chosen when they are started."""
+    """Build client and observer like any application; the library is chosen when they are started."""
     flags = ["-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-DTHREADED", f"-I{rig.ROOT}/include"]
     for program in ("client", "observer"):
         subprocess.run(
@@ -100,7 +100,7 @@ class Client:
             self.stopped_at = None
 
     def unfired(self):
-        """How many armed watches have not fired."""
+        """The number of armed watches that have not fired."""
         armed, fired = set(), set()
         with open(self.journal, errors="replace") as lines:
             for line in lines:

@@ -2,8 +2,8 @@
  * A client on the single-threaded library: client HOSTS TIMEOUT_MS COMMAND...
  *
  *   traffic PATH     a session; a large value, many requests at once, a watch; an idle loop that does not spin
- * silent MS        a server that sends nothing, or refuses the client: the loop runs for MS without spinning, and the
- * close returns
+ *   silent MS        a server that sends nothing, or refuses the client: the loop runs for MS without spinning, and the
+ *                    close returns
  *   idle MS          a session and nothing else
  *   daemon MS        the same in a child that was forked before; its parent ends with it
  *   move             a read-only session that finds a read-write server

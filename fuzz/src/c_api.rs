@@ -68,7 +68,7 @@ pub fn run(data: &[u8]) {
             let handle = if script.byte().is_multiple_of(8) { null_mut() } else { zh };
             call(handle, &mut script, &mut texts);
         }
-        // The data of the script is not used any more when this returns.
+        // The data of the script is not used any more when the close returns.
         lifecycle::zookeeper_close(zh);
     }
     drop(texts);

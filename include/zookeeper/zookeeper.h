@@ -285,14 +285,14 @@ extern ZOOAPI const int ZOO_NOTCONNECTED_STATE;
  * Events, as passed to watchers
  */
 
-/** Event (1): the node was created. Only a watch left by an exists call or by `zoo_add_watch` sees it. */
+/** Event (1): the node was created. Only a watch set by an exists call or by `zoo_add_watch` sees it. */
 extern ZOOAPI const int ZOO_CREATED_EVENT;
 /** Event (2): the node was deleted. */
 extern ZOOAPI const int ZOO_DELETED_EVENT;
 /** Event (3): the node's data was set. */
 extern ZOOAPI const int ZOO_CHANGED_EVENT;
 /**
- * Event (4): a child was created or deleted. Only a watch left by a get-children call, or a persistent one that is not
+ * Event (4): a child was created or deleted. Only a watch set by a get-children call, or a persistent one that is not
  * recursive, sees it.
  */
 extern ZOOAPI const int ZOO_CHILD_EVENT;

@@ -189,7 +189,7 @@ int serialize_ReplyHeader(struct oarchive *out, const char *tag, struct ReplyHea
 int deserialize_ReplyHeader(struct iarchive *in, const char *tag, struct ReplyHeader *v);
 void deallocate_ReplyHeader(struct ReplyHeader *v);
 
-/** Asks for a node's data; a non-zero `watch` leaves a watch on it. */
+/** Asks for a node's data; a non-zero `watch` sets a watch on it. */
 struct GetDataRequest {
     char *path;
     int32_t watch;
@@ -442,7 +442,7 @@ int serialize_Create2Response(struct oarchive *out, const char *tag, struct Crea
 int deserialize_Create2Response(struct iarchive *in, const char *tag, struct Create2Response *v);
 void deallocate_Create2Response(struct Create2Response *v);
 
-/** Asks for a node's status; a non-zero `watch` leaves a watch on it. */
+/** Asks for a node's status; a non-zero `watch` sets a watch on it. */
 struct ExistsRequest {
     char *path;
     int32_t watch;

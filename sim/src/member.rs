@@ -17,7 +17,7 @@ pub struct Options {
     pub max_timeout: u64,
     /// Wall clock at virtual time 0.
     pub epoch: i64,
-    /// Makes session ids and passwords.
+    /// Seed of the session ids and passwords.
     pub seed: u64,
     /// Whether nodes may have a time to live.
     pub extended_types: bool,

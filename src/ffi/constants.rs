@@ -102,7 +102,7 @@ pub static ZOO_SSL_CONNECTING_STATE: c_int = 7;
 #[unsafe(no_mangle)]
 pub static ZOO_NOTCONNECTED_STATE: c_int = 999;
 
-/// Event (1): the node was created. Only a watch left by an exists call or by `zoo_add_watch` sees it.
+/// Event (1): the node was created. Only a watch set by an exists call or by `zoo_add_watch` sees it.
 #[unsafe(no_mangle)]
 pub static ZOO_CREATED_EVENT: c_int = 1;
 /// Event (2): the node was deleted.
@@ -111,7 +111,7 @@ pub static ZOO_DELETED_EVENT: c_int = 2;
 /// Event (3): the node's data was set.
 #[unsafe(no_mangle)]
 pub static ZOO_CHANGED_EVENT: c_int = 3;
-/// Event (4): a child was created or deleted. Only a watch left by a get-children call, or a persistent one that is not
+/// Event (4): a child was created or deleted. Only a watch set by a get-children call, or a persistent one that is not
 /// recursive, sees it.
 #[unsafe(no_mangle)]
 pub static ZOO_CHILD_EVENT: c_int = 4;

@@ -34,7 +34,7 @@ pub(super) struct Client {
     /// Limits of the attempt after the pause.
     pub(super) plan: Plan,
     pub(super) started: u64,
-    /// End of the TCP phase, and of the whole attempt.
+    /// End of the TCP phase; `answer_by` is the end of the whole attempt.
     pub(super) connect_by: u64,
     pub(super) answer_by: u64,
     pub(super) syns: u8,

@@ -64,7 +64,7 @@ pub struct AuthPacket {
     pub auth: buffer,
 }
 
-/// Asks for a node's data; a non-zero `watch` leaves a watch on it.
+/// Asks for a node's data; a non-zero `watch` sets a watch on it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct GetDataRequest {
@@ -212,7 +212,7 @@ pub struct AddWatchRequest {
     pub mode: i32,
 }
 
-/// Asks for a node's status; a non-zero `watch` leaves a watch on it.
+/// Asks for a node's status; a non-zero `watch` sets a watch on it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct ExistsRequest {
