@@ -106,16 +106,16 @@ def measure(subject, mode, port, limits):
     return best, how, batch
 
 
-def run_gates(subject, port, patterns):
-    """Prints one line per gate; returns {(mode, figure): passed}."""
+def run_gates(subject, port, patterns, limits):
+    """Prints one line per gate of `limits`; returns {(mode, figure): passed}."""
     verdicts = {}
     for mode in STUB:
-        if mode.name not in LIMITS or (patterns and mode.name not in patterns):
+        if mode.name not in limits or (patterns and mode.name not in patterns):
             continue
-        got, how, batches = measure(subject, mode, port, LIMITS[mode.name])
+        got, how, batches = measure(subject, mode, port, limits[mode.name])
         if batches > 1:
             print(f"      {mode.title:24} best of {batches} batches", flush=True)
-        for figure, limit in LIMITS[mode.name].items():
+        for figure, limit in limits[mode.name].items():
             value = got.get(figure)
             passed = value is not None and value <= limit
             verdicts[mode.name, figure] = passed
@@ -142,10 +142,10 @@ def run_mixed(subject, port):
 
 
 def self_test(port, patterns):
-    """Checks that Debian's library fails each mode's telling gate."""
-    verdicts = run_gates(who.Library("stock"), port, patterns)
-    blind = [f"{mode}: {figure}" for mode, figure in TELLING.items()
-             if figure and verdicts.get((mode, figure), False)]
+    """Checks that Debian's library fails the telling gate of each mode. Only these are measured, as a failure takes every batch."""
+    telling = {mode: {figure: LIMITS[mode][figure]} for mode, figure in TELLING.items()}
+    verdicts = run_gates(who.Library("stock"), port, patterns, telling)
+    blind = [f"{mode}: {figure}" for (mode, figure), passed in verdicts.items() if passed]
     for gate in blind:
         print(f"BLIND: {gate}: Debian's library passes")
     print(f"self-test: {'failed' if blind else 'the gates can fail'}")
@@ -167,7 +167,7 @@ def main():
             run_mixed(ours, port)
         if options.mixed:
             return 0
-        verdicts = run_gates(ours, port, options.only)
+        verdicts = run_gates(ours, port, options.only, LIMITS)
     failed = sum(not passed for passed in verdicts.values())
     print(f"gates: {len(verdicts) - failed} passed, {failed} failed")
     return 1 if failed or not verdicts else 0
