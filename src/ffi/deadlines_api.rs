@@ -3,7 +3,7 @@
 use super::callbacks::{CallCompletion, Watch};
 use super::entry::call;
 use super::types::zhandle_t;
-use crate::sys::env;
+use crate::sys::env::Variables;
 use libc::c_int;
 use std::time::Duration;
 use zk_core::code::Code;
@@ -14,9 +14,9 @@ const EXPIRE_LOCALLY: c_int = 0x10000;
 
 const TARGET: &str = "zookeeper_init_internal";
 
-/// Sets the deadlines of a new handle from the environment and from its flags.
-pub(super) fn set_deadlines(session: &mut Session<CallCompletion, Watch>, flags: c_int) {
-    if let Some(text) = env::var("ZOO_REQUEST_TIMEOUT_MS") {
+/// Sets the deadlines of a new handle from its settings and its flags.
+pub(super) fn set_deadlines(session: &mut Session<CallCompletion, Watch>, flags: c_int, variables: &Variables) {
+    if let Some(text) = variables.get("ZOO_REQUEST_TIMEOUT_MS") {
         if let Some(timeout) = text.parse().ok().and_then(|millis| request_timeout(millis).ok()) {
             session.set_request_timeout(timeout);
         } else {
@@ -26,17 +26,17 @@ pub(super) fn set_deadlines(session: &mut Session<CallCompletion, Watch>, flags:
             );
         }
     }
-    if flags & EXPIRE_LOCALLY != 0 || is_set("ZOO_LOCAL_EXPIRY") {
+    if flags & EXPIRE_LOCALLY != 0 || is_set(variables, "ZOO_LOCAL_EXPIRY") {
         session.expire_locally();
     }
-    if is_set("ZOO_RECONNECT_FORGET_ZXID") {
+    if is_set(variables, "ZOO_RECONNECT_FORGET_ZXID") {
         session.forget_zxid();
     }
 }
 
-/// Whether the variable is set to 1.
-fn is_set(name: &str) -> bool {
-    match env::var(name).as_deref() {
+/// Whether the setting is 1.
+fn is_set(variables: &Variables, name: &str) -> bool {
+    match variables.get(name).as_deref() {
         None | Some("0") => false,
         Some("1") => true,
         Some(text) => {

@@ -15,10 +15,11 @@ use crate::io::security::Security;
 use crate::observe::logging::{Sink, with_sink};
 use crate::observe::stats::{self, Source};
 use crate::sys::cyrus::Params;
+use crate::sys::env::{self, Variables};
 use crate::sys::environment::log_environment;
 use crate::sys::net::{Poll, Waker};
 use crate::sys::sync::thread;
-use crate::sys::{env, inherited, lock, own_thread, process};
+use crate::sys::{inherited, lock, own_thread, process};
 use libc::{c_char, c_int, c_void};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -200,8 +201,8 @@ pub(super) unsafe fn init(args: InitArgs) -> *mut zhandle_t {
 unsafe fn open(args: InitArgs, sink: Arc<Sink>) -> Result<Arc<Zk>, Errno> {
     let flags = args.flags;
     // SAFETY: the caller's promise.
-    let Start { config, addresses, default, security } = unsafe { prepare(args)? };
-    let (handle, poll) = make_handle(config, &addresses, default, flags, sink, security)?;
+    let start_with = unsafe { prepare(args)? };
+    let (handle, poll) = make_handle(start_with, flags, sink)?;
     start(&handle, poll)?;
     Ok(handle)
 }
@@ -212,6 +213,7 @@ struct Start {
     addresses: Vec<SocketAddr>,
     default: Watch,
     security: Option<Box<Security>>,
+    variables: Variables,
 }
 
 /// Checks the arguments, reads the settings and resolves the names. Not inlined, because its frame is large too.
@@ -248,13 +250,14 @@ unsafe fn prepare(args: InitArgs) -> Result<Start, Errno> {
         log::error!(target: "resolve_hosts", "invalid port in {skipped}, which is left out (host string [{shown}])");
     }
     super::servers_api::warn_of_omitted(&shown, &list);
+    let variables = Variables::now();
     // SAFETY: the contract of `super`.
-    let security = unsafe { security(args.cert, args.sasl)? };
+    let security = unsafe { security(args.cert, args.sasl, &variables)? };
     let resolved = resolver::resolve(&list.hosts).map_err(|failure| {
         log::error!(target: "zookeeper_init_internal", "no host of [{shown}] can be resolved: {}", failure.text);
         failure.errno
     })?;
-    let (backoff, warnings) = backoff::Config::from_lookup(env::var);
+    let (backoff, warnings) = backoff::Config::from_lookup(|name| variables.get(name));
     for warning in warnings {
         log::warn!(target: "zookeeper_init_internal", "{warning}");
     }
@@ -282,18 +285,23 @@ unsafe fn prepare(args: InitArgs) -> Result<Start, Errno> {
     if let Some(security) = &security {
         security.learn(&resolved);
     }
-    Ok(Start { config, addresses: resolved.addresses(), default, security })
+    Ok(Start { config, addresses: resolved.addresses(), default, security, variables })
 }
 
 /// What secured connections need; `None` where neither the certificate string nor the environment asks for TLS or SASL.
 ///
 /// # Safety
 /// The contract of [`super`].
-unsafe fn security(cert: Option<*const c_char>, sasl: Option<Params>) -> Result<Option<Box<Security>>, Errno> {
+unsafe fn security(
+    cert: Option<*const c_char>,
+    sasl: Option<Params>,
+    variables: &Variables,
+) -> Result<Option<Box<Security>>, Errno> {
+    let lookup = |name: &str| variables.get_os(name);
     let settings = match cert {
         // SAFETY: the contract of `super`.
-        Some(cert) => tls::Settings::from_cert_string(unsafe { text(cert) }, &env::var_os).map(Some),
-        None => tls::Settings::from_environment(&env::var_os),
+        Some(cert) => tls::Settings::from_cert_string(unsafe { text(cert) }, &lookup).map(Some),
+        None => tls::Settings::from_environment(&lookup),
     };
     let refused = |error: SettingsError| {
         log::error!("{error}");
@@ -302,13 +310,13 @@ unsafe fn security(cert: Option<*const c_char>, sasl: Option<Params>) -> Result<
     let settings = settings.map_err(refused)?;
     let sasl = match sasl {
         Some(params) => Some(Sasl::Application(params)),
-        None => sasl::Settings::from_environment(&env::var_os).map_err(refused)?.map(Sasl::Environment),
+        None => sasl::Settings::from_environment(&lookup).map_err(refused)?.map(Sasl::Environment),
     };
-    if settings.is_none() && env::var_os("ZOO_TLS").is_none() {
-        warn_unused("ZOO_TLS_", "ZOO_TLS_CA", "not encrypted");
+    if settings.is_none() && variables.get_os("ZOO_TLS").is_none() {
+        warn_unused(variables, "ZOO_TLS_", "ZOO_TLS_CA", "not encrypted");
     }
     if sasl.is_none() {
-        warn_unused("ZOO_SASL_", "ZOO_SASL_MECHANISM", "not authenticated");
+        warn_unused(variables, "ZOO_SASL_", "ZOO_SASL_MECHANISM", "not authenticated");
     }
     if settings.is_none() && sasl.is_none() {
         return Ok(None);
@@ -321,8 +329,8 @@ unsafe fn security(cert: Option<*const c_char>, sasl: Option<Params>) -> Result<
 
 /// Warns of settings for a capability that only `switch` turns on. If `switch` is forgotten or misspelt, the program
 /// would otherwise connect without the capability and without a word.
-fn warn_unused(prefix: &str, switch: &str, consequence: &str) {
-    if let Some(name) = env::any_name(prefix) {
+fn warn_unused(variables: &Variables, prefix: &str, switch: &str, consequence: &str) {
+    if let Some(name) = variables.any_name(prefix) {
         log::warn!("{name} is set, but {switch} is not: connections are {consequence}");
     }
 }
@@ -344,8 +352,8 @@ fn first_xid() -> i32 {
     i32::try_from(seconds % (1 << 30)).unwrap_or(0)
 }
 
-fn max_frame() -> usize {
-    let Some(text) = env::var(MAX_FRAME) else { return limits::FRAME };
+fn max_frame(variables: &Variables) -> usize {
+    let Some(text) = variables.get(MAX_FRAME) else { return limits::FRAME };
     text.parse().unwrap_or_else(|_| {
         log::warn!("{MAX_FRAME}={text} is not a number of bytes; {} is used", limits::FRAME);
         limits::FRAME
@@ -361,25 +369,19 @@ fn shortage(what: &str, error: &std::io::Error) -> Errno {
 /// Makes the handle and its poll loop. Not inlined: the session is large, so its frame should be gone before anything
 /// else is called.
 #[inline(never)]
-fn make_handle(
-    config: Config,
-    addresses: &[SocketAddr],
-    default: Watch,
-    flags: c_int,
-    sink: Arc<Sink>,
-    security: Option<Box<Security>>,
-) -> Result<(Arc<Zk>, Poll), Errno> {
+fn make_handle(start_with: Start, flags: c_int, sink: Arc<Sink>) -> Result<(Arc<Zk>, Poll), Errno> {
     let poll = Poll::new().map_err(|error| shortage("a poll descriptor", &error))?;
     let waker = if WITHOUT_THREADS.load(Ordering::Relaxed) {
         None
     } else {
         Some(Waker::new(poll.registry(), WAKE).map_err(|error| shortage("a wake descriptor", &error))?)
     };
-    let mut session = make_session(config, addresses, default, flags);
+    let Start { config, addresses, default, security, variables } = start_with;
+    let mut session = make_session(config, &addresses, default, flags, &variables);
     if let Some(sasl) = security.as_ref().and_then(|security| security.sasl()) {
         session.describe_sasl(sasl.description());
     }
-    Ok((Arc::new(Handle::new(session, waker, max_frame(), sink, security)), poll))
+    Ok((Arc::new(Handle::new(session, waker, max_frame(&variables), sink, security)), poll))
 }
 
 /// Not inlined, for the reason given at [`make_handle`].
@@ -389,9 +391,10 @@ fn make_session(
     addresses: &[SocketAddr],
     default: Watch,
     flags: c_int,
+    variables: &Variables,
 ) -> Box<Session<CallCompletion, Watch>> {
     let mut session = Box::new(Session::new(config, addresses, default, Instant::now()));
-    deadlines_api::set_deadlines(&mut session, flags);
+    deadlines_api::set_deadlines(&mut session, flags, variables);
     session
 }
 

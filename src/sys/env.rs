@@ -4,8 +4,10 @@
 use crate::sys::process::PerProcess;
 use crate::sys::settings::Settings;
 use libc::c_char;
+use std::borrow::Cow;
 use std::env;
-use std::ffi::{CStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
+use std::os::unix::ffi::OsStringExt;
 
 /// Names a file to read instead of the host's file; empty for no file.
 const FILE_VARIABLE: &str = "ZOO_CONFIG_FILE";
@@ -46,46 +48,89 @@ pub(crate) fn load() {
     }
 }
 
-/// The value of a setting: the environment's, else the file's. `None` if neither has it or the process [is
-/// privileged](is_privileged). The first call of a process reads the file, and logs what is wrong with it.
+/// The settings as they are at one moment. A new handle looks for two dozen of them, and `getenv` goes through the whole
+/// environment for each: a quarter of the instructions that opening a handle took.
+pub(crate) struct Variables {
+    /// Those of the environment named `ZOO_*`, in its order: of two with one name the first counts.
+    own: Vec<(OsString, OsString)>,
+    /// `None` in a process that [is privileged](is_privileged).
+    file: Option<&'static Settings>,
+}
+
+impl Variables {
+    /// The settings now. The first call of a process reads the file, and logs what is wrong with it.
+    pub(crate) fn now() -> Variables {
+        // divergence: Apache's library reads no environment variable; ours reads those named ZOO_*, and
+        // /etc/calmkeeper.conf, which may contain them too. A privileged process (setuid, setgid, file capabilities)
+        // reads neither.
+        if is_privileged() {
+            return Variables { own: Vec::new(), file: None };
+        }
+        // SAFETY: it ends with null, and its entries are C strings. As with `getenv`, no other thread may change it meanwhile.
+        let own = unsafe { own_variables(environment()) };
+        Variables { own, file: Some(&SETTINGS.get().0) }
+    }
+
+    /// The value of a setting: the environment's, else the file's. `None` if neither has it, or if the environment's is not
+    /// UTF-8.
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        match self.own(name) {
+            Some(value) => value.to_str().map(str::to_owned),
+            None => self.file?.value(name).map(str::to_owned),
+        }
+    }
+
+    /// The value of a setting that names a file, which need not be UTF-8.
+    pub(crate) fn get_os(&self, name: &str) -> Option<OsString> {
+        self.own(name).map(OsStr::to_owned).or_else(|| self.get(name).map(OsString::from))
+    }
+
+    /// The name of a setting that begins with `prefix` and is not empty, if there is one.
+    pub(crate) fn any_name(&self, prefix: &str) -> Option<String> {
+        let own = self.own.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.to_string_lossy());
+        let is_given = |name: &&str| self.file.and_then(|file| file.value(name)).is_some_and(|value| !value.is_empty());
+        let file = self.file.into_iter().flat_map(Settings::names).filter(is_given).map(Cow::Borrowed);
+        own.chain(file).find(|name| name.starts_with(prefix)).map(Cow::into_owned)
+    }
+
+    fn own(&self, name: &str) -> Option<&OsStr> {
+        self.own.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_os_str())
+    }
+}
+
+/// One setting, for those who look for no other.
 pub(crate) fn var(name: &str) -> Option<String> {
-    // divergence: Apache's library reads no environment variable; ours reads those named ZOO_*, and
-    // /etc/calmkeeper.conf, which may contain them too. A privileged process (setuid, setgid, file capabilities) reads
-    // neither.
-    if is_privileged() {
-        return None;
-    }
-    match env::var(name) {
-        Ok(value) => Some(value),
-        Err(env::VarError::NotUnicode(_)) => None,
-        Err(env::VarError::NotPresent) => SETTINGS.get().0.value(name).map(str::to_owned),
-    }
+    Variables::now().get(name)
 }
 
-/// [`var`] for a value that need not be UTF-8: the name of a file.
-pub(crate) fn var_os(name: &str) -> Option<OsString> {
-    if is_privileged() { None } else { env::var_os(name).or_else(|| var(name).map(OsString::from)) }
-}
-
-/// The name of a variable or setting that begins with `prefix`, if there is one; its value does not matter.
-pub(crate) fn any_name(prefix: &str) -> Option<String> {
-    if is_privileged() {
-        return None;
-    }
-    let mut next = environment();
-    // SAFETY: the process's environment ends with null, and its entries are C strings. As with `getenv`, no other
-    // thread may change it meanwhile. (Nothing is allocated for the many other entries.)
+/// The variables named `ZOO_*` of an environment. Nothing is allocated for the many others.
+///
+/// # Safety
+/// `next` is null, or a list of C strings that ends with null.
+unsafe fn own_variables(mut next: *const *const c_char) -> Vec<(OsString, OsString)> {
+    let mut found = Vec::new();
+    // SAFETY: the caller's promise.
     unsafe {
         while let Some(entry) = next.as_ref().copied().filter(|entry| !entry.is_null()) {
-            let entry = CStr::from_ptr(entry).to_bytes();
-            if entry.starts_with(prefix.as_bytes()) {
-                let name = entry.split(|byte| *byte == b'=').next().unwrap_or_default();
-                return Some(String::from_utf8_lossy(name).into_owned());
+            if is_own(entry) {
+                let entry = CStr::from_ptr(entry).to_bytes();
+                let (name, value) = entry.split_at(entry.iter().position(|byte| *byte == b'=').unwrap_or(entry.len()));
+                let value = value.get(1..).unwrap_or_default();
+                found.push((OsString::from_vec(name.to_vec()), OsString::from_vec(value.to_vec())));
             }
             next = next.add(1);
         }
     }
-    SETTINGS.get().0.names().find(|name| name.starts_with(prefix)).map(str::to_owned)
+    found
+}
+
+/// Whether an entry of the environment begins with `ZOO_`.
+///
+/// # Safety
+/// `entry` is a C string.
+unsafe fn is_own(entry: *const c_char) -> bool {
+    // SAFETY: a byte is read only when the one before it is not the NUL.
+    b"ZOO_".iter().enumerate().all(|(at, byte)| unsafe { entry.add(at).read().cast_unsigned() } == *byte)
 }
 
 /// The process's list of environment variables.
@@ -104,9 +149,32 @@ mod tests {
     #[test]
     fn a_process_without_special_rights_reads_its_environment() {
         assert!(!is_privileged());
-        assert_eq!(var("PATH"), env::var("PATH").ok());
         assert_eq!(var("ZOO_NO_SUCH_VARIABLE"), None);
-        assert_eq!(any_name("PATH=").or_else(|| any_name("PATH")).as_deref(), Some("PATH"));
-        assert_eq!(any_name("ZOO_NO_SUCH_"), None);
+        assert_eq!(Variables::now().any_name("ZOO_NO_SUCH_"), None);
+        assert_eq!(var("PATH"), None, "only those named ZOO_*");
+    }
+
+    #[test]
+    fn settings_are_read_as_getenv_would_and_the_file_stands_behind_them() {
+        let entries = [c"PATH=/bin", c"ZOO", c"ZOO_", c"ZOO_A=1=2", c"ZOO_B=", c"ZOO_C=\xff", c"ZOO_A=3", c"ZOO_D"];
+        let list: Vec<_> = entries.iter().map(|entry| entry.as_ptr()).chain([std::ptr::null()]).collect();
+        let file: &'static Settings = Box::leak(Box::new(Settings::parse("ZOO_A=4\nZOO_C=5\nZOO_E=6\nZOO_F=\n").0));
+        // SAFETY: the list is as it has to be.
+        let settings = Variables { own: unsafe { own_variables(list.as_ptr()) }, file: Some(file) };
+        assert_eq!(settings.get("ZOO_A").as_deref(), Some("1=2"), "the first one counts");
+        assert_eq!(settings.get("ZOO_B").as_deref(), Some(""), "an empty variable hides the file's line");
+        assert_eq!(settings.get("ZOO_C"), None, "so does one that is not UTF-8");
+        assert_eq!(settings.get_os("ZOO_C"), Some(OsString::from_vec(vec![0xff])));
+        assert_eq!((settings.get("ZOO_E").as_deref(), settings.get("PATH")), (Some("6"), None));
+        assert_eq!(settings.get_os("ZOO_E"), Some("6".into()));
+        assert_eq!(settings.any_name("ZOO_A").as_deref(), Some("ZOO_A"));
+        assert_eq!(
+            (settings.any_name("ZOO_B"), settings.any_name("ZOO_F")),
+            (None, None),
+            "what is empty turns nothing on"
+        );
+        assert_eq!(settings.any_name("ZOO_E").as_deref(), Some("ZOO_E"));
+        // SAFETY: an environment that was cleared.
+        assert!(unsafe { own_variables(std::ptr::null()) }.is_empty());
     }
 }

@@ -20,6 +20,9 @@ unsafe fn lossy(text: *const c_char) -> Option<String> {
 /// Logs the environment, one line each.
 pub(crate) fn log_environment() {
     const TARGET: &str = "log_env";
+    if !log::log_enabled!(target: TARGET, log::Level::Info) {
+        return;
+    }
     log::info!(target: TARGET, "Client environment:zookeeper.version={VERSION}");
     let mut host = [0u8; 256];
     // SAFETY: one byte is left for the NUL that a long name would lack.

@@ -38,7 +38,7 @@ impl Settings {
     }
 
     /// The settings, and the faulty lines with their numbers.
-    fn parse(text: &str) -> (Settings, Vec<(usize, String)>) {
+    pub(super) fn parse(text: &str) -> (Settings, Vec<(usize, String)>) {
         let (mut settings, mut wrong) = (BTreeMap::new(), Vec::new());
         for (number, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line.trim())) {
             if line.is_empty() || line.starts_with('#') {

@@ -1,6 +1,7 @@
 //! Where the statistics file is: `ZOO_STATS_FILE` names it, or `ZOO_STATS_DIR` a folder for the files of many processes. Owns
 //! the names in such a folder, and the removal of files whose process is gone.
-use crate::sys::{env, process};
+use crate::sys::env::Variables;
+use crate::sys::process;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use std::{fs, io};
@@ -23,7 +24,8 @@ pub(super) struct Place {
 impl Place {
     /// The place that the operator wants; `None` for no file. `%p` in `ZOO_STATS_FILE` stands for the process number.
     pub(super) fn configured() -> Option<Place> {
-        let given = |name| env::var(name).filter(|text| !text.is_empty());
+        let variables = Variables::now();
+        let given = |name| variables.get(name).filter(|text| !text.is_empty());
         let pid = std::process::id();
         if let Some(path) = given("ZOO_STATS_FILE") {
             return Some(Place { path: path.replace("%p", &pid.to_string()).into(), folder: None });
