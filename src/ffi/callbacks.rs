@@ -106,15 +106,14 @@ impl SyncWaiter {
     }
 
     /// Waits for the result. A signal handler may run meanwhile and make calls of its own.
-    pub(super) fn wait(mut self: Arc<SyncWaiter>) -> Result<Frame, Code> {
+    pub(super) fn wait(self: Arc<SyncWaiter>) -> Result<Frame, Code> {
         self.is_filled.wait();
         // SAFETY: the latch is set, so the result is this thread's.
         let result = unsafe { (*self.result.get()).take() };
-        // The sender may still be about to drop its reference; then the waiter is not used again.
-        if let Some(waiter) = Arc::get_mut(&mut self) {
-            waiter.is_filled.reset();
-            let _ = SPARE.try_with(|spare| spare.set(Some(self)));
-        }
+        // The sender may still be about to wake this thread and to drop its reference. Neither touches the result, and the
+        // next wait takes a wakeup that is not its own for nothing.
+        self.is_filled.reset();
+        let _ = SPARE.try_with(|spare| spare.set(Some(self)));
         result.unwrap_or(Err(Code::SystemError))
     }
 }

@@ -10,6 +10,8 @@ pub(super) struct PostUnlock<C> {
     /// Results for waiting callers. The first one needs no list, because there is seldom more than one.
     direct: Option<(C, Result<Frame, Code>)>,
     more: Vec<(C, Result<Frame, Code>)>,
+    /// How many more there can be at most.
+    expected: usize,
     notify: bool,
 }
 
@@ -18,6 +20,9 @@ impl<C> PostUnlock<C> {
         if self.direct.is_none() {
             self.direct = Some((completion, result));
         } else {
+            if self.more.is_empty() {
+                self.more.reserve_exact(self.expected);
+            }
             self.more.push((completion, result));
         }
     }
@@ -37,7 +42,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
 
     #[inline(never)]
     fn drain_some(&self, inner: &mut Inner<C, W>) -> PostUnlock<C> {
-        let mut post = PostUnlock { direct: None, more: Vec::new(), notify: false };
+        let expected = inner.session.outputs().len().saturating_sub(1);
+        let mut post = PostUnlock { direct: None, more: Vec::new(), expected, notify: false };
         let mut queue = self.queue.adding();
         // A batch of replies is handed over whole; one by one, each reply would cost 120 instructions more.
         let queued =

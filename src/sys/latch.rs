@@ -37,7 +37,8 @@ mod futex {
             }
         }
 
-        /// Resets it. No thread may wait for it or set it meanwhile.
+        /// Makes it one that has not been set. Nobody waits for it or is still to set it; who has set it may still be waking
+        /// others, and the next [`Latch::wait`] goes on waiting when it is woken so.
         pub(crate) fn reset(&self) {
             self.0.store(UNSET, Ordering::Relaxed);
         }
