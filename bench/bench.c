@@ -23,7 +23,7 @@
 #include "peer.h"
 
 struct options opt = {.host = "127.0.0.1", .threads = 1, .window = 1, .timeout_ms = 30000, .count = 10000, .secs = 1,
-                      .limit_s = 120, .warm = 200};
+                      .limit_s = 120, .warm = 200, .away_ms = 8000};
 _Atomic(const char *) stage = "starting";
 
 void want(int rc, const char *what) {
@@ -126,6 +126,7 @@ static void usage(void) {
         "modes: sync-get sync-set sync-multi sync-children sync-big  [--threads N]\n"
         "       aget aset acreate amulti                             [--window N] [--caller]\n"
         "       watch-delivery watch-latency reconnect idle          [--count N]\n"
+        "       loss                                                 [--count N] [--away MS]\n"
         "       open-close\n"
         "       mixed    no figures: the shortcuts under load, cuts and bad servers\n"
         "options: --secs S | --ops N, --warm N, --limit S, --timeout MS, --tuned, --real, --host ADDRESS\n");
@@ -137,7 +138,7 @@ static void parse(int argc, char **argv) {
         {"mode", 1, 0, 'm'}, {"host", 1, 0, 'h'}, {"port", 1, 0, 'p'}, {"lib", 1, 0, 'l'}, {"threads", 1, 0, 't'},
         {"window", 1, 0, 'w'}, {"count", 1, 0, 'c'}, {"secs", 1, 0, 's'}, {"ops", 1, 0, 'o'}, {"warm", 1, 0, 'W'},
         {"limit", 1, 0, 'L'}, {"timeout", 1, 0, 'T'}, {"tuned", 0, 0, 'u'}, {"real", 0, 0, 'r'}, {"caller", 0, 0, 'a'},
-        {"interposed", 0, 0, 'i'}, {0}};
+        {"interposed", 0, 0, 'i'}, {"away", 1, 0, 'A'}, {0}};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) switch (c) {
         case 'm': opt.mode = optarg; break;
         case 'h': opt.host = optarg; break;
@@ -155,6 +156,7 @@ static void parse(int argc, char **argv) {
         case 'r': opt.real = true; break;
         case 'a': opt.caller = true; break;
         case 'i': opt.interposed = true; break;
+        case 'A': opt.away_ms = (unsigned)atoi(optarg); break;
         default: usage();
     }
     if (!opt.mode || opt.port <= 0 || opt.threads < 1 || opt.threads > 16 || opt.window < 1 || opt.count < 1) usage();
@@ -186,6 +188,7 @@ int main(int argc, char **argv) {
     else if (reconnect) run_reconnect();
     else if (strcmp(opt.mode, "open-close") == 0) run_open_close();
     else if (strcmp(opt.mode, "idle") == 0) run_idle();
+    else if (strcmp(opt.mode, "loss") == 0) run_loss();
     else if (strcmp(opt.mode, "mixed") == 0) run_mixed();
     else usage();
     json_end();

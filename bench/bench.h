@@ -10,6 +10,7 @@ struct options {
     const char *mode, *host, *expect; /* expect: the library file that must be the one loaded */
     int port, threads, window, timeout_ms;
     unsigned count;    /* watches or handles */
+    unsigned away_ms;  /* how long the server is away, for loss */
     double secs;       /* how long to measure, unless ops says how much */
     double limit_s;    /* give up after this long, and say so */
     uint64_t ops, warm;
@@ -40,5 +41,6 @@ void run_watch_latency(void);
 void run_reconnect(void);
 void run_open_close(void);
 void run_idle(void);
+void run_loss(void);
 void run_mixed(void);
 #endif

@@ -1,11 +1,14 @@
 /* Handles themselves: how long one takes to open and close, and the costs of idle ones. */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -122,4 +125,109 @@ void run_idle(void) {
     json_number("threads", threads);
     json_number("descriptors", files);
     json_number("cpu_ms_per_minute", (double)region.cpu_ns / 1e6 / n * 60e9 / (double)region.wall_ns);
+}
+
+/* ---- all handles of a process lose their server together ---- */
+
+static _Atomic unsigned lost;
+static uint64_t *regained_ns; /* by handle; written on its completion thread */
+
+static void on_loss(zhandle_t *zh, int type, int state, const char *path, void *context) {
+    uint64_t *regained = context;
+    (void)zh, (void)path;
+    if (type != ZOO_SESSION_EVENT) return;
+    if (state == ZOO_EXPIRED_SESSION_STATE) broken("a session has expired");
+    if (state == ZOO_CONNECTING_STATE) lost++;
+    if (state != ZOO_CONNECTED_STATE) return;
+    *regained = now_ns();
+    pthread_mutex_lock(&lock);
+    connected++;
+    pthread_cond_signal(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+/* The responder closes everything and answers nobody for so long. */
+static void send_away(unsigned ms) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)opt.port)};
+    struct { char word[4]; uint32_t ms; } order = {{'a', 'w', 'a', 'y'}, htonl(ms)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    inet_pton(AF_INET, opt.host, &at.sin_addr);
+    if (connect(fd, (struct sockaddr *)&at, sizeof at) != 0 || write(fd, &order, sizeof order) != sizeof order)
+        broken("the responder does not take the order: %s", strerror(errno));
+    char byte;
+    while (read(fd, &byte, 1) > 0) continue;
+    close(fd);
+}
+
+struct peaks {
+    double rss_kb, threads, descriptors;
+};
+static void sample(struct peaks *p) {
+    double rss = proc_field("/proc/self/smaps_rollup", "Rss:"), threads = proc_field("/proc/self/status", "Threads:");
+    double files = descriptors();
+    if (rss > p->rss_kb) p->rss_kb = rss;
+    if (threads > p->threads) p->threads = threads;
+    if (files > p->descriptors) p->descriptors = files;
+}
+
+static int by_time(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* They idle for --secs, lose the server for --away milliseconds, and return. Memory, threads and descriptors are given at
+ * their highest, per handle; CPU is that of the outage, from the loss to the last return. */
+void run_loss(void) {
+    struct region idle, outage;
+    struct peaks base = {0}, before = {0}, peak = {0};
+    double n = opt.count;
+    zhandle_t **handles = calloc(opt.count, sizeof *handles);
+    regained_ns = calloc(opt.count, sizeof *regained_ns);
+    sample(&base);
+    stage = "opening handles";
+    for (unsigned i = 0; i < opt.count; i++) {
+        handles[i] = zookeeper_init(opt.servers, on_loss, opt.timeout_ms, NULL, &regained_ns[i], 0);
+        if (!handles[i]) broken("zookeeper_init: %s", strerror(errno));
+        if (i % 32 == 31) await_connected(i + 1);
+    }
+    await_connected(opt.count);
+    usleep(500000);
+    stage = "idling";
+    sample(&before);
+    region_begin(&idle);
+    usleep((useconds_t)(opt.secs * 1e6));
+    region_end(&idle);
+    sample(&peak);
+    double idle_rss_kb = peak.rss_kb;
+    if (lost) broken("%u handles lost their idle connection", lost);
+    pthread_mutex_lock(&lock);
+    connected = 0;
+    pthread_mutex_unlock(&lock);
+    stage = "without a server";
+    region_begin(&outage);
+    send_away(opt.away_ms);
+    uint64_t back_ns = now_ns() + opt.away_ms * 1000000ull;
+    while (now_ns() < back_ns) {
+        usleep(100000);
+        sample(&peak);
+    }
+    stage = "returning";
+    await_connected(opt.count);
+    region_end(&outage);
+    sample(&peak);
+    if (lost != opt.count) broken("%u handles, %u losses", opt.count, lost);
+    qsort(regained_ns, opt.count, sizeof *regained_ns, by_time);
+    for (unsigned i = 0; i < opt.count; i++) handle_close(handles[i]);
+    json_region(&outage, opt.count, NULL);
+    json_number("rss_kb", (before.rss_kb - base.rss_kb) / n);
+    json_number("idle_rss_kb", (idle_rss_kb - base.rss_kb) / n);
+    json_number("peak_rss_kb", (peak.rss_kb - base.rss_kb) / n);
+    json_number("threads", (before.threads - base.threads) / n);
+    json_number("peak_threads", (peak.threads - base.threads) / n);
+    json_number("descriptors", (before.descriptors - base.descriptors) / n);
+    json_number("peak_descriptors", (peak.descriptors - base.descriptors) / n);
+    json_number("cpu_ms_per_minute", (double)idle.cpu_ns / 1e6 / n * 60e9 / (double)idle.wall_ns);
+    json_number("outage_cpu_ms", (double)outage.cpu_ns / 1e6 / n);
+    json_number("back_half_ms", ((double)regained_ns[opt.count / 2] - (double)back_ns) / 1e6);
+    json_number("back_all_ms", ((double)regained_ns[opt.count - 1] - (double)back_ns) / 1e6);
 }

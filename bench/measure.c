@@ -89,6 +89,7 @@ static void read_counters(struct region *r) {
     getrusage(RUSAGE_SELF, &u);
     r->user_ns = (uint64_t)u.ru_utime.tv_sec * 1000000000u + (uint64_t)u.ru_utime.tv_usec * 1000u;
     r->system_ns = (uint64_t)u.ru_stime.tv_sec * 1000000000u + (uint64_t)u.ru_stime.tv_usec * 1000u;
+    r->sleeps = (uint64_t)u.ru_nvcsw;
     r->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     if (syscall_counter < 0 || read(syscall_counter, &r->syscalls, 8) != 8) r->syscalls = 0;
     void (*allocations)(uint64_t *, uint64_t *) = (void (*)(uint64_t *, uint64_t *))dlsym(RTLD_DEFAULT, "bench_allocations");
@@ -133,6 +134,7 @@ void json_region(const struct region *r, uint64_t ops, const struct hist *h) {
     json_number("cpu_us", (double)r->cpu_ns / 1e3 / n);
     json_number("user_us", (double)r->user_ns / 1e3 / n);
     json_number("system_us", (double)r->system_ns / 1e3 / n);
+    json_number("sleeps", (double)r->sleeps / n);
     if (syscall_counter >= 0) json_number("syscalls", (double)r->syscalls / n);
     if (dlsym(RTLD_DEFAULT, "bench_allocations")) {
         json_number("allocs", (double)r->allocs / n);

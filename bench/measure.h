@@ -16,6 +16,7 @@ struct hist {
 
 struct region {
     uint64_t wall_ns, cpu_ns, user_ns, system_ns, syscalls, allocs, alloc_bytes;
+    uint64_t sleeps; /* context switches that a thread makes because it has to wait */
 };
 
 uint64_t now_ns(void);

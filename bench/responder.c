@@ -4,7 +4,8 @@
  * Left out on purpose: sessions never expire, access lists are ignored, ephemeral nodes are like others, and creates
  * under a parent named `sink` are answered but not kept (otherwise a create benchmark would measure our memory).
  *
- * Prints `port N` and serves until its standard input ends. The four-letter word `mntr` reports the counters. */
+ * Prints `port N` and serves until its standard input ends. The four-letter word `mntr` reports the counters; `away`, followed by
+ * a number of milliseconds (4 bytes, network order), makes it close every connection and its listening socket for so long. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,7 +25,10 @@ enum { IN_BYTES = 256 * 1024, LARGEST_FRAME = 64 << 20 };
 struct conn conns[MAX_CONNS];
 struct counters count;
 static uint32_t dirty[MAX_CONNS], dirty_count;
-static int epoll_fd;
+static int epoll_fd, listener = -1;
+static in_port_t port; /* network order; 0: any */
+static uint32_t away_ms; /* asked for, and to be done once this round's events are served */
+static uint64_t back_ns; /* when the listening socket is opened again; 0: it is open */
 
 char *room(struct conn *c, size_t n) {
     if (c->out_at == c->out_len) c->out_at = c->out_len = 0;
@@ -67,14 +71,53 @@ static void monitor(struct conn *c) {
 
 /* ---- sockets ---- */
 
+enum { LISTENER = MAX_CONNS, STDIN };
+
+static void watch(int fd, uint32_t slot, uint32_t events, int operation) {
+    struct epoll_event ev = {.events = events, .data.u32 = slot};
+    epoll_ctl(epoll_fd, operation, fd, &ev); /* fails on a plain file as input: then only a signal ends us */
+}
+
+static void open_listener(void) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = port};
+    socklen_t at_len = sizeof at;
+    int one = 1;
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(listener, (struct sockaddr *)&at, sizeof at) != 0 || listen(listener, 4096) != 0 ||
+        getsockname(listener, (struct sockaddr *)&at, &at_len) != 0) {
+        perror("responder");
+        exit(2);
+    }
+    port = at.sin_port;
+    watch(listener, LISTENER, EPOLLIN, EPOLL_CTL_ADD);
+}
+
+static void go_away(uint32_t ms) {
+    close(listener);
+    listener = -1;
+    for (uint32_t i = 0; i < MAX_CONNS; i++)
+        if (conns[i].fd >= 0) drop(&conns[i]);
+    back_ns = responder_now() + ms * 1000000ull;
+}
+
+/* How long epoll_wait may wait. */
+static int until_back(void) {
+    if (!back_ns) return -1;
+    uint64_t now = responder_now();
+    if (now < back_ns) return (int)((back_ns - now) / 1000000 + 1);
+    back_ns = 0;
+    open_listener();
+    return -1;
+}
+
 static void flush(struct conn *c) {
     while (c->out_at < c->out_len) {
         ssize_t n = send(c->fd, c->out + c->out_at, c->out_len - c->out_at, MSG_NOSIGNAL);
         if (n < 0 && errno == EAGAIN) {
             if (c->writing) return;
             c->writing = true;
-            struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT, .data.u32 = (uint32_t)(c - conns)};
-            epoll_ctl(epoll_fd, EPOLL_CTL_MOD, c->fd, &ev);
+            watch(c->fd, (uint32_t)(c - conns), EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
             return;
         }
         if (n <= 0) return drop(c);
@@ -82,8 +125,7 @@ static void flush(struct conn *c) {
     }
     if (c->writing) {
         c->writing = false;
-        struct epoll_event ev = {.events = EPOLLIN, .data.u32 = (uint32_t)(c - conns)};
-        epoll_ctl(epoll_fd, EPOLL_CTL_MOD, c->fd, &ev);
+        watch(c->fd, (uint32_t)(c - conns), EPOLLIN, EPOLL_CTL_MOD);
     }
     if (c->closing) drop(c);
 }
@@ -102,6 +144,11 @@ static bool answer_frames(struct conn *c) {
     size_t at = 0;
     if (!c->handshaken && c->in_len >= 4 && memcmp(c->in, "mntr", 4) == 0) {
         monitor(c);
+        return true;
+    }
+    if (!c->handshaken && c->in_len >= 8 && memcmp(c->in, "away", 4) == 0) {
+        away_ms = (uint32_t)get32(c->in + 4);
+        c->in_len = 0;
         return true;
     }
     while (c->in_len - at >= 4 && !c->closing) {
@@ -134,7 +181,7 @@ static void on_readable(struct conn *c) {
     if (!answer_frames(c)) drop(c);
 }
 
-static void accept_one(int listener) {
+static void accept_one(void) {
     static uint32_t hint;
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), one = 1;
     if (fd < 0) return;
@@ -148,46 +195,39 @@ static void accept_one(int listener) {
         if (!c->in) exit(2);
         count.connects++;
         c->accepted_ns = responder_now();
-        struct epoll_event ev = {.events = EPOLLIN, .data.u32 = hint};
-        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev);
+        watch(fd, hint, EPOLLIN, EPOLL_CTL_ADD);
         return;
     }
     close(fd);
 }
 
 int main(void) {
-    enum { LISTENER = MAX_CONNS, STDIN };
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t at_len = sizeof at;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (bind(listener, (struct sockaddr *)&at, sizeof at) != 0 || listen(listener, 4096) != 0 ||
-        getsockname(listener, (struct sockaddr *)&at, &at_len) != 0) {
-        perror("responder");
-        return 2;
-    }
     for (uint32_t i = 0; i < MAX_CONNS; i++) conns[i].fd = -1;
     store_start();
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event on_listen = {.events = EPOLLIN, .data.u32 = LISTENER}, on_stdin = {.events = EPOLLIN, .data.u32 = STDIN};
-    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &on_listen);
-    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, 0, &on_stdin); /* fails on a plain file: then only a signal ends us */
-    printf("port %d\n", ntohs(at.sin_port));
+    open_listener();
+    watch(0, STDIN, EPOLLIN, EPOLL_CTL_ADD);
+    printf("port %d\n", ntohs(port));
     fflush(stdout);
     for (;;) {
         struct epoll_event ready[256];
-        int n = epoll_wait(epoll_fd, ready, 256, -1);
+        int n = epoll_wait(epoll_fd, ready, 256, until_back());
         for (int i = 0; i < n; i++) {
             uint32_t slot = ready[i].data.u32;
             if (slot == STDIN) {
                 char byte;
                 if (read(0, &byte, 1) <= 0) return 0;
             } else if (slot == LISTENER) {
-                accept_one(listener);
+                accept_one();
             } else if (conns[slot].fd >= 0) {
                 if (ready[i].events & EPOLLOUT) flush(&conns[slot]);
                 if (conns[slot].fd >= 0 && (ready[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))) on_readable(&conns[slot]);
             }
         }
         flush_dirty();
+        if (away_ms) {
+            go_away(away_ms);
+            away_ms = 0;
+        }
     }
 }

@@ -151,10 +151,10 @@ MAKERS = {
 
 
 def count_calls(subject, mode, port):
-    """System calls (with perf's tracepoint, if permitted) and allocations of the measured region, per operation."""
+    """System calls (with perf's tracepoint, if permitted), allocations and context switches of the measured region, per operation."""
     got = subject.run(mode, port, ["--ops", str(mode.count_ops), "--limit", "900"], LD_PRELOAD=str(BIN / "alloc_count.so"),
                       BENCH_COUNT_SYSCALLS="1")
-    return {key: got[key] for key in ("syscalls", "allocs", "alloc_bytes") if key in got}
+    return {key: got[key] for key in ("syscalls", "allocs", "alloc_bytes", "sleeps") if key in got}
 
 
 def count_instructions(subject, mode, port):
