@@ -75,11 +75,17 @@ static char *ask_children(char *p, int32_t xid, uint64_t n) {
     return put_read(p, xid, OP_CHILDREN, CHILDREN_PATH, 0);
 }
 static void see_children(const char *p, uint64_t n) {
+    static char *names[CHILDREN]; /* the interface gives each name a block of its own, which the caller frees */
     (void)n;
     if (get32(p) != CHILDREN) broken("%d children", get32(p));
     p += 4;
-    for (unsigned i = 0; i < CHILDREN; i++, p += 4 + 6)
+    for (unsigned i = 0; i < CHILDREN; i++, p += 4 + 6) {
         if (get32(p) != 6 || p[4] != 'c') broken("child %u", i);
+        names[i] = malloc(7);
+        memcpy(names[i], p + 4, 6);
+        names[i][6] = 0;
+    }
+    for (unsigned i = 0; i < CHILDREN; i++) free(names[i]);
 }
 static char *ask_big(char *p, int32_t xid, uint64_t n) {
     (void)n;
