@@ -24,8 +24,8 @@ def headers():
 
 
 def build(link_directory):
-    """Compile the programs that are older than the sources. `link_directory` has a libzookeeper_mt.so to link with; it
-    may be any, because the loader chooses the one that the program uses."""
+    """Compile the programs that are older than the sources. `link_directory` has a libzookeeper_mt.so to link with; any
+    one will do, because the loader chooses the one that the program uses."""
     BIN.mkdir(parents=True, exist_ok=True)
     newest = max(p.stat().st_mtime for p in [*HERE.glob("*.c"), *HERE.glob("*.h"), pathlib.Path(__file__)])
     for name, (sources, options) in _PROGRAMS.items():

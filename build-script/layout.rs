@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 /// Types that only C programs use; the Rust side has no counterpart.
 const ONLY_IN_C: [&str; 4] = ["zcert_t", "zsock_t", "struct iarchive", "struct oarchive"];
 
-/// Rust source that compiles only if each type has its size and each member its offset.
+/// Rust source that compiles only if each type has the size, and each member the offset, that `facts` states.
 pub(crate) fn assertions(facts: &str) -> String {
     let mut source = String::new();
     for row in facts.lines().filter(|row| !row.starts_with('#')) {

@@ -29,7 +29,7 @@ FLAGS = (
 )
 REPORTED = 66  # the exit status of a program with a report
 LIFETIMES = ("close", "pending", "block", "exit", "descriptors", "dlopen", "throw")
-# The part of proof.c, and the text that the report must contain.
+# Each part of proof.c, and a text that the report on it must contain; None if there must be no report.
 PROOFS = (
     ("program", "data race"),
     ("library", "calmkeeper_race"),

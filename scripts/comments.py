@@ -6,6 +6,7 @@ unclear.
 """
 
 import argparse
+import ast
 import pathlib
 import random
 import subprocess
@@ -16,16 +17,24 @@ GENERATED = {"include/zookeeper/zookeeper.h"}
 WORDS_MIN = 5  # shorter ones are titles
 
 
+def docstrings(text):
+    """The numbers of the lines of docstrings, counted from 0; none in Python 2."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return set()
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    nodes = [node.body[0] for node in ast.walk(tree) if isinstance(node, kinds) and ast.get_docstring(node)]
+    return {line for node in nodes for line in range(node.lineno - 1, node.end_lineno)}
+
+
 def comments(path):
-    """(first line, line after the last) of each block of comment lines or docstring, counted from 0."""
-    lines = path.read_text(errors="replace").splitlines()
-    marks, start, in_docstring = MARKS[path.suffix], None, False
+    """(first line, line after the last) of each block of whole lines of comment, a docstring included, counted from 0."""
+    text = path.read_text(errors="replace")
+    lines, start = text.splitlines(), None
+    inside = docstrings(text) if path.suffix == ".py" else set()
     for number, line in enumerate([*lines, ""]):
-        text = line.strip()
-        opens = path.suffix == ".py" and not in_docstring and text.startswith('"""')
-        is_comment = in_docstring or opens or (text.startswith(marks) and not line.startswith("#!"))
-        if in_docstring or opens:
-            in_docstring = text.count('"""') == (0 if in_docstring else 1)
+        is_comment = number in inside or (line.strip().startswith(MARKS[path.suffix]) and not line.startswith("#!"))
         if is_comment and start is None:
             start = number
         elif not is_comment and start is not None:

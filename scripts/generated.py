@@ -1,4 +1,4 @@
-"""Code that the scripts that make a document share: it writes the file, or with --check only compares it."""
+"""Shared by the scripts that generate documents: writes the file, or with --check only compares it."""
 import sys
 
 

@@ -78,7 +78,7 @@ fn session(address: SocketAddr) -> io::Result<()> {
     close.extend(1_i32.to_be_bytes()); // xid
     close.extend((-11_i32).to_be_bytes()); // close
     frame(&mut stream, &close)?;
-    // The close is answered, so that no session is left when this returns.
+    // Wait for the reply to the close: once it has come, no session is left.
     let _ = self::reply(&mut stream);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Curves as text and as SVG. Owns their form; `plan` provides the data.
+//! Draws curves as text and as SVG. Owns how they look; `plan` provides the data.
 use std::fmt::Write;
 
 /// The number of connected clients over time, in seconds since the incident began.

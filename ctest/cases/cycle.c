@@ -20,7 +20,7 @@ int main(void)
     zh = begin(root(), on_watch, "default", SESSION_MS, 0);
     drain(1);
     fact("current %d", current(zh));
-    /* The first call of Debian's library names the server that is already in use, ours the next one. */
+    /* The first call is not compared: it leaves Debian's library at the server in use, and moves ours to the next one. */
     zoo_cycle_next_server(zh);
     for (i = 0; i < 4; i++) {
         int before = current(zh);

@@ -139,7 +139,7 @@ def counters_count(history):
 
 
 def ephemerals_match_sessions(history):
-    """An ephemeral node exists exactly if its session lives (or, where no client was told the outcome, may exist)."""
+    """An ephemeral node exists if and only if its session lives. If its creation was not acknowledged, it may also be missing."""
     living = {h.session for h in history.handles if history.lives(h)}
     sessions = {(h.client, h.number): h.session for h in history.handles}
     for path, (_, _, owner, _) in history.nodes.items():

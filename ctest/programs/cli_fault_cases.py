@@ -80,7 +80,8 @@ def missed_change(which):
 
 
 def rolling_restart(which):
-    """Each member of three is killed and restarted, the client's own first: one session, every command answered."""
+    """Kills and restarts each of three members, beginning with the client's own. The session survives, and each command
+    succeeds in the end."""
     with rig.Ensemble(3, **CALM) as ensemble, Shell(which, ensemble.hosts) as shell:
         session = shell.connected()
         shell.run("create /a")

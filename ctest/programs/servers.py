@@ -92,8 +92,8 @@ def smoke(program, version, which):
 
 
 def said(command, version, then, which):
-    """The output of a program with a server, which is replaced by one of the version `then` when the program asks for
-    it."""
+    """The output of a program that runs with a server of `version`. When the program asks for it, the server is replaced by
+    one of the version `then`."""
     options = {"classpath": classpath(version)} if version in RELEASES else {}
     java = ["-Dzookeeper.jmx.log4j.disable=true"]
     with rig.Ensemble(java_options=java, **options) as ensemble:

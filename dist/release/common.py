@@ -30,7 +30,7 @@ class Target:
     debian: str
     rpm: str
     machine: str
-    # Debian's package with the unwinder's library for this machine, and the path of that library.
+    # The paths at which the unwinder's library (libgcc_s) for this machine may be; the first that exists is used.
     unwinder: tuple[str, ...]
 
     @property

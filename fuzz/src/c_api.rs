@@ -179,7 +179,7 @@ unsafe fn multi(
     acl: *const ACL_vector,
     number: c_int,
 ) -> c_int {
-    // The results are written to until the completion is called.
+    // The library may write the results until it calls the completion, so they live that long.
     let results = zoo_op_result_t { err: 0, value: null_mut(), valuelen: 0, stat: null_mut() };
     texts.1.push(Box::new([results; 4]));
     let results = texts.1.last_mut().map_or(null_mut(), |results| results.as_mut_ptr());

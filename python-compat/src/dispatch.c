@@ -183,7 +183,7 @@ static void deliver_completion(void *delivery)
     context_free(context);
 }
 
-/* A call without a callback and a watch has no context, and needs nothing here. */
+/* A call with neither a callback nor a watch has no context, and needs nothing here. */
 static void complete(struct completion *completion, const void *context)
 {
     if (context) {

@@ -34,7 +34,7 @@ impl Release for *mut c_char {
 
 impl Release for buffer {
     unsafe fn release(this: *mut Self) {
-        // SAFETY: the caller's promise holds for the one pointer.
+        // SAFETY: the caller's promise covers `buff`, the only pointer in the buffer.
         unsafe { Release::release(&raw mut (*this).buff) }
     }
 }

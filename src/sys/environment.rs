@@ -42,7 +42,7 @@ pub(crate) fn log_environment() {
         (field(system.sysname.as_ptr()), field(system.release.as_ptr()), field(system.version.as_ptr()))
     };
     log::info!(target: TARGET, "Client environment:os.name={os}");
-    // The kernel's release under the name of the architecture, as in stock's lines, which programs read.
+    // Stock logs the kernel's release as `os.arch`, and programs read these lines.
     log::info!(target: TARGET, "Client environment:os.arch={release}");
     log::info!(target: TARGET, "Client environment:os.version={version}");
     log::info!(target: TARGET, "Client environment:user.name={}", login().unwrap_or_else(|| "(null)".to_owned()));

@@ -382,7 +382,7 @@ impl<C, W: Watcher> Session<C, W> {
         }
     }
 
-    /// Capacity in bytes of the buffers for outgoing requests.
+    /// Capacity in bytes of the larger of the two buffers for outgoing requests.
     pub fn buffer_capacity(&self) -> usize {
         self.outgoing.capacity().max(self.queued.capacity())
     }
@@ -441,7 +441,8 @@ impl<C, W: Watcher> Session<C, W> {
         &self.config.chroot
     }
 
-    /// The server at the list's cursor: that of the current or the last attempt, or the one that was cycled to since.
+    /// The server at the list's cursor: the one of the latest attempt, unless [`Session::cycle_server`] has moved the cursor
+    /// since.
     pub fn current_server(&self) -> Option<SocketAddr> {
         self.servers.current()
     }

@@ -37,8 +37,8 @@ impl<C, W: Watcher> Session<C, W> {
     pub(super) fn on_tcp_connected(&mut self, now: Instant) {
         let Link::Connecting { addr, is_secured: true } = self.link else { return };
         self.link = Link::Securing { addr };
-        // divergence: TLS has the limit of the whole attempt, so a server that accepts and never answers costs one attempt;
-        // stock's I/O thread waits for it without a limit.
+        // divergence: The TLS handshake must end within the time limit of the whole attempt, so a server that accepts and
+        // never answers costs one attempt; stock's I/O thread waits for the handshake without a limit.
         self.timers.stop(Timer::Connect);
         self.note_received(now);
         log::debug!(target: "check_events", "TLS begins with {addr}");

@@ -16,7 +16,7 @@ pub struct Outcome {
     pub ran: f64,
     /// Share of the servers' handshakes that went to clients that had given up.
     pub wasted: f64,
-    /// Most descriptors in use on one server, as a multiple of its share of the clients.
+    /// Peak number of descriptors in use on any one server, as a multiple of an even share of the clients.
     pub descriptors: f64,
     /// Results for each distinct policy of the scenario.
     pub groups: Vec<Group>,

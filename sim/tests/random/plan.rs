@@ -17,7 +17,7 @@ pub struct Plan {
     pub steps: Vec<Step>,
 }
 
-/// The start of a client.
+/// How a client is started.
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools)] // independent switches
 pub struct Setup {

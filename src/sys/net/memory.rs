@@ -133,7 +133,7 @@ fn wait<R>(timeout: Option<Duration>, mut look: impl FnMut(&mut State) -> Next<R
         }
         drop(state);
         if patience == 0 {
-            // The time must pass, because the library reads the clock to see whether it is due.
+            // Really sleep: the library reads the clock to see which of its timers are due.
             std::thread::sleep(timeout.unwrap_or_default());
             return None;
         }

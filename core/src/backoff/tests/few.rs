@@ -258,7 +258,7 @@ fn any_history_keeps_the_bounds() {
                 0 => Event::Established,
                 1 => Event::Lost {
                     read_timeout: dice.random(),
-                    // A clock that jumps far back or forward.
+                    // Both may be long past or in the future, as if the clock had jumped.
                     established: story.now - MS * 300_000 + MS * dice.random_range(0..600_000),
                     last_received: story.now - MS * 60_000 + MS * dice.random_range(0..120_000),
                     server: dice.random::<bool>().then(|| address(dice.random_range(0..4))),
