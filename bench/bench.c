@@ -128,6 +128,7 @@ static void usage(void) {
         "       watch-delivery watch-latency reconnect idle          [--count N]\n"
         "       loss                                                 [--count N] [--away MS]\n"
         "       open-close\n"
+        "       queued-watches  persistent ones, which stock lacks; none gets an answer, so say --ops\n"
         "       mixed    no figures: the shortcuts under load, cuts and bad servers\n"
         "options: --secs S | --ops N, --warm N, --limit S, --timeout MS, --tuned, --real, --host ADDRESS\n");
     exit(2);
@@ -186,6 +187,7 @@ int main(int argc, char **argv) {
     else if (strcmp(opt.mode, "watch-delivery") == 0) run_watch_delivery();
     else if (strcmp(opt.mode, "watch-latency") == 0) run_watch_latency();
     else if (reconnect) run_reconnect();
+    else if (strcmp(opt.mode, "queued-watches") == 0) run_queued_watches();
     else if (strcmp(opt.mode, "open-close") == 0) run_open_close();
     else if (strcmp(opt.mode, "idle") == 0) run_idle();
     else if (strcmp(opt.mode, "loss") == 0) run_loss();

@@ -38,6 +38,7 @@ void run_sync(void);
 void run_async(void);
 void run_watch_delivery(void);
 void run_watch_latency(void);
+void run_queued_watches(void);
 void run_reconnect(void);
 void run_open_close(void);
 void run_idle(void);

@@ -1,6 +1,7 @@
 /* Watches: delivery of many at once, the latency of one, and the cost of a reconnect that must re-arm them all. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -151,6 +152,48 @@ void run_watch_latency(void) {
     region_end(&region);
     handle_close(zh);
     json_region(&region, done, h);
+}
+
+static uint64_t closing_count;
+static void on_closing(int rc, const void *context) {
+    (void)context;
+    if (rc != ZCLOSING) broken("a call that has to wait for the end got %s (%d)", zerror(rc), rc);
+    closing_count++;
+}
+
+static void *queue_watches(void *region) {
+    typedef int add_watch_fn(zhandle_t *, const char *, int, watcher_fn, void *, void_completion_t, const void *);
+    add_watch_fn *add_watch = (add_watch_fn *)dlsym(RTLD_DEFAULT, "zoo_aadd_watch");
+    char path[64];
+    if (!add_watch) broken("the library has no zoo_aadd_watch");
+    region_begin(region);
+    for (uint64_t i = 0; i < opt.ops; i++) {
+        watched_path(path, (unsigned)i);
+        want(add_watch(zh, path, 0, on_handle, NULL, on_closing, NULL), "zoo_aadd_watch");
+    }
+    region_end(region);
+    return NULL;
+}
+
+/* Persistent watches asked for while there is no session: all of these requests wait until the close. The server is a socket on
+ * which nobody accepts. On a thread of its own, since callgrind counts what main() calls as a call of main()'s caller. */
+void run_queued_watches(void) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    struct region region;
+    pthread_t thread;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(listener, (struct sockaddr *)&at, len) != 0 || listen(listener, 8) != 0 ||
+        getsockname(listener, (struct sockaddr *)&at, &len) != 0)
+        broken("no socket to listen on");
+    snprintf(opt.servers, sizeof opt.servers, "127.0.0.1:%d", ntohs(at.sin_port));
+    zh = zookeeper_init(opt.servers, on_handle, opt.timeout_ms, NULL, NULL, 0);
+    if (!zh) broken("zookeeper_init");
+    if (pthread_create(&thread, NULL, queue_watches, &region) != 0 || pthread_join(thread, NULL) != 0) broken("no thread");
+    handle_close(zh);
+    close(listener);
+    if (closing_count != opt.ops) broken("%lu callbacks for %lu requests", closing_count, opt.ops);
+    json_region(&region, opt.ops, NULL);
 }
 
 /* The socket of the handle's connection to the server, whichever library made it. */
