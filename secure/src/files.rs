@@ -67,15 +67,9 @@ fn read_open(file: &File, expected: u64) -> io::Result<Option<Zeroizing<Vec<u8>>
     Ok((content.len() as u64 <= FILE_LEN_MAX).then_some(content))
 }
 
-/// The first line of a file, without the line end; in a password file it is the whole password.
+/// The password that a file holds in its first line.
 pub(crate) fn first_line(file: &NamedFile) -> Result<crate::Secret, SettingsError> {
-    let content = read(file)?;
-    let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.is_empty() {
-        return Err(file.unusable("the first line, which holds the password, is empty"));
-    }
-    Ok(crate::Secret::new(line.to_vec()))
+    Ok(crate::Secret::new(file.first_line(&read(file)?)?.to_vec()))
 }
 
 /// The files in a directory, sorted by name; hidden ones (Kubernetes' `..data`) are left out.

@@ -51,6 +51,18 @@ impl NamedFile {
         SettingsError::system(error, format!("{self}: {error}"))
     }
 
+    /// The first line of the file's content, without the line end: the password. It must not be empty: no server has an
+    /// empty password, so the file may be in the middle of being written.
+    pub fn first_line<'a>(&self, content: &'a [u8]) -> Result<&'a [u8], SettingsError> {
+        let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            Err(self.unusable("the first line, which holds the password, is empty"))
+        } else {
+            Ok(line)
+        }
+    }
+
     /// The path, or a replacement text. The name of a file that exists or has existed is not a secret, nor is a name
     /// that is given with an existing directory. The root directory does not count, because passwords begin with a
     /// slash too.
@@ -119,6 +131,19 @@ mod tests {
         let file = NamedFile { given: "bare".into(), ..NamedFile::new("", "", &path) };
         std::fs::remove_file(&path).unwrap();
         assert_eq!(file.shown(), path.display().to_string());
+    }
+
+    #[test]
+    fn the_first_line_is_the_password_without_the_end_of_any_system() {
+        let file = NamedFile::new("ZOO_SASL_PASSWORD_FILE", "password file", "f");
+        for content in ["secret", "secret\n", "secret\r\n", "secret\nmore\n"] {
+            assert_eq!(file.first_line(content.as_bytes()).unwrap(), b"secret");
+        }
+        assert_eq!(file.first_line(b" s\rt ").unwrap(), b" s\rt ");
+        for content in ["", "\n", "\r\n", "\nsecret"] {
+            let error = file.first_line(content.as_bytes()).unwrap_err().to_string();
+            assert!(error.ends_with(": the first line, which holds the password, is empty"), "{error}");
+        }
     }
 
     #[test]

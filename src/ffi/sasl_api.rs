@@ -337,11 +337,6 @@ unsafe fn read_password(from: &Password) -> Result<Zeroizing<Vec<u8>>, (c_int, S
         password.truncate(len);
         return Ok(password);
     }
-    let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.is_empty() {
-        // The file may be in the middle of being written; no server has an empty password.
-        return Err((FAIL, file.unusable("the first line, which holds the password, is empty").to_string()));
-    }
+    let line = file.first_line(&content).map_err(|error| (FAIL, error.to_string()))?;
     if line.len() > PASSWORD_MAX { Err(too_long()) } else { Ok(Zeroizing::new(line.to_vec())) }
 }
