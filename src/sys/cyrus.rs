@@ -4,7 +4,7 @@ use libc::{c_char, c_int, c_uint, c_ulong, c_void};
 use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::ptr::{null, null_mut};
-use zk_secure::sasl::{Failure, Step, kerberos_advice};
+use zk_secure::sasl::{DIGEST_HOST, Failure, Mechanism, Step, kerberos_advice};
 
 /// Its names in distributions.
 const LIBRARIES: [&CStr; 2] = [c"libsasl2.so.2", c"libsasl2.so.3"];
@@ -126,9 +126,8 @@ pub(crate) fn note_missing_password(reason: String) {
     NO_PASSWORD.set(Some(reason));
 }
 
-/// The host name that ZooKeeper's servers use for DIGEST-MD5, whatever their real names are.
-const DIGEST_HOST: &CStr = c"zk-sasl-md5";
-const DIGEST: &CStr = c"DIGEST-MD5";
+const DIGEST: &str = Mechanism::DigestMd5.name();
+const GSSAPI: &str = Mechanism::Gssapi.name();
 
 /// One exchange.
 pub(crate) struct Cyrus {
@@ -151,7 +150,7 @@ impl Cyrus {
     pub(crate) fn new(params: Params, server: &str) -> Result<Cyrus, Failure> {
         let library = Library::load()?;
         let is_listed_host = params.host.is_none();
-        let host = params.host.clone().unwrap_or_else(|| CString::new(server).unwrap_or_default());
+        let host = params.host.clone().unwrap_or_else(|| c_text(server));
         let connection = open(&library, &params, &host)?;
         Ok(Cyrus { library, connection, params, is_listed_host, mechanism: String::new(), is_complete: false })
     }
@@ -162,12 +161,12 @@ impl Cyrus {
         let step = self.start_with(&list);
         // Cyrus SASL alone chooses the mechanism from the list, which may have any notation. For this mechanism the
         // server has a name of its own.
-        if step.is_ok() && self.is_listed_host && self.mechanism.as_bytes() == DIGEST.to_bytes() {
-            let connection = open(&self.library, &self.params, DIGEST_HOST)?;
+        if step.is_ok() && self.is_listed_host && self.mechanism == DIGEST {
+            let connection = open(&self.library, &self.params, &c_text(DIGEST_HOST))?;
             // SAFETY: the connection is the library's, and is used no more.
             unsafe { (self.library.dispose)(&raw mut self.connection) };
             self.connection = connection;
-            return self.start_with(DIGEST);
+            return self.start_with(&c_text(DIGEST));
         }
         step
     }
@@ -197,7 +196,7 @@ impl Cyrus {
         self.is_complete = rc == OK;
         // In DIGEST-MD5 the server speaks first; the mechanism's first token is meant for a server that knows the
         // client already.
-        let is_silent = self.mechanism.as_bytes() == DIGEST.to_bytes();
+        let is_silent = self.mechanism == DIGEST;
         Ok(Step::Send(if is_silent { Vec::new() } else { copy(out, length) }))
     }
 
@@ -231,7 +230,7 @@ impl Cyrus {
             return Err(self.failure(rc));
         }
         let reply = copy(out, length);
-        if rc == OK && reply.is_empty() && self.mechanism != "GSSAPI" {
+        if rc == OK && reply.is_empty() && self.mechanism != GSSAPI {
             return Ok(Step::Done);
         }
         // The server sends the last message.
@@ -256,10 +255,15 @@ impl Cyrus {
             NO_MECHANISM => "; is it installed, as Debian's libsasl2-modules or libsasl2-modules-gssapi-mit?",
             _ => kerberos_advice(&detail),
         };
-        let passes = name == "GSSAPI" || (rc != NO_MECHANISM && !advice.is_empty());
+        let passes = name == GSSAPI || (rc != NO_MECHANISM && !advice.is_empty());
         let text = format!("{name}: {detail} (code {rc}){advice}");
         if passes { Failure::temporary(text) } else { Failure::permanent(text) }
     }
+}
+
+/// The text as a C string; empty if it contains a NUL.
+fn c_text(text: &str) -> CString {
+    CString::new(text).unwrap_or_default()
 }
 
 /// A connection object for the service at `host`.

@@ -7,4 +7,4 @@ mod settings;
 pub use digest_md5::{DigestMd5, Step};
 pub use failure::Failure;
 pub use gssapi::{kerberos_advice, security_layer_reply};
-pub use settings::{Mechanism, Settings};
+pub use settings::{DIGEST_HOST, Mechanism, Settings};

@@ -3,7 +3,7 @@ use super::Failure;
 use crate::{Lookup, NamedFile, Secret, SettingsError, files, text_variable, variable, word_variable};
 
 /// The host name that ZooKeeper servers use for DIGEST-MD5, whatever their real names are.
-const DIGEST_HOST: &str = "zk-sasl-md5";
+pub const DIGEST_HOST: &str = "zk-sasl-md5";
 /// The first part of the server's principal.
 const SERVICE: &str = "zookeeper";
 
@@ -21,7 +21,7 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// The registered name.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Mechanism::DigestMd5 => "DIGEST-MD5",
             Mechanism::Gssapi => "GSSAPI",
