@@ -44,6 +44,24 @@ struct State {
     failure: Option<Failure>,
 }
 
+impl State {
+    /// Decrypts what was received. Returns how many bytes were taken in: none after a failure, or if plaintext has to be read
+    /// first.
+    fn feed(&mut self) -> usize {
+        let received = self.chunk.get(self.fed..self.len).unwrap_or_default();
+        match self.connection.feed(received) {
+            Ok(n) => {
+                self.fed += n;
+                n
+            }
+            Err(failure) => {
+                self.failure = Some(failure);
+                0
+            }
+        }
+    }
+}
+
 /// The result of a flush.
 enum Flushed {
     /// The kernel has everything.
@@ -124,11 +142,7 @@ impl Tls {
                 Err(error) => return Err(ended(&state.connection, error)),
             }
         }
-        let result = state.connection.feed(state.chunk.get(state.fed..state.len).unwrap_or_default());
-        match result {
-            Ok(n) => state.fed += n,
-            Err(failure) => state.failure = Some(failure),
-        }
+        state.feed();
         // Sends the answer to the server's key update, or the alert with the reason for leaving the server.
         let flushed = self.flush(state, socket);
         match &state.failure {
@@ -235,11 +249,8 @@ fn why(state: &mut State, socket: &Registration, error: io::Error) -> io::Error 
                 Err(_) => break,
             }
         }
-        match state.connection.feed(state.chunk.get(state.fed..state.len).unwrap_or_default()) {
-            // The plaintext would have to be read first.
-            Ok(0) => break,
-            Ok(n) => state.fed += n,
-            Err(failure) => state.failure = Some(failure),
+        if state.feed() == 0 {
+            break;
         }
     }
     match &state.failure {
