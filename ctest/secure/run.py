@@ -52,6 +52,10 @@ def real(_):
         with client("127.0.0.1:1", "-", ZOO_TLS_CERT=file("client.crt"), ZOO_SASL_USER="alice") as program:
             program.expect("ZOO_TLS_CERT is set, but ZOO_TLS_CA is not: connections are not encrypted", WAIT, stderr=True)
             program.expect("ZOO_SASL_USER is set, but ZOO_SASL_MECHANISM is not: connections are not authenticated", WAIT, stderr=True)
+        # An empty one is unset: nothing is said of TLS, which would come before SASL.
+        with client("127.0.0.1:1", "-", ZOO_TLS_CA="", ZOO_TLS_CERT="", ZOO_SASL_USER="alice") as program:
+            program.expect("ZOO_SASL_USER is set, but ZOO_SASL_MECHANISM is not", WAIT, stderr=True)
+            expect("warnings", len(lines(program, "is set, but")), 1)
         # Misspelt variables, or variables without the one that turns TLS on.
         for name in ("ZOO_TLS_CAFILE", "ZOO_TLS_VERIFY", "ZOO_TLS_MIN"):
             with client("127.0.0.1:1", "-", **{name: "full"}) as program:
