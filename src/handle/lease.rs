@@ -79,8 +79,8 @@ impl Leases {
         (current == number && !left.is_zero()).then_some(left)
     }
 
-    /// Revokes a lease that has lasted too long. Returns whether there was one.
-    fn revoke_expired(&mut self, now: Instant) -> bool {
+    /// Revokes a lease that has lasted too long. Returns whether there was one: then the I/O thread reads.
+    pub(super) fn revoke_expired(&mut self, now: Instant) -> bool {
         self.current.take_if(|(_, until)| *until <= now).is_some()
     }
 
@@ -132,11 +132,6 @@ impl<C, W: Watcher> Inner<C, W> {
             self.leases.give_back(number);
         }
         transport.map(|transport| (transport, number))
-    }
-
-    /// Ends a lease that has lasted too long. Returns whether it did: then the I/O thread reads.
-    pub(super) fn revoke_expired(&mut self, now: Instant) -> bool {
-        self.leases.revoke_expired(now)
     }
 
     /// Makes input wake the I/O thread again, unless a lease is out.

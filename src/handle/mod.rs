@@ -347,7 +347,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             inner.has_unsent = false;
             let trims = inner.plan_trim(&mut sending, now);
             let outputs = std::mem::take(&mut inner.io_outputs);
-            let is_revoked = inner.revoke_expired(now);
+            let is_revoked = inner.leases.revoke_expired(now);
             inner.resume_input();
             let reads = is_revoked | std::mem::take(&mut inner.must_read);
             let session_deadline = inner.session.deadline();
