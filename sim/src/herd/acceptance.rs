@@ -30,13 +30,13 @@ pub struct Trial {
 enum Limit {
     /// Seconds until 99 % of the clients have a session again (median).
     T99(f64),
-    /// Sessions lost per client.
+    /// Sessions lost per client; infinite for any number.
     Lost(f64),
     /// Attempts during the incident, relative to those of the C client since 3.5.
     OfStocksAttempts(f64),
     /// Attempts per second during the incident.
     Attempts(f64),
-    /// Downtime, median and 99th percentile.
+    /// Downtime, median and 99th percentile; an infinite median for any.
     Downtime(f64, f64),
     /// The fleet recovers in every run.
     Recovers,
@@ -309,7 +309,8 @@ impl Limit {
             }
             Limit::Lost(most) => {
                 let lost = ours.lost();
-                (format!("{lost:.4} of at most {most:.4} sessions lost per client"), lost <= most)
+                let limit = if most.is_infinite() { String::new() } else { format!(" of at most {most:.4}") };
+                (format!("{lost:.4}{limit} sessions lost per client"), lost <= most)
             }
             Limit::OfStocksAttempts(most) => {
                 let share = ours.attempts_per_second() / stock;
@@ -321,13 +322,12 @@ impl Limit {
             }
             Limit::Downtime(median, most) => {
                 let (p50, p99) = (ours.downtime(0.5), ours.downtime(0.99));
-                let text = format!(
-                    "downtime {} / {} of at most {} / {} s",
-                    seconds(p50),
-                    seconds(p99),
-                    seconds(median),
-                    seconds(most)
-                );
+                let limits = if median.is_infinite() {
+                    format!("any / at most {}", seconds(most))
+                } else {
+                    format!("at most {} / {}", seconds(median), seconds(most))
+                };
+                let text = format!("downtime {} / {} of {limits} s", seconds(p50), seconds(p99));
                 (text, p50 <= median && p99 <= most)
             }
             Limit::Recovers => {
@@ -346,4 +346,26 @@ pub fn markdown(tried: &[Tried]) -> String {
         let _ = writeln!(text, "| {} | {} | {} | {verdict} |", it.item, it.name, it.measured);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::outcome::{Group, Outcome};
+    use super::*;
+
+    #[test]
+    fn what_has_no_limit_is_shown_without_one() {
+        let group = Group { lost: 1, downtimes: vec![0.5, 17.0], ..Group::default() };
+        let outcome = Outcome { clients: 2, groups: vec![group], ..Outcome::default() };
+        let measured = [Measured { outcomes: vec![outcome], incident: 1.0 }];
+        for (limit, text, holds) in [
+            (Limit::Lost(0.4), "0.5000 of at most 0.4000 sessions lost per client", false),
+            (Limit::Lost(f64::INFINITY), "0.5000 sessions lost per client", true),
+            (Limit::Lost(f64::NAN), "0.5000 of at most NaN sessions lost per client", false),
+            (Limit::Downtime(0.6, 16.0), "downtime 0.500 / 17.0 of at most 0.600 / 16.0 s", false),
+            (Limit::Downtime(f64::INFINITY, 30.5), "downtime 0.500 / 17.0 of any / at most 30.5 s", true),
+        ] {
+            assert_eq!(limit.judge(&measured), (text.to_owned(), holds));
+        }
+    }
 }
