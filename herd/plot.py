@@ -15,9 +15,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.ticker import FuncFormatter  # noqa: E402
 
-_COLOURS = {"stock": "#c2410c", "ours": "#0f766e", "0.1.0": "#9ca3af"}
+COLOURS = {"stock": "#c2410c", "ours": "#0f766e", "0.1.0": "#9ca3af"}
+NAMES = {"stock": "Apache's library (Debian)", "ours": "Calmkeeper", "0.1.0": "Calmkeeper 0.1.0"}
 _OTHERS = ("#6d28d9", "#1d4ed8", "#a16207", "#be185d")
-_NAMES = {"stock": "Apache's library (Debian)", "ours": "Calmkeeper", "0.1.0": "Calmkeeper 0.1.0"}
 _INK, _FAINT = "#1f2937", "#9ca3af"
 
 
@@ -81,12 +81,12 @@ def draw(directory, names=()):
     figure, (above, below) = plt.subplots(2, 1, figsize=(9, 6.2), sharex=True, height_ratios=(1.15, 1))
     others = iter(_OTHERS)
     for name in document["results"]:
-        colour = _COLOURS.get(name) or next(others, _INK)
+        colour = COLOURS.get(name) or next(others, _INK)
         for number in range(len(document["results"][name])):
             rows = series[name, number]
             chief = number == middle[name]
             look = {"color": colour, "linewidth": 2.2 if chief else 0.8, "alpha": 1 if chief else 0.35,
-                    "solid_joinstyle": "round", "label": _NAMES.get(name, name) if chief else None}
+                    "solid_joinstyle": "round", "label": NAMES.get(name, name) if chief else None}
             above.plot([row["t"] for row in rows], [_connected(row) for row in rows], **look)
             below.plot(*zip(*_rate(rows)), **look)
     for axes in (above, below):

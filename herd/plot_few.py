@@ -16,8 +16,8 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-_COLOURS = {"stock": "#c2410c", "ours": "#0f766e", "0.1.0": "#9ca3af"}
-_NAMES = {"stock": "Apache's library (Debian)", "ours": "Calmkeeper", "0.1.0": "Calmkeeper 0.1.0"}
+from plot import COLOURS, NAMES  # noqa: E402
+
 _CASES = {"killed": "killed for 8 s", "stopped": "stopped for 90 s", "no-quorum": "no quorum for 8 s"}
 _LIMIT = 60.0  # s; what is not back by then is drawn here
 
@@ -51,13 +51,13 @@ def draw(directory):
     plt.rcParams.update({"font.family": "DejaVu Sans", "font.size": 10, "axes.spines.top": False,
                          "axes.spines.right": False, "svg.hashsalt": "few"})
     figure, axes = plt.subplots(figsize=(max(4.5, 1.9 * len(places) + 2), 4.2))
-    labels = [label for label in _COLOURS if any(label in times for _, times in places)]
+    labels = [label for label in COLOURS if any(label in times for _, times in places)]
     for at, (_, times) in enumerate(places):
         for number, label in enumerate(labels):
             runs = times.get(label, [])
             place = at + (number - (len(labels) - 1) / 2) * 0.22
-            axes.plot([place] * len(runs), [max(0.01, value) for value in runs], "o", color=_COLOURS[label], alpha=0.75,
-                      label=_NAMES[label] if at == 0 else None)
+            axes.plot([place] * len(runs), [max(0.01, value) for value in runs], "o", color=COLOURS[label], alpha=0.75,
+                      label=NAMES[label] if at == 0 else None)
     axes.set_yscale("log")
     axes.set_ylim(0.008, _LIMIT * 1.2)
     axes.set_xticks(range(len(places)), [name for name, _ in places])
