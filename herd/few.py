@@ -149,15 +149,6 @@ def _wait_back(fleet, begun, deadline):
         time.sleep(0.02)
 
 
-def _range(runs, name):
-    values = [run[name] for run in runs]
-    middle = measure.median(values)
-    known = [value for value in values if value is not None]
-    if middle is None:
-        return "never"
-    return f"{middle:.2f} ({min(known):.2f} to {max(known):.2f})"
-
-
 def table(results):
     """Markdown: one row per case, fleet and library. `results`: {(case, clients): {label: [figures]}}."""
     lines = ["| outage | clients | library | 50 % back | last back | attempts | sessions lost |", "|---|---|---|---|---|---|---|"]
@@ -165,8 +156,8 @@ def table(results):
         for label, runs in found.items():
             attempts = measure.median([run["attempts"] for run in runs])
             lost = measure.median([run["sessions_lost"] for run in runs])
-            lines.append(f"| {CASES[case]} | {clients} | {label} | {_range(runs, 'p50_s')} | {_range(runs, 'last_s')} "
-                         f"| {attempts:.0f} | {lost:.0f} |")
+            half, last = (report.with_range([run[name] for run in runs], "{:.2f}") for name in ("p50_s", "last_s"))
+            lines.append(f"| {CASES[case]} | {clients} | {label} | {half} | {last} | {attempts:.0f} | {lost:.0f} |")
     return "\n".join(lines)
 
 

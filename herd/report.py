@@ -106,6 +106,17 @@ def seconds(value, watched=None):
     return f"{value:.1f} s"
 
 
+def with_range(values, form):
+    """The median and, in brackets, the range of values of which some may be None, which is "never" and longer than all others."""
+    known = [value for value in values if value is not None]
+    middle = measure.median(values)
+    shown = "never" if middle is None else form.format(middle)
+    if not known:
+        return shown
+    most = "never" if None in values else form.format(max(known))
+    return f"{shown} ({form.format(min(known))} to {most})"
+
+
 def outage_table(results):
     """The terminal's table: one column per fleet, one row per figure. `results`: {name: [summary, ...]}."""
     columns = [(name, label) for name, found in results.items() for label in found[0]["fleets"]]
@@ -177,14 +188,7 @@ def rounds_table(results):
     }
 
     def cell(label, pick, form):
-        values = [pick(run, label) for run in results[label]]
-        known = [value for value in values if value is not None]
-        middle = measure.median(values)
-        shown = "never" if middle is None else form.format(middle)
-        if not known:
-            return shown
-        most = "never" if None in values else form.format(max(known))
-        return f"{shown} ({form.format(min(known))} to {most})"
+        return with_range([pick(run, label) for run in results[label]], form)
 
     lines = [f"| | {' | '.join(results)} |", "|---" * (len(results) + 1) + "|"]
     lines += [f"| {what} | {' | '.join(cell(label, *row) for label in results)} |" for what, row in rows.items()]
