@@ -42,39 +42,22 @@ def _get(port, path, **query):
         return answer.read()
 
 
-def _await(what, condition, limit=60.0):
-    end = time.monotonic() + limit
-    while True:
-        with contextlib.suppress(OSError):
-            if condition():
-                return
-        if time.monotonic() > end:
-            raise SystemExit(f"dashboard: {what}: not within {limit:.0f} s")
-        time.sleep(0.2)
-
-
 @contextlib.contextmanager
 def collected(stats, where):
     """The port of a Prometheus that collects the files in `stats`."""
-    exporter, prometheus = rig.free_ports(2)
     configuration = where / "prometheus.yml"
-    configuration.write_text(json.dumps({
-        "global": {"scrape_interval": f"{_INTERVAL}s", "scrape_timeout": f"{_INTERVAL}s"},
-        "scrape_configs": [{"job_name": "node", "static_configs": [{"targets": [f"127.0.0.1:{exporter}"]}]}],
-    }))
-    commands = [
-        ["prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{exporter}", "--collector.disable-defaults",
-         "--collector.textfile", f"--collector.textfile.directory={stats}"],
-        ["prometheus", f"--config.file={configuration}", f"--storage.tsdb.path={where / 'data'}",
-         f"--web.listen-address=127.0.0.1:{prometheus}"],
-    ]
-    children = [rig.spawn(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for command in commands]
-    try:
-        _await("node_exporter", lambda: _get(exporter, "/metrics"))
-        _await("Prometheus", lambda: _get(prometheus, "/-/ready"))
-        yield prometheus
-    finally:
-        for child in children:
+    with rig.node_exporter(stats) as exporter:
+        configuration.write_text(json.dumps({
+            "global": {"scrape_interval": f"{_INTERVAL}s", "scrape_timeout": f"{_INTERVAL}s"},
+            "scrape_configs": [{"job_name": "node", "static_configs": [{"targets": [f"127.0.0.1:{exporter}"]}]}],
+        }))
+        port = rig.free_port()
+        child = rig.spawn(["prometheus", f"--config.file={configuration}", f"--storage.tsdb.path={where / 'data'}",
+                           f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            rig.await_http(port, "/-/ready")
+            yield port
+        finally:
             rig.terminate(child)
 
 

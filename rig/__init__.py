@@ -12,6 +12,7 @@ uses
 `Tls`, `DigestMd5`, `Kerberos`, `Kdc`   settings of a secured ensemble; `certificates` for its clients
 `connections`              a process's TCP connections, from the kernel
 `Program`                  an interactive program on pipes: write a line, wait for an answer
+`node_exporter`, `await_http`   Debian's collector on the files that clients publish
 `free_port`, `spawn`, `terminate`   ports that nobody else gets; children that end with this process
 """
 
@@ -31,6 +32,7 @@ from rig.library import (
 )
 from rig.connections import connections
 from rig.ensemble import Ensemble, Member, NotReady, ServerMissing
+from rig.exporter import await_http, node_exporter
 from rig.kdc import Kdc
 from rig.ports import free_port, free_ports
 from rig.process import spawn, terminate
@@ -58,6 +60,7 @@ __all__ = [
     "Tls",
     "assert_loaded",
     "assert_would_load",
+    "await_http",
     "certificates",
     "connections",
     "free_port",
@@ -66,6 +69,7 @@ __all__ = [
     "library_env",
     "link_directory",
     "loaded_library",
+    "node_exporter",
     "our_library",
     "spawn",
     "stock_library",

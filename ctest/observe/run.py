@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 import unittest
-import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
@@ -139,22 +138,11 @@ class Publishing(Observed):
 
     def check_collector(self, pids):
         """Debian's node_exporter accepts the files of all processes without complaint."""
-        port = rig.free_port()
-        exporter = rig.spawn(["prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{port}", "--collector.disable-defaults",
-                              "--collector.textfile", f"--collector.textfile.directory={self.stats}"],
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            def page():
-                with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-                    return answer.read().decode()
-                return None
-
-            text = wait_for("node_exporter", page)
-            found = {int(pid) for pid in re.findall(r'^zookeeper_client_handles\{pid="(\d+)"', text, re.M)}
-            self.assertEqual(found, pids)
-            self.assertIn("node_textfile_scrape_error 0\n", text)
-        finally:
-            rig.terminate(exporter)
+        with rig.node_exporter(self.stats, LIMIT) as port:
+            text = rig.await_http(port, "/metrics", LIMIT)
+        found = {int(pid) for pid in re.findall(r'^zookeeper_client_handles\{pid="(\d+)"', text, re.M)}
+        self.assertEqual(found, pids)
+        self.assertIn("node_textfile_scrape_error 0\n", text)
 
     def test_a_process_keeps_its_file_if_asked_to(self):
         with rig.Ensemble() as ensemble:
