@@ -36,14 +36,9 @@ _PANELS = {
 
 
 def _with_count(name, count):
-    """The mode with another count."""
+    """The mode with another count: the last one of a command line counts."""
     mode = next(mode for mode in STUB if mode.name == name)
-    arguments = list(mode.args)
-    if "--count" in arguments:
-        arguments[arguments.index("--count") + 1] = str(count)
-    else:
-        arguments += ["--count", str(count)]
-    return dataclasses.replace(mode, args=tuple(arguments))
+    return dataclasses.replace(mode, args=(*mode.args, "--count", str(count)))
 
 
 def _peak_kb(subject, mode, port):
