@@ -2,21 +2,12 @@
  * handle, ends by exit(), and counts only that handle. The end of a child does not touch the parent's file.
  *
  *   forked_stats HOST:PORT CHILDREN      ZOO_STATS_DIR is set by the caller */
-#ifndef THREADED
-#define THREADED
-#endif
 #define _GNU_SOURCE
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <zookeeper/zookeeper.h>
+#include "lifetimes.h"
 
 #define TIMEOUT_MS 6000
 #define LIMIT_S 120 /* a child that needs longer hangs */
@@ -24,17 +15,6 @@
 
 static const char *hosts;
 static int stop;
-
-static void die(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("lifetimes: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-    _exit(1);
-}
 
 static zhandle_t *begin(void)
 {
@@ -79,7 +59,7 @@ static void child(void)
     for (ms = 0; figure(getpid(), "zookeeper_client_handles") < 0; ms++) {
         if (ms > 20000)
             die("a child has no file");
-        usleep(1000);
+        nap(1);
     }
     if (figure(getpid(), "zookeeper_client_handles") != 1)
         die("a child counts %.0f handles", figure(getpid(), "zookeeper_client_handles"));
@@ -107,7 +87,7 @@ int main(int count, char **words)
     for (i = 0; figure(getpid(), "zookeeper_client_handles") < KEPT; i++) {
         if (i > 20000)
             die("the parent's file counts %.0f handles", figure(getpid(), "zookeeper_client_handles"));
-        usleep(1000);
+        nap(1);
     }
     for (i = 0; i < n; i++) {
         int status;

@@ -3,44 +3,22 @@
  *
  *   interruptions PART HOSTS COUNT
  *
- * A part prints its findings and ends with status 0, or prints the fault and ends with 1. No part asserts a speed: the
- * watchdog ends a part that hangs, after PATIENCE_S seconds without progress. */
-#ifndef THREADED
-#define THREADED
-#endif
-#include <dirent.h>
-#include <errno.h>
+ * What hangs is ended by the watchdog. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <zookeeper/zookeeper.h>
+#include "lifetimes.h"
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 #define TIMEOUT_MS 30000
-#define PATIENCE_S 60
-
-#define die(...) (fprintf(stderr, "lifetimes: " __VA_ARGS__), fputc('\n', stderr), _exit(1))
 
 static const char *hosts;
 static int count;
 static atomic_long progress; /* grows with each step that has ended */
 static const char *volatile step = "starting";
-
-static void nap_us(long us)
-{
-    struct timespec span = {us / 1000000, (us % 1000000) * 1000};
-    while (nanosleep(&span, &span) != 0)
-        ;
-}
 
 /* Not seeded: the moments are meant to be random, and a failure names its step. */
 static unsigned long random_below(unsigned long limit)
@@ -82,47 +60,13 @@ static void start_watchdog(void)
         die("no watchdog");
 }
 
-static void on_nothing(zhandle_t *zh, int type, int state, const char *path, void *context)
-{
-    (void)zh, (void)type, (void)state, (void)path, (void)context;
-}
-
 static zhandle_t *connected(void)
 {
     zhandle_t *zh = zookeeper_init(hosts, on_nothing, TIMEOUT_MS, NULL, NULL, ZOO_NO_LOG_CLIENTENV);
-    int ms;
     if (zh == NULL)
         die("zookeeper_init: %s", strerror(errno));
-    for (ms = 0; zoo_state(zh) != ZOO_CONNECTED_STATE; ms++) {
-        if (ms > 30000)
-            die("no session");
-        nap_us(1000);
-    }
+    await_state(zh, ZOO_CONNECTED_STATE);
     return zh;
-}
-
-static int entries(const char *path)
-{
-    int n = -2;
-    DIR *directory = opendir(path);
-    while (directory != NULL && readdir(directory) != NULL)
-        n++;
-    if (directory != NULL)
-        closedir(directory);
-    return n;
-}
-
-/* Checks that the process has lost no descriptors or threads to closed handles. */
-static void check_leftovers(int descriptors, int threads)
-{
-    int ms;
-    for (ms = 0; ms < 20000; ms += 10) {
-        if (entries("/proc/self/fd") <= descriptors && entries("/proc/self/task") <= threads)
-            return;
-        nap_us(10000);
-    }
-    die("%d descriptors and %d threads, before %d and %d", entries("/proc/self/fd"), entries("/proc/self/task"),
-        descriptors, threads);
 }
 
 static void expect_usable(zhandle_t *zh)

@@ -3,43 +3,22 @@
  *   lifetimes PART HOSTS COUNT [OTHER_HOSTS]
  *
  * A part prints its findings and ends with status 0, or prints the fault and ends with 1. */
-#include <dirent.h>
 #include <dlfcn.h>
-#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#ifndef THREADED
-#define THREADED
-#endif
-#include <zookeeper/zookeeper.h>
+#include "lifetimes.h"
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 #define TIMEOUT_MS 6000
 #define PENDING 8
-#define PATIENCE_S 90 /* the machine may be busy */
 
 static const char *hosts;
 static const char *other_hosts;
 static int count;
-
-#define die(...) (fprintf(stderr, "lifetimes: " __VA_ARGS__), fputc('\n', stderr), _exit(1))
-
-static void nap(int ms)
-{
-    struct timespec span = {ms / 1000, (ms % 1000) * 1000000L};
-    while (nanosleep(&span, &span) != 0)
-        ;
-}
 
 static long long now_ms(void)
 {
@@ -56,45 +35,6 @@ static void await(sem_t *sem, const char *what)
     while (sem_timedwait(sem, &limit) != 0)
         if (errno != EINTR)
             die("%s: nothing after %d s", what, PATIENCE_S);
-}
-
-static void await_state(zhandle_t *zh, int state)
-{
-    int ms;
-    for (ms = 0; zoo_state(zh) != state; ms++) {
-        if (ms > PATIENCE_S * 1000)
-            die("state %d, wanted %d", zoo_state(zh), state);
-        nap(1);
-    }
-}
-
-static int entries(const char *path)
-{
-    int n = -2;
-    DIR *directory = opendir(path);
-    while (directory != NULL && readdir(directory) != NULL)
-        n++;
-    if (directory != NULL)
-        closedir(directory);
-    return n;
-}
-
-/* Checks that the process has lost no descriptors or threads to closed handles. */
-static void check_leftovers(int descriptors, int threads)
-{
-    int ms;
-    for (ms = 0; ms < PATIENCE_S * 1000; ms += 10) {
-        if (entries("/proc/self/fd") <= descriptors && entries("/proc/self/task") <= threads)
-            return;
-        nap(10);
-    }
-    die("%d descriptors and %d threads, before %d and %d", entries("/proc/self/fd"), entries("/proc/self/task"),
-        descriptors, threads);
-}
-
-static void on_nothing(zhandle_t *zh, int type, int state, const char *path, void *context)
-{
-    (void)zh, (void)type, (void)state, (void)path, (void)context;
 }
 
 static zhandle_t *open_at(const char *where, watcher_fn watcher, void *context)

@@ -5,43 +5,16 @@
  *
  *   lookups PART HOST:PORT     one part; prints nothing and ends with status 0 if it passes
  */
-#ifndef THREADED
-#define THREADED
-#endif
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <dlfcn.h>
-#include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <zookeeper/zookeeper.h>
+#include "lifetimes.h"
 
 #define TIMEOUT_MS 10000
-
-static void die(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("lifetimes: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-    _exit(1);
-}
-
-static void nap(int ms)
-{
-    usleep((useconds_t)ms * 1000);
-}
 
 static double now(void)
 {
@@ -120,25 +93,15 @@ static void on_line(const char *line)
 
 static int threads(void)
 {
-    int n = -2;
-    DIR *tasks = opendir("/proc/self/task");
-    while (readdir(tasks) != NULL)
-        n++;
-    closedir(tasks);
-    return n;
+    return entries("/proc/self/task");
 }
 
 static zhandle_t *connected(const char *hosts)
 {
-    int ms;
     zhandle_t *zh = zookeeper_init2(hosts, NULL, TIMEOUT_MS, NULL, NULL, 0, on_line);
     if (zh == NULL)
         die("zookeeper_init2: %s", strerror(errno));
-    for (ms = 0; zoo_state(zh) != ZOO_CONNECTED_STATE; ms++) {
-        if (ms > 20000)
-            die("not connected");
-        nap(1);
-    }
+    await_state(zh, ZOO_CONNECTED_STATE);
     if (zoo_set_servers_resolution_delay(zh, 1000) != ZOK)
         die("zoo_set_servers_resolution_delay");
     return zh;

@@ -1,26 +1,15 @@
 /* Calls on threads with the smallest stacks that suffice for Apache's library: get and close need part of the smallest
  * possible stack, 16 KiB; init and the logging macros need 18 KiB. A stack that is too small causes a SIGSEGV. */
-#ifndef THREADED
-#define THREADED
-#endif
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include <zookeeper/zookeeper.h>
+#include "lifetimes.h"
+
 #include <zookeeper/zookeeper_log.h>
 
 #define TIMEOUT_MS 10000
 
 static const char *hosts;
 static zhandle_t *shared;
-
-static void die(const char *what)
-{
-    fprintf(stderr, "lifetimes: %s\n", what);
-    _exit(1);
-}
 
 static void *get(void *unused)
 {
@@ -65,14 +54,9 @@ static void on_thread(void *(*body)(void *), size_t stack)
 
 int main(int count, char **words)
 {
-    int ms;
     hosts = count == 2 ? words[1] : "";
     on_thread(open_it, 18 << 10);
-    for (ms = 0; zoo_state(shared) != ZOO_CONNECTED_STATE; ms++) {
-        if (ms > 20000)
-            die("not connected");
-        usleep(1000);
-    }
+    await_state(shared, ZOO_CONNECTED_STATE);
     on_thread(log_it, 18 << 10);
     on_thread(get, 16 << 10);
     on_thread(close_it, 16 << 10);
