@@ -1,9 +1,5 @@
-/* Threads that are interrupted or cancelled at random moments while they are in the library. lifetimes.py runs each
- * part in a separate process:
- *
- *   interruptions PART HOSTS COUNT
- *
- * What hangs is ended by the watchdog. */
+/* Threads that are interrupted or cancelled at random moments while they are in the library. A watchdog ends what hangs.
+ * Parts: cancel, handlers, handler-close. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -11,12 +7,10 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "lifetimes.h"
+#include "parts.h"
 
 #define TIMEOUT_MS 30000
 
-static const char *hosts;
-static int count;
 static atomic_long progress; /* grows with each step that has ended */
 static const char *volatile step = "starting";
 
@@ -58,15 +52,6 @@ static void start_watchdog(void)
     pthread_t thread;
     if (pthread_create(&thread, NULL, watch_progress, NULL) != 0 || pthread_detach(thread) != 0)
         die("no watchdog");
-}
-
-static zhandle_t *connected(void)
-{
-    zhandle_t *zh = zookeeper_init(hosts, on_nothing, TIMEOUT_MS, NULL, NULL, ZOO_NO_LOG_CLIENTENV);
-    if (zh == NULL)
-        die("zookeeper_init: %s", strerror(errno));
-    await_state(zh, ZOO_CONNECTED_STATE);
-    return zh;
 }
 
 static void expect_usable(zhandle_t *zh)
@@ -138,7 +123,7 @@ static void part_cancel(void)
     int descriptors;
     int threads;
     int i;
-    zookeeper_close(connected());
+    zookeeper_close(connected(TIMEOUT_MS));
     descriptors = entries("/proc/self/fd");
     threads = entries("/proc/self/task");
     for (i = 0; i < count; i++) {
@@ -147,7 +132,7 @@ static void part_cancel(void)
         void *result;
         step = CALL_NAMES[call];
         if (i % 100 == 0)
-            shared = connected();
+            shared = connected(TIMEOUT_MS);
         in_calls = 0;
         if (pthread_create(&thread, NULL, call_until_cancelled, &call) != 0)
             die("no thread");
@@ -264,7 +249,7 @@ static void part_handlers(void)
     int i;
     step = "calls in a signal handler";
     catch(on_interrupt);
-    shared = connected();
+    shared = connected(TIMEOUT_MS);
     if (pthread_create(&victim, NULL, be_interrupted, NULL) != 0)
         die("no thread");
     for (i = 0; i < count; i++) {
@@ -314,7 +299,7 @@ static void be_closed(int way)
     struct Stat stat;
     unsigned turn;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    shared = connected();
+    shared = connected(TIMEOUT_MS);
     catch(way == 0 ? close_and_end : way == 1 ? delete_close_and_end : close_and_return);
     kill(getppid(), SIGUSR2);
     if (way == 2) {
@@ -366,24 +351,9 @@ static void part_handler_close(void)
 
 int main(int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        void (*run)(void);
-    } PARTS[] = {{"cancel", part_cancel},
-                 {"handlers", part_handlers},
-                 {"handler-close", part_handler_close}};
-    int i;
-    if (argc < 4)
-        return 2;
-    setvbuf(stdout, NULL, _IOLBF, 0);
+    static const struct part PARTS[] = {
+        {"cancel", part_cancel}, {"handlers", part_handlers}, {"handler-close", part_handler_close}};
     zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
-    hosts = argv[2];
-    count = atoi(argv[3]);
-    for (i = 0; i < COUNT(PARTS); i++)
-        if (strcmp(PARTS[i].name, argv[1]) == 0) {
-            start_watchdog();
-            PARTS[i].run();
-            return 0;
-        }
-    return 2;
+    start_watchdog();
+    return run_part(argc, argv, PARTS, COUNT(PARTS));
 }

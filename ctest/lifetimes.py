@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""Threads, ends and shortages on our library: lifetimes.c and the other programs of `build`, with each part in a
-separate process.
+"""Threads, ends and shortages on our library: the programs of `build`, with each part in a separate process.
 
 Usage: lifetimes.py [--long] [--only PART ...] [--lib ours|stock]
 --long closes 10,000 handles, cancels 10,000 threads and repeats the pending calls 1,000 times; the default takes some
@@ -26,7 +25,7 @@ from fake_server import FakeServer  # noqa: E402
 from run import FLAGS, headers  # noqa: E402
 from wire import stat, ustring, vector  # noqa: E402
 
-NAME = b"n" * 776  # the same as NAME_SIZE in lifetimes.c, less its NUL
+NAME = b"n" * 776  # the same as NAME_SIZE in shortages.c, less its NUL
 # part, count, count with --long, seconds allowed
 PARTS = (
     ("close", 320, 10000, 1800),
@@ -51,7 +50,13 @@ PARTS = (
     ("handlers", 500, 10000, 1800),
     ("handler-close", 60, 1000, 1800),
 )
-INTERRUPTIONS = ("cancel", "handlers", "handler-close")
+# program, its parts
+PROGRAMS = {
+    "closes": ("close", "pending"),
+    "interruptions": ("cancel", "handlers", "handler-close"),
+    "lifetimes": ("block", "fork", "exit", "signals"),
+    "shortages": ("threads", "descriptors", "memory"),
+}
 
 
 def build():
@@ -62,11 +67,10 @@ def build():
     own = ["-I", include] if include.parent == rig.ROOT else []
     common = [*own, "-I", include / "zookeeper"]
     link = ["-L", rig.link_directory("stock"), "-l:libzookeeper_mt.so.2", "-lpthread", "-ldl"]
-    subprocess.run(["gcc", *FLAGS, "-fno-builtin-malloc", *common, "-o", target / "lifetimes", HERE / "lifetimes.c", *link],
-                   check=True)
     subprocess.run(["gcc", *FLAGS, *common, "-o", target / "dlopen", HERE / "dlopen.c", "-ldl"], check=True)
-    for name in ("lookups", "stacks", "forked_stats", "interruptions"):
-        subprocess.run(["gcc", *FLAGS, *common, "-o", target / name, HERE / f"{name}.c", *link], check=True)
+    for name in ("lookups", "stacks", "forked_stats", *PROGRAMS):
+        # For shortages.c, which has a malloc of its own.
+        subprocess.run(["gcc", *FLAGS, "-fno-builtin-malloc", *common, "-o", target / name, HERE / f"{name}.c", *link], check=True)
     subprocess.run(["g++", "-std=gnu++17", "-g", "-O1", "-Wall", "-Wextra", *common, "-o", target / "throws",
                     HERE / "throws.cpp", *link], check=True)
     return target
@@ -167,14 +171,13 @@ def run_part(target, which, part, count, seconds, hosts):
         return run(which, [target / "stacks", hosts], seconds)
     if part == "privileged":
         return privileged.fault(rig.library(which), seconds), "", ""
-    if part in INTERRUPTIONS:
-        return run(which, [target / "interruptions", part, hosts, count], seconds)
+    program = next(program for program, parts in PROGRAMS.items() if part in parts)
     further = others(part)
     entered = [one.__enter__() if hasattr(one, "__enter__") else one for one in further]
     try:
         hostports = [getattr(one, "hostport", one) for one in entered]
         words = [",".join(hostports)] if hostports else []
-        return run(which, [target / "lifetimes", part, hosts, count, *words], seconds)
+        return run(which, [target / program, part, hosts, count, *words], seconds)
     finally:
         for one in further:
             if hasattr(one, "__exit__"):
