@@ -3,12 +3,11 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use zk_core::backoff;
 use zk_core::frames::{Frame, Inbox};
 use zk_core::proto::{ConnectResponse, ReplyHeader, event, xid};
 use zk_core::request::Request;
 use zk_core::servers::{HostPort, Hosts};
-use zk_core::session::{ClientId, Config, Input, Output, Session, State};
+use zk_core::session::{Config, Input, Output, Session, State};
 use zk_core::watches::{Removal, WatchKind};
 
 const T: i32 = 9000;
@@ -27,18 +26,9 @@ impl Client {
     fn new() -> Client {
         let config = Config {
             timeout: T,
-            client_id: ClientId::default(),
-            read_only: false,
-            chroot: Vec::new(),
             hosts: Hosts::new("127.0.0.1", vec![HostPort { host: "127.0.0.1".to_owned(), port: 1 }]),
-            tls: false,
-            sasl: false,
-            resolution_interval: None,
-            shuffle: false,
-            backoff: backoff::Config::default(),
-            memory: None,
-            first_xid: 1,
             seed: 1,
+            ..Config::default()
         };
         let (now, servers) = (Instant::now(), [1, 2].map(|port| SocketAddr::from(([127, 0, 0, 1], port))));
         let session = Session::new(config, &servers, "default", now);

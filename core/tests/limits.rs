@@ -8,25 +8,15 @@ use zk_core::frames::{BadLength, Frame, Inbox};
 use zk_core::limits;
 use zk_core::proto::ConnectResponse;
 use zk_core::request::Request;
-use zk_core::servers::Hosts;
-use zk_core::session::{ClientId, Config, Input, Session, State};
+use zk_core::session::{Config, Input, Session, State};
 
 fn session(timeout: i32, policy: Policy) -> (Session<u32, u8>, Instant) {
     let now = Instant::now();
     let config = Config {
         timeout,
-        client_id: ClientId::default(),
-        read_only: false,
-        chroot: Vec::new(),
-        hosts: Hosts::default(),
-        tls: false,
-        sasl: false,
-        resolution_interval: None,
-        shuffle: false,
         backoff: backoff::Config { policy, ..backoff::Config::default() },
-        memory: None,
-        first_xid: 1,
         seed: 1,
+        ..Config::default()
     };
     (Session::new(config, &[SocketAddr::from(([127, 0, 0, 1], 1))], 0, now), now)
 }

@@ -5,12 +5,11 @@ use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use zk_core::backoff;
 use zk_core::frames::{BadLength, Frame};
 use zk_core::proto::{ConnectResponse, ReplyHeader, xid};
 use zk_core::request::Request;
 use zk_core::servers::{HostPort, Hosts};
-use zk_core::session::{ClientId, Config, Input, Session, State};
+use zk_core::session::{Config, Input, Session, State};
 
 struct Lines;
 
@@ -54,18 +53,10 @@ impl Client {
         let now = Instant::now();
         let config = Config {
             timeout: 9000,
-            client_id: ClientId::default(),
-            read_only: false,
-            chroot: Vec::new(),
             hosts: Hosts::new("127.0.0.1:1", vec![HostPort { host: "127.0.0.1".to_owned(), port: 1 }]),
-            tls: false,
-            sasl: false,
-            resolution_interval: None,
-            shuffle: false,
-            backoff: backoff::Config::default(),
-            memory: None,
             first_xid: 16,
             seed: 1,
+            ..Config::default()
         };
         let addresses: Vec<_> = (1..=servers).map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect();
         Client { session: Session::new(config, &addresses, "default", now), now }

@@ -2,13 +2,12 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 use std::net::SocketAddr;
 use std::time::Instant;
-use zk_core::backoff;
 use zk_core::code::Code;
 use zk_core::frames::{Frame, Inbox};
 use zk_core::proto::{ConnectResponse, ReplyHeader, WatcherEvent, event, op, xid};
 use zk_core::request::Request;
 use zk_core::servers::{HostPort, Hosts};
-use zk_core::session::{ClientId, Config, Input, Output, Session, State};
+use zk_core::session::{Config, Input, Output, Session, State};
 use zk_core::watches::{Removal, WatchKind};
 
 const T: i32 = 9000;
@@ -25,18 +24,10 @@ impl Client {
     fn new() -> Client {
         let config = Config {
             timeout: T,
-            client_id: ClientId::default(),
-            read_only: false,
             chroot: b"/c".to_vec(),
             hosts: Hosts::new("127.0.0.1", vec![HostPort { host: "127.0.0.1".to_owned(), port: 1 }]),
-            tls: false,
-            sasl: false,
-            resolution_interval: None,
-            shuffle: false,
-            backoff: backoff::Config::default(),
-            memory: None,
-            first_xid: 1,
             seed: 1,
+            ..Config::default()
         };
         let (now, server) = (Instant::now(), SocketAddr::from(([127, 0, 0, 1], 1)));
         let mut client =

@@ -4,14 +4,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use zk_core::backoff;
 use zk_core::code::Code;
 use zk_core::frames::{BadLength, Frame};
 use zk_core::jute::{Put, Reader};
 use zk_core::proto::{ConnectResponse, ReplyHeader};
 use zk_core::request::Request;
 use zk_core::servers::{HostPort, Hosts};
-use zk_core::session::{ClientId, Config, Exchange, Input, Output, SaslFailure, Session, State};
+use zk_core::session::{Config, Exchange, Input, Output, SaslFailure, Session, State};
 
 const TIMEOUT: i32 = 9000;
 
@@ -36,18 +35,12 @@ impl Client {
         let now = Instant::now();
         let config = Config {
             timeout: TIMEOUT,
-            client_id: ClientId::default(),
-            read_only: false,
-            chroot: Vec::new(),
             hosts: Hosts::new("127.0.0.1:1", vec![HostPort { host: "127.0.0.1".to_owned(), port: 1 }]),
             tls,
             sasl,
-            resolution_interval: None,
-            shuffle: false,
-            backoff: backoff::Config::default(),
-            memory: None,
             first_xid: 16,
             seed: 1,
+            ..Config::default()
         };
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         Client { session: Session::new(config, &[address], "default", now), now, seen: Seen::default() }

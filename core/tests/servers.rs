@@ -2,11 +2,10 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use zk_core::backoff;
 use zk_core::frames::Frame;
 use zk_core::proto::ConnectResponse;
 use zk_core::servers::{HostPort, Hosts, Lookup};
-use zk_core::session::{ClientId, Config, Input, Output, Session, State};
+use zk_core::session::{Config, Input, Output, Session, State};
 
 fn addr(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
@@ -26,18 +25,10 @@ impl Client {
         let now = Instant::now();
         let config = Config {
             timeout: 9000,
-            client_id: ClientId::default(),
-            read_only: false,
-            chroot: Vec::new(),
             hosts: hosts(host),
-            tls: false,
-            sasl: false,
             resolution_interval: Some(Duration::from_secs(1)),
-            shuffle: false,
-            backoff: backoff::Config::default(),
-            memory: None,
-            first_xid: 1,
             seed: 1,
+            ..Config::default()
         };
         let mut client = Client { session: Session::new(config, addresses, "default", now), now };
         client.wait_for(State::Connecting);

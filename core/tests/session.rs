@@ -2,14 +2,13 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use zk_core::backoff;
 use zk_core::code::Code;
 use zk_core::frames::{Frame, Inbox};
 use zk_core::jute::Put;
 use zk_core::proto::{ConnectResponse, ReplyHeader, Stat, WatcherEvent, event, xid};
 use zk_core::request::{Request, frame};
 use zk_core::servers::{HostPort, Hosts};
-use zk_core::session::{ClientId, Config, Input, Output, Session, State};
+use zk_core::session::{Config, Input, Output, Session, State};
 
 const T: i32 = 9000;
 
@@ -32,18 +31,11 @@ impl Client {
         let now = Instant::now();
         let config = Config {
             timeout: T,
-            client_id: ClientId::default(),
-            read_only: false,
             chroot: b"/c".to_vec(),
             hosts: hosts("127.0.0.1"),
-            tls: false,
-            sasl: false,
-            resolution_interval: None,
-            shuffle: false,
-            backoff: backoff::Config::default(),
-            memory: None,
             first_xid: i32::MAX - 1,
             seed: 1,
+            ..Config::default()
         };
         Client { session: Session::new(config, &addresses(servers), "default", now), now, log: Vec::new() }
     }

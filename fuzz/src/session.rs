@@ -6,13 +6,12 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use zk_core::backoff;
 use zk_core::frames::{BadLength, Frame, Inbox};
 use zk_core::multi::MultiOp;
 use zk_core::proto::{ConnectResponse, ReplyHeader, Stat, WatcherEvent, xid};
 use zk_core::request::{Create, Request};
 use zk_core::servers::{HostPort, Hosts};
-use zk_core::session::{ClientId, Config, Input, Output, Session, State};
+use zk_core::session::{Config, Input, Output, Session, State};
 use zk_core::watches::Removal;
 
 struct World {
@@ -59,18 +58,14 @@ impl World {
         let addresses: Vec<_> = (0..=(script.byte() % 6)).map(address).collect();
         let config = Config {
             timeout: script.i32() % 100_000,
-            client_id: ClientId::default(),
             read_only: flags & 1 != 0,
             chroot: if flags & 2 != 0 { b"/root".to_vec() } else { Vec::new() },
             hosts: hosts(if flags & 4 != 0 { "name" } else { "127.0.0.1" }),
-            tls: false,
-            sasl: false,
             resolution_interval: (flags & 8 != 0).then_some(Duration::from_secs(5)),
             shuffle: flags & 16 != 0,
-            backoff: backoff::Config::default(),
-            memory: None,
             first_xid: if flags & 32 != 0 { i32::MAX - 2 } else { 1 },
             seed: u64::from(flags),
+            ..Config::default()
         };
         World {
             session: Session::new(config, &addresses, 0, now),

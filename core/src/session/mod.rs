@@ -96,8 +96,8 @@ pub struct ClientId {
     pub password: [u8; 16],
 }
 
-/// The settings of a new session.
-#[derive(Clone, Debug)]
+/// The settings of a new session. The default has no servers, a timeout of 0, and everything else off.
+#[derive(Clone, Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "they are independent")]
 pub struct Config {
     /// Requested session timeout, in milliseconds.
@@ -122,7 +122,7 @@ pub struct Config {
     pub backoff: backoff::Config,
     /// What earlier handles of this process learned about these servers.
     pub memory: Option<Memory>,
-    /// First transaction id.
+    /// First transaction id; 1 if this is less.
     pub first_xid: i32,
     /// Seed of all random choices.
     pub seed: u64,

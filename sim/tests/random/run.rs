@@ -123,14 +123,12 @@ impl Run {
             read_only: setup.read_only,
             chroot: if setup.chroot { b"/c".to_vec() } else { Vec::new() },
             hosts: hosts(if setup.names { "name" } else { "10.0.0.1" }),
-            tls: false,
-            sasl: false,
             resolution_interval: setup.names.then_some(Duration::from_secs(5)),
             shuffle: setup.shuffle,
-            backoff: backoff::Config::default(),
             memory,
             first_xid: i32::MAX - 40,
             seed,
+            ..Config::default()
         };
         let addresses = self.addresses();
         let given = client_id.id;

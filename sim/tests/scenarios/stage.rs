@@ -1,12 +1,11 @@
 //! Helpers for the scenarios.
 use std::net::SocketAddr;
 use std::time::Duration;
-use zk_core::backoff;
 use zk_core::code::Code;
 use zk_core::proto::Acl;
 use zk_core::request::{Create, Request};
 use zk_core::servers::{HostPort, Hosts};
-use zk_core::session::{ClientId, Config, State};
+use zk_core::session::{Config, State};
 use zk_sim::server::{Mode, Options};
 use zk_sim::world::{ClientNo, World};
 
@@ -26,21 +25,7 @@ pub fn hosts(host: &str) -> Hosts {
 }
 
 pub fn config(seed: u64) -> Config {
-    Config {
-        timeout: i32::try_from(T).unwrap(),
-        client_id: ClientId::default(),
-        read_only: false,
-        chroot: Vec::new(),
-        hosts: hosts("10.0.0.1"),
-        tls: false,
-        sasl: false,
-        resolution_interval: None,
-        shuffle: false,
-        backoff: backoff::Config::default(),
-        memory: None,
-        first_xid: 1,
-        seed,
-    }
+    Config { timeout: i32::try_from(T).unwrap(), hosts: hosts("10.0.0.1"), seed, ..Config::default() }
 }
 
 pub fn world(members: usize) -> World {
