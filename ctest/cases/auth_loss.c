@@ -19,7 +19,7 @@ int main(void)
     order("listen");
     order("release");
     drain(1);
-    quiet(100);
+    settle(zh);
     outcome("create", zoo_create(zh, "/mine", "", 0, &ZOO_CREATOR_ALL_ACL, 0, NULL, 0));
     outcome("get_acl", zoo_get_acl(zh, "/mine", &acl, NULL));
     fact("  %s", acl_text(&acl));

@@ -64,6 +64,6 @@ int main(void)
     outcome("aget_children2 no node", zoo_aget_children2(zh, "/nothing", 0, on_strings_stat, "nothing"));
     outcome("aget_children2 bad path", zoo_aget_children2(zh, "", 0, on_strings_stat, "bad"));
     drain(6);
-    quiet(50);
+    settle(zh);
     return zookeeper_close(zh);
 }

@@ -62,6 +62,6 @@ int main(void)
     rc = zoo_reconfig(zh, data, NULL, NULL, -1, data, &length, &stat);
     fact("reconfig: %s %s", code(rc), rc == ZOK ? plain(data, length) : "");
     drain_sorted(2);
-    quiet(100);
+    settle(zh);
     return zookeeper_close(zh);
 }

@@ -34,6 +34,6 @@ int main(void)
     outcome("acreate2_ttl too long", zoo_acreate2_ttl(zh, "/t2-", "", 0, open, ZOO_PERSISTENT_WITH_TTL,
                                                       0x10000000000LL, on_string_stat, "too long"));
     drain(2);
-    quiet(50);
+    settle(zh);
     return zookeeper_close(zh);
 }

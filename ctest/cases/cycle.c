@@ -27,7 +27,7 @@ int main(void)
         zoo_cycle_next_server(zh);
         fact("cycled: %d further", (current(zh) - before + 3) % 3);
     }
-    quiet(200);
+    settle(zh);
     outcome("the connection stays", zoo_exists(zh, "/", 0, NULL));
     return zookeeper_close(zh);
 }

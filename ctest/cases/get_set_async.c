@@ -36,6 +36,6 @@ int main(void)
     outcome("async root", zoo_async(zh, "/", on_string, "sync root"));
     outcome("async bad path", zoo_async(zh, "/.", on_string, "bad"));
     drain(3);
-    quiet(50);
+    settle(zh);
     return zookeeper_close(zh);
 }

@@ -49,6 +49,6 @@ int main(void)
     run("nothing", 0);
     zoo_check_op_init(&ops[0], "/m", 1);
     run("check", 1);
-    quiet(50);
+    settle(zh);
     return zookeeper_close(zh);
 }

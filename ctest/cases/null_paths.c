@@ -55,6 +55,6 @@ int main(void)
     TRY(zoo_aremove_all_watches(zh, NULL, ZWATCHTYPE_ANY, 0, (void_completion_t *)on_void, "x"));
     TRY(zoo_set_servers(zh, NULL));
     TRY(zoo_exists(zh, "/", 0, NULL));
-    quiet(50);
+    settle(zh);
     return zookeeper_close(zh);
 }

@@ -20,7 +20,6 @@ int main(void)
     outcome("sync", zoo_async(zh, "/outside", on_string, "sync outside"));
     drain(1);
     outcome("exists", zoo_wexists(zh, "/itself", on_watch, "watch", NULL));
-    nap(100);
     settle(zh);
     return zookeeper_close(zh);
 }

@@ -40,9 +40,8 @@ int main(void)
     outcome("glued", zoo_aget(zh, "/glued", 0, on_data, "3"));
     drain(3);
     outcome("events", zoo_wexists(zh, "/events", on_watch, "watch", NULL));
-    nap(200);
     settle(zh);
     get("/fine");
-    quiet(50);
+    settle(zh);
     return zookeeper_close(zh);
 }

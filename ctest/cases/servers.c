@@ -67,11 +67,11 @@ int main(void)
     outcome("the same list", zoo_set_servers(zh, hosts()));
     snprintf(list, sizeof list, "%s,%s,%s", host(2), host(1), host(0));
     outcome("another order", zoo_set_servers(zh, list));
-    quiet(200);
+    settle(zh);
     fact("current %d", current(zh));
     fact("-- no list keeps the connection (nor does a bad one, but see bugs/set_servers_bad.c)");
     outcome("NULL", zoo_set_servers(zh, NULL));
-    quiet(100);
+    settle(zh);
     outcome("the session lives", zoo_exists(zh, "/", 0, NULL));
     fact("-- resolution delay");
     outcome("-2", zoo_set_servers_resolution_delay(zh, -2));

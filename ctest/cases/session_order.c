@@ -41,7 +41,6 @@ int main(void)
     drain(2);
     fact("-- what fired is gone from the list");
     zoo_set(zh, "/n", "x", 1, -1);
-    nap(50);
     settle(zh);
     zoo_remove_all_watches(zh, "/none", ZWATCHTYPE_ANY, 1);
     zoo_remove_all_watches(zh, "/n", ZWATCHTYPE_ANY, 1);

@@ -30,7 +30,6 @@ int main(void)
         zoo_awget(zh, "/n", on_watch, "w", on_data, "awget");
         zoo_aset(zh, "/n", "2", 1, -1, on_stat, "set");
     }
-    nap(10);
     settle(zh);
     return zookeeper_close(zh);
 }
