@@ -3,7 +3,8 @@
 use crate::script::Script;
 use calmkeeper::ffi::types::{ACL, ACL_vector, Id, Stat, String_vector, zhandle_t, zoo_op_result_t, zoo_op_t};
 use calmkeeper::ffi::{
-    async_api, error_text, event_loop_api, lifecycle, log_api, memory, multi_api, servers_api, state_api, stats_api,
+    async_api, close_api, error_text, event_loop_api, lifecycle, log_api, memory, multi_api, servers_api, state_api,
+    stats_api,
 };
 use libc::{c_char, c_int, c_void};
 use std::ffi::CString;
@@ -69,7 +70,7 @@ pub fn run(data: &[u8]) {
             call(handle, &mut script, &mut texts);
         }
         // The data of the script is not used any more when the close returns.
-        lifecycle::zookeeper_close(zh);
+        close_api::zookeeper_close(zh);
     }
     drop(texts);
 }
@@ -151,7 +152,7 @@ unsafe fn call(zh: *mut zhandle_t, script: &mut Script<'_>, texts: &mut Texts) {
             24 => {
                 let host = texts.take(script);
                 let other = lifecycle::zookeeper_init(numeric_only(host), None, number % 20_000, null(), null_mut(), 2);
-                lifecycle::zookeeper_close(other)
+                close_api::zookeeper_close(other)
             }
             25 => zoo_get(null_mut(), path, number, null_mut(), null_mut(), null_mut()),
             26 => zoo_get(zh, path, number, null_mut(), null_mut(), null_mut()),

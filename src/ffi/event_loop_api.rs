@@ -1,7 +1,7 @@
 //! The calls for a program with its own event loop. In the single-threaded library these calls do all the work and call
 //! the application back. In the multi-threaded library its threads do the work, and these calls only report.
+use super::deliveries::call_back;
 use super::entry::{Zk, call_and_call_back};
-use super::lifecycle::call_back;
 use super::types::zhandle_t;
 use crate::handle::{Place, Turn};
 use crate::io::driver::{Readiness, Watched};

@@ -1,38 +1,36 @@
-//! The start and the end of a handle.
+//! The start of a handle.
 #![allow(non_snake_case, reason = "the names are the C interface's")]
-use super::callbacks::{CallCompletion, Watch, ignore_event, notify};
+use super::callbacks::{CallCompletion, Watch, ignore_event};
 use super::callout;
 use super::convert::text;
 use super::deadlines_api;
-use super::entry::{EntryGuard, Zk, code_of, from_c, guard, set_errno, to_c};
+use super::deliveries::dispatch;
+use super::entry::{EntryGuard, Zk, guard, set_errno};
 use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
-use crate::handle::{self, Handle, Place, Threads};
+use crate::handle::{self, Handle, Threads};
 use crate::io::driver::{Driver, WAKE};
-use crate::io::errand;
 use crate::io::resolver;
 use crate::io::sasl::Sasl;
 use crate::io::security::Security;
 use crate::observe::logging::{Sink, with_sink};
-use crate::observe::stats::{self, Source};
+use crate::observe::stats;
 use crate::sys::cyrus::Params;
 use crate::sys::env::{self, Variables};
 use crate::sys::environment::log_environment;
 use crate::sys::net::{Poll, Waker};
 use crate::sys::sync::thread;
-use crate::sys::{inherited, lock, own_thread, process};
+use crate::sys::{inherited, own_thread, process};
 use libc::{c_char, c_int, c_void};
 use std::net::SocketAddr;
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use zk_core::backoff;
-use zk_core::code::Code;
 use zk_core::limits;
 use zk_core::servers::{Hosts, parse};
-use zk_core::session::{ClientId, Config, Event, Output, Session};
+use zk_core::session::{ClientId, Config, Session};
 use zk_secure::{SettingsError, sasl, tls};
 
 /// `ZOO_READONLY`: the session may use a read-only server.
@@ -336,7 +334,7 @@ fn warn_unused(variables: &Variables, prefix: &str, switch: &str, consequence: &
 }
 
 /// A number as C's `%#llx` prints it.
-fn alternate_hex(value: i64) -> String {
+pub(super) fn alternate_hex(value: i64) -> String {
     if value == 0 { "0".to_owned() } else { format!("{value:#x}") }
 }
 
@@ -440,89 +438,4 @@ fn start(handle: &Arc<Zk>, poll: Poll) -> Result<(), Errno> {
     }
     stats::register(handle);
     Ok(())
-}
-
-/// The completion thread.
-fn dispatch(handle: &Arc<Zk>) {
-    callout::serve(handle, || handle.queue.run(|output| deliver(handle, output), |calls| guard((), calls)));
-}
-
-/// Calls the application for one item of the queue; says whether more may follow.
-fn deliver(handle: &Arc<Zk>, output: Output<CallCompletion, Watch>) -> ControlFlow<()> {
-    match output {
-        Output::Deliver(completion, result) => CallCompletion::call(completion, &handle.chroot, result),
-        Output::Notify(event) => notify(to_c(handle), &event),
-        _ => return ControlFlow::Break(()),
-    }
-    ControlFlow::Continue(())
-}
-
-/// [`deliver`] inside a call of the application, for a handle without threads. The callback may leave by an exception
-/// or by longjmp, so the items that follow are put into the queue before it is called.
-pub(super) fn call_back(handle: &Arc<Zk>, output: Output<CallCompletion, Watch>) -> ControlFlow<()> {
-    let Output::Notify(mut event) = output else { return deliver(handle, output) };
-    let rest = event.watchers.split_off(event.watchers.len().min(1));
-    if !rest.is_empty() {
-        handle.queue.put_back(Output::Notify(Event { watchers: rest, ..event.clone() }));
-    }
-    deliver(handle, Output::Notify(event))
-}
-
-/// Closes the session and frees the handle. Every completion that is still outstanding is called with `ZCLOSING` before
-/// this function returns. In a callback of the handle itself it returns at once, and the completions are called after
-/// that callback. Returns `ZOK`, or `ZBADARGUMENTS` for null.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
-    let entry = Place::here();
-    // SAFETY: the contract of `super`.
-    unsafe { close(zh, entry) }
-}
-
-/// Not inlined: the address in `entry` is to be near the application's frame.
-///
-/// # Safety
-/// The contract of [`super`].
-#[inline(never)]
-unsafe fn close(zh: *mut zhandle_t, entry: Place) -> c_int {
-    let _entry = EntryGuard::new();
-    // SAFETY: the contract of `super`.
-    let Some(handle) = (unsafe { from_c(zh) }) else { return Code::BadArguments.to_i32() };
-    if handle.is_inherited() {
-        // divergence: zookeeper_close in a forked child sends nothing and touches nothing of the parent's session; the child has no copy of its descriptors afterwards, that of a handle with threads from the fork on.
-        handle.abandon_inherited();
-        std::mem::forget(handle);
-        return Code::Ok.to_i32();
-    }
-    if handle.is_pumped() && lock::is_held() {
-        // No thread of the library could close the handle later.
-        return Code::SystemError.to_i32();
-    }
-    // divergence: A second zookeeper_close on a handle that is being closed returns ZBADARGUMENTS; on stock it frees what is in use.
-    if !handle.begin_close() {
-        return Code::BadArguments.to_i32();
-    }
-    if lock::is_held() {
-        // divergence: zookeeper_close in a signal handler returns at once when the handler has interrupted a call that holds a lock; the session is closed when that call goes on. Stock hangs.
-        handle.close_later();
-        // SAFETY: the reference that C held; the application gives it up with this call. The I/O thread has one.
-        drop(unsafe { Arc::from_raw(zh.cast_const().cast::<Zk>()) });
-        return Code::Ok.to_i32();
-    }
-    let sink = Arc::clone(&handle.sink);
-    code_of(guard(Err(Code::SystemError), || {
-        with_sink(&sink, || {
-            let id = handle.peek(|session| session.client_id().id);
-            if handle.is_pumped() {
-                handle.close_pumped(entry, |output| guard(ControlFlow::Continue(()), || call_back(&handle, output)));
-            } else {
-                handle.close();
-                errand::wait_for_end(&handle);
-            }
-            stats::retire(&handle, &handle.sample());
-            log::info!(target: "zookeeper_close", "Freeing zookeeper resources for sessionId={}\n", alternate_hex(id));
-        });
-        // SAFETY: the reference that C held; the application gives it up with this call.
-        drop(unsafe { Arc::from_raw(zh.cast_const().cast::<Zk>()) });
-        Ok(())
-    }))
 }

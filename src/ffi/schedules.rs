@@ -6,8 +6,9 @@
 //! that file runs only that schedule (name the test).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of it is a test")]
 use super::async_api::{zoo_aexists, zoo_aset};
+use super::close_api::zookeeper_close;
 use super::entry::Zk;
-use super::lifecycle::{zookeeper_close, zookeeper_init};
+use super::lifecycle::zookeeper_init;
 use super::log_api::zoo_set_debug_level;
 use super::operation::{Operation, Watcher};
 use super::records::Stat;
