@@ -1,6 +1,5 @@
 /* Loads the library, uses it, unloads it, over and over: dlopen LIBRARY HOSTS COUNT. One of the times a handle is still
  * open and its threads run. Prints its steps; exit status 1 means a failure. */
-#include <dirent.h>
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,21 +10,12 @@
 #endif
 #include <zookeeper/zookeeper.h>
 
+#include "proc.h"
+
 static void nap(int ms)
 {
     struct timespec span = {ms / 1000, (ms % 1000) * 1000000L};
     nanosleep(&span, NULL);
-}
-
-static int tasks(void)
-{
-    int n = -2;
-    DIR *directory = opendir("/proc/self/task");
-    while (directory != NULL && readdir(directory) != NULL)
-        n++;
-    if (directory != NULL)
-        closedir(directory);
-    return n;
 }
 
 static void *symbol(void *library, const char *name)
@@ -69,6 +59,6 @@ int main(int argc, char **argv)
     }
     nap(3000); /* the threads of the last handle go on: nothing may have been unmapped under them */
     printf("%d times loaded and unloaded, the last time with an open handle, whose %d threads go on\n", count,
-           tasks() - 1);
+           threads() - 1);
     return 0;
 }

@@ -3,7 +3,6 @@
 #ifndef CTEST_HOSTILE_H
 #define CTEST_HOSTILE_H
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,8 @@
 #include <unistd.h>
 
 #include <zookeeper/zookeeper.h>
+
+#include "proc.h"
 
 #define NO_ANSWER 1 /* no code of the library is positive */
 
@@ -43,17 +44,6 @@ static long status_kib(const char *name)
     if (file != NULL)
         fclose(file);
     return value;
-}
-
-static int descriptors(void)
-{
-    int n = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    while (directory != NULL && readdir(directory) != NULL)
-        n++;
-    if (directory != NULL)
-        closedir(directory);
-    return n;
 }
 
 static long cpu_ms(void)

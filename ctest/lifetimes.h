@@ -5,7 +5,6 @@
 #ifndef THREADED
 #define THREADED
 #endif
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,8 @@
 #include <unistd.h>
 
 #include <zookeeper/zookeeper.h>
+
+#include "proc.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 #define PATIENCE_S 90 /* the machine may be busy */
@@ -40,17 +41,6 @@ static inline void await_state(zhandle_t *zh, int state)
             die("state %d, wanted %d", zoo_state(zh), state);
         nap(1);
     }
-}
-
-static inline int entries(const char *path)
-{
-    int n = -2;
-    DIR *directory = opendir(path);
-    while (directory != NULL && readdir(directory) != NULL)
-        n++;
-    if (directory != NULL)
-        closedir(directory);
-    return n;
 }
 
 /* Checks that the process has lost no descriptors or threads to closed handles. */

@@ -91,11 +91,6 @@ static void on_line(const char *line)
 
 /* -- the parts */
 
-static int threads(void)
-{
-    return entries("/proc/self/task");
-}
-
 static zhandle_t *connected(const char *hosts)
 {
     zhandle_t *zh = zookeeper_init2(hosts, NULL, TIMEOUT_MS, NULL, NULL, 0, on_line);

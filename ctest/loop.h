@@ -6,8 +6,8 @@
 #define CTEST_LOOP_H
 
 #include "case.h"
+#include "proc.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -20,22 +20,6 @@ static inline long now_ms(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* The number of threads of this process. */
-static inline int entries(const char *path)
-{
-    DIR *directory = opendir(path);
-    int n = 0;
-    while (readdir(directory) != NULL)
-        n++;
-    closedir(directory);
-    return n - 2;
-}
-
-static inline int threads(void)
-{
-    return entries("/proc/self/task");
 }
 
 /* Waits for a child, which must end with status 0. */

@@ -1,19 +1,9 @@
 /* needs: server
  * A forked child has the handle but not its threads: on Debian's library a synchronous call waits for ever. The child
  * has no descriptor of the handle, and nothing that it does affects the parent's connection. */
-#include <dirent.h>
 #include <sys/wait.h>
 #include "../case.h"
-
-static int descriptors(void)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    int n = 0;
-    while (readdir(directory) != NULL)
-        n++;
-    closedir(directory);
-    return n;
-}
+#include "../proc.h"
 
 int main(void)
 {

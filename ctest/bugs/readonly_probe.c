@@ -3,18 +3,7 @@
  * refuses. */
 #include "../case.h"
 #include "../dials.h"
-
-#include <dirent.h>
-
-static int open_files(void)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    int count = 0;
-    while (readdir(directory) != NULL)
-        count++;
-    closedir(directory);
-    return count;
-}
+#include "../proc.h"
 
 int main(void)
 {
@@ -24,7 +13,7 @@ int main(void)
     int least;
     int i;
     await_state(zh, ZOO_READONLY_STATE);
-    before = open_files();
+    before = descriptors();
     dead = atoi(strrchr(hosts(), ':') + 1);
     dials_of[dead] = 0;
     for (i = 0; i < 200 && dials_of[dead] < 2; i++)
@@ -32,8 +21,8 @@ int main(void)
     if (dials_of[dead] < 2)
         die("no two questions in 20 s");
     /* A probe may be under way. */
-    for (i = 0, least = open_files(); i < 10; i++) {
-        int now = open_files();
+    for (i = 0, least = descriptors(); i < 10; i++) {
+        int now = descriptors();
         least = now < least ? now : least;
         nap(50);
     }

@@ -1,8 +1,8 @@
 /* needs: server
  * A log callback that ends its thread: close still returns, and no thread of the handle remains. */
 #include "../case.h"
+#include "../proc.h"
 
-#include <dirent.h>
 #include <stdatomic.h>
 
 static _Thread_local int is_main;
@@ -16,16 +16,6 @@ static void on_log(const char *line)
     wanted = 0;
     ended = 1;
     pthread_exit(NULL);
-}
-
-static int threads(void)
-{
-    int n = -2;
-    DIR *directory = opendir("/proc/self/task");
-    while (readdir(directory) != NULL)
-        n++;
-    closedir(directory);
-    return n;
 }
 
 int main(void)

@@ -2,8 +2,8 @@
  * After the last zookeeper_close the process has one thread again, even when a server's name was being looked up:
  * programs may then fork, unshare or drop privileges. */
 #include "../case.h"
+#include "../proc.h"
 
-#include <dirent.h>
 #include <netdb.h>
 #include <stdatomic.h>
 
@@ -21,16 +21,6 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
         nap(5000);
     }
     return next(node, service, hints, found);
-}
-
-static int threads(void)
-{
-    int n = -2;
-    DIR *directory = opendir("/proc/self/task");
-    while (readdir(directory) != NULL)
-        n++;
-    closedir(directory);
-    return n;
 }
 
 int main(void)

@@ -12,7 +12,6 @@
  * Ends with status 0, and prints a summary.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -23,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 #include <zookeeper/zookeeper.h>
+
+#include "../proc.h"
 
 #define LARGE (900 * 1000)
 #define MANY 500
@@ -117,16 +118,6 @@ static void on_any(int rc, const struct Stat *stat, const void *data)
     (void)stat, (void)data;
     answered++;
     failed += rc != ZOK;
-}
-
-static int threads(void)
-{
-    DIR *tasks = opendir("/proc/self/task");
-    int n = -2;
-    while (readdir(tasks) != NULL)
-        n++;
-    closedir(tasks);
-    return n;
 }
 
 static void traffic(const char *path)
