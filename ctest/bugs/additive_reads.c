@@ -1,23 +1,7 @@
 /* needs: server
  * The reads that servers offer since 3.6 and 3.7: identities, ephemeral nodes, numbers of descendants, several reads
  * with one request. Debian's library has no such calls, so the program looks them up by name. */
-#include <dlfcn.h>
-
-#include "../case.h"
-
-static void *symbol(const char *name)
-{
-    void *found = dlsym(RTLD_DEFAULT, name);
-    if (found == NULL)
-        die("no %s", name);
-    return found;
-}
-
-static void check(const char *what, int rc, int wanted)
-{
-    if (rc != wanted)
-        die("%s: %s and not %s", what, code(rc), code(wanted));
-}
+#include "../additions.h"
 
 static void on_int(int rc, int value, const void *data)
 {

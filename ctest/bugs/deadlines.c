@@ -2,15 +2,7 @@
  * A time limit of requests: the request fails, the connection stays, and the late answer does no harm. Then a session
  * that expires although no server can be reached. Debian's library has neither, so the program looks the call up by
  * name. */
-#include <dlfcn.h>
-
-#include "../case.h"
-
-static void check(const char *what, int rc, int wanted)
-{
-    if (rc != wanted)
-        die("%s: %s and not %s", what, code(rc), code(wanted));
-}
+#include "../additions.h"
 
 static int connections(void)
 {
@@ -27,9 +19,7 @@ int main(void)
     char data[8];
     int length = sizeof data;
     int before;
-    set_timeout = (int (*)(zhandle_t *, int))dlsym(RTLD_DEFAULT, "zoo_set_request_timeout");
-    if (set_timeout == NULL)
-        die("no zoo_set_request_timeout");
+    set_timeout = (int (*)(zhandle_t *, int))symbol("zoo_set_request_timeout");
     zookeeper_close(open_case());
     zh = open_at(hosts(), on_nothing, NULL);
     make(zh, "/n", "data");

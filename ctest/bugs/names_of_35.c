@@ -2,22 +2,12 @@
  * zoo_remove_watchers and zoo_aremove_watchers, the names of Apache's 3.5: programs built for 3.5 import them, and do
  * not start on Debian's library, which lacks them. They work like zoo_remove_watches and zoo_aremove_watches. The
  * version function is looked up in the same way; Apache's next release has it. */
-#include <dlfcn.h>
-
-#include "../case.h"
+#include "../additions.h"
 
 typedef int (*remove_fn)(zhandle_t *, const char *, ZooWatcherType, watcher_fn, void *, int);
 typedef int (*aremove_fn)(zhandle_t *, const char *, ZooWatcherType, watcher_fn, void *, int, void_completion_t *,
                           const void *);
 typedef const char *(*version_fn)(void);
-
-static void *symbol(const char *name)
-{
-    void *found = dlsym(RTLD_DEFAULT, name);
-    if (found == NULL)
-        die("no %s", name);
-    return found;
-}
 
 static void left(zhandle_t *zh)
 {

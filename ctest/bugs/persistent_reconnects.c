@@ -2,10 +2,9 @@
  * Persistent watches over many reconnects: the connection is cut at random moments while nodes change, and from time to
  * time the server is killed and restarted. After each reconnect a change is reported, once; no change is ever reported
  * twice. Debian's library has no such watches, so the program looks the call up by name. */
-#include <dlfcn.h>
 #include <stdatomic.h>
 
-#include "../case.h"
+#include "../additions.h"
 
 enum { ROUNDS_MAX = 4000, BURST = 6, RESTART_EVERY = 50 };
 
@@ -126,9 +125,7 @@ int main(int argc, char **argv)
     zhandle_t *other;
     zhandle_t *zh;
     int round, number;
-    add = (int (*)(zhandle_t *, const char *, int, watcher_fn, void *))dlsym(RTLD_DEFAULT, "zoo_add_watch");
-    if (add == NULL)
-        die("no zoo_add_watch");
+    add = (int (*)(zhandle_t *, const char *, int, watcher_fn, void *))symbol("zoo_add_watch");
     fact("seed %u", seed);
     zookeeper_close(open_case());
     other = open_at(host(1), on_nothing, NULL);

@@ -1,9 +1,7 @@
 /* needs: proxy 2
  * Persistent watches on a real server: they report the right events, stay after events, are re-armed after a reconnect,
  * and can be removed. Debian's library has no such call, so the program looks it up by name. */
-#include <dlfcn.h>
-
-#include "../case.h"
+#include "../additions.h"
 
 typedef int (*add_fn)(zhandle_t *, const char *, int, watcher_fn, void *);
 typedef int (*aadd_fn)(zhandle_t *, const char *, int, watcher_fn, void *, void_completion_t, const void *);
@@ -48,20 +46,6 @@ static void expect(zhandle_t *zh, const char *what, const char *wanted)
     seen[0] = 0;
     pthread_mutex_unlock(&lock);
     fact("%s", what);
-}
-
-static void *symbol(const char *name)
-{
-    void *found = dlsym(RTLD_DEFAULT, name);
-    if (found == NULL)
-        die("no %s", name);
-    return found;
-}
-
-static void check(const char *what, int rc, int wanted)
-{
-    if (rc != wanted)
-        die("%s: %s and not %s", what, code(rc), code(wanted));
 }
 
 /* Cuts the connection and waits for the next one. The number of earlier ones does not matter: the handle that made the
