@@ -2,13 +2,17 @@
 //! reconnect policy and a model of stock's; this file owns the options and the form of the result.
 use crate::{Failure, measure, plot, print};
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zk_core::backoff::Config;
 use zk_sim::herd::{Incident, Measured, Policy, Scenario, measure_all, run as simulate, seconds};
 
 /// Largest fleet: a larger one takes minutes and much memory, with the same answer.
 const CLIENTS_MAX: u32 = 500_000;
+/// Most of clients x (outage + time to take them all back) / session timeout: an hour or more on one core.
+const WORK_MAX: f64 = 5e6;
 /// The shares of the fleet are multiples of one part in this number.
 const PARTS: u32 = 20;
 /// A setting is recommended if it reduces the recovery time or the lost sessions to this factor.
@@ -86,7 +90,7 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Asked, Failure> {
         return Ok(Asked::Measure(host));
     }
     let missing = |what: &str| Failure::usage(format!("plan needs {what}"));
-    Ok(Asked::Plan(Question {
+    let question = Question {
         clients: clients.ok_or_else(|| missing("--clients N"))?,
         timeout: Duration::from_secs_f64(timeout.ok_or_else(|| missing("--timeout SECONDS, the session timeout"))?),
         capacity: capacity
@@ -96,7 +100,16 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Asked, Failure> {
         outage: Duration::from_secs_f64(outage),
         seeds: seeds as u64,
         svg,
-    }))
+    };
+    let clients = f64::from(question.clients);
+    let work = clients * (outage + clients / question.capacity) / question.timeout.as_secs_f64();
+    if work > WORK_MAX {
+        return Err(Failure::usage(format!(
+            "too much to simulate, by a factor of {:.0}: fewer --clients, a shorter --outage, a longer --timeout or a larger --capacity",
+            (work / WORK_MAX).ceil()
+        )));
+    }
+    Ok(Asked::Plan(question))
 }
 
 /// The fleets to compare: each a name, and the policies that are assigned to the clients in turn.
@@ -143,6 +156,8 @@ fn knobs(question: &Question) -> Vec<(String, String)> {
 }
 
 fn answer(question: &Question) -> Result<(), Failure> {
+    // Before minutes of simulation.
+    question.svg.as_deref().map_or(Ok(()), |path| save(path, None))?;
     let fleets = fleets(question.share);
     let knobs = knobs(question);
     let tuned = knobs.iter().map(|(name, value)| {
@@ -163,11 +178,28 @@ fn answer(question: &Question) -> Result<(), Failure> {
     text.push('\n');
     text += &advice(question, results.last(), &knobs, &tuned);
     if let Some(path) = &question.svg {
-        std::fs::write(path, plot::svg(&curves, question.clients, question.outage.as_secs_f64())).map_err(|error| {
-            Failure::failed(format!("cannot write {}: {error}; --svg names another file", path.display()))
-        })?;
+        save(path, Some(&plot::svg(&curves, question.clients, question.outage.as_secs_f64())))?;
     }
     print(&text)
+}
+
+/// Replaces a file by `text`, or only tries whether it could. If that fails, the file is as it was.
+fn save(path: &Path, text: Option<&str>) -> Result<(), Failure> {
+    let failed = |error| Failure::failed(format!("cannot write {}: {error}; --svg names another file", path.display()));
+    if path.exists() && !path.is_file() {
+        // A pipe or a device, or a folder, which is refused here.
+        let opened = OpenOptions::new().write(true).open(path);
+        return opened.and_then(|mut file| file.write_all(text.unwrap_or_default().as_bytes())).map_err(failed);
+    }
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let written = fs::write(&name, text.unwrap_or_default());
+    let kept = if text.is_some() { written.and_then(|()| fs::rename(&name, path)) } else { written };
+    if kept.is_err() || text.is_none() {
+        // It may not be there.
+        let _ = fs::remove_file(&name);
+    }
+    kept.map_err(failed)
 }
 
 fn head(question: &Question) -> String {
@@ -283,6 +315,13 @@ mod tests {
         ] {
             assert!(complaint(&wrong).contains(what), "{wrong:?}: {}", complaint(&wrong));
         }
+    }
+
+    #[test]
+    fn a_question_that_would_take_days_is_refused() {
+        let words = |capacity| ["--clients", "500000", "--timeout", "30", "--capacity", capacity];
+        assert!(asked(&words("5000")).is_ok());
+        assert!(complaint(&words("1")).contains("too much to simulate, by a factor of"), "{}", complaint(&words("1")));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Where processes publish by default; the package creates it at boot.
+/// Where `top` looks when nothing names a folder: the one that the example of the host's settings names.
 const DEFAULT_FOLDER: &str = "/run/calmkeeper";
 /// The host's settings.
 const HOST_FILE: &str = "/etc/calmkeeper.conf";

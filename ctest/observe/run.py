@@ -228,6 +228,19 @@ class Top(Observed):
         self.assertFalse(missing.exists())
         self.assertEqual(list(self.stats.iterdir()), [])
 
+    def test_a_picture_that_cannot_be_written_leaves_the_old_one(self):
+        picture = self.scratch / "outage.svg"
+        picture.write_text("old")
+        command = [target() / "release" / "calmkeeper-cli", "plan", "--clients", "30", "--timeout", "4", "--capacity", "30", "--outage", "1",
+                   "--seeds", "1", "--svg"]
+        # A file may have 100 bytes, as if the file system were full after them.
+        for place, limit in ((picture, ["--fsize=100"]), ("/dev/full", [])):
+            done = subprocess.run(["prlimit", *limit, "--", "env", "--ignore-signal=XFSZ", *map(str, command), str(place)],
+                                  capture_output=True, text=True, timeout=600, check=False)
+            self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (1, "", 1), done.stderr)
+            self.assertIn("--svg names another file", done.stderr)
+        self.assertEqual((picture.read_text(), [path.name for path in self.scratch.glob("*.svg*")]), ("old", ["outage.svg"]))
+
 
 class Plan(unittest.TestCase):
     def test_an_outage_with_stock_with_ours_and_with_a_part(self):
