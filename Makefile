@@ -78,7 +78,7 @@ deb: ## use: Debian packages of this machine's build in target/deb, for this Deb
 	$(CARGO) build --release -p zookeeper_mt -p zookeeper_st -p calmkeeper-cli
 	dist/release/debian.py
 
-.PHONY: release release-check
+.PHONY: release release-check release-test
 # Which machines and C libraries: TARGETS="x86_64-gnu aarch64-gnu x86_64-musl aarch64-musl".
 TARGETS ?=
 release: ## release: packages for every distribution in target/dist/packages, on glibc 2.17 and newer
@@ -88,6 +88,13 @@ release: ## release: packages for every distribution in target/dist/packages, on
 release-check: ## release: the release built twice, at different paths, and compared byte for byte
 	scripts/setup.sh release
 	dist/release/release.py --check $(ARGS) $(TARGETS)
+
+release-test: ## release: each file that `make release` left; a program on each library; Debian's oldest to newest systems with each way to install
+	scripts/setup.sh test
+	scripts/setup.sh release
+	$(PYTHON3) ctest/dist/artefacts.py
+	$(PYTHON3) ctest/dist/portable.py
+	$(PYTHON3) ctest/dist/systems.py
 
 .PHONY: observe
 observe: build ## check: what operators see: published counters, calmkeeper top and plan, alert rules, the dashboard

@@ -70,13 +70,15 @@ release=(
   python3-venv
   libgcc-s1-arm64-cross    # the unwinder's library, to link with
   debootstrap              # dist/release/toolchain.sh
+  cpio                     # ctest/dist/artefacts.py unpacks the RPM
   musl-tools               # ctest/dist/portable.py, with the cross compiler and qemu
   gcc-aarch64-linux-gnu
   libc6-dev-arm64-cross
   qemu-user
 )
 # The versions are fixed, because only the same tools make a release with the same bytes.
-release_from_pypi=(ziglang==0.17.1 cargo-zigbuild==0.24.1)
+release_from_pypi=(ziglang==0.17.1 cargo-zigbuild==0.24.1
+  "cyclonedx-python-lib[json-validation]==11.12.0" auditwheel==6.8.2)  # ctest/dist/artefacts.py
 release_from_crates=(cargo-auditable@0.7.7 cargo-cyclonedx@0.5.9)
 
 book=(
@@ -128,10 +130,9 @@ release_tools() {
   [ "$profile" = release ] || return 0
   local tools name
   tools=$(cd "$(dirname "$0")/.." && pwd)/.cache/release-tools
-  if [ ! -x "$tools/bin/cargo-zigbuild" ]; then
-    /usr/bin/python3 -m venv "$tools"
-    "$tools/bin/pip" install -q "${release_from_pypi[@]}"
-  fi
+  [ -x "$tools/bin/pip" ] || /usr/bin/python3 -m venv --clear "$tools"
+  # Needs no network when all of it is there.
+  "$tools/bin/pip" install -q "${release_from_pypi[@]}"
   for name in "${release_from_crates[@]}"; do
     [ -x "$tools/bin/${name%@*}" ] || cargo install --quiet --debug --locked --root "$tools" "$name"
   done
@@ -158,8 +159,7 @@ if [ "$(id -u)" -ne 0 ]; then
   if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
     as_root=(sudo -n)
   else
-    echo "setup: missing packages: ${missing[*]}" >&2
-    echo "setup: run as root:  apt-get install --no-install-recommends ${missing[*]}" >&2
+    echo "setup: packages are missing; run as root: apt-get install --no-install-recommends ${missing[*]}" >&2
     exit 1
   fi
 fi

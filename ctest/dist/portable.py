@@ -3,8 +3,8 @@
 
     ctest/dist/portable.py [--libraries DIRECTORY] [TARGET...]      default: every existing target
 
-x86_64-musl is compiled with Debian's musl-tools and runs on its loader; aarch64-gnu with the cross compiler, under
-qemu. aarch64-musl is only checked by the gate of `make release`.
+x86_64-musl is compiled with Debian's musl-tools and runs on its loader; aarch64-gnu with the cross compiler, under qemu;
+aarch64-musl with zig, under qemu, on the musl in the root directory of dist/release/toolchain.sh.
 """
 
 import argparse
@@ -16,8 +16,9 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "dist/release")]
 
+import build  # noqa: E402
 import rig  # noqa: E402
 
 # The compiler, and the command that runs a program.
@@ -25,12 +26,15 @@ TARGETS = {
     "x86_64-gnu": (["cc"], []),
     "x86_64-musl": (["musl-gcc"], []),
     "aarch64-gnu": (["aarch64-linux-gnu-gcc"], ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]),
+    "aarch64-musl": (["zig", "cc", "-target", "aarch64-linux-musl", "-dynamic"], ["qemu-aarch64", "-L", str(build.TOOLCHAIN)]),
 }
 
 
 def run_on(target, directory, hosts, scratch):
     """The version that the program prints."""
     compiler, runner = TARGETS[target]
+    if compiler[0] == "zig":
+        compiler = [build.zig(), *compiler[1:]]
     program = scratch / f"portable-{target}"
     library = directory / "libzookeeper_mt.so.2"
     # musl-gcc does not see the system's headers, and does not need them.

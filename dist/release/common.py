@@ -66,7 +66,10 @@ def epoch():
         if not named.isdigit():
             raise Failure(f"SOURCE_DATE_EPOCH is not a number of seconds: {named}")
         return int(named)
-    return int(run("git", "-C", ROOT, "log", "-1", "--format=%ct"))
+    try:
+        return int(run("git", "-C", ROOT, "log", "-1", "--format=%ct", stderr=subprocess.DEVNULL))
+    except (Failure, ValueError):
+        raise Failure("there is no commit to take the time from: set SOURCE_DATE_EPOCH to a number of seconds") from None
 
 
 def run(*command, **options):
@@ -89,8 +92,30 @@ def libraries_in(directory):
     return found
 
 
+def is_packed(name):
+    """Whether a file's name is one that pack.py gives."""
+    return name == "SHA256SUMS" or name.endswith((".tar.gz", ".deb", ".rpm", ".whl", ".cdx.json"))
+
+
+def must_be_replaceable(directory, is_ours):
+    """Fails unless everything in a directory that is about to be removed came from these scripts, by its name."""
+    try:
+        foreign = sorted(path.name for path in directory.iterdir() if not is_ours(path.name))
+    except FileNotFoundError:
+        return
+    if foreign:
+        raise Failure(f"{directory} holds other files, such as {foreign[0]}: name a directory that is empty or new by --out")
+
+
 def main(function):
     try:
         function()
     except Failure as failure:
-        sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {failure}")
+        complaint = str(failure)
+    except OSError as error:
+        complaint = f"{error.filename or 'a file'}: {error.strerror}; make room or name another directory"
+    except KeyboardInterrupt:
+        complaint = "interrupted"
+    else:
+        return
+    sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {complaint}")

@@ -93,6 +93,7 @@ def packages(target, libraries, out, scratch, strip=""):
         documents = tree / "usr/share/doc" / name
         documents.mkdir(parents=True)
         shutil.copy(ROOT / "LICENSE", documents / "copyright")
+    (dev_tree / "usr/share/doc/calmkeeper-dev/OPERATORS.md").symlink_to("../calmkeeper/docs/OPERATORS.md")
     shutil.copytree(main_tree / "usr/share/doc/calmkeeper", system_tree / "usr/share/doc/libzookeeper-mt2-calmkeeper", dirs_exist_ok=True)
 
     depends = needs(libraries)

@@ -18,7 +18,7 @@ import debian
 import python
 import redhat
 import sbom
-from common import ROOT, TARGETS, Failure, epoch, libraries_in, main, run, version
+from common import ROOT, TARGETS, Failure, epoch, is_packed, libraries_in, main, must_be_replaceable, run, version
 
 
 def stage(top, target, libraries, prefix="/usr"):
@@ -89,13 +89,19 @@ def pack_all():
     targets = {target: libraries_in(options.libraries / name) for name, target in TARGETS.items() if (options.libraries / name).is_dir()}
     if not targets:
         raise Failure(f"there is no library in {options.libraries}: dist/release/build.py")
-    # No file of an older release may stay and get into SHA256SUMS.
-    shutil.rmtree(options.out, ignore_errors=True)
-    options.out.mkdir(parents=True)
-    made = pack(options.kinds or kinds, targets, options.out)
-    sums(made, options.out)
-    for file in [*made, options.out / "SHA256SUMS"]:
-        print(file)
+    out = options.out.resolve()
+    must_be_replaceable(out, is_packed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the old packages, which stay if this fails. None of them may be summed up.
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+        fresh = pathlib.Path(scratch) / "packages"
+        fresh.mkdir()
+        made = pack(options.kinds or kinds, targets, fresh)
+        sums(made, fresh)
+        shutil.rmtree(out, ignore_errors=True)
+        fresh.rename(out)
+    for file in [*made, fresh / "SHA256SUMS"]:
+        print(out / file.name)
 
 
 if __name__ == "__main__":

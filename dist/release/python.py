@@ -30,6 +30,11 @@ def metadata():
             + (SOURCE / "README.md").read_text())
 
 
+def operators():
+    """What operators need to know, without links to documents that are not beside it."""
+    return re.sub(r"!?\[([^]]*)\]\((?!https?:)[^)#][^)]*\)", r"\1", (ROOT / "docs/OPERATORS.md").read_text())
+
+
 def zig_for(target):
     return [zig(), "cc", "-target", target.zig]
 
@@ -60,6 +65,7 @@ def wheel(target, libraries, out, scratch, compiler=None):
         f"{information}/WHEEL": f"Wheel-Version: 1.0\nGenerator: calmkeeper\nRoot-Is-Purelib: false\nTag: {tag}\n".encode(),
         f"{information}/top_level.txt": b"zookeeper\n",
         f"{information}/LICENSE": (ROOT / "LICENSE").read_bytes(),
+        f"{information}/OPERATORS.md": operators().encode(),
     }
     record = io.StringIO()
     rows = csv.writer(record, lineterminator="\n")
@@ -88,6 +94,7 @@ def sdist(out, scratch, pack_tar):
     for file in ("pyproject.toml", "setup.py", "README.md"):
         shutil.copy(SOURCE / file, top)
     shutil.copy(ROOT / "LICENSE", top)
+    (top / "OPERATORS.md").write_text(operators())
     (top / "PKG-INFO").write_text(metadata().replace(f">={STABLE[0]}.{STABLE[1]}", field("requires-python")))
     archive = out / f"{name}.tar.gz"
     pack_tar(archive, scratch, [top])

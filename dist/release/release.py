@@ -14,20 +14,28 @@ import subprocess
 import sys
 import tempfile
 
-from common import ROOT, TARGETS, Failure, epoch, main, run
+from common import ROOT, TARGETS, Failure, epoch, is_packed, main, must_be_replaceable, run
 
 
 def make(top, out, options):
     """Builds and packs the sources at `top` with their own scripts."""
-    environment = os.environ | {"SOURCE_DATE_EPOCH": str(epoch()), "PYTHONDONTWRITEBYTECODE": "1"}
-    scripts = top / "dist/release"
-    for command in (
-        [scripts / "build.py", "--profile", options.profile, "--built", out / "build", "--out", out / "libraries", *options.targets],
-        [scripts / "pack.py", "--libraries", out / "libraries", "--out", out / "packages"],
-    ):
-        if subprocess.run([sys.executable, *map(str, command)], env=environment).returncode:
-            raise Failure(f"{command[0].name} failed, see above")
+    libraries, fresh = out / "libraries", out / "libraries.new"
+    must_be_replaceable(libraries, TARGETS.__contains__)
+    must_be_replaceable(fresh, TARGETS.__contains__)
+    shutil.rmtree(fresh, ignore_errors=True)
+    script(top, "build.py", "--profile", options.profile, "--built", out / "build", "--out", fresh, *options.targets)
+    # No library of an older release may be packed.
+    shutil.rmtree(libraries, ignore_errors=True)
+    fresh.rename(libraries)
+    script(top, "pack.py", "--libraries", libraries, "--out", out / "packages")
     return out / "packages"
+
+
+def script(top, name, *arguments):
+    """One that says itself why it fails."""
+    environment = os.environ | {"SOURCE_DATE_EPOCH": str(epoch()), "PYTHONDONTWRITEBYTECODE": "1"}
+    if subprocess.run([sys.executable, str(top / "dist/release" / name), *map(str, arguments)], env=environment).returncode:
+        sys.exit(1)
 
 
 def copy_of_sources(top):
@@ -57,6 +65,7 @@ def check(options, out):
         different = differences(first, second)
         if different:
             kept = out / "different"
+            must_be_replaceable(kept, is_packed)
             shutil.rmtree(kept, ignore_errors=True)
             shutil.copytree(second, kept)
             raise Failure(f"built twice and not the same: {', '.join(different)}; the second ones are in {kept}")
@@ -74,7 +83,6 @@ def release():
     if unknown:
         raise Failure(f"there is no target {unknown[0]}; there are {', '.join(TARGETS)}")
     out = options.out.resolve()
-    shutil.rmtree(out / "libraries", ignore_errors=True)
     if options.check:
         check(options, out)
     else:

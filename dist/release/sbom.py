@@ -7,7 +7,7 @@ import os
 import uuid
 
 from build import packages_to_build
-from common import ROOT, TOOLS, epoch, run, version
+from common import PROGRAM, ROOT, TOOLS, epoch, run, version
 
 
 def normal(found, kind):
@@ -21,17 +21,17 @@ def normal(found, kind):
 
 
 def write(out):
-    """One for each library."""
+    """One for each library, and one for the program beside them."""
     name = f"calmkeeper-{version()}"
     made = []
     try:
-        for package in packages_to_build():
-            manifest = ROOT / package.removeprefix("zookeeper_") / "Cargo.toml"
+        for package in (*packages_to_build(), PROGRAM):
+            manifest = ROOT / package.removeprefix("zookeeper_").removeprefix("calmkeeper-") / "Cargo.toml"
             # cargo-cyclonedx writes a file beside each Cargo.toml of the workspace.
             run("cargo", "cyclonedx", "--format", "json", "--spec-version", "1.5", "--no-build-deps", "--override-filename", name, "--quiet",
                 "--manifest-path", manifest, env=os.environ | {"PATH": f"{TOOLS}/bin:{os.environ['PATH']}"})
             found = json.loads((manifest.parent / f"{name}.json").read_text())
-            file = out / f"lib{package}-{version()}.cdx.json"
+            file = out / f"{'' if package == PROGRAM else 'lib'}{package}-{version()}.cdx.json"
             file.write_text(json.dumps(normal(found, package), indent=2, sort_keys=True) + "\n")
             made.append(file)
     finally:

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes .cache/release-toolchain: a root directory with the Rust compiler of Debian's newest suite, the standard library
-# for 64-bit ARM, and the library's sources, from which build.py builds the one for musl. For machines whose own
-# compiler lacks a target and whose network has only Debian's packages; elsewhere `rustup target add` is enough.
+# for 64-bit ARM, and the library's sources, from which build.py builds the one for musl; and musl for 64-bit ARM, for
+# ctest/dist/portable.py. For machines whose own compiler lacks a target and whose network has only Debian's packages;
+# elsewhere `rustup target add` is enough.
 #
 # usage: toolchain.sh [SUITE]   (default: sid). Needs root and debootstrap; running it again changes nothing.
 set -eu
@@ -21,5 +22,5 @@ for file in /etc/resolv.conf /etc/hosts; do [ ! -r $file ] || cp $file "$root.ne
 cp /etc/apt/apt.conf.d/* "$root.new/etc/apt/apt.conf.d/" 2>/dev/null || true
 chroot "$root.new" sh -c 'export DEBIAN_FRONTEND=noninteractive
     dpkg --add-architecture arm64 && apt-get -q update &&
-    apt-get -qy install --no-install-recommends rustc cargo libstd-rust-dev:arm64 rust-src gcc libc6-dev python3'
+    apt-get -qy install --no-install-recommends rustc cargo libstd-rust-dev:arm64 rust-src gcc libc6-dev python3 musl:arm64'
 mv "$root.new" "$root"
