@@ -133,6 +133,22 @@ class Packages(Case):
             run("gcc", "-Wall", "-Werror", HERE / "which.c", "-o", program, "-DWITH_PKG_CONFIG", *options, *flags)
             self.assertEqual(run(program).strip(), f"{root}/usr/lib/calmkeeper/libzookeeper_{name}.so.2")
 
+    def test_a_package_that_is_not_whole_says_so(self):
+        run(DIST / "stage.sh", self.scratch / "stage")
+        top = self.scratch / "stage/usr"
+        for name in ("mt", "st"):
+            (top / f"lib/calmkeeper/libzookeeper_{name}.so.2").unlink()
+        command = top / "bin/calmkeeper"
+        for words in (["install"], ["status"], ["run", "true"]):
+            err = run_all(command, "--root", self.scratch, *words, status=1)[1]
+            self.assertEqual(err, f"calmkeeper: there is no library in {top}/lib/calmkeeper: install Calmkeeper again, or name one by --library\n")
+        (top / "lib/calmkeeper/calmkeeper-cli").unlink()
+        self.assertIn("there is no program for 'top'", run_all(command, "top", status=1)[1])
+        (top / "lib/calmkeeper/command/elf.sh").unlink()
+        err = run_all(command, "status", status=1)[1]
+        self.assertEqual(len(err.splitlines()), 1, err)
+        self.assertIn("is missing: install Calmkeeper again", err)
+
     def test_bad_input_is_one_line(self):
         for arguments, words in [([], "usage: stage.sh"), ([self.scratch, "/usr", self.scratch / "none.so"], "there is no")]:
             out, err = run_all(DIST / "stage.sh", *arguments, status=1 if arguments else 2)

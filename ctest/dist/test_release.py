@@ -5,12 +5,13 @@ import hashlib
 import os
 import pathlib
 import platform
+import shutil
 import sys
 import unittest.mock
 import zipfile
 
 import rig
-from support import DIST, Case, run, run_all
+from support import DIST, ROOT, Case, run, run_all
 
 sys.path.insert(0, str(DIST / "release"))
 
@@ -138,3 +139,49 @@ class Release(Case):
                 self.assertEqual((out, len(err.splitlines())), ("", 1), err)
                 self.assertIn(words, err)
         self.assertFalse(none.exists())
+
+    def pack(self, out, **options):
+        return run_all("python3", DIST / "release/pack.py", "--libraries", self.libraries(), "--out", out, "sdist", **options)
+
+    def test_no_file_is_removed_that_did_not_come_from_here(self):
+        out = self.folder("home")
+        (out / "letter.txt").write_text("dear")
+        err = self.pack(out, status=1)[1]
+        self.assertEqual(len(err.splitlines()), 1, err)
+        self.assertIn("holds other files, such as letter.txt", err)
+        self.assertEqual([path.name for path in self.scratch.rglob("letter.txt")], ["letter.txt"])
+        libraries = self.folder("libraries.new")
+        (libraries / "book.pdf").write_text("")
+        err = run_all("python3", DIST / "release/release.py", "--out", self.scratch, TARGET.name, status=1)[1]
+        self.assertIn("holds other files, such as book.pdf", err)
+
+    def test_what_fails_leaves_the_old_packages(self):
+        out = self.scratch / "out"
+        self.pack(out)
+        before = {path.name: path.read_bytes() for path in out.iterdir()}
+        # There is no compiler, no dpkg and no rpm with this PATH.
+        err = run_all("/usr/bin/python3", DIST / "release/pack.py", "--libraries", self.libraries(), "--out", out,
+                      environment={"PATH": str(self.scratch)}, status=1)[1]
+        self.assertEqual(len(err.splitlines()), 1, err)
+        self.assertEqual({path.name: path.read_bytes() for path in out.iterdir()}, before)
+        self.assertEqual([path.name for path in self.scratch.iterdir() if path.name.startswith(".")], [])
+
+    def test_a_place_that_cannot_be_written_is_one_line(self):
+        file = self.scratch / "file"
+        file.write_text("")
+        for out in (file, file / "below"):
+            err = self.pack(out, status=1)[1]
+            self.assertEqual(len(err.splitlines()), 1, err)
+            self.assertTrue(err.startswith("pack.py: "), err)
+        err = run_all("python3", DIST / "release/debian.py", file, status=1)[1]
+        self.assertEqual(len(err.splitlines()), 1, err)
+        self.assertEqual(file.read_text(), "")
+
+    def test_a_copy_of_the_sources_without_commits_needs_the_time(self):
+        top = self.folder("sources")
+        shutil.copytree(ROOT / "dist", top / "dist")
+        shutil.copy(ROOT / "Cargo.toml", top)
+        err = run_all("python3", top / "dist/release/pack.py", "--libraries", self.libraries(), "--out", self.scratch / "out", "sdist",
+                      environment={"SOURCE_DATE_EPOCH": "", "GIT_CEILING_DIRECTORIES": str(self.scratch)}, status=1)[1]
+        self.assertEqual(len(err.splitlines()), 1, err)
+        self.assertIn("set SOURCE_DATE_EPOCH", err)

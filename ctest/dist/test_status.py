@@ -147,3 +147,20 @@ class Status(Case):
                 out, err = run_all(DIST / "calmkeeper", *arguments, status=status)
                 self.assertEqual((out, len(err.splitlines())), ("", 1), err)
                 self.assertIn(words, err)
+
+    def test_without_proc_it_says_so(self):
+        for arguments in (["status"], ["status", "1"]):
+            script = 'mount -t tmpfs none /proc && exec "$@"'
+            err = run_all("unshare", "--mount", "sh", "-c", script, "sh", DIST / "calmkeeper", "--library", rig.our_library(), *arguments,
+                          status=1)[1]
+            self.assertEqual(err, "calmkeeper: processes cannot be looked at: mount /proc\n")
+
+    def test_no_temporary_file_is_needed(self):
+        """Shells write here-documents to /tmp, which may be full or read-only."""
+        for file in (DIST / "calmkeeper", WITH, *(DIST / "command").glob("*.sh")):
+            self.assertNotIn("<<", file.read_text(), file)
+
+    def test_bash_as_sh_does_the_same(self):
+        process = self.start(WITH, self.holder(), "open", 2)
+        command = [DIST / "calmkeeper", "status", process.pid]
+        self.assertEqual(run("bash", "--posix", *command), run(*command))

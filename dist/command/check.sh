@@ -176,7 +176,8 @@ $1
         fi
         return
     fi
-    while read -r range path; do
+    files=$(executable_files "$1")
+    while next_file; do
         case $seen in *"
 $1 $path
 "*) continue ;; esac
@@ -189,7 +190,5 @@ $1 $path
         */libzookeeper_*) say "process $1 ($name) runs on $path ($(identify "$file")), not on Calmkeeper: what loads it has a search path of its own (DT_RPATH)" ;;
         *) say "process $1 ($name) has its own copy of the C client in $path ($(identify "$file")) and does not run on Calmkeeper" ;;
         esac
-    done <<END
-$(executable_files "$1")
-END
+    done
 }

@@ -2,6 +2,7 @@
 
 # elf_facts FILE: a line per fact, "NAME VALUE"; nothing for a file that is not ELF, cannot be read or is big-endian.
 #   type 2|3   machine N   class 32|64   interp PATH   needed NAME   soname NAME   rpath PATHS   runpath PATHS   build-id HEX
+#   end N: the least length of the whole file
 elf_facts() {
     ELF_FILE=$1 LC_ALL=C awk '
         # Reads bytes of the file, from an offset, into B.
@@ -48,12 +49,15 @@ elf_facts() {
             print "class " (wide ? 64 : 32); print "type " number(16, 2); print "machine " number(18, 2)
             table = wide ? number(32, 8) : number(28, 4)
             entry = number(wide ? 54 : 42, 2); segments = number(wide ? 56 : 44, 2)
+            end = number(wide ? 40 : 32, word) + number(wide ? 58 : 46, 2) * number(wide ? 60 : 48, 2)
             if (load(table, entry * segments) < entry * segments) exit
             for (i = 0; i < segments; i++) {
                 at = i * entry
                 kind[i] = number(at, 4); offset[i] = number(at + (wide ? 8 : 4), word)
                 start[i] = number(at + (wide ? 16 : 8), word); size[i] = number(at + (wide ? 32 : 16), word)
+                if (offset[i] + size[i] > end) end = offset[i] + size[i]
             }
+            printf "end %.0f\n", end
             dynamic = 0
             for (i = 0; i < segments; i++) {
                 if (kind[i] == 3) print "interp " text(offset[i])

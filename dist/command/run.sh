@@ -20,7 +20,7 @@ prepare_run() {
 
 # Sets $soname and $directory, by which programs find $library.
 offer() {
-    is_ours "$library" || fail "$library is not Calmkeeper's library; name that by --library"
+    must_be_ours
     select_library "$library"
     library_directory
 }

@@ -4,17 +4,23 @@ status() {
     own_mounts=$(readlink /proc/self/ns/mnt 2>/dev/null || true)
     if [ $# -gt 0 ]; then
         [ -z "$root" ] || usage_error 'status takes processes or --root, not both'
+        can_look
         for pid; do
-            case $pid in *[!0-9]*) usage_error "status: $pid is not the number of a process" ;; esac
+            case $pid in '' | *[!0-9]*) usage_error "status: $pid is not the number of a process" ;; esac
             [ -d "/proc/$pid" ] || fail "there is no process $pid"
             cat "/proc/$pid/maps" >/dev/null 2>&1 || fail "process $pid cannot be read: run this as root"
         done
-        for pid; do process_status; done
+        for pid; do
+            said=
+            process_status
+            [ -n "$said" ] || echo "process $pid $(name_of): no C client of ZooKeeper"
+        done
         return
     fi
     find_libraries
     each_library system_status
     [ -z "$root" ] || return 0
+    can_look
     hidden=0
     for process in /proc/[0-9]*; do
         pid=${process#/proc/}
@@ -28,6 +34,11 @@ status() {
     [ "$hidden" = 0 ] || [ "$(id -u)" = 0 ] || echo "processes of other users that could not be read: $hidden; run this as root to see them"
 }
 
+# Without /proc no process would be found, and none said.
+can_look() {
+    [ -r /proc/self/maps ] || fail 'processes cannot be looked at: mount /proc'
+}
+
 system_status() {
     soname=$(elf_fact "$library" soname)
     paths=$(system_libraries)
@@ -37,7 +48,8 @@ system_status() {
 
 # Prints a line for each C client that process $pid has mapped.
 process_status() {
-    while read -r range path; do
+    files=$(executable_files "$pid")
+    while next_file; do
         case $path in
         *' (deleted)')
             where=${path% (deleted)}
@@ -49,7 +61,10 @@ process_status() {
         file=$(readable_file "$pid" "$range" "$path")
         if [ -z "$file" ]; then
             case $where in
-            */libzookeeper_*) echo "process $pid $(name_of): $where, whose content cannot be read$note$(place_of)" ;;
+            */libzookeeper_*)
+                echo "process $pid $(name_of): $where, whose content cannot be read$note$(place_of)"
+                said=yes
+                ;;
             esac
             continue
         fi
@@ -59,9 +74,8 @@ process_status() {
         *) how='own copy inside ' ;;
         esac
         echo "process $pid $(name_of): $how$where: $identity$(handles_of)$note$(place_of)"
-    done <<END
-$(executable_files "$pid")
-END
+        said=yes
+    done
 }
 
 # Sets $identity for $file, and fails if it has no C client. Many processes map the same files, so results are cached by

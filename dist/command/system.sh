@@ -1,8 +1,11 @@
 # Installs and uninstalls the library for the whole system.
 #
-# The library's file is replaced, not the link to it, because ldconfig makes the link anew whenever it runs. Both ways a
-# file is renamed over the other, so that there is always one; running programs keep their library until they are
-# restarted. A package's file is diverted, so that upgrades of the package go to the place of the kept original.
+# The library's file is replaced, not the link to it, as ldconfig makes the link anew whenever it runs. Both ways a file is
+# renamed onto the other, so there is no moment without one; programs that run keep what they have until they are started
+# again. A package's file is diverted, so that upgrades of the package go to where the original is kept.
+#
+# install and remove first write all that needs room, beside where it belongs, and then only rename. What fails before that is
+# undone. If they are killed, either can be run again.
 
 # KIND PATH SUM for each installed file: "package" and "plain" have an original below $kept, "new" has none.
 record_of() { echo "$root/var/lib/calmkeeper/installed"; }
@@ -27,8 +30,23 @@ system_libraries() {
     done | sort -u
 }
 
+# The directory for a library that the system does not have yet: one that its loader searches. Red Hat's does not search
+# /usr/local/lib.
+new_directory() {
+    if [ ! -e "$root/etc/ld.so.conf" ] || cat "$root/etc/ld.so.conf" "$root"/etc/ld.so.conf.d/*.conf 2>/dev/null | grep -qx '/usr/local/lib/*'; then
+        echo /usr/local/lib
+    elif [ -d "$root/usr/lib64" ] && [ ! -h "$root/usr/lib64" ]; then
+        echo /usr/lib64
+    else
+        echo /usr/lib
+    fi
+}
+
 divert() {
-    dpkg-divert --quiet --root="${root:-/}" --local --no-rename "$@"
+    dpkg-divert --quiet --root="${root:-/}" --local --no-rename --divert "$(kept_of "$2")" "$1" "$2" >/dev/null 2>&1 && return
+    # What it leaves of a list that it could not write.
+    [ -s "$root/var/lib/dpkg/diversions-new" ] || rm -f "$root/var/lib/dpkg/diversions-new"
+    return 1
 }
 
 # The package that a path belongs to, or nothing.
@@ -37,19 +55,22 @@ package_of() {
     dpkg-query --admindir="$root/var/lib/dpkg" -S "$1" 2>/dev/null | sed -n 's/^\([^ ]*\): .*/\1/p' | head -n 1
 }
 
-# put FILE AT: replaces AT, without the root, by a copy of FILE in one step.
-put() {
-    mkdir -p "$root$(dirname "$2")"
-    if ! { cp "$1" "$root$2.calmkeeper-new" && chmod 644 "$root$2.calmkeeper-new"; }; then
-        rm -f "$root$2.calmkeeper-new"
-        fail "$root$2 could not be written; 'calmkeeper remove' undoes what was done so far"
+# The last step: prints what was done, in $said. A reader that has gone stops nothing half-way.
+finish() {
+    report "$1"
+    failed=
+    if ! command -v ldconfig >/dev/null; then :; elif [ -n "$root" ]; then
+        ldconfig -r "$root" 2>/dev/null || true
+    else
+        ldconfig 2>/dev/null || failed=yes
     fi
-    mv -f "$root$2.calmkeeper-new" "$root$2"
+    printf %s "$said"
+    [ -z "$failed" ] || fail "this is done, but ldconfig could not write /etc/ld.so.cache: run 'ldconfig' when there is room"
 }
 
-refresh_links() {
-    command -v ldconfig >/dev/null || return 0
-    if [ -n "$root" ]; then ldconfig -r "$root" 2>/dev/null || true; else ldconfig; fi
+report() {
+    said="$said$1
+"
 }
 
 # may_write COMMAND PATH...: fails unless each path, or the nearest directory above it that exists, can be written.
@@ -65,93 +86,302 @@ may_write() {
     done
 }
 
-# Sets $paths to the places where $library is installed.
+# Two at a time would undo each other's work. The lock is on the root directory, as that is there and stays.
+lock() {
+    { command -v flock >/dev/null && [ -r "${root:-/}" ]; } || return 0
+    exec 9<"${root:-/}"
+    flock -n 9 || fail "another 'calmkeeper install' or 'remove' works on ${root:-/}: try again when it has ended"
+}
+
+# --- Steps that can be undone ---------------------------------------------------------------------------------------------
+
+# What to undo, newest first: a line each.
+steps=
+
+step() {
+    steps="$*
+$steps"
+}
+
+# Undoes all steps and fails.
+give_up() {
+    trap '' INT TERM HUP
+    while [ -n "$steps" ]; do
+        what=${steps%%
+*}
+        steps=${steps#*
+}
+        path=${what#* }
+        case $what in
+        'file '*) rm -f "$root$path" ;;
+        'directory '*) rmdir "$root$path" 2>/dev/null || true ;;
+        'record '*) mv -f "$root$path.before" "$root$path" ;;
+        'divert '*) divert --remove "$path" || true ;;
+        'undivert '*) divert --add "$path" || true ;;
+        esac
+    done
+    fail "$1; nothing was changed"
+}
+
+make_directory() {
+    [ ! -d "$root$1" ] || return 0
+    make_directory "$(dirname "$1")"
+    mkdir "$root$1" 2>/dev/null || give_up "$root$1 cannot be made (is the file system full?)"
+    step "directory $1"
+}
+
+# room_for AT: makes the directory of AT. If a later step fails, AT.calmkeeper-new is removed.
+room_for() {
+    make_directory "$(dirname "$1")"
+    step "file $1.calmkeeper-new"
+    rm -f "$root$1.calmkeeper-new"
+}
+
+# rename AT: AT.calmkeeper-new becomes AT, in one step.
+rename() {
+    mv -f "$root$1.calmkeeper-new" "$root$1" 2>/dev/null || fail "$root$1 could not be replaced; 'calmkeeper remove' undoes what was done so far"
+}
+
+# for_lines FUNCTION: calls it with KIND PATH SUM of each of $lines.
+for_lines() {
+    rest=$lines
+    while [ -n "$rest" ]; do
+        line=${rest%%
+*}
+        rest=${rest#*
+}
+        # shellcheck disable=SC2086 # three words
+        "$1" $line
+    done
+}
+
+# A record that cannot be read or was cut short is not acted upon.
+check_record() {
+    [ -e "$record" ] || return 0
+    [ -r "$record" ] || fail "$record cannot be read: run this as root"
+    bad=$(awk 'NF != 3 || $1 !~ /^(package|plain|new)$/ || $2 !~ /^\// || length($3) != 64 { print NR; exit }' "$record")
+    [ -z "$bad" ] || fail "line $bad of $record is damaged: move that file away, then 'calmkeeper remove' goes by the originals in $root/usr/lib/calmkeeper/stock. Nothing was changed"
+}
+
+# --- install --------------------------------------------------------------------------------------------------------------
+
+# Sets $paths to where $library goes.
 places() {
     soname=$(elf_fact "$library" soname)
     paths=$(system_libraries)
-    [ -n "$paths" ] || paths=/usr/local/lib/$soname
+    [ -n "$paths" ] || paths=$(new_directory)/$soname
+}
+
+# Sets $kind to what the record says of $path, or nothing.
+recorded() {
+    kind=
+    [ ! -e "$record" ] || kind=$(awk -v path="$path" '$2 == path { print $1 }' "$record")
 }
 
 # Checks everything that could be wrong with $library before anything is changed.
 examine() {
-    is_ours "$library" || fail "$library is not Calmkeeper's library; name that by --library"
+    must_be_ours
     places
     for path in $paths; do
         may_write install "$path" "$(dirname "$path")"
-        [ -z "$(awk -v path="$path" '$2 == path' "$(record_of)" 2>/dev/null)" ] || continue
+        recorded
+        [ -z "$kind" ] || continue
         [ -e "$root$path" ] && is_ours "$root$path" || continue
+        [ ! -e "$root$(kept_of "$path")" ] || fail "$path is Calmkeeper, but $record is gone: 'calmkeeper remove' puts the original back, then install again"
         package=$(package_of "$path")
         fail "$path is Calmkeeper already, ${package:+by the package $package, and }not by this command; nothing to do"
     done
 }
 
-put_in() {
-    record=$(record_of)
+# Copies what $library needs, and adds its lines to $lines.
+prepare() {
     places
     sum=$(sum_of "$library")
     for path in $paths; do
-        kind=$(awk -v path="$path" '$2 == path { print $1 }' "$record")
-        if [ -z "$kind" ]; then
-            if [ ! -e "$root$path" ]; then
-                kind=new
-            else
-                kind=plain
-                put "$root$path" "$(kept_of "$path")"
-                if [ -n "$(package_of "$path")" ]; then
-                    kind=package
-                    divert --divert "$(kept_of "$path")" --add "$path"
-                fi
-            fi
+        recorded
+        kept=$(kept_of "$path")
+        if [ ! -e "$root$path" ]; then
+            kind=${kind:-new}
+        elif [ -z "$kind" ] || { ! is_ours "$root$path" && { [ "$kind" != package ] || [ ! -e "$root$kept" ]; }; }; then
+            # The second: somebody else than dpkg has put another original there since, or a remove was killed.
+            kind=plain
+            [ -z "$(package_of "$path")" ] || kind=package
+            room_for "$kept"
+            cp -p "$root$path" "$root$kept.calmkeeper-new" 2>/dev/null || give_up "$root$kept cannot be written (is the file system full?)"
         fi
-        # The record is written first: if this stops half-way, `remove` can undo it.
-        { awk -v path="$path" '$2 != path' "$record"; echo "$kind $path $sum"; } >"$record.new"
-        mv -f "$record.new" "$record"
-        put "$library" "$path"
-        echo "$path is Calmkeeper now$([ "$kind" = new ] || echo "; the original is kept at $(kept_of "$path")")"
+        room_for "$path"
+        { cp "$library" "$root$path.calmkeeper-new" && chmod 644 "$root$path.calmkeeper-new"; } 2>/dev/null ||
+            give_up "$root$path cannot be written (is the file system full?)"
+        lines="$lines$kind $path $sum
+"
     done
+}
+
+# The new record: what was put in now, and what was before.
+new_record() {
+    printf %s "$lines" || return 1
+    [ -e "$record" ] || return 0
+    while read -r kind path sum; do
+        case $lines in *" $path "*) ;; *) echo "$kind $path $sum" || return 1 ;; esac
+    done <"$record"
+}
+
+write_record() {
+    name=${record#"$root"}
+    room_for "$name"
+    { new_record >"$record.calmkeeper-new" && chmod 644 "$record.calmkeeper-new"; } 2>/dev/null || give_up "$record cannot be written (is the file system full?)"
+    step "file $name.before"
+    if [ -e "$record" ]; then
+        { ln -f "$record" "$record.before" || cp -p "$record" "$record.before"; } 2>/dev/null || give_up "$record cannot be written (is the file system full?)"
+    fi
+}
+
+replace_record() {
+    if [ -e "$record" ]; then step "record $name"; else step "file $name"; fi
+    rename "$name"
+}
+
+# The record says that the original is kept, so it has to be there first.
+keep_original() {
+    kept=$(kept_of "$2")
+    { [ -e "$root$kept.calmkeeper-new" ] && [ ! -e "$root$kept" ]; } || return 0
+    step "file $kept"
+    rename "$kept"
+}
+
+divert_path() {
+    [ "$1" = package ] || return 0
+    divert --add "$2" || give_up "dpkg-divert cannot divert $2 (is the file system full, or does 'dpkg-divert --list $2' name another diversion?)"
+    step "divert $2"
+}
+
+put_in() {
+    kept=$(kept_of "$2")
+    [ ! -e "$root$kept.calmkeeper-new" ] || rename "$kept"
+    rename "$2"
+    report "$2 is Calmkeeper now$([ "$1" = new ] || echo "; the original is kept at $kept")"
 }
 
 install() {
     find_libraries
-    may_write install /usr/lib/calmkeeper "$(dirname "$(record_of)" | sed "s|^$root||")"
+    record=$(record_of)
+    lock
+    check_record
+    may_write install /usr/lib/calmkeeper "${record#"$root"}"
     each_library examine
-    mkdir -p "$(dirname "$(record_of)")"
-    touch "$(record_of)"
-    each_library put_in
-    refresh_links
-    echo "Programs use it when they are started again. To take it out: calmkeeper remove"
+    lines= said=
+    trap 'give_up interrupted' INT TERM HUP
+    each_library prepare
+    write_record
+    # From here on only names change, and dpkg's list of diversions.
+    trap '' INT TERM HUP
+    for_lines keep_original
+    replace_record
+    for_lines divert_path
+    for_lines put_in
+    rm -f "$record.before"
+    finish 'Programs use it when they are started again. To take it out: calmkeeper remove'
 }
 
-# take_out KIND PATH SUM: restores the original, or says why it cannot.
+# --- remove ---------------------------------------------------------------------------------------------------------------
+
+# The record of an installation whose record is gone, by the originals that are kept.
+lost_record() {
+    find "$root/usr/lib/calmkeeper/stock" -type f ! -name '*.calmkeeper-new' 2>/dev/null | while read -r file; do
+        path=${file#"$root"/usr/lib/calmkeeper/stock}
+        kind=plain sum=none
+        [ "$(dpkg-divert --root="${root:-/}" --listpackage "$path" 2>/dev/null)" != LOCAL ] || kind=package
+        if [ -e "$root$path" ] && is_ours "$root$path"; then sum=$(sum_of "$root$path"); fi
+        echo "$kind $path $sum"
+    done
+}
+
+# Whether PATH, of KIND and SUM, is not what install put there.
+is_replaced() {
+    [ -e "$root$2" ] && [ "$(sum_of "$root$2")" != "$3" ] || return 1
+    # A package's newest version is the one that is kept.
+    [ "$1" != package ] || { ! is_ours "$root$2" && [ ! -e "$root$kept" ]; }
+}
+
+# Whether the original of PATH is in its place, by a remove that was killed after that.
+is_back() {
+    [ "$root$1" -ef "$root$kept" ]
+}
+
+# The original beside where it belongs. A hard link needs no room.
+prepare_original() {
+    kept=$(kept_of "$2")
+    rm -f "$root$2.calmkeeper-new"
+    if is_replaced "$@" || [ "$1" = new ] || [ ! -e "$root$kept" ] || is_back "$2"; then return; fi
+    room_for "$2"
+    { ln "$root$kept" "$root$2.calmkeeper-new" || cp -p "$root$kept" "$root$2.calmkeeper-new"; } 2>/dev/null ||
+        give_up "$root$2 cannot be written (is the file system full?)"
+}
+
+undivert_path() {
+    [ "$1" = package ] || return 0
+    divert --remove "$2" || give_up "dpkg-divert cannot end the diversion of $2 (is the file system full?)"
+    step "undivert $2"
+}
+
+# Puts the original back, or says why it cannot.
 take_out() {
     kept=$(kept_of "$2")
-    if [ "$1" != package ] && [ -e "$root$2" ] && [ "$(sum_of "$root$2")" != "$3" ]; then
-        echo "$2 has been replaced by something else since ($(describe "$root$2")); it stays as it is"
+    if [ -e "$root$2.calmkeeper-new" ] || is_back "$2"; then
+        [ ! -e "$root$2.calmkeeper-new" ] || rename "$2"
+        report "$2 is as it was: $(describe "$root$2")"
+    elif is_replaced "$@"; then
+        report "$2 has been replaced by something else since ($(describe "$root$2")); it stays as it is"
     elif [ "$1" = new ]; then
         rm -f "$root$2"
-        echo "$2 is gone; there was none before, so programs find no $(basename "$2") now"
-    elif [ -e "$root$kept" ]; then
-        put "$root$kept" "$2"
-        echo "$2 is as it was: $(describe "$root$2")"
+        report "$2 is gone; there was none before, so programs find no $(basename "$2") now"
     else
         rm -f "$root$2"
-        echo "$2 is gone: its original was removed meanwhile, so programs find no library there; to have it again, install the package it came from"
+        report "$2 is gone: its original was removed meanwhile, so programs find no library there; to have it again, install the package it came from"
     fi
-    if [ "$1" = package ]; then divert --divert "$kept" --remove "$2"; fi
     rm -f "$root$kept"
 }
 
+may_remove() {
+    may_write remove "$(dirname "$2")" /usr/lib/calmkeeper "${record#"$root"}"
+}
+
+# Removes what an install that was killed may have left besides.
+sweep() {
+    rm -f "$record.before" "$record.calmkeeper-new" || true
+    rm -rf "$root/usr/lib/calmkeeper/stock" || true
+    for place in "$root"/usr/lib/* "$root"/usr/local/lib/* "$root/usr/lib" "$root/usr/lib64" "$root/usr/local/lib" "$root/usr/local/lib64"; do
+        rm -f "$place"/libzookeeper_*.calmkeeper-new || true
+    done
+    rmdir "$root/var/lib/calmkeeper" "$root/usr/lib/calmkeeper" || true
+} 2>/dev/null
+
 remove() {
     record=$(record_of)
-    if [ ! -s "$record" ]; then
-        echo 'Calmkeeper is not installed by this command; nothing to do.'
-        return
+    said=
+    lock
+    check_record
+    if [ -s "$record" ]; then
+        lines="$(cat "$record")
+"
+    else
+        lines=$(lost_record)
+        if [ -z "$lines" ]; then
+            sweep
+            echo 'Calmkeeper is not installed by this command; nothing to do.'
+            return
+        fi
+        lines="$lines
+"
+        report "$record is gone; what is kept in $root/usr/lib/calmkeeper/stock is put back"
     fi
-    while read -r kind path sum; do may_write remove "$(dirname "$path")" /usr/lib/calmkeeper; done <"$record"
-    while read -r kind path sum; do take_out "$kind" "$path" "$sum"; done <"$record"
-    rm "$record"
-    rm -rf "$root/usr/lib/calmkeeper/stock"
-    rmdir "$root/var/lib/calmkeeper" "$root/usr/lib/calmkeeper" 2>/dev/null || true
-    refresh_links
-    echo 'Programs that run keep Calmkeeper until they are started again.'
+    for_lines may_remove
+    trap 'give_up interrupted' INT TERM HUP
+    for_lines prepare_original
+    trap '' INT TERM HUP
+    for_lines undivert_path
+    for_lines take_out
+    rm -f "$record"
+    sweep
+    finish 'Programs that run keep Calmkeeper until they are started again.'
 }
