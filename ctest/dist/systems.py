@@ -82,10 +82,10 @@ client() {
     wait
     if grep -q zoo_get_reconnect_stats "$file"; then echo "calmkeeper $file"; else echo "stock $file"; fi
 }
-# All files with mode, size and time, all packages and all diversions; without the lists and logs of apt, dpkg and ldconfig.
+# All files with mode, size and time, all packages and all diversions; without the lists and logs of apt, dpkg, rpm and ldconfig.
 state() {
     find / -xdev \( -path /packages -o -path /tmp -o -path /proc -o -path /dev -o -path /var/cache -o -path /var/log -o -path /var/lib/apt \
-        -o -path /var/lib/dpkg -o -path /var/lib/rpm -o -path /etc/ld.so.cache \) -prune -o -type d -printf 'd %m %p\n' -o -printf '%y %m %s %T@ %l %p\n' | sort
+        -o -path /var/lib/dpkg -o -path /var/lib/rpm -o -path /root/.rpmdb -o -path /etc/ld.so.cache \) -prune -o -type d -printf 'd %m %p\n' -o -printf '%y %m %s %T@ %l %p\n' | sort
     dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' | sort
     dpkg-divert --list | sort
 }

@@ -139,8 +139,8 @@ class Packages(Case):
         for name in ("mt", "st"):
             (top / f"lib/calmkeeper/libzookeeper_{name}.so.2").unlink()
         command = top / "bin/calmkeeper"
-        for words in (["install"], ["status"], ["run", "true"]):
-            err = run_all(command, "--root", self.scratch, *words, status=1)[1]
+        for words in (["--root", self.scratch, "install"], ["--root", self.scratch, "status"], ["run", "true"]):
+            err = run_all(command, *words, status=1)[1]
             self.assertEqual(err, f"calmkeeper: there is no library in {top}/lib/calmkeeper: install Calmkeeper again, or name one by --library\n")
         (top / "lib/calmkeeper/calmkeeper-cli").unlink()
         self.assertIn("there is no program for 'top'", run_all(command, "top", status=1)[1])

@@ -34,6 +34,7 @@ if [ "$1" = 0 ] && [ -s /var/lib/calmkeeper/installed ]; then /usr/bin/calmkeepe
 /usr/bin/with-calmkeeper
 /usr/lib/calmkeeper
 /usr/include/calmkeeper
+%dir /usr/share/pkgconfig
 /usr/share/pkgconfig/calmkeeper*.pc
 %doc /usr/share/doc/calmkeeper
 """
