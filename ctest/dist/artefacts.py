@@ -119,10 +119,8 @@ def check_python(package, scratch, hosts, library=None):
     """Installs a wheel or sdist and runs a program in it: whose library it is on."""
     venv = scratch / "venv"
     run("/usr/bin/python3", "-m", "venv", "--clear", venv)
-    if library:
-        run(venv / "bin/pip", "-q", "install", "setuptools")
-    # Of the registry, only what builds an sdist is asked for.
-    run(venv / "bin/pip", "-q", "install", "--no-index", "--no-build-isolation", package)
+    # A wheel has all that it needs; what builds an sdist comes from the registry.
+    run(venv / "bin/pip", "-q", "install", *([] if library else ["--no-index"]), package)
     environment = os.environ | {"SERVER": hosts} | ({"LD_LIBRARY_PATH": str(library)} if library else {})
     answer = run(venv / "bin/python3", "-c", SCRIPT, env=environment)
     run(venv / "bin/pip", "-q", "uninstall", "-y", "zkpython")
