@@ -15,7 +15,7 @@ is_ours() {
     has_text "$our_mark" "$1"
 }
 
-# Fails unless $library is one of ours, and whole: a copy that was cut short would stop every program that loads it.
+# Fails unless $library is one of ours, and complete: programs could not start with a truncated copy.
 must_be_ours() {
     is_ours "$library" || fail "$library is not Calmkeeper's library; name that by --library"
     end=$(elf_fact "$library" end)
@@ -44,8 +44,8 @@ executable_files() {
     }' "/proc/$1/maps" 2>/dev/null
 }
 
-# The next of $files, what executable_files has printed: sets $range and $path. Fails when there is none. No here-document
-# does this, as shells write those to /tmp, which may be full or read-only.
+# Takes the next line from $files, the output of executable_files, and sets $range and $path. Fails if there is none. A
+# here-document would not do: shells write those to /tmp, which may be full or read-only.
 next_file() {
     [ -n "$files" ] || return 1
     range=${files%% *}
@@ -60,8 +60,8 @@ next_file() {
     esac
 }
 
-# readable_file PID RANGE PATH: a name by which we can read the mapped file. map_files is the file itself, also after it was
-# deleted or where the path means another file to us, but only root may open it.
+# readable_file PID RANGE PATH: a path by which this command can read the mapped file. map_files is the file itself,
+# even if it was deleted or if the path means another file here, but only root may open it.
 readable_file() {
     if [ -r "/proc/$1/map_files/$2" ] && head -c 1 "/proc/$1/map_files/$2" >/dev/null 2>&1; then
         echo "/proc/$1/map_files/$2"

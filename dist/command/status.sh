@@ -34,7 +34,7 @@ status() {
     [ "$hidden" = 0 ] || [ "$(id -u)" = 0 ] || echo "processes of other users that could not be read: $hidden; run this as root to see them"
 }
 
-# Without /proc no process would be found, and none said.
+# Fails without /proc: no process would be found then.
 can_look() {
     [ -r /proc/self/maps ] || fail 'processes cannot be looked at: mount /proc'
 }

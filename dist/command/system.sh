@@ -1,11 +1,11 @@
 # Installs and uninstalls the library for the whole system.
 #
-# The library's file is replaced, not the link to it, as ldconfig makes the link anew whenever it runs. Both ways a file is
-# renamed onto the other, so there is no moment without one; programs that run keep what they have until they are started
-# again. A package's file is diverted, so that upgrades of the package go to where the original is kept.
+# The library's file is replaced, not the link to it, because ldconfig makes the link anew whenever it runs. Both ways a
+# file is renamed over the other, so that there is always one; running programs keep their library until they are
+# restarted. A package's file is diverted, so that upgrades of the package go to the place of the kept original.
 #
-# install and remove first write all that needs room, beside where it belongs, and then only rename. What fails before that is
-# undone. If they are killed, either can be run again.
+# install and remove first write every file that needs disk space, beside its final place; then they only rename files. If
+# a step fails before that, all steps are undone. After a kill, both commands can be run again.
 
 # KIND PATH SUM for each installed file: "package" and "plain" have an original below $kept, "new" has none.
 record_of() { echo "$root/var/lib/calmkeeper/installed"; }
@@ -30,8 +30,8 @@ system_libraries() {
     done | sort -u
 }
 
-# The directory for a library that the system does not have yet: one that its loader searches. Red Hat's does not search
-# /usr/local/lib.
+# The directory for a library that the system does not have yet. The system's loader has to search it: Red Hat's does not
+# search /usr/local/lib.
 new_directory() {
     if [ ! -e "$root/etc/ld.so.conf" ] || cat "$root/etc/ld.so.conf" "$root"/etc/ld.so.conf.d/*.conf 2>/dev/null | grep -qx '/usr/local/lib/*'; then
         echo /usr/local/lib
@@ -44,7 +44,7 @@ new_directory() {
 
 divert() {
     dpkg-divert --quiet --root="${root:-/}" --local --no-rename --divert "$(kept_of "$2")" "$1" "$2" >/dev/null 2>&1 && return
-    # What it leaves of a list that it could not write.
+    # dpkg-divert leaves an empty file here if it could not write the list.
     [ -s "$root/var/lib/dpkg/diversions-new" ] || rm -f "$root/var/lib/dpkg/diversions-new"
     return 1
 }
@@ -55,7 +55,7 @@ package_of() {
     dpkg-query --admindir="$root/var/lib/dpkg" -S "$1" 2>/dev/null | sed -n 's/^\([^ ]*\): .*/\1/p' | head -n 1
 }
 
-# The last step: prints what was done, in $said. A reader that has gone stops nothing half-way.
+# The last step: prints the report in $said. Earlier output could end the command half-way, if its reader has gone.
 finish() {
     report "$1"
     failed=
@@ -86,7 +86,7 @@ may_write() {
     done
 }
 
-# Two at a time would undo each other's work. The lock is on the root directory, as that is there and stays.
+# Prevents two of these commands at the same time. The lock is on the root directory, because that always exists.
 lock() {
     { command -v flock >/dev/null && [ -r "${root:-/}" ]; } || return 0
     exec 9<"${root:-/}"
@@ -95,7 +95,7 @@ lock() {
 
 # --- Steps that can be undone ---------------------------------------------------------------------------------------------
 
-# What to undo, newest first: a line each.
+# The steps to undo, one a line, the newest first.
 steps=
 
 step() {
@@ -130,14 +130,14 @@ make_directory() {
     step "directory $1"
 }
 
-# room_for AT: makes the directory of AT. If a later step fails, AT.calmkeeper-new is removed.
+# room_for PATH: makes the directory of PATH. If a later step fails, PATH.calmkeeper-new is removed.
 room_for() {
     make_directory "$(dirname "$1")"
     step "file $1.calmkeeper-new"
     rm -f "$root$1.calmkeeper-new"
 }
 
-# rename AT: AT.calmkeeper-new becomes AT, in one step.
+# rename PATH: PATH.calmkeeper-new becomes PATH, in one step.
 rename() {
     mv -f "$root$1.calmkeeper-new" "$root$1" 2>/dev/null || fail "$root$1 could not be replaced; 'calmkeeper remove' undoes what was done so far"
 }
@@ -155,7 +155,7 @@ for_lines() {
     done
 }
 
-# A record that cannot be read or was cut short is not acted upon.
+# Fails if the record cannot be read or is damaged.
 check_record() {
     [ -e "$record" ] || return 0
     [ -r "$record" ] || fail "$record cannot be read: run this as root"
@@ -165,7 +165,7 @@ check_record() {
 
 # --- install --------------------------------------------------------------------------------------------------------------
 
-# Sets $paths to where $library goes.
+# Sets $paths to the places where $library is installed.
 places() {
     soname=$(elf_fact "$library" soname)
     paths=$(system_libraries)
@@ -193,7 +193,7 @@ examine() {
     done
 }
 
-# Copies what $library needs, and adds its lines to $lines.
+# Writes the copies for $library, and adds its lines to $lines.
 prepare() {
     places
     sum=$(sum_of "$library")
@@ -203,7 +203,7 @@ prepare() {
         if [ ! -e "$root$path" ]; then
             kind=${kind:-new}
         elif [ -z "$kind" ] || { ! is_ours "$root$path" && { [ "$kind" != package ] || [ ! -e "$root$kept" ]; }; }; then
-            # The second: somebody else than dpkg has put another original there since, or a remove was killed.
+            # In the second case another original was installed since, not by dpkg, or a remove was killed.
             kind=plain
             [ -z "$(package_of "$path")" ] || kind=package
             room_for "$kept"
@@ -217,7 +217,7 @@ prepare() {
     done
 }
 
-# The new record: what was put in now, and what was before.
+# Prints the new record: $lines, and the other lines of the old one.
 new_record() {
     printf %s "$lines" || return 1
     [ -e "$record" ] || return 0
@@ -241,7 +241,7 @@ replace_record() {
     rename "$name"
 }
 
-# The record says that the original is kept, so it has to be there first.
+# Keeps the original before the record says so.
 keep_original() {
     kept=$(kept_of "$2")
     { [ -e "$root$kept.calmkeeper-new" ] && [ ! -e "$root$kept" ]; } || return 0
@@ -273,7 +273,7 @@ install() {
     trap 'give_up interrupted' INT TERM HUP
     each_library prepare
     write_record
-    # From here on only names change, and dpkg's list of diversions.
+    # From here on only names and dpkg's list of diversions change.
     trap '' INT TERM HUP
     for_lines keep_original
     replace_record
@@ -285,7 +285,7 @@ install() {
 
 # --- remove ---------------------------------------------------------------------------------------------------------------
 
-# The record of an installation whose record is gone, by the originals that are kept.
+# Prints the record of an installation whose record is gone, from the kept originals.
 lost_record() {
     find "$root/usr/lib/calmkeeper/stock" -type f ! -name '*.calmkeeper-new' 2>/dev/null | while read -r file; do
         path=${file#"$root"/usr/lib/calmkeeper/stock}
@@ -296,19 +296,19 @@ lost_record() {
     done
 }
 
-# Whether PATH, of KIND and SUM, is not what install put there.
+# is_replaced KIND PATH SUM: whether PATH is not the file that install put there.
 is_replaced() {
     [ -e "$root$2" ] && [ "$(sum_of "$root$2")" != "$3" ] || return 1
     # A package's newest version is the one that is kept.
     [ "$1" != package ] || { ! is_ours "$root$2" && [ ! -e "$root$kept" ]; }
 }
 
-# Whether the original of PATH is in its place, by a remove that was killed after that.
+# is_back PATH: whether a remove that was killed has already restored the original.
 is_back() {
     [ "$root$1" -ef "$root$kept" ]
 }
 
-# The original beside where it belongs. A hard link needs no room.
+# Puts the original beside its place. A hard link needs no disk space.
 prepare_original() {
     kept=$(kept_of "$2")
     rm -f "$root$2.calmkeeper-new"
@@ -324,7 +324,7 @@ undivert_path() {
     step "undivert $2"
 }
 
-# Puts the original back, or says why it cannot.
+# take_out KIND PATH SUM: restores the original, or says why it cannot.
 take_out() {
     kept=$(kept_of "$2")
     if [ -e "$root$2.calmkeeper-new" ] || is_back "$2"; then
@@ -346,7 +346,7 @@ may_remove() {
     may_write remove "$(dirname "$2")" /usr/lib/calmkeeper "${record#"$root"}"
 }
 
-# Removes what an install that was killed may have left besides.
+# Removes the files that an install may have left when it was killed.
 sweep() {
     rm -f "$record.before" "$record.calmkeeper-new" || true
     rm -rf "$root/usr/lib/calmkeeper/stock" || true
