@@ -25,7 +25,8 @@ top=$directory$prefix
 private=$top/lib/calmkeeper
 documents=$top/share/doc/calmkeeper
 
-mkdir -p "$top/bin" "$private/command" "$top/lib/pkgconfig" "$top/include/calmkeeper/zookeeper" "$documents/docs/img"
+mkdir -p "$top/bin" "$private/command" "$top/lib/pkgconfig" "$top/include/calmkeeper/zookeeper" "$documents/docs/img" 2>/dev/null ||
+    { echo "stage.sh: cannot write below $top: name another directory" >&2; exit 1; }
 install -m 755 "$here/calmkeeper" "$here/with-calmkeeper" "$top/bin"
 install -m 644 "$here"/command/*.sh "$private/command"
 if [ -n "${STRIP-strip}" ]; then

@@ -50,8 +50,8 @@ def base(suite):
         fresh = SYSTEMS / f"{suite}.new"
         shutil.rmtree(fresh, ignore_errors=True)
         SYSTEMS.mkdir(parents=True, exist_ok=True)
-        if subprocess.run(["debootstrap", "--variant=minbase", suite, fresh, mirror()], stdout=subprocess.DEVNULL).returncode:
-            raise Failure(f"debootstrap cannot make {suite}")
+        if subprocess.run(["debootstrap", "--variant=minbase", suite, fresh, mirror()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+            raise Failure(f"debootstrap cannot make {suite}: is it a suite that the mirror has? {fresh}/debootstrap/debootstrap.log says more")
         for file in pathlib.Path("/etc/apt/apt.conf.d").glob("*"):
             shutil.copy(file, fresh / "etc/apt/apt.conf.d")
         fresh.rename(root)
@@ -239,9 +239,11 @@ def test_all():
         raise Failure("needs root")
     if not list(options.packages.glob("*.deb")):
         raise Failure(f"there are no packages in {options.packages}: make release")
-    for suite in options.suites or ["bullseye", "bookworm", "sid"]:
+    suites = options.suites or ["bullseye", "bookworm", "sid"]
+    roots = {suite: base(suite) for suite in suites}
+    for suite, root in roots.items():
         with rig.Ensemble(1) as server:
-            output = run_in(base(suite), options.packages.resolve(), server.hosts, recipe())
+            output = run_in(root, options.packages.resolve(), server.hosts, recipe())
         said = judge(output)
         print(f"{suite}, glibc {re.search(r'^== glibc (.*)', output, re.M)[1]}:")
         for name, what in said.items():

@@ -150,7 +150,8 @@ class Packages(Case):
         self.assertIn("is missing: install Calmkeeper again", err)
 
     def test_bad_input_is_one_line(self):
-        for arguments, words in [([], "usage: stage.sh"), ([self.scratch, "/usr", self.scratch / "none.so"], "there is no")]:
+        for arguments, words in [([], "usage: stage.sh"), ([self.scratch, "/usr", self.scratch / "none.so"], "there is no"),
+                                 (["/proc/none"], "cannot write below /proc/none/usr")]:
             out, err = run_all(DIST / "stage.sh", *arguments, status=1 if arguments else 2)
             self.assertEqual((out, len(err.splitlines())), ("", 1), err)
             self.assertIn(words, err)

@@ -132,7 +132,10 @@ class Release(Case):
             (["pack.py", "--libraries", none, "msi"], "there is no kind msi"),
             (["gate.py"], "usage: gate.py"),
             (["gate.py", TARGET.name, none], "there is no "),
+            (["gate.py", TARGET.name, "/etc/passwd"], "is not an ELF file"),
             (["debian.py", "a", "b"], "usage: debian.py"),
+            (["debian.py", "--help"], "usage: debian.py"),
+            *(([name, "--nonsense"], "--help lists what there is") for name in ("build.py", "pack.py", "release.py")),
         ]:
             with self.subTest(command=command):
                 out, err = run_all("python3", DIST / "release" / command[0], *command[1:], status=1)
@@ -154,6 +157,12 @@ class Release(Case):
         (libraries / "book.pdf").write_text("")
         err = run_all("python3", DIST / "release/release.py", "--out", self.scratch, TARGET.name, status=1)[1]
         self.assertIn("holds other files, such as book.pdf", err)
+
+    def test_a_moment_that_the_formats_do_not_know_is_refused(self):
+        for moment in ("soon", str(1 << 32)):
+            err = self.pack(self.scratch / "out", environment={"SOURCE_DATE_EPOCH": moment}, status=1)[1]
+            self.assertEqual(len(err.splitlines()), 1, err)
+            self.assertIn("SOURCE_DATE_EPOCH is not", err)
 
     def test_what_fails_leaves_the_old_packages(self):
         out = self.scratch / "out"

@@ -148,6 +148,12 @@ class Run(Case):
         self.assertEqual(out, f"{rig.stock_library()}\n")
         self.assertIn(f"copy {library} elsewhere", err)
 
+    def test_help_is_no_error(self):
+        for command in ([DIST / "calmkeeper", "--help"], [WITH, "--help"]):
+            out, err = run_all(*command)
+            self.assertTrue(out.startswith("usage: calmkeeper run PROGRAM"), out)
+            self.assertEqual(err, "")
+
     def test_bad_input_is_one_line_and_runs_nothing(self):
         mark = self.scratch / "mark"
         text = self.scratch / "text"

@@ -34,6 +34,7 @@ run() {
     case ${1-} in
     '') usage_error 'run needs a program' ;;
     --check) shift; check "$@"; return ;;
+    -h | --help) usage; return ;;
     -*) usage_error "run has no option $1" ;;
     esac
     prepare_run "$1"

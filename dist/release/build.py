@@ -17,7 +17,7 @@ import shutil
 import subprocess
 
 import gate
-from common import LIBRARIES, PROGRAM, ROOT, TARGETS, TOOLS, Failure, epoch, main, run
+from common import LIBRARIES, PROGRAM, ROOT, TARGETS, TOOLS, Failure, Parser, epoch, main, run
 
 TOOLCHAIN = ROOT / ".cache" / "release-toolchain"
 
@@ -151,7 +151,7 @@ def compiler_for(target):
 
 
 def build_all():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "target/dist/libraries")
     parser.add_argument("--profile", default="release")
     parser.add_argument("--built", type=pathlib.Path, default=ROOT / "target/dist/build", help="cargo's directory")

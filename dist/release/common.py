@@ -1,5 +1,6 @@
 """Code that the release scripts share: the targets, the version, the time stamp of all files, and running a command."""
 
+import argparse
 import dataclasses
 import os
 import pathlib
@@ -55,6 +56,13 @@ class Failure(Exception):
     """A problem that the user must solve, in one line."""
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line."""
+
+    def error(self, message):
+        raise Failure(f"{message}; --help lists what there is")
+
+
 def version():
     return re.search(r'^version = "(.*)"', CARGO_TOML.read_text(), re.M)[1]
 
@@ -63,7 +71,8 @@ def epoch():
     """The time stamp of every file of a release: $SOURCE_DATE_EPOCH, or that of the last commit."""
     named = os.environ.get("SOURCE_DATE_EPOCH")
     if named:
-        if not named.isdigit():
+        # Zip knows no moment after 2107, and other formats none after this.
+        if not named.isdigit() or int(named) >= 1 << 32:
             raise Failure(f"SOURCE_DATE_EPOCH is not a number of seconds: {named}")
         return int(named)
     try:

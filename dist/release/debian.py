@@ -122,7 +122,7 @@ def packages(target, libraries, out, scratch, strip=""):
 
 def this_machine():
     """From what `make build` left: for this Debian and newer ones."""
-    if len(sys.argv) > 2:
+    if len(sys.argv) > 2 or sys.argv[1:] and sys.argv[1].startswith("-"):
         raise Failure("usage: debian.py [DIRECTORY]")
     built = run("cargo", "metadata", "--no-deps", "--format-version", "1", cwd=ROOT).split('"target_directory":"')[1].split('"')[0]
     libraries = [path for name in ("mt", "st") if (path := pathlib.Path(built) / f"release/libzookeeper_{name}.so").exists()]

@@ -25,6 +25,10 @@ def newest_glibc(library):
 
 
 def faults(library, target):
+    with library.open("rb") as file:
+        if file.read(4) != b"\x7fELF":
+            yield "is not an ELF file"
+            return
     header = run("readelf", "--file-header", "--wide", library)
     dynamic = run("readelf", "--dynamic", "--wide", library)
     needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic))

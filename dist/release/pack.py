@@ -18,7 +18,7 @@ import debian
 import python
 import redhat
 import sbom
-from common import ROOT, TARGETS, Failure, epoch, is_packed, libraries_in, main, must_be_replaceable, run, version
+from common import ROOT, TARGETS, Failure, Parser, epoch, is_packed, libraries_in, main, must_be_replaceable, run, version
 
 
 def stage(top, target, libraries, prefix="/usr"):
@@ -78,7 +78,7 @@ def sums(files, out):
 
 def pack_all():
     kinds = ["tar", "deb", "rpm", "wheel", "sdist", "sbom"]
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--libraries", type=pathlib.Path, default=ROOT / "target/dist/libraries")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "target/dist/packages")
     parser.add_argument("kinds", nargs="*", metavar="KIND")

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-from common import ROOT, TARGETS, Failure, epoch, is_packed, main, must_be_replaceable, run
+from common import ROOT, TARGETS, Failure, Parser, epoch, is_packed, main, must_be_replaceable, run
 
 
 def make(top, out, options):
@@ -73,7 +73,7 @@ def check(options, out):
 
 
 def release():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--profile", default="release")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "target/dist")
