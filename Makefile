@@ -89,6 +89,11 @@ release-check: ## release: the release built twice, at different paths, and comp
 	scripts/setup.sh release
 	dist/release/release.py --check $(ARGS) $(TARGETS)
 
+.PHONY: deny
+deny: ## release: licences, sources and known vulnerabilities of the crates of all features and machines; ARGS="licenses bans sources"
+	scripts/setup.sh release
+	PATH="$(CURDIR)/.cache/release-tools/bin:$$PATH" $(CARGO) deny --locked check $(ARGS)
+
 release-test: ## release: each file that `make release` left; a program on each library; Debian's oldest to newest systems with each way to install
 	scripts/setup.sh test
 	scripts/setup.sh release

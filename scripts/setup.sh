@@ -79,7 +79,7 @@ release=(
 # The versions are fixed, because only the same tools make a release with the same bytes.
 release_from_pypi=(ziglang==0.17.1 cargo-zigbuild==0.24.1
   "cyclonedx-python-lib[json-validation]==11.12.0" auditwheel==6.8.2)  # ctest/dist/artefacts.py
-release_from_crates=(cargo-auditable@0.7.7 cargo-cyclonedx@0.5.9)
+release_from_crates=(cargo-auditable@0.7.7 cargo-cyclonedx@0.5.9 cargo-deny@0.20.2)
 
 book=(
   doxygen
