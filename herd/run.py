@@ -114,7 +114,7 @@ def check_size(options):
     most, why = netns.bears(options.processes)
     print(f"herd: this machine bears about {most:,} handles ({why})", file=sys.stderr)
     if options.handles > most and not options.force:
-        raise SystemExit(f"herd: {options.handles:,} handles are too many (--force runs them all the same)")
+        raise SystemExit(f"herd: {options.handles:,} handles are too many (--force runs them anyway)")
 
 
 def compare(options, plan, cases, binary, where, name="herd"):
