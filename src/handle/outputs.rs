@@ -10,18 +10,17 @@ pub(super) struct PostUnlock<C> {
     /// Results for waiting callers. The first one needs no list, because there is seldom more than one.
     direct: Option<(C, Result<Frame, Code>)>,
     more: Vec<(C, Result<Frame, Code>)>,
-    /// How many more there can be at most.
-    expected: usize,
     notify: bool,
 }
 
 impl<C> PostUnlock<C> {
-    fn push(&mut self, completion: C, result: Result<Frame, Code>) {
+    /// Adds a result, after which at most `left` follow.
+    fn push(&mut self, completion: C, result: Result<Frame, Code>, left: usize) {
         if self.direct.is_none() {
             self.direct = Some((completion, result));
         } else {
             if self.more.is_empty() {
-                self.more.reserve_exact(self.expected);
+                self.more.reserve_exact(left + 1);
             }
             self.more.push((completion, result));
         }
@@ -42,8 +41,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
 
     #[inline(never)]
     fn drain_some(&self, inner: &mut Inner<C, W>) -> PostUnlock<C> {
-        let expected = inner.session.outputs().len().saturating_sub(1);
-        let mut post = PostUnlock { direct: None, more: Vec::new(), expected, notify: false };
+        let mut post = PostUnlock { direct: None, more: Vec::new(), notify: false };
         let mut queue = self.queue.adding();
         // A batch of replies is handed over whole; one by one, each reply would cost 120 instructions more.
         let queued =
@@ -53,7 +51,9 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         }
         while let Some(output) = inner.session.poll() {
             match output {
-                Output::Deliver(completion, result) if completion.is_direct() => post.push(completion, result),
+                Output::Deliver(completion, result) if completion.is_direct() => {
+                    post.push(completion, result, inner.session.outputs().len());
+                }
                 Output::Deliver(..) | Output::Last => queue.push(output),
                 Output::Notify(_) => {
                     self.client_id.store(inner.session.client_id());
