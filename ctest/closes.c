@@ -212,15 +212,13 @@ static void part_close(void)
 {
     int only_kind = other_hosts[0] == '\0' ? -1 : atoi(other_hosts); /* by hand: closes close HOSTS COUNT KIND */
     int i;
-    int descriptors;
-    int threads;
+    struct holdings before;
     zoo_check_op_init(&check_op, "/", -1);
     close_once(MAIN);
-    descriptors = entries("/proc/self/fd");
-    threads = entries("/proc/self/task");
+    before = holdings();
     for (i = 0; i < count; i++)
         close_once(only_kind >= 0 ? only_kind : i % KINDS);
-    check_leftovers(descriptors, threads);
+    check_leftovers(before);
     printf("%d handles closed in %d ways\n", count, only_kind >= 0 ? 1 : KINDS);
 }
 

@@ -120,12 +120,10 @@ static void *call_until_cancelled(void *call)
 
 static void part_cancel(void)
 {
-    int descriptors;
-    int threads;
+    struct holdings before;
     int i;
     zookeeper_close(connected(TIMEOUT_MS));
-    descriptors = entries("/proc/self/fd");
-    threads = entries("/proc/self/task");
+    before = holdings();
     for (i = 0; i < count; i++) {
         enum call call = (enum call)(i % CALLS);
         pthread_t thread;
@@ -148,7 +146,7 @@ static void part_cancel(void)
             zookeeper_close(shared);
         progress++;
     }
-    check_leftovers(descriptors, threads);
+    check_leftovers(before);
     printf("%d threads cancelled in %d kinds of calls; the handle stays usable\n", count, CALLS);
 }
 

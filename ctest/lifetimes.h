@@ -43,17 +43,29 @@ static inline void await_state(zhandle_t *zh, int state)
     }
 }
 
+/* What closed handles must give back. */
+struct holdings {
+    int descriptors;
+    int threads;
+};
+
+static inline struct holdings holdings(void)
+{
+    struct holdings now = {descriptors(), threads()};
+    return now;
+}
+
 /* Checks that the process has lost no descriptors or threads to closed handles. */
-static inline void check_leftovers(int descriptors, int threads)
+static inline void check_leftovers(struct holdings before)
 {
     int ms;
     for (ms = 0; ms < PATIENCE_S * 1000; ms += 10) {
-        if (entries("/proc/self/fd") <= descriptors && entries("/proc/self/task") <= threads)
+        struct holdings now = holdings();
+        if (now.descriptors <= before.descriptors && now.threads <= before.threads)
             return;
         nap(10);
     }
-    die("%d descriptors and %d threads, before %d and %d", entries("/proc/self/fd"), entries("/proc/self/task"),
-        descriptors, threads);
+    die("%d descriptors and %d threads, before %d and %d", descriptors(), threads(), before.descriptors, before.threads);
 }
 
 static inline void on_nothing(zhandle_t *zh, int type, int state, const char *path, void *context)

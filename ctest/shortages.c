@@ -69,12 +69,10 @@ void *calloc(size_t n, size_t size)
 static void part_threads(void)
 {
     struct Stat stat;
-    int descriptors;
-    int threads;
+    struct holdings before;
     int n;
     zookeeper_close(connected(TIMEOUT_MS));
-    descriptors = entries("/proc/self/fd");
-    threads = entries("/proc/self/task");
+    before = holdings();
     short_of_threads = 1;
     for (n = 0; n < 3; n++) {
         zhandle_t *zh;
@@ -97,7 +95,7 @@ static void part_threads(void)
             printf("thread %d: not needed\n", n);
         }
         fail_after = -1;
-        check_leftovers(descriptors, threads);
+        check_leftovers(before);
     }
 }
 
@@ -105,12 +103,10 @@ static void part_descriptors(void)
 {
     struct rlimit limits;
     struct Stat stat;
-    int descriptors;
-    int threads;
+    struct holdings before;
     int spare;
     zookeeper_close(connected(TIMEOUT_MS));
-    descriptors = entries("/proc/self/fd");
-    threads = entries("/proc/self/task");
+    before = holdings();
     for (spare = 0; spare < 5; spare++) {
         zhandle_t *zh;
         int error;
@@ -118,7 +114,7 @@ static void part_descriptors(void)
         int was;
         getrlimit(RLIMIT_NOFILE, &limits);
         was = (int)limits.rlim_cur;
-        limits.rlim_cur = (rlim_t)(descriptors - 1 + spare); /* entries() itself had one open */
+        limits.rlim_cur = (rlim_t)(before.descriptors - 1 + spare); /* the one that looked was open itself */
         setrlimit(RLIMIT_NOFILE, &limits);
         errno = 0;
         zh = zookeeper_init(hosts, on_nothing, TIMEOUT_MS, NULL, NULL, 0);
@@ -141,7 +137,7 @@ static void part_descriptors(void)
                 die("the handle does not recover");
             zookeeper_close(zh);
         }
-        check_leftovers(descriptors, threads);
+        check_leftovers(before);
     }
 }
 
