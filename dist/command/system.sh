@@ -123,6 +123,8 @@ give_up() {
     fail "$1; nothing was changed"
 }
 
+cannot_write() { give_up "$1 cannot be written (is the file system full?)"; }
+
 make_directory() {
     [ ! -d "$root$1" ] || return 0
     make_directory "$(dirname "$1")"
@@ -207,11 +209,11 @@ prepare() {
             kind=plain
             [ -z "$(package_of "$path")" ] || kind=package
             room_for "$kept"
-            cp -p "$root$path" "$root$kept.calmkeeper-new" 2>/dev/null || give_up "$root$kept cannot be written (is the file system full?)"
+            cp -p "$root$path" "$root$kept.calmkeeper-new" 2>/dev/null || cannot_write "$root$kept"
         fi
         room_for "$path"
         { cp "$library" "$root$path.calmkeeper-new" && chmod 644 "$root$path.calmkeeper-new"; } 2>/dev/null ||
-            give_up "$root$path cannot be written (is the file system full?)"
+            cannot_write "$root$path"
         lines="$lines$kind $path $sum
 "
     done
@@ -229,10 +231,10 @@ new_record() {
 write_record() {
     name=${record#"$root"}
     room_for "$name"
-    { new_record >"$record.calmkeeper-new" && chmod 644 "$record.calmkeeper-new"; } 2>/dev/null || give_up "$record cannot be written (is the file system full?)"
+    { new_record >"$record.calmkeeper-new" && chmod 644 "$record.calmkeeper-new"; } 2>/dev/null || cannot_write "$record"
     step "file $name.before"
     if [ -e "$record" ]; then
-        { ln -f "$record" "$record.before" || cp -p "$record" "$record.before"; } 2>/dev/null || give_up "$record cannot be written (is the file system full?)"
+        { ln -f "$record" "$record.before" || cp -p "$record" "$record.before"; } 2>/dev/null || cannot_write "$record"
     fi
 }
 
@@ -315,7 +317,7 @@ prepare_original() {
     if is_replaced "$@" || [ "$1" = new ] || [ ! -e "$root$kept" ] || is_back "$2"; then return; fi
     room_for "$2"
     { ln "$root$kept" "$root$2.calmkeeper-new" || cp -p "$root$kept" "$root$2.calmkeeper-new"; } 2>/dev/null ||
-        give_up "$root$2 cannot be written (is the file system full?)"
+        cannot_write "$root$2"
 }
 
 undivert_path() {
