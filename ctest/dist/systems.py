@@ -21,17 +21,14 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "dist/release")]
 
 import rig  # noqa: E402
+from common import Failure, main  # noqa: E402
 
 SYSTEMS = ROOT / ".cache/systems"
 # From the package file to the first unmodified program that runs on Calmkeeper, without the download of other packages.
 LIMIT_SECONDS = 30
-
-
-class Failure(Exception):
-    """A check that failed, or a missing requirement."""
 
 
 def mirror():
@@ -251,7 +248,4 @@ def test_all():
 
 
 if __name__ == "__main__":
-    try:
-        test_all()
-    except Failure as failure:
-        sys.exit(f"systems.py: {failure}")
+    main(test_all)
