@@ -25,8 +25,8 @@ pub struct _zhandle {
 }
 pub type zhandle_t = _zhandle;
 
-/// Identifies a session across connections and processes. Whoever knows both parts can take the session over, so keep
-/// them secret.
+/// Identifies a session across connections and processes. Keep it secret: a client that knows both parts can take the
+/// session over.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct clientid {

@@ -29,7 +29,7 @@ impl Published {
         }
     }
 
-    /// The number that `zoo_state` returns. Whoever reads it also sees the identity that was published with it.
+    /// The number that `zoo_state` returns. A thread that reads it also sees the identity published with it.
     pub(crate) fn state(&self) -> i32 {
         state_of(self.0.load(Ordering::Acquire))
     }

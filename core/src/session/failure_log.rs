@@ -79,7 +79,7 @@ impl FailureLogLimiter {
     const FIRST: u32 = 20;
     const EVERY: u32 = 10;
 
-    /// Whether to log this failure; the text tells of the failures that were not logged.
+    /// Counts a failure. If it is to be logged, returns what its line says of those that were not, which may be nothing.
     pub(super) fn admit(&mut self) -> Option<String> {
         self.failures = self.failures.saturating_add(1);
         if self.failures <= FailureLogLimiter::FIRST {
