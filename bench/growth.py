@@ -2,12 +2,14 @@
 """How costs grow with the number of handles in a process, and of watches on a handle: stock and ours.
 
     growth.py [--readme]     writes bench/out/growth.json, .svg; with --readme docs/img/growth.svg too
-    growth.py loss           all handles of a process lose their server together: writes bench/out/loss.json
+    growth.py loss [--handles N ...] [--idle SECONDS] [--subjects stock,ours]
+                             all handles of a process lose their server together: writes bench/out/loss.json
 
 The cost of a handle or a watch must not grow with their number: nothing may be worse than linear. Memory and CPU time
 are measured; times are not asserted.
 """
 
+import argparse
 import dataclasses
 import json
 import os
@@ -90,14 +92,15 @@ def draw(results, target):
     figure.savefig(target, metadata={"Date": None})
 
 
-def lose(subject):
-    """All handles of a process lose their server after 5 s; returns the figures of each number of handles, per handle."""
+def lose(subject, counts, idle):
+    """All handles of a process lose their server after `idle` seconds; returns the figures of each number of handles, per
+    handle."""
     rows = []
-    for count in HANDLES[1:]:
+    for count in counts:
         mode = Mode("loss", "", ("--mode", "loss", "--count", str(count), "--timeout", "10000"))
         with responder() as port:
-            figures = subject.run(mode, port, ["--secs", "5", "--limit", "900"])
-        rows.append({"subject": subject.name, "handles": count, **figures})
+            figures = subject.run(mode, port, ["--secs", str(idle), "--limit", str(idle + 900)], limit=idle + 1000)
+        rows.append({"subject": subject.name, "handles": count, "idle": idle, **figures})
         pairs = [("kB", "rss_kb", "peak_rss_kb"), ("threads", "threads", "peak_threads"), ("fds", "descriptors", "peak_descriptors")]
         growth = ", ".join(f"{figures[first]:.1f} to {figures[most]:.1f} {unit}" for unit, first, most in pairs)
         print(f"{subject.name}, {count:,} handles: {growth}; idle {figures['cpu_ms_per_minute']:.2f} ms/min; "
@@ -107,18 +110,23 @@ def lose(subject):
 
 def main():
     """The command."""
-    if sys.argv[1:] not in ([], ["--readme"], ["loss"]):
-        raise SystemExit(__doc__)
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("what", nargs="?", choices=["loss"])
+    parser.add_argument("--readme", action="store_true")
+    parser.add_argument("--handles", nargs="+", type=int, default=HANDLES[1:])
+    parser.add_argument("--idle", type=int, default=5)
+    parser.add_argument("--subjects", default="stock,ours")
+    options = parser.parse_args()
     build.build(who.rig.link_directory("stock"))
-    if sys.argv[1:] == ["loss"]:
-        rows = [row for name in ("stock", "ours") for row in lose(who.MAKERS[name]())]
+    if options.what == "loss":
+        rows = [row for name in options.subjects.split(",") for row in lose(who.MAKERS[name](), options.handles, options.idle)]
         (build.OUT / "loss.json").write_text(json.dumps(rows, indent=1) + "\n")
         return
     results = {name: measure(who.MAKERS[name]()) for name in ("stock", "ours")}
     build.OUT.mkdir(exist_ok=True)
     (build.OUT / "growth.json").write_text(json.dumps(results, indent=1) + "\n")
     draw(results, build.OUT / "growth.svg")
-    if "--readme" in sys.argv:
+    if options.readme:
         shutil.copy(build.OUT / "growth.svg", build.HERE.parent / "docs" / "img" / "growth.svg")
     for name, found in results.items():
         figures = [", ".join(f"{value:.3g}" for _, value in found[panel]) for panel in _PANELS]

@@ -43,13 +43,14 @@ class Subject:
         """The environment of the program, as a new dictionary."""
         return dict(os.environ)
 
-    def run(self, mode, port, extra, wrapper=(), **environment):
-        """One run; `extra` arguments, `wrapper` before the command (valgrind), and further environment variables."""
+    def run(self, mode, port, extra, wrapper=(), limit=1000, **environment):
+        """One run; `extra` arguments, `wrapper` before the command (valgrind), and further environment variables. It may
+        take `limit` seconds."""
         command = [*wrapper, *self.command(mode, port), *extra]
         env = {**self.environment(), **dict(mode.environment), **environment}
         # The programs have their own --limit, with a message about what they were doing; this limit is for a program
         # that still hangs.
-        done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=1000)
+        done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=limit)
         if done.returncode != 0:
             raise Refused(f"{self.name}, {mode.name}: exit {done.returncode}\n{done.stderr[-2000:]}")
         return json.loads(done.stdout.splitlines()[-1])
