@@ -39,6 +39,9 @@ def headers():
 # The options with which a program for either library is compiled.
 OPTIONS = {"mt": ("-DTHREADED",), "st": ("-DCTEST_WITHOUT_THREADS",)}
 
+# The code that all programs share; see case.h.
+SHARED = sorted(HERE.glob("case*.c"))
+
 
 def _compile(built, parts, *arguments):
     """Run gcc if `built` is older than one of `parts`; returns the compiler's output on failure."""
@@ -58,20 +61,23 @@ def _compile(built, parts, *arguments):
     return None
 
 
-def shared_object(program):
-    """The object of the shared code, compiled for the program's library."""
-    return program.built().parents[1] / f"case.{program.flavour}.o"
+def shared_objects(program):
+    """The objects of the shared code, compiled for the program's library."""
+    return [program.built().parents[1] / f"{part.stem}.{program.flavour}.o" for part in SHARED]
 
 
 def build_shared(program):
-    """Compile case.c; returns the compiler's output on failure."""
-    return _compile(shared_object(program), [HERE / "case.c"], *OPTIONS[program.flavour], "-c", HERE / "case.c")
+    """Compile the shared code; returns the compiler's output on failure."""
+    for part, built in zip(SHARED, shared_objects(program)):
+        if wrong := _compile(built, [part], *OPTIONS[program.flavour], "-c", part):
+            return wrong
+    return None
 
 
 def build(program):
     """Compile one program if it is older than its sources; returns the compiler's output on failure."""
-    shared = shared_object(program)
-    return _compile(program.built(), [program.source, shared], *OPTIONS[program.flavour], program.source, shared,
+    shared = shared_objects(program)
+    return _compile(program.built(), [program.source, *shared], *OPTIONS[program.flavour], program.source, *shared,
                     "-L", rig.link_directory("stock"), f"-l:libzookeeper_{program.flavour}.so.2", "-lpthread", "-ldl",
                     *(["-levent"] if "event2/" in program.source.read_text() else []))
 
