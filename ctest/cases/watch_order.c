@@ -4,6 +4,9 @@
 #include "../case.h"
 
 static zhandle_t *zh;
+static char a[] = "a";
+static char b[] = "b";
+static char c[] = "c";
 
 static void other_watch(zhandle_t *handle, int type, int state, const char *path, void *context)
 {
@@ -33,15 +36,8 @@ static void children(const char *name)
     deallocate_String_vector(&strings);
 }
 
-int main(void)
+static void one_table(void)
 {
-    char a[] = "a";
-    char b[] = "b";
-    char c[] = "c";
-    int i;
-    zh = open_case();
-    make(zh, "/n", "");
-
     fact("five on one table");
     get("1");
     get("2");
@@ -52,7 +48,10 @@ int main(void)
     drain(5);
     zoo_set(zh, "/n", "x", 1, -1);
     settle(zh);
+}
 
+static void duplicates(void)
+{
     fact("the same function and context four times");
     get(a);
     get(a);
@@ -89,7 +88,11 @@ int main(void)
     get(NULL);
     zoo_set(zh, "/n", "x", 1, -1);
     drain(1);
+}
 
+static void several_tables(void)
+{
+    int i;
     fact("a child watch stays when data changes");
     children(a);
     get(b);
@@ -122,5 +125,14 @@ int main(void)
     make(zh, "/n", "");
     drain(3);
     settle(zh);
+}
+
+int main(void)
+{
+    zh = open_case();
+    make(zh, "/n", "");
+    one_table();
+    duplicates();
+    several_tables();
     return zookeeper_close(zh);
 }
