@@ -2,22 +2,21 @@
  * A handle with a chroot: every path that it returns is the client's, also in watch events. */
 #include "../case.h"
 
-int main(void)
-{
-    zhandle_t *plain = open_plain();
-    zhandle_t *zh;
-    char deep[64];
-    char made[64];
-    char two[2][64];
-    zoo_op_t ops[2];
-    zoo_op_result_t results[2];
-    struct String_vector strings;
-    struct Stat stat;
+static zhandle_t *plain;
+static zhandle_t *zh; /* with a chroot */
+static char made[64];
 
-    fact("-- a chroot that does not exist");
-    snprintf(deep, sizeof deep, "%s/a/b", root());
-    zh = begin(deep, on_nothing, NULL, SESSION_MS, 0);
+static void open_with(const char *chroot)
+{
+    zh = begin(chroot, on_nothing, NULL, SESSION_MS, 0);
     await_state(zh, ZOO_CONNECTED_STATE);
+}
+
+static void missing_chroot(void)
+{
+    struct String_vector strings;
+    fact("-- a chroot that does not exist");
+    open_with(under("a/b"));
     outcome("exists /", zoo_exists(zh, "/", 0, NULL));
     outcome("create /x", zoo_create(zh, "/x", "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, made, sizeof made));
     outcome("children", zoo_get_children(zh, "/", 0, &strings));
@@ -26,7 +25,15 @@ int main(void)
     strcpy(made, "untouched");
     outcome("create /", zoo_create(zh, "/", "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, made, sizeof made));
     fact("  %s", made);
+}
 
+static void returned_paths(void)
+{
+    char two[2][64];
+    zoo_op_t ops[2];
+    zoo_op_result_t results[2];
+    struct String_vector strings;
+    struct Stat stat;
     fact("-- what comes back");
     outcome("create", zoo_create(zh, "/n", "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, made, sizeof made));
     fact("  %s", made);
@@ -47,7 +54,11 @@ int main(void)
     outcome("children", zoo_get_children(zh, "/", 0, &strings));
     fact("  %s", strings_text(&strings));
     deallocate_String_vector(&strings);
+}
 
+static void watches(void)
+{
+    struct String_vector strings;
     fact("-- watches");
     outcome("exists", zoo_wexists(zh, "/n", on_watch, "n", NULL));
     outcome("exists /", zoo_wexists(zh, "/", on_watch, "root", NULL));
@@ -57,23 +68,38 @@ int main(void)
     make(zh, "/none", "");
     settle(zh);
     zoo_set(zh, "/n", "x", 1, -1);
-    zoo_set(plain, deep, "x", 1, -1);
+    zoo_set(plain, under("a/b"), "x", 1, -1);
     zoo_exists(zh, "/", 0, NULL);
     settle(zh);
+}
 
+static void same_nodes(void)
+{
     fact("-- the two see the same nodes");
     outcome("plain sees n", zoo_exists(plain, under("a/b/n"), 0, NULL));
     outcome("plain does not see it at the top", zoo_exists(plain, "/n", 0, NULL));
     outcome("chroot does not see /zookeeper", zoo_exists(zh, "/zookeeper", 0, NULL));
     outcome("delete the chroot", zoo_delete(zh, "/", -1));
     zookeeper_close(zh);
+}
 
+static void chroot_of_slash(void)
+{
     fact("-- a chroot of /");
-    zh = begin("/", on_nothing, NULL, SESSION_MS, 0);
-    await_state(zh, ZOO_CONNECTED_STATE);
+    open_with("/");
     outcome("sees /zookeeper", zoo_exists(zh, "/zookeeper", 0, NULL));
     outcome("create", zoo_create(zh, under("slash"), "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, made, sizeof made));
     fact("  %s", made);
     zookeeper_close(zh);
+}
+
+int main(void)
+{
+    plain = open_plain();
+    missing_chroot();
+    returned_paths();
+    watches();
+    same_nodes();
+    chroot_of_slash();
     return zookeeper_close(plain);
 }
