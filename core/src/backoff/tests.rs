@@ -1,7 +1,9 @@
 //! The policy as one client sees it, with a clock that is moved by hand. The larger subjects have files of their own.
 #![allow(clippy::unchecked_time_subtraction)] // the clock of a test starts late enough
+use super::transitions::SLOW;
 use super::*;
 use rand::{SeedableRng, rngs::SmallRng};
+use std::net::SocketAddr;
 
 mod attempt_limits;
 mod availability;
