@@ -102,11 +102,111 @@ static zhandle_t *init_sasl(const char *where, const char *mechanisms, int timeo
     return zookeeper_init_sasl(where, watcher, timeout, NULL, NULL, ZOO_NO_LOG_CLIENTENV, NULL, &params);
 }
 
+static zhandle_t *init(const char *where, const char *cert, int timeout)
+{
+    if (strcmp(cert, "-") == 0)
+        return zookeeper_init(where, watcher, timeout, NULL, NULL,
+                              ZOO_NO_LOG_CLIENTENV | (getenv("CLIENT_READONLY") != NULL ? ZOO_READONLY : 0));
+    if (strncmp(cert, "sasl:", 5) == 0)
+        return init_sasl(where, cert + 5, timeout);
+    return zookeeper_init_ssl(where, strcmp(cert, "NULL") == 0 ? NULL : cert, watcher, timeout, NULL, NULL,
+                              ZOO_NO_LOG_CLIENTENV);
+}
+
+static void await_session(zhandle_t *zh)
+{
+    int i;
+    for (i = 0; i < 24000 && zoo_state(zh) != ZOO_CONNECTED_STATE; i++)
+        usleep(5000);
+    printf("state %d\n", zoo_state(zh));
+}
+
+static void create_big(zhandle_t *zh, const char *path, int length)
+{
+    char *value = calloc(1, (size_t)length);
+    printf("big %d\n", zoo_create(zh, path, value, length, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0));
+    free(value);
+}
+
+static void get(zhandle_t *zh, const char *path)
+{
+    char value[100];
+    int length = sizeof(value), rc = zoo_get(zh, path, 0, value, &length, NULL);
+    printf("get %d %d\n", rc, length);
+}
+
+static void get_two(zhandle_t *zh, const char *first, const char *second)
+{
+    results[0] = results[1] = 1;
+    zoo_aget(zh, first, 0, on_data, (void *)0L);
+    zoo_aget(zh, second, 0, on_data, (void *)1L);
+    printf("first %d\n", await_change(&results[0], 1));
+    printf("second %d\n", await_change(&results[1], 1));
+}
+
+static void identify(zhandle_t *zh, const char *scheme, const char *credentials)
+{
+    results[0] = 1;
+    zoo_add_auth(zh, scheme, credentials, (int)strlen(credentials), on_identified, NULL);
+    printf("identify %d\n", await_change(&results[0], 1));
+}
+
+static void print_password(zhandle_t *zh)
+{
+    const clientid_t *id = zoo_client_id(zh);
+    int i;
+    printf("session ");
+    for (i = 0; i < (int)sizeof(id->passwd); i++)
+        printf("%02x", (unsigned char)id->passwd[i]);
+    printf("\n");
+}
+
+static void close_in_child(zhandle_t *zh)
+{
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(zookeeper_close(zh));
+    waitpid(child, &status, 0);
+    printf("child %d\n", status);
+}
+
+/* Obeys one command; returns 0 if there is no such command. */
+static int obey(zhandle_t *zh, const char *line)
+{
+    char first[2048], second[2048];
+    int length;
+    if (strcmp(line, "await\n") == 0)
+        await_session(zh);
+    else if (strcmp(line, "state\n") == 0)
+        printf("state %d\n", zoo_state(zh));
+    else if (sscanf(line, "create %2047s", first) == 1)
+        printf("create %d\n", zoo_create(zh, first, "value", 5, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0));
+    else if (sscanf(line, "mine %2047s", first) == 1)
+        printf("mine %d\n", zoo_create(zh, first, "value", 5, &ZOO_CREATOR_ALL_ACL, 0, NULL, 0));
+    else if (sscanf(line, "big %2047s %d", first, &length) == 2)
+        create_big(zh, first, length);
+    else if (sscanf(line, "get %2047s", first) == 1)
+        get(zh, first);
+    else if (sscanf(line, "two %2047s %2047s", first, second) == 2)
+        get_two(zh, first, second);
+    else if (sscanf(line, "identify %2047s %2047s", first, second) == 2)
+        identify(zh, first, second);
+    else if (strcmp(line, "session\n") == 0)
+        print_password(zh);
+    else if (strcmp(line, "auth\n") == 0)
+        printf("event %d\n", await_change(&event, 0));
+    else if (strcmp(line, "fork\n") == 0)
+        close_in_child(zh);
+    else
+        return 0;
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
-    char line[4096], first[2048], second[2048];
+    char line[4096];
     zhandle_t *zh;
-    int i;
     if (argc != 4)
         return 2;
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -114,14 +214,7 @@ int main(int argc, char **argv)
     if (getenv("CLIENT_FILES") != NULL)
         open_files(atoi(getenv("CLIENT_FILES")));
     errno = 0;
-    if (strcmp(argv[2], "-") == 0)
-        zh = zookeeper_init(argv[1], watcher, atoi(argv[3]), NULL, NULL,
-                            ZOO_NO_LOG_CLIENTENV | (getenv("CLIENT_READONLY") != NULL ? ZOO_READONLY : 0));
-    else if (strncmp(argv[2], "sasl:", 5) == 0)
-        zh = init_sasl(argv[1], argv[2] + 5, atoi(argv[3]));
-    else
-        zh = zookeeper_init_ssl(argv[1], strcmp(argv[2], "NULL") == 0 ? NULL : argv[2], watcher, atoi(argv[3]), NULL, NULL,
-                                ZOO_NO_LOG_CLIENTENV);
+    zh = init(argv[1], argv[2], atoi(argv[3]));
     if (zh == NULL) {
         printf("no handle, errno %d\n", errno);
         return 1;
@@ -130,56 +223,13 @@ int main(int argc, char **argv)
         return 2;
     printf("handle\n");
     while (fgets(line, sizeof(line), stdin) != NULL) {
-        if (strcmp(line, "await\n") == 0) {
-            for (i = 0; i < 24000 && zoo_state(zh) != ZOO_CONNECTED_STATE; i++)
-                usleep(5000);
-            printf("state %d\n", zoo_state(zh));
-        } else if (strcmp(line, "state\n") == 0) {
-            printf("state %d\n", zoo_state(zh));
-        } else if (sscanf(line, "create %2047s", first) == 1) {
-            printf("create %d\n", zoo_create(zh, first, "value", 5, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0));
-        } else if (sscanf(line, "mine %2047s", first) == 1) {
-            printf("mine %d\n", zoo_create(zh, first, "value", 5, &ZOO_CREATOR_ALL_ACL, 0, NULL, 0));
-        } else if (sscanf(line, "big %2047s %d", first, &i) == 2) {
-            char *value = calloc(1, (size_t)i);
-            printf("big %d\n", zoo_create(zh, first, value, i, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0));
-            free(value);
-        } else if (sscanf(line, "get %2047s", first) == 1) {
-            char value[100];
-            int length = sizeof(value), rc = zoo_get(zh, first, 0, value, &length, NULL);
-            printf("get %d %d\n", rc, length);
-        } else if (sscanf(line, "two %2047s %2047s", first, second) == 2) {
-            results[0] = results[1] = 1;
-            zoo_aget(zh, first, 0, on_data, (void *)0L);
-            zoo_aget(zh, second, 0, on_data, (void *)1L);
-            printf("first %d\n", await_change(&results[0], 1));
-            printf("second %d\n", await_change(&results[1], 1));
-        } else if (sscanf(line, "identify %2047s %2047s", first, second) == 2) {
-            results[0] = 1;
-            zoo_add_auth(zh, first, second, (int)strlen(second), on_identified, NULL);
-            printf("identify %d\n", await_change(&results[0], 1));
-        } else if (strcmp(line, "session\n") == 0) {
-            const clientid_t *id = zoo_client_id(zh);
-            printf("session ");
-            for (i = 0; i < (int)sizeof(id->passwd); i++)
-                printf("%02x", (unsigned char)id->passwd[i]);
-            printf("\n");
-        } else if (strcmp(line, "auth\n") == 0) {
-            printf("event %d\n", await_change(&event, 0));
-        } else if (strcmp(line, "fork\n") == 0) {
-            int status = -1;
-            pid_t child = fork();
-            if (child == 0)
-                _exit(zookeeper_close(zh));
-            waitpid(child, &status, 0);
-            printf("child %d\n", status);
-        } else if (strcmp(line, "close\n") == 0) {
+        if (strcmp(line, "close\n") == 0) {
             int rc = zookeeper_close(zh);
             printf("closed %d%s\n", rc, in_callback ? " in a callback" : "");
             return 0;
-        } else {
-            return 2;
         }
+        if (!obey(zh, line))
+            return 2;
     }
     return 2;
 }
