@@ -1,19 +1,19 @@
 """The attacks of hostile.py on a client that speaks TLS: misbehaviour of a server, or of a man in the middle, below and
 around the packets. Rows as in attacks.py, with the settings for TLS in the process's environment; the honest server
-speaks TLS too.
+speaks TLS too. These attack the handshake; attacks_tls_sessions.py has those inside a session.
 
-There are three ways of serving: bare records, which need no key before TLS 1.2's key exchange; `Peer`, an honest TLS
-server of Python's ssl whose bytes the script alters and sends; and `OpenSsl`, for features that Python's ssl lacks.
+There are two ways of serving: bare records, which need no key before TLS 1.2's key exchange; and `Peer`, an honest TLS
+server of Python's ssl whose bytes the script alters and sends.
 """
 import ssl
 import struct
 import tempfile
 
 import rig
-from attacks import BAD, LOST, OK, Attack, GRANTED, integer, trickle
+from attacks import LOST, OK, Attack, GRANTED, integer, trickle
 from fake_server import Gone
-from openssl_server import TLS_1_2, TLS_1_3, OpenSsl, settings as openssl_settings
-from wire import Response, buffer, stat
+from openssl_server import TLS_1_2
+from tls_peer import Peer, context
 
 CERTIFICATE = -15  # ZSSLCONNECTIONERROR
 REFUSED = (CERTIFICATE, *LOST)
@@ -21,23 +21,18 @@ ALERT, HANDSHAKE, DATA = 21, 22, 23
 ATTACKS = []
 
 
-def attack(name, script, codes=LOST, **options):
+def row(name, script, codes=LOST, **options):
+    """One row."""
+    return Attack(f"TLS: {name}", script, codes, environment=_environment, honest=honest, **options)
+
+
+def attack(*arguments, **options):
     """Adds a row."""
-    ATTACKS.append(Attack(f"TLS: {name}", script, codes, environment=_environment, honest=honest, **options))
+    ATTACKS.append(row(*arguments, **options))
 
 
 def _environment():
     return {"ZOO_TLS_CA": rig.certificates() / "ca.crt"}
-
-
-def context(certificate="server", version=None):
-    """A server's settings, for one version of TLS or for the newest."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    directory = rig.certificates()
-    made.load_cert_chain(directory / f"{certificate}.crt", directory / f"{certificate}.key")
-    if version:
-        made.minimum_version = made.maximum_version = version
-    return made
 
 
 def honest(link):
@@ -197,119 +192,11 @@ attack("FIN instead of an answer", _fin, drops=True, log="closed early.*without 
 
 # -- an honest handshake whose bytes the script sends
 
-class Peer:
-    """See the module."""
-
-    def __init__(self, link, settings):
-        self.link = link
-        self._inbox, self._outbox = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = settings.wrap_bio(self._inbox, self._outbox, server_side=True)
-
-    def flight(self):
-        """The next bytes to send; empty when the handshake is done."""
-        while True:
-            try:
-                self._tls.do_handshake()
-                return self._outbox.read()
-            except ssl.SSLWantReadError:
-                if self._outbox.pending:
-                    return self._outbox.read()
-                self._inbox.write(self.link.some())
-            except OSError as error:  # the client's alert
-                raise Gone from error
-
-    def handshake(self):
-        """Does the whole handshake, unaltered."""
-        while flight := self.flight():
-            self.link.raw(flight)
-            if self._tls.version() == "TLSv1.3" and self._is_done():
-                break
-
-    def _is_done(self):
-        try:
-            self._tls.do_handshake()
-        except OSError:
-            return False
-        self.link.raw(self._outbox.read())
-        return True
-
-    def encrypt(self, data):
-        """One record, if the data fits into one."""
-        self._tls.write(data)
-        return self._outbox.read()
-
-    def read(self, count):
-        """Reads `count` bytes from the client."""
-        data = b""
-        while len(data) < count:
-            try:
-                if not (more := self._tls.read(count - len(data))):
-                    raise Gone
-                data += more
-            except ssl.SSLWantReadError:
-                self._inbox.write(self.link.some())
-            except OSError as error:
-                raise Gone from error
-        return data
-
-    def frame(self):
-        """The client's next packet."""
-        return self.read(struct.unpack(">i", self.read(4))[0])
-
-    def session(self):
-        """A session, granted."""
-        self.handshake()
-        self.frame()
-        self.link.raw(self.encrypt(integer(len(GRANTED)) + GRANTED))
-
-    def request(self):
-        """The number of the next request that is not a ping; the content is not checked."""
-        return next_request(self)
-
-    def end(self):
-        """How the client ends the stream, ignoring all other data: "close_notify", or "nothing" when the connection
-        just ends."""
-        while True:
-            try:
-                if not self._tls.read(65536):
-                    return "close_notify"
-            except ssl.SSLWantReadError:
-                try:
-                    self._inbox.write(self.link.some())
-                except Gone:
-                    return "nothing"
-            except ssl.SSLZeroReturnError:
-                return "close_notify"
-
-    def close_notify(self):
-        """Ends the TLS stream, but not the connection."""
-        try:
-            self._tls.unwrap()
-        except OSError:
-            pass
-        return self._outbox.read()
-
-
-def reply(xid):
-    """The bytes of a reply to exists()."""
-    payload = Response.header(xid, 1, 0) + stat()
-    return integer(len(payload)) + payload
-
-
 def peer(then, certificate="server", version=None):
     """A script: calls `then(peer)` after the client's first bytes have come."""
     def script(link):
         then(Peer(link, context(certificate, version)))
     return script
-
-
-def in_session(then, version=None):
-    """A script: grants a session over TLS, reads the first request, and calls `then(peer, xid)`."""
-    def serve(one):
-        one.session()
-        then(one, one.request())
-        one.link.until_eof(30)
-    return peer(serve, version=version)
 
 
 def _slow(one):
@@ -323,9 +210,7 @@ def _cut(step, version):
         if end < len(flight):
             return one.link.raw(flight[:end])
         one.link.raw(flight)
-        one.session()
-        while True:
-            one.link.raw(one.encrypt(reply(one.request())))
+        one.serve()
     return peer(serve, version=version)
 
 
@@ -371,159 +256,5 @@ def chain(length, then):
     return script
 
 
-def _serve(one):
-    one.session()
-    while True:
-        one.link.raw(one.encrypt(reply(one.request())))
-
-
-attack("a chain of 40 certificates that it does not need", chain(40, _serve), (OK,), drops=False)
-attack("a chain of 300 certificates", chain(300, _serve), drops=True, log=TOO_LARGE)
-
-
-# -- inside a session
-
-def _garbage(one, _):
-    one.link.raw(bytes(range(256)) * 8)
-
-
-def _plain(one, xid):
-    one.link.raw(reply(xid))
-
-
-def _forged(one, xid):
-    one.link.raw(record(DATA, reply(xid) + bytes(16)))
-
-
-def _altered(one, xid):
-    data = bytearray(one.encrypt(reply(xid)))
-    data[-1] ^= 1
-    one.link.raw(bytes(data))
-
-
-def _again(one, xid):
-    data = one.encrypt(reply(xid))
-    one.link.raw(data + data)
-
-
-def _half(one, xid):
-    one.link.raw(one.encrypt(reply(xid))[:-7])
-    one.link.close()
-    raise Gone
-
-
-def _half_and_silence(one, xid):
-    one.link.raw(one.encrypt(reply(xid))[:-7])
-
-
-def _byte_a_record(one, xid):
-    while True:
-        one.link.raw(b"".join(one.encrypt(bytes([byte])) for byte in reply(xid)))
-        xid = one.request()
-
-
-def _byte_a_packet(one, xid):
-    while True:
-        for byte in one.encrypt(reply(xid)):
-            one.link.raw(bytes([byte]))
-        xid = one.request()
-
-
-def _both_in_one(one, xid):
-    events = b"".join(integer(len(body)) + body for body in [Response.header(-2, 1, 0)] * 100)
-    while True:
-        one.link.raw(one.encrypt(events + reply(xid) + events))
-        xid = one.request()
-
-
-def _close_notify(one, _):
-    one.link.raw(one.close_notify())
-
-
-def _fatal(one, _):
-    one.link.raw(record(ALERT, b"\x02\x50"))
-
-
-def _record_of_a_gigabyte(one, xid):
-    one.link.raw(one.encrypt(integer(2**30) + Response.header(xid, 1, 0)))
-    while True:
-        one.link.raw(one.encrypt(bytes(16000)))
-
-
-NOT_ANSWERED = (OK, *LOST)
-attack("garbage in a session", in_session(_garbage), drops=True, log=BROKEN)
-attack("a reply in the clear in a session", in_session(_plain), drops=True, log=BROKEN)
-attack("a forged record", in_session(_forged), drops=True, log=BROKEN)
-attack("a record with one bit changed", in_session(_altered), drops=True, log=BROKEN)
-attack("a record sent twice", in_session(_again), NOT_ANSWERED, drops=True, log=BROKEN)
-attack("FIN in the middle of a record", in_session(_half), drops=True, log="failed while receiving.*connection lost")
-attack("half a record in a session, then nothing", in_session(_half_and_silence), drops=True, log=r"timed out")
-attack("a record for each byte of a reply", in_session(_byte_a_record), (OK,), drops=False)
-attack("a packet for each byte of a record", in_session(_byte_a_packet), (OK,), drops=False)
-attack("201 replies in one record", in_session(_both_in_one), (OK,), drops=False)
-attack("the end of the stream, and the connection stays", in_session(_close_notify), drops=True,
-       log="failed while receiving.*connection lost")
-attack("a fatal alert in a session", in_session(_fatal, ssl.TLSVersion.TLSv1_2), drops=True, log=f"TLS alert|{BROKEN}")
-attack("1 GiB announced in records", in_session(_record_of_a_gigabyte), (*BAD, *LOST), drops=True, log="not acceptable")
-
-
-def _tickets(link):
-    settings = context()
-    settings.num_tickets = 5000
-    _serve(Peer(link, settings))
-
-
-attack("5,000 tickets", _tickets, (OK,), drops=False)
-
-
-# -- features that Python's ssl lacks
-
-def openssl(then, version):
-    """A script: grants a session over TLS, and calls `then(server)`."""
-    def script(link):
-        with OpenSsl(link, openssl_settings(version=version)) as server:
-            server.frame()
-            server.write(integer(len(GRANTED)) + GRANTED)
-            then(server)
-        link.until_eof(30)
-    return script
-
-
-def next_request(server):
-    """The number of the next request that is not a ping."""
-    while (xid := struct.unpack(">i", server.frame()[:4])[0]) == -2:
-        pass
-    return xid
-
-
-def _new_keys(asks, count):
-    def serve(server):
-        while True:
-            xid = next_request(server)
-            for _ in range(count):
-                server.key_update(asks)
-            server.write(reply(xid))
-    return serve
-
-
-def _new_keys_for_ever(asks):
-    def serve(server):
-        next_request(server)
-        while True:
-            server.key_update(asks)
-    return serve
-
-
-def _renegotiation(server):
-    while True:
-        xid = next_request(server)
-        server.renegotiate()
-        server.write(reply(xid))
-
-
-attack("new keys before each reply", openssl(_new_keys(False, 1), TLS_1_3), (OK,), drops=False)
-attack("new keys of both sides before each reply", openssl(_new_keys(True, 1), TLS_1_3), (OK,), drops=False)
-attack("new keys 10,000 times", openssl(_new_keys(False, 10000), TLS_1_3), (OK, *LOST))
-attack("new keys for ever", openssl(_new_keys_for_ever(False), TLS_1_3), drops=True, log="timed out|broke the TLS")
-attack("new keys of both sides for ever", openssl(_new_keys_for_ever(True), TLS_1_3), drops=True, log=BROKEN)
-attack("another handshake in a session", openssl(_renegotiation, TLS_1_2), (OK, *LOST))
+attack("a chain of 40 certificates that it does not need", chain(40, Peer.serve), (OK,), drops=False)
+attack("a chain of 300 certificates", chain(300, Peer.serve), drops=True, log=TOO_LARGE)

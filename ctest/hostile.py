@@ -31,6 +31,7 @@ import rig  # noqa: E402
 import attacks  # noqa: E402
 import attacks_sasl  # noqa: E402
 import attacks_tls  # noqa: E402
+import attacks_tls_sessions  # noqa: E402
 from fake_server import FakeServer  # noqa: E402
 from run import FLAGS, headers  # noqa: E402
 
@@ -178,7 +179,8 @@ def main():
     parser.add_argument("-v", "--verbose", action="store_true", help="show the log of every run of ours")
     options = parser.parse_args()
     program = build(options.flavour)
-    chosen = [a for a in attacks.ATTACKS + attacks_tls.ATTACKS + attacks_sasl.ATTACKS if not options.only
+    every = attacks.ATTACKS + attacks_tls.ATTACKS + attacks_tls_sessions.ATTACKS + attacks_sasl.ATTACKS
+    chosen = [a for a in every if not options.only
               or any(word in a.name or fnmatch.fnmatch(a.name, word) for word in options.only)]
     if not chosen:
         raise SystemExit("no attack matches")

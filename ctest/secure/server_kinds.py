@@ -9,9 +9,9 @@ import time
 import unittest
 
 from common import CLOSED, HERE, WAIT, ask, client, ended, expect, file, lines, opened, rig, secured, server_context
-from attacks_tls import Peer
 from fake_server import FakeServer, Gone
 from openssl_server import TLS_1_2, TLS_1_3, OpenSsl, settings
+from tls_peer import Peer
 from wire import Request, Response, buffer, connect_response, stat
 
 sys.path.insert(0, str(HERE.parent / "programs"))
