@@ -1,86 +1,15 @@
 //! The watch registry: the watchers at each server path, the events that fire them, and the requests that re-arm them
 //! after a reconnect. Knows no connection; the shell defines the watchers, which are equal if function and context are.
-use crate::jute::Put;
-use crate::limits;
+mod kind;
+mod set_watches;
+
+pub use kind::{Removal, WatchKind};
+
 use crate::proto::event;
 use foldhash::fast::FixedState;
+use set_watches::LISTS;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
-
-/// The table to which a watch belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WatchKind {
-    /// The data of an existing node.
-    Data,
-    /// A node that may not exist yet; becomes a data watch when it does.
-    Exist,
-    /// The list of children.
-    Child,
-    /// Data and children of one node; stays after an event.
-    Persistent,
-    /// A node and everything below it; stays after an event.
-    Recursive,
-}
-
-impl WatchKind {
-    /// The kind that `AddWatch` leaves with this mode.
-    pub const fn from_mode(mode: i32) -> Option<WatchKind> {
-        match mode {
-            0 => Some(WatchKind::Persistent),
-            1 => Some(WatchKind::Recursive),
-            _ => None,
-        }
-    }
-
-    /// The mode of `AddWatch` for this kind; `None` for the one-shot kinds, which reads leave.
-    pub const fn mode(self) -> Option<i32> {
-        match self {
-            WatchKind::Data | WatchKind::Exist | WatchKind::Child => None,
-            WatchKind::Persistent => Some(0),
-            WatchKind::Recursive => Some(1),
-        }
-    }
-}
-
-/// The watches that a removal covers; the numbers are those of the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Removal {
-    /// Child watches.
-    Children,
-    /// Data and exist watches.
-    Data,
-    /// All watches, persistent ones included.
-    Any,
-    /// Persistent watches. Servers know this number and the next one since 3.9.
-    Persistent,
-    /// Persistent recursive watches.
-    Recursive,
-}
-
-impl Removal {
-    /// The number on the wire.
-    pub const fn to_i32(self) -> i32 {
-        match self {
-            Removal::Children => 1,
-            Removal::Data => 2,
-            Removal::Any => 3,
-            Removal::Persistent => 4,
-            Removal::Recursive => 5,
-        }
-    }
-
-    /// The kind with this number.
-    pub const fn from_i32(value: i32) -> Option<Removal> {
-        match value {
-            1 => Some(Removal::Children),
-            2 => Some(Removal::Data),
-            3 => Some(Removal::Any),
-            4 => Some(Removal::Persistent),
-            5 => Some(Removal::Recursive),
-            _ => None,
-        }
-    }
-}
 
 /// Keyed by the session's seed only, so that the order of iteration depends on seed and history alone.
 type Table<W> = HashMap<Box<[u8]>, Vec<W>, FixedState>;
@@ -284,40 +213,7 @@ impl<W: Clone + Eq + Hash> Watches<W> {
             self.recursive.remove(path);
         }
     }
-
-    /// The bodies of the requests which re-arm everything as of `zxid`, each within [`limits::SET_WATCHES`] unless a
-    /// single path is longer. With `with_persistent` they are `SetWatches2`, with five lists; else `SetWatches`, with
-    /// three, without the persistent watches.
-    pub fn set_watches(&self, zxid: i64, with_persistent: bool) -> Vec<Vec<u8>> {
-        // divergence: All watches are re-armed in several SetWatches requests below 128 KiB each; stock sends one of any size, which the server refuses above jute.maxbuffer, for ever.
-        let count = if with_persistent { LISTS } else { ONE_SHOT_LISTS };
-        let mut requests = Vec::new();
-        let mut lists: [Vec<&[u8]>; LISTS] = Default::default();
-        let mut size = 0;
-        for (at, table) in self.tables().into_iter().enumerate().take(count) {
-            for path in table.keys() {
-                if size > 0 && size + path.len() + 4 > limits::SET_WATCHES {
-                    requests.push(set_watches(zxid, lists.get(..count).unwrap_or_default()));
-                    lists = Default::default();
-                    size = 0;
-                }
-                size += path.len() + 4;
-                if let Some(list) = lists.get_mut(at) {
-                    list.push(path);
-                }
-            }
-        }
-        if size > 0 {
-            requests.push(set_watches(zxid, lists.get(..count).unwrap_or_default()));
-        }
-        requests
-    }
 }
-
-/// Number of path lists in `SetWatches2`.
-const LISTS: usize = 5;
-/// Number of path lists in `SetWatches`.
-const ONE_SHOT_LISTS: usize = 3;
 
 /// The path itself and every path above it, up to `/`.
 fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -331,24 +227,11 @@ fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn set_watches(zxid: i64, lists: &[Vec<&[u8]>]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(28 + lists.iter().flatten().map(|path| path.len() + 4).sum::<usize>());
-    out.put_i64(zxid);
-    for list in lists {
-        out.put_len(list.len());
-        for path in list {
-            out.put_buffer(Some(path));
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jute::Reader;
 
-    fn at(path: &str) -> Box<[u8]> {
+    pub(super) fn at(path: &str) -> Box<[u8]> {
         path.as_bytes().into()
     }
 
@@ -393,35 +276,6 @@ mod tests {
         assert!(!watches.has(Removal::Data, b"/a", None));
         watches.disarm(Removal::Any, b"/a", None);
         assert!(watches.is_empty());
-    }
-
-    #[test]
-    fn re_arming_is_split_and_complete() {
-        let mut watches = Watches::new(1);
-        for i in 0..5000 {
-            let kind = [WatchKind::Data, WatchKind::Exist, WatchKind::Child][i % 3];
-            watches.arm(kind, at(&format!("/{i:0100}")), i);
-        }
-        let requests = watches.set_watches(77, false);
-        assert!(requests.len() > 3);
-        let mut counts = [0, 0, 0];
-        for request in &requests {
-            assert!(request.len() <= limits::SET_WATCHES + 20);
-            let mut reader = Reader::new(request);
-            assert_eq!(reader.i64(), Ok(77));
-            for count in &mut counts {
-                for _ in 0..reader.count(4).unwrap() {
-                    reader.string().unwrap();
-                    *count += 1;
-                }
-            }
-        }
-        assert_eq!(counts, [1667, 1667, 1666]);
-    }
-
-    #[test]
-    fn nothing_armed_sends_nothing() {
-        assert!(Watches::<u8>::new(1).set_watches(1, true).is_empty());
     }
 
     #[test]
@@ -515,33 +369,6 @@ mod tests {
         assert!(!watches.has(Removal::Persistent, b"/a", None) && watches.has(Removal::Recursive, b"/a", Some(&1)));
         watches.disarm(Removal::Any, b"/a", None);
         assert!(watches.is_empty() && !watches.has_persistent());
-    }
-
-    #[test]
-    fn persistent_watches_are_re_armed_in_lists_of_their_own() {
-        let mut watches = Watches::new(1);
-        watches.arm(WatchKind::Child, at("/c"), 1);
-        watches.arm(WatchKind::Persistent, at("/p"), 1);
-        watches.arm(WatchKind::Recursive, at("/r"), 1);
-        let lists = |count, bytes: &[u8]| -> Vec<Vec<Vec<u8>>> {
-            let mut reader = Reader::new(bytes);
-            reader.i64().unwrap();
-            let lists = (0..count)
-                .map(|_| (0..reader.count(4).unwrap()).map(|_| reader.string().unwrap().to_vec()).collect())
-                .collect();
-            assert!(reader.rest().is_empty());
-            lists
-        };
-        let (with, without) = (watches.set_watches(7, true), watches.set_watches(7, false));
-        let path = |path: &str| vec![path.as_bytes().to_vec()];
-        assert_eq!(lists(5, &with[0]), [vec![], vec![], path("/c"), path("/p"), path("/r")]);
-        assert_eq!(lists(3, &without[0]), [vec![], vec![], path("/c")]);
-        for i in 0..5000 {
-            watches.arm(WatchKind::Recursive, at(&format!("/{i:0100}")), i);
-        }
-        let requests = watches.set_watches(7, true);
-        assert!(requests.len() > 3 && requests.iter().all(|request| request.len() <= limits::SET_WATCHES + 28));
-        assert_eq!(requests.iter().map(|request| lists(5, request)[4].len()).sum::<usize>(), 5001);
     }
 
     #[test]
