@@ -2,6 +2,7 @@
 stock's bugs."""
 
 import functools
+import gc
 import itertools
 import os
 import sys
@@ -32,6 +33,9 @@ log_to_file()
 def on_stock():
     """Whether this run is on Apache's library (run.py --lib stock)."""
     return os.environ.get("ZK_TEST_LIB") == "stock"
+
+
+needs_ours = unittest.skipIf(on_stock(), "Apache's library does not have this")
 
 
 def stock_bug(reason):
@@ -73,6 +77,11 @@ def resident_kib():
     """The resident memory of this process, in KiB."""
     with open("/proc/self/status") as status:
         return int([line for line in status if line.startswith("VmRSS")][0].split()[1])
+
+
+def is_gone(reference):
+    gc.collect()
+    return reference() is None
 
 
 class Recorder:
@@ -163,6 +172,20 @@ class Case(unittest.TestCase):
                 if zookeeper.is_unrecoverable(handle):
                     break
                 time.sleep(0.01)
+
+
+class TwoSessions(Case):
+    """A test with another session, `self.other`."""
+
+    def setUp(self):
+        super().setUp()
+        self.other = self.connect()
+
+    def barrier(self):
+        """When this returns, every earlier event has been delivered, because completions and events come in order."""
+        done = Recorder()
+        zookeeper.async_(self.handle, "/", done)
+        done.wait()
 
 
 def quietly_failing(function, *arguments):
