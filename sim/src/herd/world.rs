@@ -1,6 +1,7 @@
 //! The virtual world: it moves clients and servers through one run of a scenario. Randomness comes only from the seed,
 //! time only from the event queue.
 mod clients;
+mod incident;
 mod servers;
 
 use super::client::{Client, Phase};
@@ -17,10 +18,6 @@ use zk_core::backoff::{Event, History, Standing};
 const SECOND: u64 = 1_000_000_000;
 /// A round trip in the data centre.
 const ROUND_TRIP: u64 = 300_000;
-/// Time between two closes of a server that closes all its connections in a loop, and by a kernel that closes those of
-/// a dead process.
-const CLOSE_BY_SERVER: u64 = 50_000;
-const CLOSE_BY_KERNEL: u64 = 10_000;
 /// The interval at which the session tracker looks for expired sessions.
 const TRACKER: u64 = SECOND / 2;
 /// The interval of the timeline's samples.
@@ -250,106 +247,6 @@ impl<'a> World<'a> {
         let settled = self.outcome.back[3]
             .is_some_and(|time| self.now >= self.end + seconds(time) + nanos(self.scenario.timeout) * 2);
         settled || self.now > self.end + nanos(self.scenario.horizon)
-    }
-
-    // ---- the incident ----
-
-    fn begin_incident(&mut self) {
-        let (state, hit) = match self.scenario.incident {
-            Incident::Election(_) => (State::NotServing, self.servers.len()),
-            Incident::Freeze(_) | Incident::FreezePart(_) => (State::Frozen, self.servers.len()),
-            Incident::FreezeOne(_) => (State::Frozen, 1),
-            Incident::Outage(_) | Incident::HalfDead(_) => (State::Dead, self.servers.len()),
-            Incident::Kill => (State::Dead, 1),
-            Incident::Vanish | Incident::Start => (State::Silent, 1),
-        };
-        for server in 0..hit {
-            self.servers[server].state = state;
-            self.servers[server].thaw = self.end;
-        }
-        if matches!(state, State::NotServing | State::Dead) {
-            self.close_all(hit, if state == State::Dead { CLOSE_BY_KERNEL } else { CLOSE_BY_SERVER });
-        }
-        self.tracking = !self.is_total();
-    }
-
-    /// Whether the incident stops the whole ensemble for a limited time.
-    fn is_total(&self) -> bool {
-        !matches!(self.scenario.incident, Incident::FreezeOne(_) | Incident::Kill | Incident::Vanish | Incident::Start)
-    }
-
-    /// Closes the connections of the first `hit` servers, one every `each` nanoseconds.
-    fn close_all(&mut self, hit: usize, each: u64) {
-        for server in 0..hit {
-            self.servers[server].clear();
-        }
-        let spread = each * (u64::from(self.scenario.clients) / u64::from(self.scenario.servers)).max(1);
-        for client in 0..self.clients.len() {
-            if usize::from(self.clients[client].server) < hit {
-                self.clients[client].closed_at = self.now + self.rng.random_range(0..spread);
-                let at = self.clients[client].closed_at;
-                self.set_timer(client as u32, at);
-            }
-        }
-    }
-
-    fn end_incident(&mut self) {
-        self.tracking = true;
-        for group in &mut self.groups {
-            group.since = self.now;
-        }
-        if matches!(self.scenario.incident, Incident::Election(_) | Incident::Outage(_) | Incident::HalfDead(_)) {
-            self.zxid_epoch += 1;
-            let full = self.now + nanos(self.scenario.timeout);
-            for expiry in self.sessions.iter_mut().filter(|expiry| **expiry > GONE) {
-                *expiry = full;
-            }
-        }
-        if self.is_total() {
-            let one_stays = matches!(self.scenario.incident, Incident::HalfDead(_) | Incident::FreezePart(_));
-            if one_stays {
-                self.servers[0].state = State::Frozen;
-                self.servers[0].thaw = u64::MAX / 2;
-            }
-            for server in usize::from(one_stays)..self.servers.len() {
-                self.thaw(server as u8);
-            }
-            self.expire();
-        }
-        if matches!(self.scenario.incident, Incident::FreezeOne(_)) {
-            self.thaw(0);
-        }
-        for server in 0..self.servers.len() {
-            self.plan_stall(server as u8);
-        }
-        self.note_connected();
-    }
-
-    fn plan_stall(&mut self, server: u8) {
-        if let Some((every, _)) = self.scenario.stalls {
-            let wait = -(1.0 - self.rng.random::<f64>()).ln() * every.as_secs_f64();
-            self.queue.push(self.now + seconds(wait), Happening::Stall(server));
-        }
-    }
-
-    /// Stops a serving server for a limited time.
-    fn stall(&mut self, server: u8) {
-        let it = &mut self.servers[usize::from(server)];
-        if let (State::Up, Some((_, long))) = (it.state, self.scenario.stalls) {
-            it.state = State::Frozen;
-            it.thaw = self.now + nanos(long);
-            self.queue.push(it.thaw, Happening::Thaw(server));
-        }
-        self.plan_stall(server);
-    }
-
-    fn thaw(&mut self, server: u8) {
-        let it = &mut self.servers[usize::from(server)];
-        let unnoticed = std::mem::take(&mut it.unnoticed);
-        it.state = State::Up;
-        it.descriptors = it.descriptors.saturating_sub(unnoticed);
-        self.start_accepting(server);
-        self.start_work(self.pipeline_of(server));
     }
 
     fn track(&mut self) {
