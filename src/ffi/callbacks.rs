@@ -2,9 +2,9 @@
 //! to C's arguments.
 use super::callout;
 use super::convert::stat;
-use super::memory;
 use super::multi_api;
 use super::multi_read_api;
+use super::owned::{self, Owned};
 use super::types::{
     ACL_vector, ClientInfo_vector, String_vector, acl_completion_t, client_infos_completion_t, data_completion_t,
     int_completion_t, stat_completion_t, string_completion_t, string_stat_completion_t, strings_completion_t,
@@ -235,14 +235,14 @@ impl CallCompletion {
             CallCompletion::Strings(function, data) => {
                 let result = result.and_then(|frame| {
                     let names = decoded("get_children", reply::children(frame.bytes()))?;
-                    memory::string_vector(Exact(names.iter(), names.count()))
+                    owned::string_vector(Exact(names.iter(), names.count()))
                 });
                 call_strings(function, data, result);
             }
             CallCompletion::StringsStat(function, data) => {
                 let result = result.and_then(|frame| {
                     let (names, found) = decoded("get_children2", reply::children_stat(frame.bytes()))?;
-                    Ok((memory::string_vector(Exact(names.iter(), names.count()))?, stat(&found)))
+                    Ok((owned::string_vector(Exact(names.iter(), names.count()))?, stat(&found)))
                 });
                 let (rc, mut both) = split(result);
                 let (list, stat) =
@@ -303,9 +303,9 @@ fn call_void(function: void_completion_t, data: Data, result: Result<(), Code>) 
     }
 }
 
-fn call_strings(function: strings_completion_t, data: Data, result: Result<memory::Owned<String_vector>, Code>) {
+fn call_strings(function: strings_completion_t, data: Data, result: Result<Owned<String_vector>, Code>) {
     let (rc, mut list) = split(result);
-    let list = list.as_mut().map_or(null_mut(), memory::Owned::as_mut_ptr);
+    let list = list.as_mut().map_or(null_mut(), Owned::as_mut_ptr);
     if function.is_some() {
         // SAFETY: the application's function by the contract of `super`.
         unsafe { callout::strings(function, rc, list, data.0) }
@@ -324,7 +324,7 @@ fn call_int(function: int_completion_t, data: Data, result: Result<Frame, Code>)
 fn call_client_infos(function: client_infos_completion_t, data: Data, result: Result<Frame, Code>) {
     let infos = result.and_then(|frame| client_infos(&decoded("whoami", reply::client_infos(frame.bytes()))?));
     let (rc, mut list) = split(infos);
-    let list = list.as_mut().map_or(null_mut(), memory::Owned::as_mut_ptr);
+    let list = list.as_mut().map_or(null_mut(), Owned::as_mut_ptr);
     if function.is_some() {
         // SAFETY: the application's function by the contract of `super`.
         unsafe { callout::client_infos(function, rc, list, data.0) }
@@ -363,21 +363,19 @@ fn call_acl(function: acl_completion_t, data: Data, result: Result<Frame, Code>)
 }
 
 /// An access control list as a C list for an application.
-pub(super) fn acl_list(entries: &[Acl<'_>]) -> Result<memory::Owned<ACL_vector>, Code> {
-    memory::acl_vector(
-        entries.iter().map(|acl| (acl.perms, acl.scheme.unwrap_or_default(), acl.id.unwrap_or_default())),
-    )
+pub(super) fn acl_list(entries: &[Acl<'_>]) -> Result<Owned<ACL_vector>, Code> {
+    owned::acl_vector(entries.iter().map(|acl| (acl.perms, acl.scheme.unwrap_or_default(), acl.id.unwrap_or_default())))
 }
 
 /// The identities of a session as a C list for an application.
-pub(super) fn client_infos(infos: &[ClientInfo<'_>]) -> Result<memory::Owned<ClientInfo_vector>, Code> {
-    memory::client_info_vector(infos.iter().map(|info| (info.scheme, info.user)))
+pub(super) fn client_infos(infos: &[ClientInfo<'_>]) -> Result<Owned<ClientInfo_vector>, Code> {
+    owned::client_info_vector(infos.iter().map(|info| (info.scheme, info.user)))
 }
 
 /// The paths of ephemeral nodes as a C list for an application, without the chroot. The request asked only for nodes
 /// below the chroot.
-pub(super) fn ephemerals(chroot: &[u8], paths: &Strings<'_>) -> Result<memory::Owned<String_vector>, Code> {
-    memory::string_vector(Exact(paths.iter().map(|path| client_path(chroot, path)), paths.count()))
+pub(super) fn ephemerals(chroot: &[u8], paths: &Strings<'_>) -> Result<Owned<String_vector>, Code> {
+    owned::string_vector(Exact(paths.iter().map(|path| client_path(chroot, path)), paths.count()))
 }
 
 /// A result in C's form: the code, and the value if there is one.

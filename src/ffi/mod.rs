@@ -34,6 +34,7 @@ pub mod multi_api;
 pub mod multi_read_api;
 #[doc(hidden)]
 pub mod operation;
+mod owned;
 pub mod sasl_api;
 #[cfg(all(test, calmkeeper_shuttle))]
 mod schedules;

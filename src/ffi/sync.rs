@@ -8,10 +8,10 @@ use super::callbacks::{CallCompletion, Exact, SyncWaiter, Watch, acl_list, clien
 use super::callout;
 use super::convert::{put_stat, put_text};
 use super::entry::{Zk, call};
-use super::memory;
 use super::multi_api;
 use super::multi_read_api;
 use super::operation::Operation;
+use super::owned;
 use super::types::{ACL_vector, ClientInfo_vector, Stat, String_vector, zhandle_t, zoo_op_result_t, zoo_op_t};
 use crate::sys::cancel;
 use libc::{c_char, c_int};
@@ -224,7 +224,7 @@ pub(super) unsafe fn put_data(buffer: *mut c_char, len: *mut c_int, data: Option
 /// `place` is null or valid for writes.
 pub(super) unsafe fn put_strings(place: *mut String_vector, names: &reply::Strings<'_>) -> Result<(), Code> {
     if !place.is_null() {
-        let list = memory::string_vector(Exact(names.iter(), names.count()))?;
+        let list = owned::string_vector(Exact(names.iter(), names.count()))?;
         // SAFETY: not null, so valid.
         unsafe { place.write(list.into_raw()) };
     }
