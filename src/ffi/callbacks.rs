@@ -1,21 +1,18 @@
-//! Completions and watchers of C programs, and the place where a sync caller waits. Owns the step from a reply's bytes
-//! to C's arguments.
+//! Completions and watchers of C programs. Owns the step from a reply's bytes to C's arguments.
 use super::callout;
 use super::convert::stat;
 use super::multi_api;
 use super::multi_read_api;
 use super::owned::{self, Owned};
+use super::sync_waiter::ResultSender;
 use super::types::{
     ACL_vector, ClientInfo_vector, String_vector, acl_completion_t, client_infos_completion_t, data_completion_t,
     int_completion_t, stat_completion_t, string_completion_t, string_stat_completion_t, strings_completion_t,
     strings_stat_completion_t, void_completion_t, watcher_fn, zhandle_t,
 };
 use crate::handle::Completion;
-use crate::sys::latch::Latch;
 use libc::{c_char, c_int, c_void};
-use std::cell::UnsafeCell;
 use std::ptr::{null, null_mut};
-use std::sync::Arc;
 use zk_core::code::Code;
 use zk_core::frames::Frame;
 use zk_core::jute::Malformed;
@@ -69,76 +66,6 @@ pub(super) fn notify(zh: *mut zhandle_t, event: &Event<Watch>) {
     let path = Text::new(b"", &event.path);
     for watch in &event.watchers {
         watch.call(zh, event, &path);
-    }
-}
-
-/// Where a sync caller waits for its result.
-#[derive(Debug)]
-pub(super) struct SyncWaiter {
-    /// Written by [`ResultSender`] before the latch is set, taken by the caller afterwards.
-    result: UnsafeCell<Option<Result<Frame, Code>>>,
-    is_filled: Latch,
-}
-
-// SAFETY: the sender has the result to itself until it sets the latch, the caller from then on. There is one of each.
-unsafe impl Sync for SyncWaiter {}
-// SAFETY: nothing in it belongs to a thread.
-unsafe impl Send for SyncWaiter {}
-
-crate::sys::sync::thread_local! {
-    /// A waiter to be used again by this thread's next sync call.
-    static SPARE: std::cell::Cell<Option<Arc<SyncWaiter>>> = const { std::cell::Cell::new(None) };
-}
-
-impl SyncWaiter {
-    /// A waiter for a call by this thread, and the sender of its result.
-    pub(super) fn new() -> (Arc<SyncWaiter>, ResultSender) {
-        let spare = SPARE.try_with(std::cell::Cell::take).ok().flatten();
-        let waiter =
-            spare.unwrap_or_else(|| Arc::new(SyncWaiter { result: UnsafeCell::new(None), is_filled: Latch::new() }));
-        let sender = ResultSender(Some(Arc::clone(&waiter)));
-        (waiter, sender)
-    }
-
-    /// Whether the result has come.
-    pub(super) fn is_filled(&self) -> bool {
-        self.is_filled.is_set()
-    }
-
-    /// Waits for the result. A signal handler may run meanwhile and make calls of its own.
-    pub(super) fn wait(self: Arc<SyncWaiter>) -> Result<Frame, Code> {
-        self.is_filled.wait();
-        // SAFETY: the latch is set, so the result is this thread's.
-        let result = unsafe { (*self.result.get()).take() };
-        // The sender may still be about to wake this thread and to drop its reference. Neither touches the result, and the
-        // next wait takes a wakeup that is not its own for nothing.
-        self.is_filled.reset();
-        let _ = SPARE.try_with(|spare| spare.set(Some(self)));
-        result.unwrap_or(Err(Code::SystemError))
-    }
-}
-
-/// Sends the result to a waiting caller. If it is dropped without a result, it sends an error of the library.
-#[derive(Debug)]
-pub(super) struct ResultSender(Option<Arc<SyncWaiter>>);
-
-impl ResultSender {
-    fn finish(mut self, result: Result<Frame, Code>) {
-        self.send(result);
-    }
-
-    fn send(&mut self, result: Result<Frame, Code>) {
-        if let Some(waiter) = self.0.take() {
-            // SAFETY: the latch is not set, so the result is this thread's.
-            unsafe { *waiter.result.get() = Some(result) };
-            waiter.is_filled.set();
-        }
-    }
-}
-
-impl Drop for ResultSender {
-    fn drop(&mut self) {
-        self.send(Err(Code::SystemError));
     }
 }
 

@@ -43,6 +43,7 @@ pub mod state_api;
 pub mod stats_api;
 #[doc(hidden)]
 pub mod sync;
+mod sync_waiter;
 pub mod types;
 
 mod layout;

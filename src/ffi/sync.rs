@@ -4,7 +4,7 @@
 //!
 //! As on Apache's library, a wait is a cancellation point: a cancelled thread ends when its call is over and has
 //! released everything, so these functions may be unwound.
-use super::callbacks::{CallCompletion, Exact, SyncWaiter, Watch, acl_list, client_infos, client_path, ephemerals};
+use super::callbacks::{CallCompletion, Exact, Watch, acl_list, client_infos, client_path, ephemerals};
 use super::callout;
 use super::convert::{put_stat, put_text};
 use super::entry::{Zk, call};
@@ -12,6 +12,7 @@ use super::multi_api;
 use super::multi_read_api;
 use super::operation::Operation;
 use super::owned;
+use super::sync_waiter::SyncWaiter;
 use super::types::{ACL_vector, ClientInfo_vector, Stat, String_vector, zhandle_t, zoo_op_result_t, zoo_op_t};
 use crate::sys::cancel;
 use libc::{c_char, c_int};
