@@ -149,15 +149,7 @@ impl CallCompletion {
         match self {
             CallCompletion::Sync(end) => end.finish(result),
             CallCompletion::Void(function, data) => call_void(function, data, result.map(|_| ())),
-            CallCompletion::Stat(function, data) => {
-                let result = result.and_then(|frame| decoded("a change", reply::stat(frame.bytes())));
-                let (rc, stat) = split(result.map(|found| stat(&found)));
-                let stat = stat.as_ref().map_or(null(), |stat| &raw const *stat);
-                if function.is_some() {
-                    // SAFETY: here and below: the application's function by the contract of `super`.
-                    unsafe { callout::stat(function, rc, stat, data.0) }
-                }
-            }
+            CallCompletion::Stat(function, data) => call_stat(function, data, result),
             CallCompletion::Data(function, data) => call_data(function, data, &result),
             CallCompletion::Strings(function, data) => {
                 let result = result.and_then(|frame| {
@@ -166,41 +158,9 @@ impl CallCompletion {
                 });
                 call_strings(function, data, result);
             }
-            CallCompletion::StringsStat(function, data) => {
-                let result = result.and_then(|frame| {
-                    let (names, found) = decoded("get_children2", reply::children_stat(frame.bytes()))?;
-                    Ok((owned::string_vector(Exact(names.iter(), names.count()))?, stat(&found)))
-                });
-                let (rc, mut both) = split(result);
-                let (list, stat) =
-                    both.as_mut().map_or((null_mut(), null()), |(list, stat)| (list.as_mut_ptr(), &raw const *stat));
-                if function.is_some() {
-                    // SAFETY: see above.
-                    unsafe { callout::strings_stat(function, rc, list, stat, data.0) }
-                }
-            }
-            CallCompletion::Text(function, data) => {
-                let result = result
-                    .and_then(|frame| Ok(Text::new(chroot, decoded("create or sync", reply::path(frame.bytes()))?)));
-                let (rc, text) = split(result);
-                if function.is_some() {
-                    // SAFETY: see above.
-                    unsafe { callout::string(function, rc, text.as_ref().map_or(null(), Text::as_ptr), data.0) }
-                }
-            }
-            CallCompletion::TextStat(function, data) => {
-                let result = result.and_then(|frame| {
-                    let (path, found) = decoded("create", reply::path_stat(frame.bytes()))?;
-                    Ok((Text::new(chroot, path), stat(&found)))
-                });
-                let (rc, both) = split(result);
-                let (text, stat) =
-                    both.as_ref().map_or((null(), null()), |(text, stat)| (text.as_ptr(), &raw const *stat));
-                if function.is_some() {
-                    // SAFETY: see above.
-                    unsafe { callout::string_stat(function, rc, text, stat, data.0) }
-                }
-            }
+            CallCompletion::StringsStat(function, data) => call_strings_stat(function, data, result),
+            CallCompletion::Text(function, data) => call_text(function, data, chroot, result),
+            CallCompletion::TextStat(function, data) => call_text_stat(function, data, chroot, result),
             CallCompletion::Acl(function, data) => call_acl(function, data, result),
             CallCompletion::Int(function, data) => call_int(function, data, result),
             CallCompletion::ClientInfos(function, data) => call_client_infos(function, data, result),
@@ -230,12 +190,57 @@ fn call_void(function: void_completion_t, data: Data, result: Result<(), Code>) 
     }
 }
 
+fn call_stat(function: stat_completion_t, data: Data, result: Result<Frame, Code>) {
+    let result = result.and_then(|frame| decoded("a change", reply::stat(frame.bytes())));
+    let (rc, stat) = split(result.map(|found| stat(&found)));
+    let stat = stat.as_ref().map_or(null(), |stat| &raw const *stat);
+    if function.is_some() {
+        // SAFETY: the application's function by the contract of `super`.
+        unsafe { callout::stat(function, rc, stat, data.0) }
+    }
+}
+
 fn call_strings(function: strings_completion_t, data: Data, result: Result<Owned<String_vector>, Code>) {
     let (rc, mut list) = split(result);
     let list = list.as_mut().map_or(null_mut(), Owned::as_mut_ptr);
     if function.is_some() {
         // SAFETY: the application's function by the contract of `super`.
         unsafe { callout::strings(function, rc, list, data.0) }
+    }
+}
+
+fn call_strings_stat(function: strings_stat_completion_t, data: Data, result: Result<Frame, Code>) {
+    let result = result.and_then(|frame| {
+        let (names, found) = decoded("get_children2", reply::children_stat(frame.bytes()))?;
+        Ok((owned::string_vector(Exact(names.iter(), names.count()))?, stat(&found)))
+    });
+    let (rc, mut both) = split(result);
+    let (list, stat) = both.as_mut().map_or((null_mut(), null()), |(list, stat)| (list.as_mut_ptr(), &raw const *stat));
+    if function.is_some() {
+        // SAFETY: the application's function by the contract of `super`.
+        unsafe { callout::strings_stat(function, rc, list, stat, data.0) }
+    }
+}
+
+fn call_text(function: string_completion_t, data: Data, chroot: &[u8], result: Result<Frame, Code>) {
+    let result = result.and_then(|frame| Ok(Text::new(chroot, decoded("create or sync", reply::path(frame.bytes()))?)));
+    let (rc, text) = split(result);
+    if function.is_some() {
+        // SAFETY: the application's function by the contract of `super`.
+        unsafe { callout::string(function, rc, text.as_ref().map_or(null(), Text::as_ptr), data.0) }
+    }
+}
+
+fn call_text_stat(function: string_stat_completion_t, data: Data, chroot: &[u8], result: Result<Frame, Code>) {
+    let result = result.and_then(|frame| {
+        let (path, found) = decoded("create", reply::path_stat(frame.bytes()))?;
+        Ok((Text::new(chroot, path), stat(&found)))
+    });
+    let (rc, both) = split(result);
+    let (text, stat) = both.as_ref().map_or((null(), null()), |(text, stat)| (text.as_ptr(), &raw const *stat));
+    if function.is_some() {
+        // SAFETY: the application's function by the contract of `super`.
+        unsafe { callout::string_stat(function, rc, text, stat, data.0) }
     }
 }
 
