@@ -3,7 +3,7 @@
 use crate::script::Script;
 use calmkeeper::ffi::types::{ACL, ACL_vector, Id, Stat, String_vector, zhandle_t, zoo_op_result_t, zoo_op_t};
 use calmkeeper::ffi::{
-    async_api, close_api, error_text, event_loop_api, lifecycle, log_api, memory, multi_api, servers_api, state_api,
+    async_api, close_api, error_text, event_loop_api, init_api, log_api, memory, multi_api, servers_api, state_api,
     stats_api,
 };
 use libc::{c_char, c_int, c_void};
@@ -54,7 +54,7 @@ pub fn run(data: &[u8]) {
     log_api::zoo_set_debug_level(0);
     unsafe {
         // A port without a listener, or any host string of the script that needs no name lookup.
-        let zh = lifecycle::zookeeper_init(
+        let zh = init_api::zookeeper_init(
             c"127.0.0.1:1".as_ptr(),
             Some(watcher),
             script.i32() % 20_000,
@@ -151,7 +151,7 @@ unsafe fn call(zh: *mut zhandle_t, script: &mut Script<'_>, texts: &mut Texts) {
             }
             24 => {
                 let host = texts.take(script);
-                let other = lifecycle::zookeeper_init(numeric_only(host), None, number % 20_000, null(), null_mut(), 2);
+                let other = init_api::zookeeper_init(numeric_only(host), None, number % 20_000, null(), null_mut(), 2);
                 close_api::zookeeper_close(other)
             }
             25 => zoo_get(null_mut(), path, number, null_mut(), null_mut(), null_mut()),

@@ -26,6 +26,7 @@ mod deliveries;
 mod entry;
 pub mod error_text;
 pub mod event_loop_api;
+pub mod init_api;
 pub mod library_api;
 pub mod lifecycle;
 pub mod log_api;

@@ -8,7 +8,7 @@
 use super::async_api::{zoo_aexists, zoo_aset};
 use super::close_api::zookeeper_close;
 use super::entry::Zk;
-use super::lifecycle::zookeeper_init;
+use super::init_api::zookeeper_init;
 use super::log_api::zoo_set_debug_level;
 use super::operation::{Operation, Watcher};
 use super::records::Stat;
