@@ -3,8 +3,8 @@
 use crate::script::Script;
 use calmkeeper::ffi::types::{ACL, ACL_vector, Id, Stat, String_vector, zhandle_t, zoo_op_result_t, zoo_op_t};
 use calmkeeper::ffi::{
-    async_api, close_api, error_text, event_loop_api, init_api, log_api, memory, multi_api, servers_api, state_api,
-    stats_api,
+    async_api, close_api, error_text, event_loop_api, init_api, log_api, memory, multi_api, remove_watches_api,
+    servers_api, state_api, stats_api,
 };
 use libc::{c_char, c_int, c_void};
 use std::ffi::CString;
@@ -103,7 +103,7 @@ unsafe fn call(zh: *mut zhandle_t, script: &mut Script<'_>, texts: &mut Texts) {
             8 => async_api::zoo_aset_acl(zh, path, number, acl.cast_mut(), Some(on_void), data),
             9 => async_api::zoo_aget_acl(zh, path, None, data),
             10 => async_api::zoo_areconfig(zh, path, texts.take(script), null(), number.into(), Some(on_data), data),
-            11 => async_api::zoo_aremove_watches(
+            11 => remove_watches_api::zoo_aremove_watches(
                 zh,
                 path,
                 number.cast_unsigned() % 5,

@@ -9,9 +9,8 @@ use super::callbacks::{CallCompletion, Data};
 use super::entry::call_and_go_on;
 use super::operation::{NO_TTL, Operation, Watcher};
 use super::types::{
-    ACL_vector, ZooWatcherType, acl_completion_t, data_completion_t, stat_completion_t, string_completion_t,
-    string_stat_completion_t, strings_completion_t, strings_stat_completion_t, void_completion_t, watcher_fn,
-    zhandle_t,
+    ACL_vector, acl_completion_t, data_completion_t, stat_completion_t, string_completion_t, string_stat_completion_t,
+    strings_completion_t, strings_stat_completion_t, void_completion_t, watcher_fn, zhandle_t,
 };
 use libc::{c_char, c_int, c_void};
 
@@ -371,72 +370,4 @@ pub unsafe extern "C" fn zoo_aset_acl(
     data: *const c_void,
 ) -> c_int {
     unsafe { submit(zh, Operation::SetAcl { path, version, acl }, CallCompletion::Void(completion, Data(data))) }
-}
-
-/// Removes one watch. `completion` is the function itself, although its type is a pointer to a function pointer.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aremove_watches(
-    zh: *mut zhandle_t,
-    path: *const c_char,
-    wtype: ZooWatcherType,
-    watcher: watcher_fn,
-    watcherCtx: *mut c_void,
-    local: c_int,
-    completion: *mut void_completion_t,
-    data: *const c_void,
-) -> c_int {
-    unsafe {
-        submit(
-            zh,
-            Operation::RemoveWatches { path, wtype, watcher: Watcher::Given(watcher, watcherCtx), local },
-            CallCompletion::Void(as_function(completion), Data(data)),
-        )
-    }
-}
-
-/// `zoo_aremove_watches` under its name in Apache's 3.5, for programs that were built against 3.5.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aremove_watchers(
-    zh: *mut zhandle_t,
-    path: *const c_char,
-    wtype: ZooWatcherType,
-    watcher: watcher_fn,
-    watcherCtx: *mut c_void,
-    local: c_int,
-    completion: *mut void_completion_t,
-    data: *const c_void,
-) -> c_int {
-    unsafe {
-        submit(
-            zh,
-            Operation::RemoveWatches { path, wtype, watcher: Watcher::Given(watcher, watcherCtx), local },
-            CallCompletion::Void(as_function(completion), Data(data)),
-        )
-    }
-}
-
-/// Removes all watches of a kind. `completion` is the function itself, although its type is a pointer to a function
-/// pointer.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aremove_all_watches(
-    zh: *mut zhandle_t,
-    path: *const c_char,
-    wtype: ZooWatcherType,
-    local: c_int,
-    completion: *mut void_completion_t,
-    data: *const c_void,
-) -> c_int {
-    unsafe {
-        submit(
-            zh,
-            Operation::RemoveWatches { path, wtype, watcher: Watcher::Own(0), local },
-            CallCompletion::Void(as_function(completion), Data(data)),
-        )
-    }
-}
-
-/// The header declares a pointer to a function pointer, but programs pass the function.
-fn as_function(completion: *mut void_completion_t) -> void_completion_t {
-    // Null becomes `None`; anything else is a function by the contract of `super`.
-    unsafe { std::mem::transmute::<*mut c_void, void_completion_t>(completion.cast()) }
 }

@@ -36,6 +36,7 @@ pub mod multi_read_api;
 #[doc(hidden)]
 pub mod operation;
 mod owned;
+pub mod remove_watches_api;
 pub mod sasl_api;
 #[cfg(all(test, calmkeeper_shuttle))]
 mod schedules;
