@@ -1,7 +1,9 @@
 //! The C interface with any arguments that its contract allows: null everywhere, any string, any number, lengths that
 //! agree with their buffers. The handle never connects: the subject is the border.
 use crate::script::Script;
-use calmkeeper::ffi::types::{ACL, ACL_vector, Id, Stat, String_vector, zhandle_t, zoo_op_result_t, zoo_op_t};
+use calmkeeper::ffi::types::{
+    ACL, ACL_vector, Id, Stat, String_vector, watcher_fn, zhandle_t, zoo_op_result_t, zoo_op_t,
+};
 use calmkeeper::ffi::{
     async_api, close_api, error_text, event_loop_api, init_api, log_api, memory, multi_api, remove_watches_api,
     servers_api, state_api, stats_api,
@@ -75,11 +77,21 @@ pub fn run(data: &[u8]) {
     drop(texts);
 }
 
-/// Makes one call. Sync calls are left to the tests with servers: here they would wait without an answer.
-#[allow(clippy::undocumented_unsafe_blocks, clippy::too_many_lines, reason = "see `run`; one arm a call")]
+/// The arguments that a script gives to a call.
+struct Arguments {
+    zh: *mut zhandle_t,
+    path: *const c_char,
+    number: c_int,
+    value: *const c_char,
+    len: c_int,
+    acl: *const ACL_vector,
+    seen: watcher_fn,
+}
+
+/// Makes one call.
 unsafe fn call(zh: *mut zhandle_t, script: &mut Script<'_>, texts: &mut Texts) {
     let path = texts.path(script);
-    let (number, data) = (script.i32(), null());
+    let number = script.i32();
     let bytes = script.bytes();
     let (value, len) = (
         bytes.as_ptr().cast::<c_char>(),
@@ -90,8 +102,24 @@ unsafe fn call(zh: *mut zhandle_t, script: &mut Script<'_>, texts: &mut Texts) {
     let acl = ACL_vector { count: 1, data: &raw mut entry };
     let acl = if number % 3 == 0 { null() } else { &raw const acl };
     let seen = (number % 2 == 0).then_some(watcher as unsafe extern "C" fn(_, _, _, _, _));
+    let arguments = Arguments { zh, path, number, value, len, acl, seen };
+    let kind = script.byte() % 32;
+    // SAFETY: see `run`.
     unsafe {
-        match script.byte() % 32 {
+        match kind {
+            13..=24 => on_handle(kind, &arguments, script, texts),
+            _ => on_node(kind, &arguments, script, texts),
+        };
+    }
+}
+
+/// Makes a call about a node. Sync calls are left to the tests with servers: here they would wait without an answer.
+unsafe fn on_node(kind: u8, arguments: &Arguments, script: &mut Script<'_>, texts: &mut Texts) -> c_int {
+    let Arguments { zh, path, number, value, len, acl, seen } = *arguments;
+    let data = null();
+    // SAFETY: see `run`.
+    unsafe {
+        match kind {
             0 => async_api::zoo_acreate(zh, path, value, len, acl, number % 9, Some(on_text), data),
             1 => async_api::zoo_acreate_ttl(zh, path, value, len, acl, number % 9, i64::from(number), None, data),
             2 => async_api::zoo_adelete(zh, path, number, Some(on_void), data),
@@ -114,6 +142,21 @@ unsafe fn call(zh: *mut zhandle_t, script: &mut Script<'_>, texts: &mut Texts) {
                 data,
             ),
             12 => multi(texts, zh, path, value, len, acl, number),
+            25 => zoo_get(null_mut(), path, number, null_mut(), null_mut(), null_mut()),
+            26 => zoo_get(zh, path, number, null_mut(), null_mut(), null_mut()),
+            27 => async_api::zoo_awgetconfig(zh, seen, null_mut(), None, data),
+            _ => async_api::zoo_aget(zh, path, number, None, data),
+        }
+    }
+}
+
+/// Makes a call about the handle, or one that needs none.
+unsafe fn on_handle(kind: u8, arguments: &Arguments, script: &mut Script<'_>, texts: &mut Texts) -> c_int {
+    let Arguments { zh, path, number, value, len, seen, .. } = *arguments;
+    let data = null();
+    // SAFETY: see `run`.
+    unsafe {
+        match kind {
             13 => servers_api::zoo_set_servers(zh, numeric_only(path)),
             14 => servers_api::zoo_set_servers_resolution_delay(zh, number),
             15 => state_api::zoo_add_auth(zh, texts.take(script), value, len, Some(on_void), data),
@@ -149,16 +192,12 @@ unsafe fn call(zh: *mut zhandle_t, script: &mut Script<'_>, texts: &mut Texts) {
                 memory::allocate_String_vector(&raw mut list, number % 64);
                 memory::deallocate_String_vector(&raw mut list)
             }
-            24 => {
+            _ => {
                 let host = texts.take(script);
                 let other = init_api::zookeeper_init(numeric_only(host), None, number % 20_000, null(), null_mut(), 2);
                 close_api::zookeeper_close(other)
             }
-            25 => zoo_get(null_mut(), path, number, null_mut(), null_mut(), null_mut()),
-            26 => zoo_get(zh, path, number, null_mut(), null_mut(), null_mut()),
-            27 => async_api::zoo_awgetconfig(zh, seen, null_mut(), None, data),
-            _ => async_api::zoo_aget(zh, path, number, None, data),
-        };
+        }
     }
 }
 
