@@ -204,77 +204,45 @@ impl Ensemble {
                 out.put_buffer(path.as_deref().map(str::as_bytes));
                 Ok(true)
             }
-            op::CHECK_WATCHES | op::REMOVE_WATCHES => {
-                let path = wire::path(reader).map_err(marshalling)?;
-                let watches = &mut self.watches;
-                // Kinds 4 and 5 exist since 3.9.
-                let tables: Vec<&mut Table> = match reader.i32().map_err(marshalling)? {
-                    1 => vec![&mut watches.child],
-                    2 => vec![&mut watches.data],
-                    3 => vec![&mut watches.child, &mut watches.data, &mut watches.persistent, &mut watches.recursive],
-                    4 => vec![&mut watches.persistent],
-                    5 => vec![&mut watches.recursive],
-                    _ => return Err(Code::MarshallingError),
-                };
-                let mut found = false;
-                for table in tables {
-                    found |=
-                        if kind == op::CHECK_WATCHES { table.contains(&path, id) } else { table.remove(&path, id) };
-                }
-                if found { Ok(false) } else { Err(Code::NoWatcher) }
-            }
+            op::CHECK_WATCHES | op::REMOVE_WATCHES => self.find_watches(id, kind, reader),
             op::SET_WATCHES => self.set_watches(id, reader),
-            op::SET_WATCHES2 => {
-                self.set_watches(id, reader)?;
-                for is_recursive in [false, true] {
-                    for path in wire::paths(reader).map_err(marshalling)? {
-                        self.watches.add_lasting(&path, id, is_recursive, self.options.one_lasting_watch);
-                    }
-                }
-                Ok(false)
-            }
-            op::ADD_WATCH => {
-                let path = wire::path(reader).map_err(marshalling)?;
-                let is_recursive = match reader.i32().map_err(marshalling)? {
-                    0 => false,
-                    1 => true,
-                    _ => return Err(Code::MarshallingError),
-                };
-                self.watches.add_lasting(&path, id, is_recursive, self.options.one_lasting_watch);
-                // The reply has a body: an error code of 0.
-                out.put_i32(0);
-                Ok(true)
-            }
-            op::GET_EPHEMERALS => {
-                let prefix = wire::string(reader).map_err(marshalling)?.unwrap_or_default();
-                let session = self.connections.get(&id).and_then(|connection| connection.session).unwrap_or(0);
-                let mut paths = self.tree_of(id).ephemerals(session);
-                paths.retain(|path| path.starts_with(&prefix));
-                out.put_len(paths.len());
-                for path in paths {
-                    out.put_buffer(Some(path.as_bytes()));
-                }
-                Ok(true)
-            }
-            op::GET_ALL_CHILDREN_NUMBER => {
-                let path = wire::path(reader).map_err(marshalling)?;
-                let mut waiting = vec![(path.clone(), self.readable(id, &path, perms::READ)?)];
-                let mut number = 0;
-                while let Some((path, node)) = waiting.pop() {
-                    for name in node.children.in_order() {
-                        number += 1;
-                        let below = format!("{}/{name}", path.trim_end_matches('/'));
-                        if let Some(child) = self.tree_of(id).node(&below) {
-                            waiting.push((below, child));
-                        }
-                    }
-                }
-                out.put_i32(number);
-                Ok(true)
-            }
+            op::SET_WATCHES2 => self.set_watches2(id, reader),
+            op::ADD_WATCH => self.add_watch(id, reader, out),
+            op::GET_EPHEMERALS => self.list_ephemerals(id, reader, out),
+            op::GET_ALL_CHILDREN_NUMBER => self.count_children(id, reader, out),
             op::MULTI_READ => self.multi_read(id, reader, out),
             _ => Err(Code::Unimplemented),
         }
+    }
+
+    fn list_ephemerals(&self, id: ConnId, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Answer {
+        let prefix = wire::string(reader).map_err(marshalling)?.unwrap_or_default();
+        let session = self.connections.get(&id).and_then(|connection| connection.session).unwrap_or(0);
+        let mut paths = self.tree_of(id).ephemerals(session);
+        paths.retain(|path| path.starts_with(&prefix));
+        out.put_len(paths.len());
+        for path in paths {
+            out.put_buffer(Some(path.as_bytes()));
+        }
+        Ok(true)
+    }
+
+    /// Counts all nodes below one.
+    fn count_children(&self, id: ConnId, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Answer {
+        let path = wire::path(reader).map_err(marshalling)?;
+        let mut waiting = vec![(path.clone(), self.readable(id, &path, perms::READ)?)];
+        let mut number = 0;
+        while let Some((path, node)) = waiting.pop() {
+            for name in node.children.in_order() {
+                number += 1;
+                let below = format!("{}/{name}", path.trim_end_matches('/'));
+                if let Some(child) = self.tree_of(id).node(&below) {
+                    waiting.push((below, child));
+                }
+            }
+        }
+        out.put_i32(number);
+        Ok(true)
     }
 
     fn multi_read(&mut self, id: ConnId, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Answer {
@@ -330,6 +298,39 @@ impl Ensemble {
         Ok(true)
     }
 
+    /// Checks whether the connection has watches at a path, or removes them.
+    fn find_watches(&mut self, id: ConnId, kind: i32, reader: &mut Reader<'_>) -> Answer {
+        let path = wire::path(reader).map_err(marshalling)?;
+        let watches = &mut self.watches;
+        // Kinds 4 and 5 exist since 3.9.
+        let tables: Vec<&mut Table> = match reader.i32().map_err(marshalling)? {
+            1 => vec![&mut watches.child],
+            2 => vec![&mut watches.data],
+            3 => vec![&mut watches.child, &mut watches.data, &mut watches.persistent, &mut watches.recursive],
+            4 => vec![&mut watches.persistent],
+            5 => vec![&mut watches.recursive],
+            _ => return Err(Code::MarshallingError),
+        };
+        let mut found = false;
+        for table in tables {
+            found |= if kind == op::CHECK_WATCHES { table.contains(&path, id) } else { table.remove(&path, id) };
+        }
+        if found { Ok(false) } else { Err(Code::NoWatcher) }
+    }
+
+    fn add_watch(&mut self, id: ConnId, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Answer {
+        let path = wire::path(reader).map_err(marshalling)?;
+        let is_recursive = match reader.i32().map_err(marshalling)? {
+            0 => false,
+            1 => true,
+            _ => return Err(Code::MarshallingError),
+        };
+        self.watches.add_lasting(&path, id, is_recursive, self.options.one_lasting_watch);
+        // The reply has a body: an error code of 0.
+        out.put_i32(0);
+        Ok(true)
+    }
+
     fn set_watches(&mut self, id: ConnId, reader: &mut Reader<'_>) -> Answer {
         let since = reader.i64().map_err(marshalling)?;
         let data = wire::paths(reader).map_err(marshalling)?;
@@ -354,6 +355,16 @@ impl Ensemble {
                 None => self.send_event(id, event::DELETED, &path),
                 Some(stat) if stat.pzxid > since => self.send_event(id, event::CHILD, &path),
                 Some(_) => self.watches.child.add(&path, id),
+            }
+        }
+        Ok(false)
+    }
+
+    fn set_watches2(&mut self, id: ConnId, reader: &mut Reader<'_>) -> Answer {
+        self.set_watches(id, reader)?;
+        for is_recursive in [false, true] {
+            for path in wire::paths(reader).map_err(marshalling)? {
+                self.watches.add_lasting(&path, id, is_recursive, self.options.one_lasting_watch);
             }
         }
         Ok(false)
