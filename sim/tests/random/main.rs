@@ -10,6 +10,7 @@ mod end;
 mod model;
 mod plan;
 mod run;
+mod steps;
 mod trace;
 
 use plan::Plan;

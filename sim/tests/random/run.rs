@@ -1,16 +1,15 @@
 //! Plays a plan and checks every step of it.
 use crate::check::{absent, early, spurious};
-use crate::model::{Meaning, Model, Verdict};
-use crate::plan::{Ask, Plan, Setup, Step, Then};
+use crate::model::{Model, Verdict};
+use crate::plan::{Plan, Setup, Then};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 use zk_core::backoff;
 use zk_core::servers::{HostPort, Hosts};
-use zk_core::session::{ClientId, Config, Input, Session, State};
-use zk_sim::fault::Fault;
+use zk_core::session::{ClientId, Config, Input, State};
 use zk_sim::server::Options;
-use zk_sim::world::{ClientNo, Heard, Weather, World};
+use zk_sim::world::{ClientNo, Heard, World};
 
 pub(crate) struct One {
     /// Its number in the world.
@@ -64,14 +63,6 @@ pub fn play(plan: &Plan) -> Verdict {
     }
     run.heal()?;
     run.finish()
-}
-
-fn lies(fault: Fault) -> bool {
-    !matches!(fault, Fault::Cut(_) | Fault::Delay(_) | Fault::Slow(..))
-}
-
-fn spoils(fault: Fault) -> bool {
-    matches!(fault, Fault::Length(_) | Fault::Garbage(_) | Fault::Truncate(_))
 }
 
 pub(crate) fn server_path(chroot: bool, path: &str) -> String {
@@ -160,152 +151,6 @@ impl Run {
         self.world.time_of(self.world.client(number).session.not_before())
     }
 
-    pub(crate) fn perform(&mut self, step: &Step) -> Verdict {
-        let number = |run: &Run, client: &usize| run.ones[run.places[*client]].number;
-        match step {
-            Step::Wait { millis } => return self.wait(Duration::from_millis(*millis)),
-            Step::Submit { client, ask, then } => {
-                let one = self.places[*client];
-                return self.submit(one, ask, then.clone());
-            }
-            Step::Burst { client, asks } => {
-                let one = self.places[*client];
-                for ask in asks {
-                    self.submit(one, ask, Then::Nothing)?;
-                }
-            }
-            Step::Call { client, ask } => {
-                let one = self.places[*client];
-                self.submit(one, ask, Then::Nothing)?;
-                let (tag, end) = (self.tag, self.world.now() + Duration::from_secs(30));
-                while self.ones[one].model.waiting.contains_key(&tag) && self.world.step(end) {
-                    self.check()?;
-                }
-            }
-            Step::OnEvent { client, then } => self.ones[self.places[*client]].on_event = Some(then.clone()),
-            Step::Auth { client, good } => return self.auth(self.places[*client], *good),
-            Step::SetServers { client, members } => {
-                let addresses: Vec<_> = members.iter().map(|member| World::address(*member)).collect();
-                let number = number(self, client);
-                let one = &mut self.ones[self.places[*client]];
-                one.list_changed = true;
-                one.list = Some(addresses.clone());
-                self.world.feed(number, Input::SetServers { hosts: hosts("10.0.0.2"), addresses });
-            }
-            Step::Cycle { client } => {
-                let number = number(self, client);
-                self.application(self.places[*client], |world| {
-                    world.with(number, Session::cycle_server);
-                })?;
-            }
-            Step::Limit { client, millis } => {
-                // The session raises shorter limits to 5 ms.
-                let limit = millis.map(|millis| Duration::from_millis(millis.max(5)));
-                let (number, now) = (number(self, client), self.world.now());
-                self.world.with(number, |session, _| session.set_request_timeout(millis.map(Duration::from_millis)));
-                let one = &mut self.ones[self.places[*client]];
-                (one.limit, one.limit_since) = (limit, now);
-                one.least_limit = limit.into_iter().chain(one.least_limit).min();
-            }
-            Step::Close { client } => self.close(self.places[*client]),
-            Step::Reopen { client } => {
-                let one = self.places[*client];
-                let state = self.world.client(self.ones[one].number).state();
-                if matches!(state, State::Closed | State::Expired | State::AuthFailed) {
-                    self.close(one);
-                    self.check()?;
-                    let memory = self.world.client(self.ones[one].number).memory;
-                    let setup = self.ones[one].setup.clone();
-                    self.tag += 1;
-                    self.places[*client] = self.open(setup, ClientId::default(), memory, self.tag);
-                }
-            }
-            Step::Steal { client } => {
-                let one = self.places[*client];
-                let id = self.world.client(self.ones[one].number).session.client_id();
-                if id.id != 0 && !self.ones[one].setup.read_only {
-                    let setup = self.ones[one].setup.clone();
-                    self.tag += 1;
-                    self.places[*client] = self.open(setup, id, None, self.tag);
-                    self.wait(Duration::from_millis(20))?;
-                    self.close(one);
-                }
-            }
-            Step::Mode { member, mode } if *member < self.members => {
-                self.world.servers(|servers, now| servers.set_mode(*member, *mode, now));
-            }
-            Step::Mode { .. } => {}
-            Step::Greeting { member, greeting } => {
-                self.world.servers(|servers, _| servers.set_greeting(*member, *greeting));
-            }
-            Step::Route { member, route } => self.world.set_route(World::address(*member), *route),
-            Step::Faults { member, fault } => {
-                self.spoiled |= fault.is_some_and(spoils);
-                self.lied |= fault.is_some_and(lies);
-                self.world.servers(|servers, _| servers.set_faults(*member, fault.iter().copied().collect()));
-            }
-            Step::Inject { client, fault } => {
-                self.spoiled |= spoils(*fault);
-                self.lied |= lies(*fault);
-                if let Some(end) = self.world.server_end(number(self, client)) {
-                    self.world.servers(|servers, _| servers.inject(end, *fault));
-                }
-            }
-            Step::Cut { client } => self.world.cut(number(self, client)),
-            Step::CutAfter { client, to_client, bytes } => {
-                self.world.cut_after(number(self, client), *to_client, *bytes);
-            }
-            Step::Expire { client } => {
-                let id = self.world.client(number(self, client)).session.client_id().id;
-                self.world.servers(|servers, _| servers.expire(id));
-            }
-            Step::Freeze { client, millis } => {
-                let time = Duration::from_millis(*millis);
-                let until = self.world.now() + time;
-                let one = &mut self.ones[self.places[*client]];
-                one.frozen_until = one.frozen_until.max(until);
-                self.world.freeze(one.number, time);
-            }
-            Step::Names { members } => {
-                let addresses = |members: &Vec<usize>| members.iter().map(|member| World::address(*member)).collect();
-                self.world.names.answer = members.as_ref().map(addresses);
-                self.names_changed = true;
-                for one in &mut self.ones {
-                    one.list_changed |= one.setup.names;
-                }
-            }
-            Step::Lag { member, lags: true } => self.world.servers(|servers, _| servers.set_lagging(*member)),
-            Step::Lag { member, lags: false } => self.world.servers(|servers, _| servers.catch_up(*member)),
-            Step::WriteAndMove { client, path } => {
-                let one = self.places[*client];
-                let number = self.ones[one].number;
-                let here = self.world.client(number).session.server();
-                for member in (0..self.members).filter(|member| Some(World::address(*member)) != here) {
-                    self.world.servers(|servers, _| servers.set_lagging(member));
-                }
-                self.submit(one, &Ask::Set { path: *path }, Then::Nothing)?;
-                self.wait(Duration::from_millis(20))?;
-                self.world.cut(number);
-                let end = self.world.now() + Duration::from_secs(5);
-                self.wait(Duration::from_millis(20))?;
-                while !self.world.client(number).session.is_established() && self.world.step(end) {
-                    self.check()?;
-                }
-                self.submit(one, &Ask::Get { path: *path, watcher: None }, Then::Nothing)?;
-                self.wait(Duration::from_millis(50))?;
-            }
-            Step::Weather { slow, pieces, window } => {
-                let latency = if *slow { (1, 800) } else { (0, 2) };
-                self.world.weather = Weather {
-                    latency: (Duration::from_millis(latency.0), Duration::from_millis(latency.1)),
-                    pieces: if *pieces { 0.5 } else { 0.0 },
-                    window: *window,
-                };
-            }
-        }
-        Ok(())
-    }
-
     pub(crate) fn wait(&mut self, time: Duration) -> Verdict {
         let end = self.world.now() + time;
         while self.world.step(end) {
@@ -333,21 +178,6 @@ impl Run {
             ));
         }
         Ok(result)
-    }
-
-    pub(crate) fn auth(&mut self, one: usize, good: bool) -> Verdict {
-        self.tag += 1;
-        let (tag, number, now) = (self.tag, self.ones[one].number, self.world.now());
-        let scheme: &[u8] = if good { b"digest" } else { b"bogus" };
-        let credentials = format!("user{tag}:secret");
-        self.ones[one].model.submitted(tag, Meaning::Auth, false, now);
-        let accepted = self.application(one, |world| {
-            world.with(number, |session, now| session.add_auth(now, scheme, Some(credentials.as_bytes()), Some(tag)))
-        })?;
-        if accepted.is_ok() {
-            self.ones[one].auths.push(credentials.into_bytes());
-        }
-        self.refused(one, tag, accepted.err())
     }
 
     /// A request that was not accepted must not be answered, and must have a reason.
@@ -419,6 +249,6 @@ impl Run {
     }
 }
 
-fn hosts(host: &str) -> Hosts {
+pub(crate) fn hosts(host: &str) -> Hosts {
     Hosts::new(host, vec![HostPort { host: host.into(), port: 2181 }])
 }
