@@ -6,6 +6,7 @@
 #![allow(clippy::match_same_arms, missing_docs, unreachable_pub)]
 mod asks;
 mod check;
+mod draw;
 mod end;
 mod model;
 mod plan;
