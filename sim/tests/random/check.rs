@@ -58,6 +58,35 @@ fn auth_of(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
     reader.buffer().ok()?.map(<[u8]>::to_vec)
 }
 
+impl One {
+    /// No request waits for longer than its time limit.
+    fn limit_is_kept(&self, now: Duration) -> Verdict {
+        let Some(limit) = self.limit else { return Ok(()) };
+        let since = self.model.waiting.values().filter(|one| one.has_limit()).map(|one| one.since).min();
+        let due = since.map(|since| since.max(self.limit_since).max(self.frozen_until) + limit);
+        if due.is_some_and(|due| now > due + Duration::from_millis(2)) {
+            return Err(format!("a request of {since:?} waits at {now:?}, with a limit of {limit:?}"));
+        }
+        Ok(())
+    }
+
+    /// Without a connection no request may wait for longer than an attempt of stock takes. `timeout` is the session's, in
+    /// milliseconds.
+    fn waits_are_short(&mut self, now: Duration, timeout: i32) -> Verdict {
+        let since = *self.model.loose_since.get_or_insert(now);
+        let longest = Duration::from_millis(u64::from(timeout.unsigned_abs())) * 2 / 3;
+        let longest = longest.max(Duration::from_millis(u64::from(self.setup.timeout.unsigned_abs())) * 2 / 3);
+        let oldest = self.model.waiting.values().filter(|one| one.order.is_some()).map(|one| one.since).min();
+        if let Some(oldest) = oldest.filter(|_| now > self.frozen_until) {
+            let start = oldest.max(since).max(self.frozen_until);
+            if now > start + longest + Duration::from_millis(2) {
+                return Err(format!("a request of {oldest:?} waits without a connection since {since:?}, at {now:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Run {
     /// With honest servers no call may end with an error that the client made up.
     pub(crate) fn honest(&self, at: usize, record: &Record) -> Verdict {
@@ -112,12 +141,8 @@ impl Run {
         if pending < outstanding || (pending > outstanding && one.least_limit.is_none()) {
             return Err(format!("{pending} requests pending, {outstanding} not answered"));
         }
-        if let Some(limit) = one.limit.filter(|_| !session.is_closing()) {
-            let since = one.model.waiting.values().filter(|one| one.has_limit()).map(|one| one.since).min();
-            let due = since.map(|since| since.max(one.limit_since).max(one.frozen_until) + limit);
-            if due.is_some_and(|due| now > due + Duration::from_millis(2)) {
-                return Err(format!("a request of {since:?} waits at {now:?}, with a limit of {limit:?}"));
-            }
+        if !session.is_closing() {
+            one.limit_is_kept(now)?;
         }
         let armed: usize = one.model.armed.values().map(BTreeSet::len).sum();
         if session.watch_count() != armed {
@@ -131,24 +156,12 @@ impl Run {
         if unlinked && session.has_outgoing() {
             return Err("bytes to send, and no connection to send them on".into());
         }
-        // Without a connection no request may wait for longer than an attempt of stock takes.
         if session.is_established() || session.is_closing() {
             one.model.loose_since = None;
+            Ok(())
         } else {
-            let since = *one.model.loose_since.get_or_insert(now);
-            let longest = Duration::from_millis(u64::from(session.timeout().unsigned_abs())) * 2 / 3;
-            let longest = longest.max(Duration::from_millis(u64::from(one.setup.timeout.unsigned_abs())) * 2 / 3);
-            let oldest = one.model.waiting.values().filter(|one| one.order.is_some()).map(|one| one.since).min();
-            if let Some(oldest) = oldest.filter(|_| now > one.frozen_until) {
-                let start = oldest.max(since).max(one.frozen_until);
-                if now > start + longest + Duration::from_millis(2) {
-                    return Err(format!(
-                        "a request of {oldest:?} waits without a connection since {since:?}, at {now:?}"
-                    ));
-                }
-            }
+            one.waits_are_short(now, session.timeout())
         }
-        Ok(())
     }
 
     pub(crate) fn is_settled(&self, one: usize) -> bool {
