@@ -13,21 +13,23 @@ fn path_of(number: usize) -> &'static str {
     ["/", "/a", "/b", "/a/x", "/a/y", "/a/x/deep", "/c"][number]
 }
 
+/// What a request writes to a node.
+fn data_of(chroot: bool, number: usize, tag: u64) -> Vec<u8> {
+    format!("{}#{tag}", server_path(chroot, path_of(number))).into_bytes()
+}
+
 impl Run {
     pub(crate) fn submit(&mut self, one: usize, ask: &Ask, then: Then) -> Verdict {
         self.tag += 1;
         let tag = self.tag;
         let chroot = self.ones[one].setup.chroot;
         let server_path = |path: &str| server_path(chroot, path);
-        let data = |number: usize| format!("{}#{tag}", server_path(path_of(number))).into_bytes();
         let own = |number: usize| path_of(number).to_owned();
         let owned: Vec<u8>;
-        let parts: Vec<Vec<u8>>;
-        let ops: Vec<MultiOp<'_>>;
         let mut local_only = false;
         let (request, meaning) = match ask {
             Ask::Create { path, mode, stat } => {
-                owned = data(*path);
+                owned = data_of(chroot, *path, tag);
                 let path = path_of(*path).as_bytes();
                 let create = Create { path, data: Some(&owned), acl: OPEN, mode: *mode, ttl: -1, stat: *stat };
                 // The answer to the creation of a container always has the node's metadata.
@@ -35,7 +37,7 @@ impl Run {
             }
             Ask::Delete { path } => (Request::Delete { path: path_of(*path).as_bytes(), version: -1 }, Meaning::Other),
             Ask::Set { path } => {
-                owned = data(*path);
+                owned = data_of(chroot, *path, tag);
                 (
                     Request::SetData { path: path_of(*path).as_bytes(), data: Some(&owned), version: -1 },
                     Meaning::Set { server_path: server_path(path_of(*path)) },
@@ -55,22 +57,7 @@ impl Run {
             ),
             Ask::GetAcl { path } => (Request::GetAcl { path: path_of(*path).as_bytes() }, Meaning::Other),
             Ask::Sync { path } => (Request::Sync { path: path_of(*path).as_bytes() }, Meaning::Other),
-            Ask::Multi { paths, fails } => {
-                parts = paths.iter().map(|path| data(*path)).collect();
-                let set = |(path, data): (&usize, &'_ Vec<u8>)| (path_of(*path).as_bytes(), data.clone());
-                let sets: Vec<_> = paths.iter().zip(&parts).map(set).collect();
-                ops = sets
-                    .iter()
-                    .map(|(path, _)| MultiOp::Check { path, version: -1 })
-                    .chain(fails.then_some(MultiOp::Delete { path: b"/never/there", version: -1 }))
-                    .chain(paths.iter().zip(&parts).map(|(path, data)| MultiOp::SetData {
-                        path: path_of(*path).as_bytes(),
-                        data: Some(data),
-                        version: -1,
-                    }))
-                    .collect();
-                return self.hand_in(one, tag, &Request::Multi(&ops), Meaning::Other, true, then);
-            }
+            Ask::Multi { paths, fails } => return self.submit_multi(one, tag, paths, *fails, then),
             Ask::AddWatch { path, mode, watcher } => {
                 let kind = WatchKind::from_mode(*mode).unwrap();
                 (
@@ -88,6 +75,22 @@ impl Run {
             }
         };
         self.hand_in(one, tag, &request, meaning, !local_only, then)
+    }
+
+    fn submit_multi(&mut self, one: usize, tag: u64, paths: &[usize], fails: bool, then: Then) -> Verdict {
+        let chroot = self.ones[one].setup.chroot;
+        let parts: Vec<Vec<u8>> = paths.iter().map(|path| data_of(chroot, *path, tag)).collect();
+        let ops: Vec<MultiOp<'_>> = paths
+            .iter()
+            .map(|path| MultiOp::Check { path: path_of(*path).as_bytes(), version: -1 })
+            .chain(fails.then_some(MultiOp::Delete { path: b"/never/there", version: -1 }))
+            .chain(paths.iter().zip(&parts).map(|(path, data)| MultiOp::SetData {
+                path: path_of(*path).as_bytes(),
+                data: Some(data),
+                version: -1,
+            }))
+            .collect();
+        self.hand_in(one, tag, &Request::Multi(&ops), Meaning::Other, true, then)
     }
 
     pub(crate) fn hand_in(
