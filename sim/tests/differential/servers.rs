@@ -67,102 +67,122 @@ fn is_pong(frame: &[u8]) -> bool {
 pub fn play(side: &mut dyn Side, steps: &[Step]) -> (Transcript, Vec<String>) {
     let mut skipped = Vec::new();
     let mut transcript = Transcript::new();
-    let mut live: BTreeMap<usize, Vec<u8>> = BTreeMap::new();
-    let mut sessions: BTreeMap<usize, ConnectResponse> = BTreeMap::new();
+    let mut player = Player { side, live: BTreeMap::new(), sessions: BTreeMap::new(), heard: BTreeMap::new() };
     for step in steps {
-        let mut heard: BTreeMap<usize, Heard> = BTreeMap::new();
         let on = step.on;
         match &step.act {
             Act::Connect { request, like, wrong_password, old } => {
-                let mut request: ConnectRequest = *request;
-                if let Some(known) = like.and_then(|like| sessions.get(&like)) {
-                    request.session_id = known.session_id;
-                    request.password = known.password;
-                }
-                if *wrong_password {
-                    request.password[3] ^= 1;
-                }
-                let mut body = Vec::new();
-                request.write(&mut body);
-                if *old {
-                    body.pop();
-                }
-                side.open(on);
-                live.insert(on, Vec::new());
-                side.write(on, &framed(&body));
-                let (got, closed) = collect(side, on, live.get_mut(&on).unwrap(), true);
-                if let Some(first) = got.frames.first() {
-                    sessions.insert(on, ConnectResponse::read(&mut Reader::new(first)).unwrap());
-                }
-                if closed {
-                    live.remove(&on);
-                }
-                heard.insert(on, got);
+                let request = player.request(*request, *like, *wrong_password);
+                player.connect(on, &request, *old);
             }
-            Act::Raw(bytes) => {
-                side.open(on);
-                side.write(on, bytes);
-                let mut raw = Vec::new();
-                while !side.read(on, &mut raw) {}
-                heard.insert(on, Heard { raw, closed: true, ..Heard::default() });
-                live.remove(&on);
-            }
+            Act::Raw(bytes) => player.raw(on, bytes),
             Act::Drop => {
-                side.drop(on);
-                live.remove(&on);
+                player.side.drop(on);
+                player.live.remove(&on);
             }
-            Act::Frame(body) if live.contains_key(&on) => {
-                let mut bytes = framed(body);
-                // No ping follows a last request: whether it would be answered is a race inside the real server.
-                if !step.last {
-                    bytes.extend(ping());
-                }
-                side.write(on, &bytes);
-                let (got, closed) = collect(side, on, live.get_mut(&on).unwrap(), false);
-                if closed {
-                    live.remove(&on);
-                }
-                heard.insert(on, got);
-            }
+            Act::Frame(body) if player.live.contains_key(&on) => player.frame(on, body, step.last),
             Act::Frame(_) => skipped.push(step.label.clone()),
         }
-        let others: Vec<usize> = live.keys().copied().filter(|other| *other != on).collect();
-        for other in others {
-            side.write(other, &ping());
-            let (got, closed) = collect(side, other, live.get_mut(&other).unwrap(), false);
-            if closed {
-                live.remove(&other);
-            }
-            if got != Heard::default() {
-                heard.insert(other, got);
-            }
-        }
-        transcript.push(heard);
+        player.ping_others(on);
+        transcript.push(std::mem::take(&mut player.heard));
     }
     (transcript, skipped)
 }
 
-/// Reads until the pong (or, for a handshake, the first frame) or the end of the connection.
-fn collect(side: &mut dyn Side, on: usize, left: &mut Vec<u8>, handshake: bool) -> (Heard, bool) {
-    let mut heard = Heard::default();
-    loop {
-        let closed = side.read(on, left);
-        for frame in frames(left) {
-            let done = !handshake && is_pong(&frame);
-            heard.frames.push(frame);
-            if done {
-                return (heard, false);
-            }
-            if handshake {
-                let refused = heard.frames[0][4..8] == [0; 4];
-                if !refused {
-                    return (heard, false);
-                }
+/// A script being played.
+struct Player<'a> {
+    side: &'a mut dyn Side,
+    /// The live connections, each with the bytes that are not a whole frame yet.
+    live: BTreeMap<usize, Vec<u8>>,
+    sessions: BTreeMap<usize, ConnectResponse>,
+    /// What this step has brought.
+    heard: BTreeMap<usize, Heard>,
+}
+
+impl Player<'_> {
+    /// The connect request with the session of the connection `like`.
+    fn request(&self, mut request: ConnectRequest, like: Option<usize>, wrong_password: bool) -> ConnectRequest {
+        if let Some(known) = like.and_then(|like| self.sessions.get(&like)) {
+            request.session_id = known.session_id;
+            request.password = known.password;
+        }
+        if wrong_password {
+            request.password[3] ^= 1;
+        }
+        request
+    }
+
+    fn connect(&mut self, on: usize, request: &ConnectRequest, old: bool) {
+        let mut body = Vec::new();
+        request.write(&mut body);
+        if old {
+            body.pop();
+        }
+        self.side.open(on);
+        self.live.insert(on, Vec::new());
+        self.side.write(on, &framed(&body));
+        let got = self.collect(on, true);
+        if let Some(first) = got.frames.first() {
+            self.sessions.insert(on, ConnectResponse::read(&mut Reader::new(first)).unwrap());
+        }
+        self.heard.insert(on, got);
+    }
+
+    fn raw(&mut self, on: usize, bytes: &[u8]) {
+        self.side.open(on);
+        self.side.write(on, bytes);
+        let mut raw = Vec::new();
+        while !self.side.read(on, &mut raw) {}
+        self.heard.insert(on, Heard { raw, closed: true, ..Heard::default() });
+        self.live.remove(&on);
+    }
+
+    fn frame(&mut self, on: usize, body: &[u8], last: bool) {
+        let mut bytes = framed(body);
+        // No ping follows a last request: whether it would be answered is a race inside the real server.
+        if !last {
+            bytes.extend(ping());
+        }
+        self.side.write(on, &bytes);
+        let got = self.collect(on, false);
+        self.heard.insert(on, got);
+    }
+
+    fn ping_others(&mut self, on: usize) {
+        let others: Vec<usize> = self.live.keys().copied().filter(|other| *other != on).collect();
+        for other in others {
+            self.side.write(other, &ping());
+            let got = self.collect(other, false);
+            if got != Heard::default() {
+                self.heard.insert(other, got);
             }
         }
-        if closed {
-            heard.closed = true;
-            return (heard, true);
+    }
+
+    /// Reads until the pong (or, for a handshake, the first frame) or the end of the connection.
+    fn collect(&mut self, on: usize, handshake: bool) -> Heard {
+        let mut heard = Heard::default();
+        loop {
+            let left = self.live.get_mut(&on).unwrap();
+            let closed = self.side.read(on, left);
+            for frame in frames(left) {
+                let done = !handshake && is_pong(&frame);
+                heard.frames.push(frame);
+                if done {
+                    return heard;
+                }
+                if handshake {
+                    let refused = heard.frames[0][4..8] == [0; 4];
+                    if !refused {
+                        return heard;
+                    }
+                }
+            }
+            if closed {
+                heard.closed = true;
+                self.live.remove(&on);
+                return heard;
+            }
         }
     }
 }
