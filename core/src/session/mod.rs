@@ -5,25 +5,29 @@
 //! it sleeps until [`Session::deadline`]. Every completion given to [`Session::submit`] or [`Session::add_auth`] comes
 //! back in exactly one [`Output::Deliver`], in the order of the requests.
 mod closing;
+mod config;
 mod credentials;
 mod expiry;
 mod failure_log;
+mod input;
 mod link;
 mod loss;
+mod output;
 mod replies;
 mod requests;
 mod secure;
 mod server_changes;
+mod state;
 mod stats;
 mod timer_table;
 mod timers;
 
-use crate::backoff::{self, Backoff, Memory, Plan};
+use crate::backoff::{self, Backoff, Plan};
 use crate::code::Code;
-use crate::frames::{BadLength, Frame};
+use crate::frames::BadLength;
 use crate::limits;
 use crate::pending::Pending;
-use crate::servers::{HostList, HostPort, Hosts, InUse, Lookup};
+use crate::servers::{HostList, Hosts, InUse};
 use crate::watches::Watches;
 use credentials::Credentials;
 use failure_log::FailureLogLimiter;
@@ -32,60 +36,20 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::collections::VecDeque;
 use std::hash::Hash;
-use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use config::Config;
+pub use input::Input;
+pub use output::Output;
 pub use replies::Event;
 pub use secure::{Exchange, SaslFailure};
+pub use state::State;
 pub use stats::{Counter, Stats};
 
 /// A watcher, in a form that the shell defines; two are equal if they would make the same call.
 pub trait Watcher: Clone + Eq + Hash {}
 impl<W: Clone + Eq + Hash> Watcher for W {}
-
-/// States of a session, with the numbers of the C interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Before the first attempt.
-    NotConnected,
-    /// Between a failure and the next attempt.
-    Paused,
-    /// A TCP connection is being made.
-    Connecting,
-    /// A TCP connection for TLS is being made, or the TLS handshake is under way.
-    Securing,
-    /// The ZooKeeper handshake or SASL is under way.
-    Associating,
-    /// Established.
-    Connected,
-    /// Established with a read-only server.
-    ReadOnly,
-    /// The server has expired the session; final.
-    Expired,
-    /// Authentication failed; final.
-    AuthFailed,
-    /// The application has closed the session; final.
-    Closed,
-}
-
-impl State {
-    /// The number that `zoo_state` returns.
-    pub const fn to_i32(self) -> i32 {
-        match self {
-            State::NotConnected => 999,
-            State::Paused | State::Closed => 0,
-            State::Connecting => 1,
-            State::Associating => 2,
-            State::Securing => 7,
-            State::Connected => 3,
-            State::ReadOnly => 5,
-            State::Expired => -112,
-            State::AuthFailed => -113,
-        }
-    }
-}
 
 /// A session's identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,128 +58,6 @@ pub struct ClientId {
     pub id: i64,
     /// The password that proves the ownership of the session.
     pub password: [u8; 16],
-}
-
-/// The settings of a new session. The default has no servers, a timeout of 0, and everything else off.
-#[derive(Clone, Debug, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "they are independent")]
-pub struct Config {
-    /// Requested session timeout, in milliseconds.
-    pub timeout: i32,
-    /// Session to resume; all zero for a new one.
-    pub client_id: ClientId,
-    /// Whether a read-only server is accepted.
-    pub read_only: bool,
-    /// Prefix of all paths; empty for none.
-    pub chroot: Vec<u8>,
-    /// The servers as the application named them.
-    pub hosts: Hosts,
-    /// Whether connections are secured by TLS: [`Input::TcpConnected`] comes before [`Input::Connected`].
-    pub tls: bool,
-    /// Whether each connection is authenticated by SASL before the session is used.
-    pub sasl: bool,
-    /// Shortest time between two name resolutions while connected; `None` for never.
-    pub resolution_interval: Option<Duration>,
-    /// Whether the order of the servers is random.
-    pub shuffle: bool,
-    /// The reconnect policy.
-    pub backoff: backoff::Config,
-    /// What earlier handles of this process learned about these servers.
-    pub memory: Option<Memory>,
-    /// First transaction id; 1 if this is less.
-    pub first_xid: i32,
-    /// Seed of all random choices.
-    pub seed: u64,
-}
-
-/// An event for a session.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// Names were resolved again.
-    Resolved {
-        /// The generation of the question.
-        generation: u64,
-        /// Their addresses.
-        addresses: Vec<SocketAddr>,
-    },
-    /// Names could not be resolved.
-    ResolutionFailed {
-        /// The generation of the question.
-        generation: u64,
-        /// The reason, for the log.
-        error: String,
-    },
-    /// The application gave a new server list, already resolved.
-    SetServers {
-        /// The servers as the application named them.
-        hosts: Hosts,
-        /// Their addresses.
-        addresses: Vec<SocketAddr>,
-    },
-    /// The requested TCP connection is made, and TLS begins.
-    TcpConnected,
-    /// Bytes may flow: the requested TCP connection is made, and the TLS handshake on it is done if there is one.
-    Connected,
-    /// TLS failed with this server for a reason that only an operator can remove: a certificate, a setting, a server
-    /// that speaks no TLS.
-    TlsFailed(io::Error),
-    /// The mechanism's next token, to be sent.
-    SaslToken(Exchange, Vec<u8>),
-    /// The mechanism has succeeded: the session may be used.
-    SaslDone(Exchange),
-    /// The mechanism cannot go on.
-    SaslFailed(Exchange, SaslFailure),
-    /// The connection failed or ended, as found by connecting or reading.
-    Disconnected(io::Error),
-    /// The connection failed, as found by writing.
-    SendFailed(io::Error),
-    /// Bytes arrived, which complete these frames. The list is drained; if it is empty, only part of a frame came.
-    Received(&'a mut Vec<Frame>),
-    /// The peer announced a frame of this length, which is not acceptable.
-    BadFrame(BadLength),
-    /// Everything taken by [`Session::take_outgoing`] is with the kernel.
-    Flushed,
-    /// A server that was asked by [`Output::Probe`] answered, or did not.
-    Probed {
-        /// The server.
-        addr: SocketAddr,
-        /// Whether it takes writes.
-        read_write: bool,
-    },
-    /// The deadline passed.
-    Timeout,
-    /// The application closes the session.
-    Close,
-}
-
-/// An action that a session asks for.
-#[derive(Debug)]
-pub enum Output<C, W> {
-    /// Resolve the names again and answer with `Resolved` or `ResolutionFailed`.
-    Resolve(Lookup),
-    /// Connect to this server.
-    Connect(SocketAddr),
-    /// Begin SASL with this server; the answer is `SaslToken`, `SaslDone` or `SaslFailed`.
-    SaslStart(Exchange, SocketAddr),
-    /// Give the server's answer to the mechanism; `None` if the server sent no token.
-    SaslChallenge(Exchange, Option<Vec<u8>>),
-    /// Ask this server on a separate connection whether it takes writes.
-    Probe(SocketAddr),
-    /// Drop the connection; `reset` asks for RST instead of FIN, so that the server discards unread bytes.
-    Disconnect {
-        /// Whether to reset.
-        reset: bool,
-    },
-    /// Complete a request.
-    Deliver(C, Result<Frame, Code>),
-    /// Call watchers.
-    Notify(Event<W>),
-    /// Keep this for later handles with these servers. Boxed, because otherwise this would enlarge every output.
-    Remember(Arc<[HostPort]>, Box<Memory>),
-    /// The session is being closed: no `Deliver` and no `Notify` follows.
-    Last,
-    /// The session is closed; nothing follows.
-    Closed,
 }
 
 /// The session. `C` is the completion that comes back with a reply, `W` the watcher; both are opaque here.
