@@ -2,6 +2,7 @@
 of SASL, credentials of zoo_add_auth, the session's password, private keys. The search covers every form that a log may
 give a secret, and must find planted ones."""
 import base64
+import contextlib
 import hashlib
 import shutil
 import subprocess
@@ -61,87 +62,111 @@ def secrets():
             "credentials' password": CREDENTIALS.partition(":")[2], "wrong password": WRONG, "misplaced password": MISPLACED, **key_lines()}
 
 
+class Search:
+    """The secrets, settings that hold them, and the programs that ran with them."""
+
+    def __init__(self, directory):
+        self.public, self.private = directory / "published", directory / "private"
+        self.public.mkdir(), self.private.mkdir()
+        self.known, self.runs = secrets(), []
+        key = self.private / "client.key"
+        encrypt(key, KEY_PASSWORD)
+        for name, text in (("sasl", SASL_PASSWORD), ("key", KEY_PASSWORD), ("wrong", WRONG)):
+            (self.private / name).write_text(text + "\n")
+        (self.private / "long").write_text(SASL_PASSWORD * 100)
+        self.cert_without_password = ",".join(map(str, (file("ca.crt"), file("client.crt"), key)))
+        self.cert = f"{self.cert_without_password},{KEY_PASSWORD}"
+        self.sasl = {"ZOO_SASL_MECHANISM": "DIGEST-MD5", "ZOO_SASL_USER": "bob", "ZOO_SASL_PASSWORD_FILE": self.private / "sasl"}
+        self.tls = {"ZOO_TLS_CA": file("ca.crt"), "ZOO_TLS_CERT": file("client.crt"), "ZOO_TLS_KEY": key}
+        self.by_call = {"CLIENT_USER": "bob", "CLIENT_SASL_HOST": "zk-sasl-md5", "CLIENT_PASSWORD_FILE": self.private / "sasl"}
+
+    @contextlib.contextmanager
+    def client(self, *arguments, **environment):
+        """A client that writes statistics; after the block, which ends it, everything that it published is searched."""
+        stats = {"ZOO_STATS_DIR": self.public, "ZOO_STATS_INTERVAL_MS": 50, "ZOO_STATS_KEEP": 1}
+        with client(*arguments, **environment, **stats) as program:
+            yield program
+            self.runs.append(program)
+            found = leaks(self.known, published(program, self.public))
+            if found:
+                raise AssertionError(f"secrets: {found}")
+
+
 def log_secrets(directory):
     """See the module."""
-    public, private = directory / "published", directory / "private"
-    public.mkdir(), private.mkdir()
-    key_password, key, known = KEY_PASSWORD, private / "client.key", secrets()
-    encrypt(key, key_password)
-    for name, text in (("sasl", SASL_PASSWORD), ("key", key_password), ("wrong", WRONG)):
-        (private / name).write_text(text + "\n")
-    (private / "long").write_text(SASL_PASSWORD * 100)
-    cert = ",".join(map(str, (file("ca.crt"), file("client.crt"), key, key_password)))
-    stats = {"ZOO_STATS_DIR": public, "ZOO_STATS_INTERVAL_MS": 50, "ZOO_STATS_KEEP": 1}
-    sasl = {"ZOO_SASL_MECHANISM": "DIGEST-MD5", "ZOO_SASL_USER": "bob", "ZOO_SASL_PASSWORD_FILE": private / "sasl"}
-    tls = {"ZOO_TLS_CA": file("ca.crt"), "ZOO_TLS_CERT": file("client.crt"), "ZOO_TLS_KEY": key}
-    by_call = {"CLIENT_USER": "bob", "CLIENT_SASL_HOST": "zk-sasl-md5", "CLIENT_PASSWORD_FILE": private / "sasl"}
-    runs = []
-
-    def searched(program):
-        runs.append(program)
-        found = leaks(known, published(program, public))
-        if found:
-            raise AssertionError(f"secrets: {found}")
-
+    search = Search(directory)
     with rig.Ensemble(tls=rig.Tls(client_auth="need"), sasl=rig.DigestMd5({"bob": SASL_PASSWORD})) as ensemble:
-        secure, plain = ensemble.secure_hosts, ensemble.hosts
-        for hosts, certificate, environment in (
-            (secure, cert, sasl), (secure, "-", {**tls, **sasl, "ZOO_TLS_KEY_PASSWORD_FILE": private / "key"}),
-            (secure, "-", {**tls, "ZOO_TLS_KEY_PASSWORD": key_password}), (plain, "-", sasl), (plain, "sasl:DIGEST-MD5", by_call),
-        ):
-            with client(hosts, certificate, 60000, **environment, **stats) as program:
-                opened(program)
-                ask(program, f"identify digest {CREDENTIALS}", "identify 0")
-                program.send("session")
-                known["session's password"] = bytes.fromhex(program.expect("^session ([0-9a-f]{32})$", WAIT)[1])
-                path = f"/secrets{len(runs)}"
-                ask(program, f"mine {path}", "mine 0")
-                # A new connection logs everything again.
-                program.mark()
-                ensemble.kill()
-                program.expect("connection lost|closed early|timed out|refused", WAIT, stderr=True)
-                ensemble.start()
-                ensemble.wait_ready()
-                ask(program, "await", "state 3")
-                ask(program, f"get {path}", "get 0 5")
-                ended(program)
-                searched(program)
-        # Failures log their reasons.
-        for hosts, certificate, environment in (
-            (plain, "-", {**sasl, "ZOO_SASL_PASSWORD_FILE": private / "wrong"}),
-            (plain, "sasl:DIGEST-MD5", {**by_call, "CLIENT_PASSWORD_FILE": private / "wrong"}),
-            (plain, "sasl:DIGEST-MD5", {**by_call, "CLIENT_PASSWORD_FILE": private / "long"}),
-            (plain, "sasl:PLAIN", by_call),
-            (plain, "sasl:DIGEST-MD5", {**by_call, "CLIENT_PASSWORD_FILE": MISPLACED}),
-            (plain, "sasl:DIGEST-MD5", {**by_call, "CLIENT_PASSWORD_FILE": f"/{MISPLACED}", "CLIENT_CALLBACK": 1}),
-        ):
-            with client(hosts, certificate, **environment, **stats) as program:
-                program.expect("^handle$", WAIT)
-                ask(program, "auth", "event -113")
-                ask(program, "close", CLOSED)
-                program.wait(WAIT)
-                searched(program)
-        with client(plain, "-", **stats) as program:
+        sessions(search, ensemble)
+        refused_logins(search, ensemble.hosts)
+    bad_settings(search)
+    runs = search.runs
+    expect("runs with a log", sum(any("ZOO_" in line for line in run.errors) for run in runs), len(runs))
+    expect("runs that talked at DEBUG", sum(any("ZOO_DEBUG" in line for line in run.errors) for run in runs) >= 8, True)
+    finds_what_is_planted(directory)
+
+
+def sessions(search, ensemble):
+    """Sessions on TLS and SASL, each on two connections."""
+    secure, plain, sasl, tls = ensemble.secure_hosts, ensemble.hosts, search.sasl, search.tls
+    for hosts, certificate, environment in (
+        (secure, search.cert, sasl), (secure, "-", {**tls, **sasl, "ZOO_TLS_KEY_PASSWORD_FILE": search.private / "key"}),
+        (secure, "-", {**tls, "ZOO_TLS_KEY_PASSWORD": KEY_PASSWORD}), (plain, "-", sasl), (plain, "sasl:DIGEST-MD5", search.by_call),
+    ):
+        with search.client(hosts, certificate, 60000, **environment) as program:
             opened(program)
-            ask(program, f"identify nothing {CREDENTIALS}", "identify -115")
+            ask(program, f"identify digest {CREDENTIALS}", "identify 0")
+            program.send("session")
+            search.known["session's password"] = bytes.fromhex(program.expect("^session ([0-9a-f]{32})$", WAIT)[1])
+            path = f"/secrets{len(search.runs)}"
+            ask(program, f"mine {path}", "mine 0")
+            # A new connection logs everything again.
+            program.mark()
+            ensemble.kill()
+            program.expect("connection lost|closed early|timed out|refused", WAIT, stderr=True)
+            ensemble.start()
+            ensemble.wait_ready()
+            ask(program, "await", "state 3")
+            ask(program, f"get {path}", "get 0 5")
+            ended(program)
+
+
+def refused_logins(search, plain):
+    """Failures log their reasons."""
+    sasl, by_call, private = search.sasl, search.by_call, search.private
+    for certificate, environment in (
+        ("-", {**sasl, "ZOO_SASL_PASSWORD_FILE": private / "wrong"}),
+        ("sasl:DIGEST-MD5", {**by_call, "CLIENT_PASSWORD_FILE": private / "wrong"}),
+        ("sasl:DIGEST-MD5", {**by_call, "CLIENT_PASSWORD_FILE": private / "long"}),
+        ("sasl:PLAIN", by_call),
+        ("sasl:DIGEST-MD5", {**by_call, "CLIENT_PASSWORD_FILE": MISPLACED}),
+        ("sasl:DIGEST-MD5", {**by_call, "CLIENT_PASSWORD_FILE": f"/{MISPLACED}", "CLIENT_CALLBACK": 1}),
+    ):
+        with search.client(plain, certificate, **environment) as program:
+            program.expect("^handle$", WAIT)
+            ask(program, "auth", "event -113")
             ask(program, "close", CLOSED)
             program.wait(WAIT)
-            searched(program)
+    with search.client(plain, "-") as program:
+        opened(program)
+        ask(program, f"identify nothing {CREDENTIALS}", "identify -115")
+        ask(program, "close", CLOSED)
+        program.wait(WAIT)
+
+
+def bad_settings(search):
+    """Passwords that are wrong, given twice, too long or in place of a file's name."""
+    sasl, tls, private = search.sasl, search.tls, search.private
     for certificate, environment in (
-        (f"{file('ca.crt')},{file('client.crt')},{key},{WRONG}", {}), (f"{cert},more", {}), (f"{cert}{SASL_PASSWORD}", {}),
+        (f"{search.cert_without_password},{WRONG}", {}), (f"{search.cert},more", {}), (f"{search.cert}{SASL_PASSWORD}", {}),
         ("-", {**tls, "ZOO_TLS_KEY_PASSWORD": WRONG}), ("-", {**tls, "ZOO_TLS_KEY_PASSWORD_FILE": private / "wrong"}),
-        ("-", {**tls, "ZOO_TLS_KEY_PASSWORD": key_password, "ZOO_TLS_KEY_PASSWORD_FILE": private / "sasl"}),
+        ("-", {**tls, "ZOO_TLS_KEY_PASSWORD": KEY_PASSWORD, "ZOO_TLS_KEY_PASSWORD_FILE": private / "sasl"}),
         ("-", {**sasl, "ZOO_SASL_PASSWORD_FILE": private / "long"}), *misplaced(tls, sasl),
     ):
-        with client("127.0.0.1:1", certificate, **environment, **stats) as program:
+        with search.client("127.0.0.1:1", certificate, **environment) as program:
             program.expect("^(no handle|handle$)", WAIT)
             if "no handle" not in program.lines[-1]:
                 ask(program, "close", CLOSED)
             program.wait(WAIT)
-            searched(program)
-    expect("runs with a log", sum(any("ZOO_" in line for line in run.errors) for run in runs), len(runs))
-    expect("runs that talked at DEBUG", sum(any("ZOO_DEBUG" in line for line in run.errors) for run in runs) >= 8, True)
-    finds_what_is_planted(directory)
 
 
 def misplaced(tls, sasl):
