@@ -20,16 +20,8 @@ static void change(zhandle_t *zh)
     settle(zh);
 }
 
-int main(void)
+static void flags(zhandle_t *zh)
 {
-    char data[8];
-    int length = sizeof data;
-    struct String_vector strings;
-    zhandle_t *zh;
-    zookeeper_close(open_case());
-    zh = begin(root(), on_watch, "first", SESSION_MS, 0);
-    drain(1);
-    make(zh, "/n", "");
     fact("the default");
     watch(zh, 1);
     change(zh);
@@ -41,6 +33,10 @@ int main(void)
     change(zh);
     watch(zh, -1);
     change(zh);
+}
+
+static void changed_defaults(zhandle_t *zh)
+{
     fact("the context changes after the call");
     watch(zh, 1);
     zoo_set_context(zh, "later");
@@ -63,6 +59,13 @@ int main(void)
     fact("a w-call with a NULL watcher");
     outcome("wexists", zoo_wexists(zh, "/n", NULL, "x", NULL));
     change(zh);
+}
+
+static void all_reads(zhandle_t *zh)
+{
+    char data[8];
+    int length = sizeof data;
+    struct String_vector strings;
     fact("get, children and their async forms");
     zoo_set_context(zh, "default");
     outcome("get", zoo_get(zh, "/n", 1, data, &length, NULL));
@@ -85,10 +88,29 @@ int main(void)
     drain(1);
     make(zh, "/n/3", "");
     settle(zh);
+}
+
+static void refused_calls(zhandle_t *zh)
+{
+    char data[8];
+    int length = sizeof data;
     fact("a refused call arms nothing");
     outcome("wexists", zoo_wexists(zh, "/n/", on_watch, "x", NULL));
     outcome("wget of nothing", zoo_wget(zh, "/none", on_watch, "x", data, &length, NULL));
     make(zh, "/none", "");
     settle(zh);
+}
+
+int main(void)
+{
+    zhandle_t *zh;
+    zookeeper_close(open_case());
+    zh = begin(root(), on_watch, "first", SESSION_MS, 0);
+    drain(1);
+    make(zh, "/n", "");
+    flags(zh);
+    changed_defaults(zh);
+    all_reads(zh);
+    refused_calls(zh);
     return zookeeper_close(zh);
 }
