@@ -69,6 +69,29 @@ static void ask(struct driven *one, const char *call)
         called(one, rc);
 }
 
+/* Prints the codes of the attacked handles. */
+static void print_answers(int left)
+{
+    int i;
+    printf("async=%d sync=%d unanswered=%d events=%d\n", all[1].rcs[0], all[1].rcs[1], left, events);
+    for (i = 2; i < count; i++)
+        printf("more async=%d sync=%d\n", all[i].rcs[0], all[i].rcs[1]);
+    fflush(stdout);
+}
+
+/* Closes the attacked handles; returns how long that took. */
+static long long close_attacked_ms(void)
+{
+    long long begun = now_ms();
+    int i;
+    for (i = 1; i < count; i++) {
+        zookeeper_close(all[i].zh);
+        all[i].zh = NULL;
+    }
+    count = 1;
+    return now_ms() - begun;
+}
+
 int main(int argc, char **argv)
 {
     struct driven *honest = &all[0];
@@ -117,19 +140,10 @@ int main(int argc, char **argv)
             left += all[i].answers < 2;
         }
     } while ((left > 0 && now_ms() - begun < limit_ms) || now_ms() - begun < 300);
-    printf("async=%d sync=%d unanswered=%d events=%d\n", all[1].rcs[0], all[1].rcs[1], left, events);
-    for (i = 2; i < count; i++)
-        printf("more async=%d sync=%d\n", all[i].rcs[0], all[i].rcs[1]);
-    fflush(stdout);
+    print_answers(left);
     while (!turn()) {
     }
-    closing = now_ms();
-    for (i = 1; i < count; i++) {
-        zookeeper_close(all[i].zh);
-        all[i].zh = NULL;
-    }
-    closing = now_ms() - closing;
-    count = 1;
+    closing = close_attacked_ms();
     while (honest->waits)
         turn();
     honest->answers = 0;
