@@ -5,7 +5,10 @@
 //! is reused once its last frame is gone. A frame larger than the buffer gets its own buffer, which grows with the
 //! bytes that really arrive, so an announced length alone costs no memory. This large buffer is kept for a while for
 //! the next large frame.
-use std::fmt;
+mod frame;
+
+pub use frame::Frame;
+
 use std::sync::Arc;
 
 /// Size of a fresh receive buffer; it grows to [`LARGE`] when reads fill it. Small, because each idle handle has one.
@@ -16,47 +19,6 @@ const LARGE: usize = 64 * 1024;
 const KEPT: usize = 4;
 /// After this many reads the buffer of the last large frame is freed.
 const LARGE_READS: u32 = 16;
-
-/// One frame, without its length prefix.
-#[derive(Clone)]
-pub struct Frame {
-    chunk: Arc<Vec<u8>>,
-    start: usize,
-    end: usize,
-}
-
-impl Frame {
-    /// The frame's bytes.
-    pub fn bytes(&self) -> &[u8] {
-        self.chunk.get(self.start..self.end).unwrap_or_default()
-    }
-
-    /// Number of bytes.
-    #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
-    pub fn len(&self) -> usize {
-        self.end - self.start
-    }
-
-    /// The same frame without its first `n` bytes.
-    #[must_use]
-    #[inline]
-    pub fn skip(mut self, n: usize) -> Frame {
-        self.start = self.start.saturating_add(n).min(self.end);
-        self
-    }
-}
-
-impl From<Vec<u8>> for Frame {
-    fn from(bytes: Vec<u8>) -> Frame {
-        Frame { start: 0, end: bytes.len(), chunk: Arc::new(bytes) }
-    }
-}
-
-impl fmt::Debug for Frame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Frame({} bytes)", self.bytes().len())
-    }
-}
 
 /// The peer announced a frame that is not acceptable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
