@@ -3,7 +3,6 @@ attacks.py, with the settings for SASL in the process's environment; the honest 
 import functools
 import hashlib
 import re
-import struct
 import tempfile
 
 from attacks import AUTH_FAILED, BAD, EXPIRED, INVALID_STATE, LOST, Attack, event, integer, trickle

@@ -7,7 +7,6 @@ import dataclasses
 
 import fleet
 import measure
-import report
 
 CASES = {
     "stock": [fleet.STOCK],

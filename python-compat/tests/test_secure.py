@@ -9,7 +9,7 @@ import unittest
 
 import zookeeper
 
-from case import OPEN, PATIENCE, Case, Recorder, on_stock
+from case import PATIENCE, Case, Recorder, on_stock
 from server import Server
 
 CREATOR = [{"perms": zookeeper.PERM_ALL, "scheme": "auth", "id": ""}]
