@@ -39,17 +39,19 @@ setup-demo:
 build: ## use: the libraries, target/release/libzookeeper_{mt,st}.so, and the simulated server
 	$(CARGO) build --release --workspace
 
-lint: ## check: formatting and clippy, warnings are errors; licences, sources and number of the crates; who imports whom
+lint: ## check: formatting and clippy, warnings are errors; licences, sources and number of the crates; who imports whom; the places of mutants
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(PYTHON3) scripts/dependencies.py
 	$(PYTHON3) scripts/rooms.py
+	$(PYTHON3) scripts/mutants.py --check
 
 docs: ## check: the generated documents are current, links work, the headers' documentation is complete
 	$(PYTHON3) scripts/divergences.py --check
 	$(PYTHON3) scripts/matrix.py --check
 	$(PYTHON3) scripts/log_lines.py --check
 	$(PYTHON3) scripts/windows.py --check
+	$(PYTHON3) scripts/reliability.py --check
 	$(PYTHON3) scripts/links.py
 	scripts/doxygen/check.sh
 

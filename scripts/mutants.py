@@ -3,7 +3,7 @@
 histories must find it, print a reduced history, and find the fault again with the printed command. Needs no installed
 ZooKeeper; about ten minutes of one core.
 
-Usage: scripts/mutants.py [--histories N] [--only WORDS]     (make mutants ARGS="...")
+Usage: scripts/mutants.py [--check] [--histories N] [--only WORDS]     (make mutants ARGS="...")
 """
 import argparse
 import os
@@ -86,12 +86,17 @@ def judge(mutant, count):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--check", action="store_true", help="only look whether each fault has its place in the sources and a row in mutants.tsv")
     parser.add_argument("--histories", type=int, default=10000, help="within how many a fault has to be found")
     parser.add_argument("--only", default="", help="the faults whose name has these words")
     options = parser.parse_args()
     mutants = tomllib.loads((ROOT / "sim/tests/random/mutants.toml").read_text())["mutant"]
     chosen = [mutant for mutant in mutants if options.only in mutant["name"]]
     faults = [mutated(mutant) for mutant in chosen]
+    if options.check:
+        noted = [line.split("\t")[0] for line in LEDGER.read_text().splitlines()]
+        missing = [mutant["name"] for mutant in mutants if mutant["name"] not in noted]
+        return f"mutants: not in {LEDGER.name}, run `make mutants`: {', '.join(missing)}" if missing else 0
     copy()
     status, said = histories(options.histories)
     if status:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+TARGET = ROOT / "docs/RELIABILITY.md"
 HEAD = """# Reliability
 
 Made by `scripts/reliability.py`, which runs everything below and writes what it saw; do not edit. "Stock" is Debian's
@@ -169,6 +170,17 @@ def long_runs():
     return text + CHAOS_NOTE
 
 
+def noted_again(only_look):
+    """Puts the sections about long runs in the place of those that the document has; returns the exit status."""
+    old = TARGET.read_text()
+    start, end = old.index(SOAK), old.index(LIFETIMES)
+    new = old[:start] + long_runs() + old[end:]
+    if new != old and only_look:
+        return f"{TARGET.name} lacks what a long run has noted: run scripts/reliability.py --noted"
+    TARGET.write_text(new)
+    return 0
+
+
 def run(*command):
     """Runs a command from the top of the repository; returns (status, stdout)."""
     done = subprocess.run([sys.executable, *map(str, command)], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -180,7 +192,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[0])
     parser.add_argument("--bugs", type=pathlib.Path, help="a table that ctest/run.py wrote")
     parser.add_argument("--hostile", type=pathlib.Path, help="a table that ctest/hostile.py wrote")
+    parser.add_argument("--noted", action="store_true", help="run nothing: write only what long runs have noted")
+    parser.add_argument("--check", action="store_true", help="run nothing: fail if what long runs have noted is not there")
     options = parser.parse_args()
+    if options.noted or options.check:
+        return noted_again(options.check)
     with tempfile.TemporaryDirectory() as directory:
         faults = options.bugs or pathlib.Path(directory) / "bugs.tsv"
         attacks = options.hostile or pathlib.Path(directory) / "hostile.md"
@@ -196,7 +212,7 @@ def main():
     # Repeated lines and running times are left out.
     lines = list(dict.fromkeys(re.sub(r" \(\d+\.\d s\)$", "", line) for line in said.splitlines()))
     text = HEAD + BUGS + rows + HOSTILE + hostile + long_runs() + LIFETIMES + "\n".join(lines) + "\n```\n"
-    (ROOT / "docs/RELIABILITY.md").write_text(text)
+    TARGET.write_text(text)
     return 0 if good else 1
 
 
