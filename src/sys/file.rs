@@ -1,21 +1,66 @@
 //! Files that the library writes. Writes a temporary file beside the target and renames it, so that a reader never sees
-//! half a file and no link is followed.
+//! half a file and no link is followed. Nothing but a regular file is ever replaced or removed. Owns where relative names
+//! refer to.
+use crate::sys::process::PerProcess;
+use std::env;
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// How many names for the temporary file are tried.
 const TRIES: u32 = 4;
 
-/// Replaces or creates the file, with mode 0644 less the umask. The last component of `path` is never followed as a
-/// link: a link of that name is itself replaced. Blocks as long as the file system does.
+/// The working directory when a relative name was first used.
+struct Base(PathBuf);
+
+impl Default for Base {
+    fn default() -> Self {
+        // Without a working directory a relative name stays what it is.
+        Base(env::current_dir().unwrap_or_default())
+    }
+}
+
+/// The absolute form of a name. All relative names refer to the working directory at the time of the process's first
+/// call with one, because a daemon changes it later.
+pub(crate) fn fixed(name: PathBuf) -> PathBuf {
+    static BASE: PerProcess<Base> = PerProcess::new();
+    if name.is_absolute() { name } else { BASE.get().0.join(name) }
+}
+
+/// A file that [`replace`] has written.
+#[derive(Debug)]
+pub(crate) struct WrittenFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl WrittenFile {
+    /// Removes the file, unless something else has its name by now.
+    pub(crate) fn remove(&self) {
+        let is_ours = |found: Metadata| found.is_file() && (found.dev(), found.ino()) == (self.device, self.inode);
+        if fs::symlink_metadata(&self.path).is_ok_and(is_ours) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Replaces or creates the file, with mode 0644 less the umask. Blocks as long as the file system does.
 ///
-/// Errors: the system's; the temporary file is removed then.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Errors: the system's, and one for what has this name and is not a regular file: a link, a device, a pipe. Nothing
+/// is left or changed then.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<WrittenFile> {
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(io::Error::other("it is not a regular file"));
+    }
     let (neighbour, mut file) = create_neighbour(path)?;
-    let result = file.write_all(bytes).and_then(|()| fs::rename(&neighbour, path));
+    let written = file.write_all(bytes).and_then(|()| file.metadata());
+    let result = written.and_then(|facts| {
+        fs::rename(&neighbour, path)?;
+        Ok(WrittenFile { path: path.to_owned(), device: facts.dev(), inode: facts.ino() })
+    });
     if result.is_err() {
         let _ = fs::remove_file(&neighbour);
     }
@@ -32,6 +77,9 @@ fn create_neighbour(path: &Path) -> io::Result<(PathBuf, File)> {
         match create(&name) {
             Ok(file) => return Ok((name, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if !fs::symlink_metadata(&name).is_ok_and(|found| found.is_file()) {
+                    continue;
+                }
                 // A process of the same number was killed while it wrote, or someone else has put this file here.
                 let _ = fs::remove_file(&name);
                 match create(&name) {
@@ -53,7 +101,10 @@ fn create(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::CString;
+    use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::net::UnixListener;
 
     fn scratch(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("calmkeeper-file-{}-{name}", std::process::id()));
@@ -90,10 +141,13 @@ mod tests {
         for name in [format!("stats.{}.tmp", std::process::id()), format!("stats.{}.0.tmp", std::process::id())] {
             symlink(&victim, folder.join(name)).unwrap();
         }
+        assert!(replace(&file, b"new").is_err(), "a link of that name is refused");
+        assert_eq!(fs::read_link(&file).unwrap(), victim);
+        fs::remove_file(&file).unwrap();
         replace(&file, b"new").unwrap();
         assert_eq!(fs::read(&victim).unwrap(), b"untouched");
         assert_eq!(fs::read(&file).unwrap(), b"new");
-        assert!(!fs::symlink_metadata(&file).unwrap().is_symlink());
+        assert_eq!(names(&folder).len(), 4, "the traps are still there, and no temporary file");
         fs::remove_dir_all(folder).unwrap();
     }
 
@@ -105,6 +159,82 @@ mod tests {
         fs::create_dir(&taken).unwrap();
         assert!(replace(&taken, b"x").is_err());
         assert_eq!(names(&folder), ["taken"]);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// What `kind` makes under a name is neither replaced nor removed.
+    fn refuses(kind: &str, make: impl FnOnce(&Path)) {
+        let folder = scratch(kind);
+        let file = folder.join("stats");
+        make(&file);
+        let before = fs::symlink_metadata(&file).unwrap();
+        let error = replace(&file, b"new").expect_err(kind).to_string();
+        assert_eq!(error, "it is not a regular file", "{kind}");
+        let after = fs::symlink_metadata(&file).unwrap();
+        assert_eq!((after.ino(), after.mode()), (before.ino(), before.mode()), "{kind}");
+        assert_eq!(names(&folder), ["stats"], "{kind}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// Makes a node of this type; false if this user may not.
+    fn make_node(path: &Path, kind: libc::mode_t) -> bool {
+        let name = CString::new(path.as_os_str().as_bytes()).unwrap();
+        // SAFETY: the name is a C string. The device number is that of /dev/null.
+        unsafe { libc::mknod(name.as_ptr(), kind | 0o600, libc::makedev(1, 3)) == 0 }
+    }
+
+    #[test]
+    fn what_is_not_a_regular_file_is_refused() {
+        refuses("dangling", |path| symlink("nothing", path).unwrap());
+        refuses("pipe", |path| assert!(make_node(path, libc::S_IFIFO)));
+        refuses("socket", |path| drop(UnixListener::bind(path).unwrap()));
+        refuses("device", |path| {
+            if !make_node(path, libc::S_IFCHR) {
+                // Only root may make one.
+                fs::create_dir(path).unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn only_the_file_that_was_written_is_removed() {
+        let folder = scratch("removed");
+        let file = folder.join("stats");
+        replace(&file, b"one").unwrap().remove();
+        assert!(names(&folder).is_empty());
+        let first = replace(&file, b"one").unwrap();
+        // The first file lives on, so that its number is not given to another one.
+        fs::rename(&file, folder.join("kept")).unwrap();
+        fs::write(&file, "another's").unwrap();
+        first.remove();
+        assert_eq!(names(&folder), ["kept", "stats"]);
+        fs::remove_file(&file).unwrap();
+        symlink("kept", &file).unwrap();
+        first.remove();
+        assert_eq!(names(&folder), ["kept", "stats"]);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_relative_name_stays_when_the_working_directory_changes() {
+        let folder = scratch("relative");
+        // SAFETY: the child changes only its own directory, compares, and ends without clean-up.
+        let status = unsafe {
+            let child = libc::fork();
+            assert!(child >= 0);
+            if child == 0 {
+                libc::alarm(20);
+                let is_set = env::set_current_dir(&folder).is_ok();
+                let first = fixed("stats".into());
+                let is_changed = env::set_current_dir("/").is_ok();
+                let is_kept = first == folder.join("stats") && fixed("stats".into()) == first;
+                libc::_exit(i32::from(!(is_set && is_changed && is_kept && fixed("/x".into()) == Path::new("/x"))));
+            }
+            let mut status = 0;
+            assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
+            status
+        };
+        assert_eq!(status, 0);
         fs::remove_dir_all(folder).unwrap();
     }
 }

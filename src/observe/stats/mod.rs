@@ -13,11 +13,11 @@ use crate::sys::process::{self, PerProcess};
 use crate::sys::sync::global::Condvar;
 use crate::sys::{env, file};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fs, io, thread};
 use zk_core::session::Stats;
 
 /// The connection state of a handle.
@@ -101,10 +101,12 @@ impl Registry {
     }
 }
 
-/// The file that this process has written.
+/// What this process has written.
 #[derive(Default)]
 struct Written {
-    path: Option<PathBuf>,
+    file: Option<file::WrittenFile>,
+    /// The last write's failure, so that one that lasts is logged once.
+    failure: Option<String>,
     is_exiting: bool,
 }
 
@@ -183,7 +185,7 @@ pub(crate) fn write_if_due() -> Option<Instant> {
         Some((turns.next, due))
     })?;
     if let Some((place, interval)) = due {
-        report(write(place.path(), interval), place.path());
+        write(place.path(), interval);
     }
     Some(next)
 }
@@ -193,7 +195,7 @@ fn keep_writing(place: &place::Place, interval: Duration, number: u64) {
     place.sweep(interval);
     let shared = SHARED.get();
     loop {
-        report(write(place.path(), interval), place.path());
+        write(place.path(), interval);
         let next = Instant::now() + interval;
         let mut registry = shared.registry.lock();
         loop {
@@ -238,27 +240,33 @@ pub(crate) fn retire(source: &Arc<impl Source + 'static>, last: &Sample) {
         return;
     }
     if let Some(place) = place::Place::configured() {
-        report(write(place.path(), interval()), place.path());
+        write(place.path(), interval());
     }
 }
 
-fn report(result: io::Result<()>, path: &Path) {
-    if let Err(error) = result {
-        log::warn!("cannot write the statistics file {}: {error}", path.display());
-    }
-}
-
-fn write(path: &Path, interval: Duration) -> io::Result<()> {
+/// Writes the file. A failure is logged, unless the write before failed in the same way.
+fn write(path: &Path, interval: Duration) {
     let (live, closed) = with_registry(|registry| (registry.live.clone(), registry.closed.clone()));
     let samples: Vec<Sample> = live.iter().filter_map(Weak::upgrade).map(|source| source.sample()).collect();
     let text = text::render(&text::Identity::own(interval), &closed, &samples);
     let mut written = SHARED.get().file.lock();
     if written.is_exiting {
-        return Ok(());
+        return;
     }
-    file::replace(path, text.as_bytes())?;
-    written.path = Some(path.to_owned());
-    Ok(())
+    match file::replace(path, text.as_bytes()) {
+        Ok(file) => {
+            written.file = Some(file);
+            written.failure = None;
+        }
+        Err(error) => {
+            let failure = format!("{}: {error}", path.display());
+            if written.failure.as_ref() != Some(&failure) {
+                written.failure = Some(failure);
+                drop(written);
+                log::warn!("cannot write the statistics file {}: {error}", path.display());
+            }
+        }
+    }
 }
 
 /// Has the file removed when the process exits.
@@ -275,10 +283,10 @@ extern "C" fn exiting() {
     for _ in 0..EXIT_WAIT_MS {
         if let Some(mut written) = SHARED.get().file.try_lock() {
             written.is_exiting = true;
-            if let Some(path) = written.path.take()
+            if let Some(file) = written.file.take()
                 && !keep
             {
-                let _ = fs::remove_file(path);
+                file.remove();
             }
             return;
         }

@@ -1,7 +1,7 @@
 //! Where the statistics file is: `ZOO_STATS_FILE` names it, or `ZOO_STATS_DIR` a folder for the files of many processes. Owns
 //! the names in such a folder, and the removal of files whose process is gone.
 use crate::sys::env::Variables;
-use crate::sys::process;
+use crate::sys::{file, process};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use std::{fs, io};
@@ -22,15 +22,16 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The place that the operator wants; `None` for no file. `%p` in `ZOO_STATS_FILE` stands for the process number.
+    /// The place that the operator wants; `None` for no file. `%p` in `ZOO_STATS_FILE` stands for the process number. A
+    /// relative name is made absolute by the first call.
     pub(super) fn configured() -> Option<Place> {
         let variables = Variables::now();
         let given = |name| variables.get(name).filter(|text| !text.is_empty());
         let pid = std::process::id();
         if let Some(path) = given("ZOO_STATS_FILE") {
-            return Some(Place { path: path.replace("%p", &pid.to_string()).into(), folder: None });
+            return Some(Place { path: file::fixed(path.replace("%p", &pid.to_string()).into()), folder: None });
         }
-        let folder = PathBuf::from(given("ZOO_STATS_DIR")?);
+        let folder = file::fixed(given("ZOO_STATS_DIR")?.into());
         let program = file_name_part(&process::program());
         Some(Place { path: folder.join(format!("{PREFIX}{program}.{pid}{SUFFIX}")), folder: Some(folder) })
     }
@@ -62,7 +63,10 @@ fn sweep(folder: &Path, age: Duration) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let Some(pid) = entry.file_name().to_str().and_then(process_of) else { continue };
-        let is_old = || Some(SystemTime::now().duration_since(entry.metadata().ok()?.modified().ok()?).ok()? > age);
+        let is_old = || {
+            let facts = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+            Some(SystemTime::now().duration_since(facts.modified().ok()?).ok()? > age)
+        };
         if !process::is_alive(pid) && is_old().unwrap_or(false) {
             let _ = fs::remove_file(entry.path());
         }
