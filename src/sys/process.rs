@@ -5,35 +5,86 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Grows by one in each child of a fork.
-static GENERATION: AtomicU32 = AtomicU32::new(0);
+/// The generation that was given last in this process or in one that it was forked from.
+static LAST: AtomicU32 = AtomicU32::new(0);
+/// The generation of this process, in a page that the kernel clears in the child of a fork, however it forks: a child
+/// that finds 0 there has not been noticed yet. Null until the first use.
+static GENERATION: AtomicPtr<AtomicU32> = AtomicPtr::new(null_mut());
+/// The process that [`GENERATION`] was written by.
+static NOTICED_BY: AtomicI32 = AtomicI32::new(0);
 
+/// Called in a child after a fork, after the handlers that the program registered earlier: they may have called the
+/// library, which then has noticed already. Kernels before 4.14 do not clear the page.
 extern "C" fn forked() {
-    GENERATION.fetch_add(1, Ordering::Relaxed);
-    inherited::close_all();
+    // SAFETY: null, or from `own_page`.
+    let Some(own) = (unsafe { GENERATION.load(Ordering::Acquire).as_ref() }) else { return };
+    // SAFETY: only asks.
+    if NOTICED_BY.load(Ordering::Relaxed) != unsafe { libc::getpid() } {
+        own.store(0, Ordering::Relaxed);
+        notice(own);
+    }
 }
 
-/// The generation, which distinguishes this process from its children; handles keep it.
-pub(crate) fn generation() -> u32 {
-    static REGISTERED: AtomicBool = AtomicBool::new(false);
-    // Not a `Once`: a child forked while another thread is inside would wait for that thread for ever. Two threads may
-    // register, and then the number grows by two.
-    if !REGISTERED.load(Ordering::Acquire) {
-        // SAFETY: the handler touches atomics and makes plain system calls. The library is never unloaded (`-z nodelete`).
-        if unsafe { libc::pthread_atfork(None, None, Some(forked)) } != 0 {
-            log::warn!("forked children cannot be recognised");
+/// Gives this process a generation, and closes what it has inherited if it is a child.
+#[cold]
+fn notice(own: &AtomicU32) -> u32 {
+    // SAFETY: only asks.
+    NOTICED_BY.store(unsafe { libc::getpid() }, Ordering::Relaxed);
+    let next = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    match own.compare_exchange(0, next, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => {
+            inherited::close_all();
+            next
         }
-        REGISTERED.store(true, Ordering::Release);
+        Err(found) => found,
     }
-    GENERATION.load(Ordering::Relaxed)
+}
+
+/// The generation of this process, which distinguishes it from its children; handles keep it.
+pub(crate) fn generation() -> u32 {
+    let mut own = GENERATION.load(Ordering::Acquire);
+    if own.is_null() {
+        own = own_page();
+        match GENERATION.compare_exchange(null_mut(), own, Ordering::AcqRel, Ordering::Acquire) {
+            // Not a `Once`: a child forked while another thread is inside would wait for that thread for ever.
+            // SAFETY: the handler touches atomics and makes plain system calls. The library is never unloaded (`-z nodelete`).
+            Ok(_) if unsafe { libc::pthread_atfork(None, None, Some(forked)) } != 0 => {
+                log::warn!("forked children cannot be recognised");
+            }
+            Ok(_) => {}
+            // The page of a thread that was slower stays: it is one page of a process, once.
+            Err(found) => own = found,
+        }
+    }
+    // SAFETY: from `own_page`.
+    let own = unsafe { &*own };
+    match own.load(Ordering::Acquire) {
+        0 => notice(own),
+        number => number,
+    }
+}
+
+/// A word that lives for ever and is 0, in this process and in each child.
+fn own_page() -> *mut AtomicU32 {
+    const SIZE: usize = size_of::<AtomicU32>();
+    // SAFETY: a new mapping, which the kernel makes at least one page.
+    let page = unsafe {
+        let (read_write, private) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        let page = libc::mmap(null_mut(), SIZE, read_write, private, -1, 0);
+        if page != libc::MAP_FAILED {
+            libc::madvise(page, SIZE, libc::MADV_WIPEONFORK);
+        }
+        page
+    };
+    if page == libc::MAP_FAILED { Box::into_raw(Box::new(AtomicU32::new(0))) } else { page.cast() }
 }
 
 /// Whether a handle of this generation was made by another process than this one.
-pub(crate) fn is_other(generation: u32) -> bool {
-    GENERATION.load(Ordering::Relaxed) != generation
+pub(crate) fn is_other(number: u32) -> bool {
+    generation() != number
 }
 
 /// A seed from the system, not from a generator of this thread, whose state forked children would share: they would
@@ -130,26 +181,44 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
+    /// Runs `child` in a child made by `fork`; returns its result.
+    fn in_a_child(fork: impl FnOnce() -> libc::pid_t, child: impl FnOnce() -> bool) -> bool {
+        let mut status = 0;
+        // SAFETY: the child does what the tests here do and ends without clean-up.
+        unsafe {
+            let pid = fork();
+            assert!(pid >= 0);
+            if pid == 0 {
+                libc::alarm(20);
+                libc::_exit(i32::from(child()));
+            }
+            assert_eq!(libc::waitpid(pid, &raw mut status, 0), pid);
+        }
+        libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 1
+    }
+
+    #[test]
+    fn a_child_is_recognised_however_it_was_forked() {
+        let own = generation();
+        assert_eq!(generation(), own);
+        let is_another = || is_other(own) && !is_other(generation());
+        // SAFETY: the children make atomic operations and system calls only.
+        assert!(in_a_child(|| unsafe { libc::fork() }, is_another));
+        // SAFETY: no handler of `pthread_atfork` runs. The other arguments are null on every machine.
+        let bare = || unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+        assert!(in_a_child(|| libc::pid_t::try_from(bare()).unwrap(), is_another));
+        assert!(!is_other(own));
+    }
+
     #[test]
     fn a_forked_child_finds_new_state_although_its_parents_lock_is_held() {
         static STATE: PerProcess<Mutex<u32>> = PerProcess::new();
         let mut held = STATE.get().lock().unwrap();
         *held = 7;
         assert!(STATE.get().try_lock().is_err());
-        // SAFETY: the child only takes a lock of its own, compares, and ends without clean-up.
-        let status = unsafe {
-            let child = libc::fork();
-            assert!(child >= 0);
-            if child == 0 {
-                libc::alarm(20);
-                let found = STATE.get().lock().map_or(1, |value| *value);
-                libc::_exit(i32::from(found != 0));
-            }
-            let mut status = 0;
-            assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
-            status
-        };
-        assert_eq!(status, 0, "the child's state is new, and it does not wait");
+        let is_new = || STATE.get().lock().is_ok_and(|value| *value == 0);
+        // SAFETY: the child only takes a lock of its own and compares.
+        assert!(in_a_child(|| unsafe { libc::fork() }, is_new), "the child's state is new, and it does not wait");
         assert_eq!(*held, 7);
     }
 }
