@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 /// The common prefix of all names.
 const PREFIX: &str = "zookeeper_client_";
+/// Values are limited to this in both directions, in seconds or as a count: more than any program reaches, and few
+/// enough digits for a cell of a table. Exact as a number of JavaScript.
+const VALUE_MAX: f64 = 1e15;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +14,7 @@ pub(crate) struct Figure {
     /// Without the prefix.
     pub(crate) name: String,
     pub(crate) labels: BTreeMap<String, String>,
+    /// From -[`VALUE_MAX`] to [`VALUE_MAX`].
     pub(crate) value: f64,
 }
 
@@ -30,7 +34,8 @@ fn line(line: &str) -> Option<Figure> {
     let (name, rest) = line.strip_prefix(PREFIX)?.split_once('{')?;
     let (labels, rest) = labels(rest)?;
     let value: f64 = rest.trim().parse().ok()?;
-    value.is_finite().then(|| Figure { name: name.to_owned(), labels, value })
+    let bounded = value.clamp(-VALUE_MAX, VALUE_MAX);
+    value.is_finite().then(|| Figure { name: name.to_owned(), labels, value: bounded })
 }
 
 /// The labels up to the closing brace, and what comes after it.
@@ -47,7 +52,7 @@ fn labels(mut rest: &str) -> Option<(BTreeMap<String, String>, &str)> {
     }
 }
 
-/// A value up to its closing quote. Control characters become '?': the value ends up on a terminal.
+/// A value up to its closing quote. Characters that control a terminal or the direction of text become '?'.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut letters = text.char_indices();
@@ -64,8 +69,15 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     None
 }
 
+/// The text with [`shown`] applied to each character.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(shown).collect()
+}
+
 fn shown(letter: char) -> char {
-    if letter.is_control() { '?' } else { letter }
+    let directs =
+        matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    if letter.is_control() || directs { '?' } else { letter }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! followed, pipes do not block), and believed only if it belongs to the user of the process that it describes, or to
 //! root.
 use crate::Failure;
-use crate::figures::{Figure, parse};
+use crate::figures::{Figure, parse, printable};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Read;
@@ -19,6 +19,10 @@ const DEFAULT_FOLDER: &str = "/run/calmkeeper";
 const HOST_FILE: &str = "/etc/calmkeeper.conf";
 /// Largest file read, in bytes.
 const FILE_LEN_MAX: u64 = 4 << 20;
+/// Most server lists of one file: the library keeps 64 apart.
+const LISTS_MAX: usize = 100;
+/// Longest name of a program and of a version that is kept, in characters.
+const NAME_LEN_MAX: usize = 256;
 /// A file is stale when it is older than this many of its intervals.
 const STALE_INTERVALS: f64 = 3.0;
 
@@ -62,7 +66,7 @@ impl Row {
             .filter(|before| before.replies < self.replies)
             .map_or((0, 0.0), |before| (before.replies, before.latency_sum));
         #[allow(clippy::cast_precision_loss, reason = "a count far below 2^52")]
-        (self.replies > replies).then(|| (self.latency_sum - sum) / (self.replies - replies) as f64)
+        (self.replies > replies).then(|| ((self.latency_sum - sum) / (self.replies - replies) as f64).max(0.0))
     }
 }
 
@@ -103,8 +107,7 @@ pub(crate) fn read(folder: &Path) -> Result<Reading, Failure> {
             Ok(rows) => reading.rows.extend(rows),
             Err(why) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
-                let name: String = name.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-                reading.refused.push(format!("{name}: {why}"));
+                reading.refused.push(format!("{}: {why}", printable(&name)));
             }
         }
     }
@@ -138,17 +141,14 @@ fn rows(figures: &[Figure], owner: u32, now: f64) -> Result<Vec<Row>, String> {
     let single = |name: &str| figures.iter().find(|figure| figure.name == name).map_or(0.0, |figure| figure.value);
     let age = (now - single("written_timestamp_seconds")).max(0.0);
     let is_stale = user.is_err() || age > STALE_INTERVALS * single("write_interval_seconds");
-    let first = Row {
-        pid,
-        program: info.label("program").to_owned(),
-        version: info.label("version").to_owned(),
-        age,
-        is_stale,
-        ..Row::default()
-    };
+    let name = |label: &str| info.label(label).chars().take(NAME_LEN_MAX).collect();
+    let first = Row { pid, program: name("program"), version: name("version"), age, is_stale, ..Row::default() };
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     for figure in figures.iter().filter(|figure| figure.labels.contains_key("servers")) {
         let servers = figure.label("servers");
+        if rows.len() >= LISTS_MAX && !rows.contains_key(servers) {
+            return Err(format!("it has more than {LISTS_MAX} server lists"));
+        }
         let row = rows.entry(servers).or_insert_with(|| Row { servers: servers.to_owned(), ..first.clone() });
         row.take(figure, now);
     }
@@ -176,9 +176,9 @@ impl Row {
             "sessions_expired_total" => self.expired = count,
             "availability_level" => self.availability_level = count,
             "congestion_level" => self.congestion_level = count,
-            "session_timeout_seconds" => self.session_timeout = figure.value,
+            "session_timeout_seconds" => self.session_timeout = figure.value.max(0.0),
             "request_duration_seconds_count" => self.replies = count,
-            "request_duration_seconds_sum" => self.latency_sum = figure.value,
+            "request_duration_seconds_sum" => self.latency_sum = figure.value.max(0.0),
             "requests_pending" => self.pending = count,
             "callbacks_queued" => self.callbacks_queued = count,
             "watches" => self.watches = count,
@@ -230,6 +230,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_has_few_rows_and_short_names() {
+        let own = std::process::id();
+        let lists: String =
+            (0..=LISTS_MAX).map(|n| format!("zookeeper_client_handles{{servers=\"{n}\"}} 1\n")).collect();
+        assert!(rows(&parse(&(text(own) + &lists)), 0, 1005.0).unwrap_err().contains("more than 100 server lists"));
+        let long = text(own).replace("program=\"p\"", &format!("program=\"{}\"", "p".repeat(72_000)));
+        assert_eq!(rows(&parse(&long), 0, 1005.0).unwrap()[0].program.len(), NAME_LEN_MAX);
+    }
+
+    #[test]
     fn latency_is_that_since_the_reading_before() {
         let row = |replies, latency_sum| Row { replies, latency_sum, ..Row::default() };
         assert_eq!(row(0, 0.0).latency(None), None);
@@ -237,5 +247,6 @@ mod tests {
         let latest = row(4, 2.0).latency(Some(&row(2, 1.8))).unwrap();
         assert!((latest - 0.1).abs() < 1e-9, "{latest}");
         assert_eq!(row(4, 2.0).latency(Some(&row(4, 2.0))), Some(0.5), "nothing new");
+        assert_eq!(row(4, 2.0).latency(Some(&row(2, 3.0))), Some(0.0), "no sum falls");
     }
 }

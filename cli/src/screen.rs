@@ -2,13 +2,14 @@
 //! ssh.
 use crate::Failure;
 use crate::publications::{Reading, Row, read};
-use crate::top::{COLUMNS, cells};
+use crate::top::{COLUMNS, cells, total};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Cell, Row as TableRow, Table, TableState};
 use ratatui::{DefaultTerminal, Frame};
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -76,11 +77,12 @@ fn show(
 fn draw(frame: &mut Frame<'_>, folder: &Path, reading: &Reading, before: &[Row], selected: &mut TableState) {
     let [head, body, foot] =
         Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)]).areas(frame.area());
-    let handles: u64 = reading.rows.iter().map(|row| row.handles).sum();
-    let connected: u64 = reading.rows.iter().flat_map(|row| &row.states).filter_map(connected).sum();
+    let handles = total(reading.rows.iter().map(|row| row.handles));
+    let connected = total(reading.rows.iter().flat_map(|row| &row.states).filter_map(connected));
     let title = format!("calmkeeper top  {}  handles {handles}, connected {connected}", folder.display());
     frame.render_widget(Line::from(title), head);
-    let earlier = |row: &Row| before.iter().find(|other| other.pid == row.pid && other.servers == row.servers);
+    let before: BTreeMap<(u32, &str), &Row> = before.iter().map(|row| ((row.pid, &*row.servers), row)).collect();
+    let earlier = |row: &Row| before.get(&(row.pid, &*row.servers)).copied();
     let rows = reading.rows.iter().map(|row| TableRow::new(cells(row, earlier(row)).map(Cell::from)).style(style(row)));
     let heading = TableRow::new(COLUMNS).style(Style::new().add_modifier(Modifier::BOLD));
     let table =
@@ -116,7 +118,6 @@ mod tests {
     use super::*;
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
-    use std::collections::BTreeMap;
 
     #[test]
     fn a_narrow_terminal_shows_process_state_and_pause() {

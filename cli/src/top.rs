@@ -11,6 +11,9 @@ use std::time::Duration;
 pub(crate) const COLUMNS: [&str; 11] =
     ["PID", "PROGRAM", "SERVERS", "STATE", "LOSS", "ATTEMPTS", "PAUSE", "LEVELS", "LATENCY", "PENDING", "QUEUED"];
 
+/// Longest cell, in characters; a longer text is cut.
+const CELL_LEN_MAX: usize = 120;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Live,
@@ -45,7 +48,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     }
 }
 
-/// A time span in two or three characters.
+/// A time span in two to five characters.
 pub(crate) fn span(seconds: f64) -> String {
     match seconds {
         s if s < 0.000_95 => format!("{:.0}us", s * 1e6),
@@ -54,7 +57,8 @@ pub(crate) fn span(seconds: f64) -> String {
         s if s < 120.0 => format!("{s:.0}s"),
         s if s < 7200.0 => format!("{:.0}m", s / 60.0),
         s if s < 172_800.0 => format!("{:.0}h", s / 3600.0),
-        s => format!("{:.0}d", s / 86_400.0),
+        s if s < 999.5 * 86_400.0 => format!("{:.0}d", s / 86_400.0),
+        _ => ">999d".to_owned(),
     }
 }
 
@@ -71,10 +75,23 @@ pub(crate) fn state(row: &Row) -> String {
     }
 }
 
-/// The cells of a row; `before` is the previous reading.
+/// The sum of counts, which anyone may have made up.
+pub(crate) fn total(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
+}
+
+/// The text, or its start and an ellipsis.
+fn cut(text: String) -> String {
+    match text.char_indices().nth(CELL_LEN_MAX) {
+        None => text,
+        Some(_) => text.chars().take(CELL_LEN_MAX - 1).chain(['…']).collect(),
+    }
+}
+
+/// The cells of a row, each of [`CELL_LEN_MAX`] characters at most; `before` is the previous reading.
 pub(crate) fn cells(row: &Row, before: Option<&Row>) -> [String; 11] {
     let or_dash = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), span);
-    let failed: u64 = row.failed_attempts.values().sum();
+    let failed = total(row.failed_attempts.values().copied());
     [
         row.pid.to_string(),
         row.program.clone(),
@@ -88,9 +105,10 @@ pub(crate) fn cells(row: &Row, before: Option<&Row>) -> [String; 11] {
         row.pending.to_string(),
         row.callbacks_queued.to_string(),
     ]
+    .map(cut)
 }
 
-/// A table whose columns are as wide as their content, and a line for each file that is not believed.
+/// A table whose columns are as wide as their cells, and a line for each file that is not believed.
 fn table(reading: &Reading) -> String {
     let mut lines = vec![COLUMNS.map(str::to_owned)];
     lines.extend(reading.rows.iter().map(|row| cells(row, None)));
@@ -136,6 +154,28 @@ mod tests {
     fn spans_are_short() {
         let shown = [0.000_2, 0.015, 1.23, 42.0, 600.0, 7300.0, 200_000.0].map(span);
         assert_eq!(shown, ["200us", "15ms", "1.2s", "42s", "10m", "2h", "2d"]);
+        assert_eq!([999.0 * 86_400.0, 1e15].map(span), ["999d", ">999d"]);
+    }
+
+    #[test]
+    fn a_table_is_narrow_whatever_a_file_says() {
+        let long = "ä".repeat(72_000);
+        let huge = Row {
+            program: long.clone(),
+            servers: long.clone(),
+            states: (0..200).map(|n| (format!("{n}{long}"), u64::MAX)).collect(),
+            failed_attempts: BTreeMap::from([("a".to_owned(), u64::MAX), ("b".to_owned(), u64::MAX)]),
+            last_loss: Some(1e300),
+            pause_left: Some(1e300),
+            latency_sum: 1e300,
+            replies: 1,
+            handles: u64::MAX,
+            ..Row::default()
+        };
+        let text = table(&Reading { rows: vec![huge, Row::default()], refused: Vec::new() });
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest < (CELL_LEN_MAX + 2) * 4, "{widest}");
+        assert!(text.contains('…'));
     }
 
     #[test]

@@ -208,6 +208,22 @@ class Top(Observed):
             self.assertIn("not shown: foreign.prom: it belongs to user 65534", text)
             self.assertIn("?[2Jx", text)
 
+    def test_one_file_neither_stops_nor_floods_top(self):
+        head = f'zookeeper_client_info{{program="p",pid="{os.getpid()}",version="1"}} 1\n'
+        line = 'zookeeper_client_{}{{servers="{}",program="p",state="connected"}} {}\n'.format
+        for what, lines in (
+                ("a long list", [line("handles", "a" * 72_000, 1)]),
+                ("a long list and many rows", [line("handles", "a" * 65_000, 1), *(line("handles", n, 1) for n in range(3_000))]),
+                ("huge values", [line(name, n, "1e300") for n in range(3) for name in (
+                    "handles", "handles_in_state", "last_loss_timestamp_seconds", "next_attempt_timestamp_seconds",
+                    "connection_attempts_total", "request_duration_seconds_count", "request_duration_seconds_sum")])):
+            with self.subTest(what):
+                (self.stats / "x.prom").write_text(head + "".join(lines))
+                text = self.top("--once")
+                self.assertLess(len(text), 10_000)
+                self.assertLess(max(map(len, text.splitlines())), 500)
+                self.assertLess(len(self.top("--json")), 200_000)
+
     def test_bad_input_is_one_line_and_changes_nothing(self):
         missing = self.scratch / "missing"
         for arguments, status, what in (
