@@ -480,8 +480,8 @@ ZOOAPI zhandle_t *zookeeper_init_sasl(const char *host, watcher_fn fn, int recv_
                                       zoo_sasl_params_t *sasl_params);
 
 /**
- * Makes callbacks that answer with a user, a realm and a password, which is the first line of a file; if the file is
- * null, the user is asked at the terminal. A relative name refers to the working directory at the time of
+ * Makes callbacks that answer with a user, a realm and a password, which is the first line of a regular file; if
+ * the file is null, the user is asked at the terminal. A relative name refers to the working directory at the time of
  * zookeeper_init_sasl(). The caller frees the array with free() when no handle uses it any more; what it points to is
  * never freed.
  */
@@ -498,7 +498,7 @@ typedef int (*zoo_sasl_password_callback_t)(const char *content, size_t content_
 
 /** The source of a password. If `callback` is null, the password is the file's first line. */
 typedef struct zoo_sasl_password {
-    const char *password_file;             /**< The file. */
+    const char *password_file;             /**< A regular file. */
     void *context;                         /**< For the callback. */
     zoo_sasl_password_callback_t callback; /**< Makes the password of the file's content; may be null. */
 } zoo_sasl_password_t;

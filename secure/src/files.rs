@@ -15,6 +15,11 @@ pub(crate) const ENTRIES_MAX: usize = 2000;
 const O_NONBLOCK: i32 = 0o200;
 #[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
 const O_NONBLOCK: i32 = 0o4000;
+/// `O_NOCTTY`: a terminal must not become the process's own.
+#[cfg(any(target_arch = "mips", target_arch = "mips64"))]
+const O_NOCTTY: i32 = 0o4000;
+#[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
+const O_NOCTTY: i32 = 0o400;
 
 /// Identifies a file's content: a changed file has a different stamp.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,19 +44,25 @@ fn identity(metadata: &Metadata) -> [i64; 7] {
     ]
 }
 
+/// Opens a file that an operator names. `None` for what is not a regular file: a directory, device or pipe. Never waits.
+pub fn open_regular(path: &Path) -> io::Result<Option<(File, Metadata)>> {
+    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK | O_NOCTTY).open(path)?;
+    // Metadata of the open file, so that the checked file is the one that is read.
+    let metadata = file.metadata()?;
+    Ok(metadata.is_file().then_some((file, metadata)))
+}
+
+/// [`open_regular`] with the errors of a setting.
+pub(crate) fn open(named: &NamedFile) -> Result<(File, Metadata), SettingsError> {
+    let found = open_regular(named.path()).map_err(|error| named.unreadable(&error))?;
+    found.ok_or_else(|| named.unusable(if named.path().is_dir() { "is a directory" } else { "is not a regular file" }))
+}
+
 /// A regular file's content, erased when dropped.
 pub(crate) fn read(named: &NamedFile) -> Result<Zeroizing<Vec<u8>>, SettingsError> {
-    let failed = |error: io::Error| named.unreadable(&error);
-    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(named.path()).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    if metadata.is_dir() {
-        return Err(named.unusable("is a directory"));
-    }
-    if !metadata.is_file() {
-        return Err(named.unusable("is not a regular file"));
-    }
+    let (file, metadata) = open(named)?;
     read_open(&file, metadata.len())
-        .map_err(failed)?
+        .map_err(|error| named.unreadable(&error))?
         .ok_or_else(|| named.unusable(format_args!("is larger than {} MiB", FILE_LEN_MAX >> 20)))
 }
 

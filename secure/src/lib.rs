@@ -12,6 +12,7 @@ mod secret;
 mod settings_error;
 pub mod tls;
 
+pub use files::open_regular;
 pub use named_file::NamedFile;
 pub use secret::Secret;
 pub use settings_error::SettingsError;

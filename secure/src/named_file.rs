@@ -1,6 +1,7 @@
 //! A file that a setting names. Decides how much of the name may be shown: operators sometimes type a password in place
 //! of a file name, and a log would keep it.
-use crate::SettingsError;
+use crate::{SettingsError, files};
+use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 use std::{fmt, io};
 
@@ -39,6 +40,13 @@ impl NamedFile {
     /// The absolute path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Opens the file without waiting for anything.
+    ///
+    /// Errors: the system's; `EINVAL` for what is not a regular file.
+    pub fn open(&self) -> Result<File, SettingsError> {
+        Ok(files::open(self)?.0)
     }
 
     /// The error for a file whose content cannot be used: `EINVAL`.

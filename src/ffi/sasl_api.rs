@@ -9,7 +9,6 @@ use crate::sys::cyrus::{self, Callback, Params};
 use libc::{c_char, c_int, c_uint, c_ulong, c_void, size_t};
 use std::cell::RefCell;
 use std::ffi::{CString, OsStr};
-use std::fs::File;
 use std::io::Read;
 use std::mem::transmute;
 use std::os::unix::ffi::OsStrExt;
@@ -40,8 +39,8 @@ pub type zoo_sasl_password_callback_t =
 /// The source of a password.
 #[repr(C)]
 pub struct zoo_sasl_password {
-    /// The password file. Its first line is the password; with a `callback`, the callback gets the whole content. Null:
-    /// the user is asked at the terminal.
+    /// The password file, a regular file. Its first line is the password; with a `callback`, the callback gets the whole
+    /// content. Null: the user is asked at the terminal.
     pub password_file: *const c_char,
     /// For `callback`.
     pub context: *mut c_void,
@@ -311,8 +310,10 @@ unsafe fn read_password(from: &Password) -> Result<Zeroizing<Vec<u8>>, (c_int, S
     };
     let too_long = || (BUFFER_OVERFLOW, file.unusable(format_args!("has more than {PASSWORD_MAX} bytes")).to_string());
     let mut content = Zeroizing::new(Vec::with_capacity(PASSWORD_MAX + 1));
-    File::open(file.path())
-        .and_then(|file| file.take(PASSWORD_MAX as u64 + 1).read_to_end(&mut content))
+    let opened = file.open().map_err(|error| (FAIL, error.to_string()))?;
+    opened
+        .take(PASSWORD_MAX as u64 + 1)
+        .read_to_end(&mut content)
         .map_err(|error| (FAIL, file.unreadable(&error).to_string()))?;
     if let Some(callback) = from.callback {
         if content.len() > PASSWORD_MAX {
@@ -339,4 +340,33 @@ unsafe fn read_password(from: &Password) -> Result<Zeroizing<Vec<u8>>, (c_int, S
     }
     let line = file.first_line(&content).map_err(|error| (FAIL, error.to_string()))?;
     if line.len() > PASSWORD_MAX { Err(too_long()) } else { Ok(Zeroizing::new(line.to_vec())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn a_password_file_that_is_a_pipe_is_refused_and_nobody_waits_for_its_writer() {
+        let pipe = std::env::temp_dir().join(format!("calmkeeper-sasl-pipe-{}", std::process::id()));
+        let name = pipe.as_os_str().as_bytes().to_vec();
+        let given = CString::new(name.clone()).unwrap();
+        // SAFETY: the name is a C string.
+        assert_eq!(unsafe { libc::mkfifo(given.as_ptr(), 0o600) }, 0);
+        let (answer, answered) = mpsc::channel();
+        thread::spawn(move || {
+            let (found, context) = (OnceLock::new(), null_mut());
+            let password = Password { maker: "test", file: Some(name), found, context, callback: None };
+            // SAFETY: there is no callback.
+            let _ = answer.send(unsafe { read_password(&password) });
+        });
+        let result = answered.recv_timeout(Duration::from_secs(20));
+        std::fs::remove_file(&pipe).unwrap();
+        let (code, reason) = result.expect("it does not wait").expect_err("a pipe is no file");
+        assert_eq!(code, FAIL);
+        assert!(reason.ends_with("is not a regular file"), "{reason}");
+    }
 }

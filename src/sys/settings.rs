@@ -1,9 +1,10 @@
 //! A file of settings: lines `ZOO_NAME=value`, empty lines, and comments that start with `#`. Owns the format of the
 //! file and the check of its owner; does not know the settings.
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use zk_secure::open_regular;
 
 /// Largest file read, in bytes.
 const FILE_LEN_MAX: u64 = 64 * 1024;
@@ -73,15 +74,10 @@ impl From<io::Error> for Refusal {
 }
 
 fn open(path: &str, own: bool) -> Result<String, Refusal> {
-    let file: File = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
-    // Metadata of the open file, so that the checked file is the one that is read.
-    let facts = file.metadata()?;
+    let untrusted = |why: &str| Err(Refusal::Untrusted(why.to_owned()));
+    let Some((file, facts)) = open_regular(Path::new(path))? else { return untrusted("it is not a file") };
     // SAFETY: only asks.
     let user = unsafe { libc::geteuid() };
-    let untrusted = |why: &str| Err(Refusal::Untrusted(why.to_owned()));
-    if !facts.is_file() {
-        return untrusted("it is not a file");
-    }
     if facts.uid() != 0 && !(own && facts.uid() == user) {
         return untrusted("it does not belong to root");
     }
