@@ -139,6 +139,11 @@ class Case(unittest.TestCase):
                 raise AssertionError(f"not within {LIMIT} s: {what}")
             time.sleep(0.02)
 
+    def python(self, code, *before, **options):
+        """A Python program that has done `code` and waits; after the words of `before`."""
+        return self.start(*before, "/usr/bin/python3", "-c", f"import ctypes, mmap, os, sys\n{code}\nprint('ready', flush=True)\nsys.stdin.read()",
+                          **options)
+
     # --- systems ------------------------------------------------------------------------------------------------------
 
     def system(self):

@@ -1,11 +1,15 @@
 """One program on Calmkeeper: the promises of `with-calmkeeper`, its checks, and its messages when the program runs on
 something else."""
 
+import contextlib
 import os
+import pathlib
 import shutil
+import signal
+import time
 
 import rig
-from support import DIST, STOCK_ARCHIVE, Case, run, run_all
+from support import DIST, LIMIT, STOCK_ARCHIVE, Case, run, run_all
 
 WITH = DIST / "with-calmkeeper"
 
@@ -95,6 +99,57 @@ class Run(Case):
         extension = self.embedding()
         host = self.compile("hold.c", "-Wl,--no-as-needed", str(extension))
         self.assertIn(f"{extension}, which {host} loads, carries its own copy", self.check(host, status=1))
+
+    def watchers(self, process):
+        """The processes that have the standard error of `process` open, without itself, and their children."""
+        ours, found = os.stat(f"/proc/{process.pid}/fd/2"), set()
+        for path in pathlib.Path("/proc").glob("[0-9]*/fd/*"):
+            with contextlib.suppress(OSError):
+                if os.path.samestat(path.stat(), ours):
+                    found.add(path.parts[2])
+        for pid in list(found):
+            with contextlib.suppress(OSError):
+                found.update(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        return sorted({int(pid) for pid in found} - {process.pid, os.getpid()})
+
+    def assert_that_nothing_is_left(self, process):
+        """Ends the program: what was started for it ends too. It would run on for longer than this waits."""
+        watchers = self.watchers(process)
+        self.assertTrue(watchers)
+        process.stdin.close()
+        process.wait(LIMIT)
+
+        def is_running(pid):
+            with contextlib.suppress(OSError):
+                return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+            return False
+
+        def left():
+            return [pid for pid in watchers if is_running(pid)]
+        limit = time.monotonic() + 30
+        while left() and time.monotonic() < limit:
+            time.sleep(0.02)
+        remaining = left()
+        for pid in remaining:
+            os.kill(pid, signal.SIGKILL)
+        self.assertEqual(remaining, [])
+        self.assertEqual(process.stderr.read(), "")
+
+    def test_the_watcher_reads_no_device_for_ever(self):
+        process = self.python("""file = os.open("/dev/zero", os.O_RDONLY)
+mapped = mmap.mmap(file, 4096, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_EXEC)
+""", WITH)
+        time.sleep(2)
+        self.assert_that_nothing_is_left(process)
+
+    def test_the_watcher_ends_with_the_program(self):
+        """`with-calmkeeper PROGRAM 2>&1 | cat` ends when all have closed the standard error of the program."""
+        fake = self.scratch / "fake/sleep"
+        fake.parent.mkdir()
+        fake.write_text('#!/bin/sh\n[ "$1" = 0.2 ] || set -- 600\nexec /bin/sleep "$@"\n')
+        fake.chmod(0o755)
+        process = self.python("", WITH, environment={"PATH": f"{fake.parent}:{os.environ['PATH']}"})
+        self.assert_that_nothing_is_left(process)
 
     def test_a_static_program_is_said_before_it_runs(self):
         program = self.compile("hold.c", "-DLINKED", "-static", STOCK_ARCHIVE, "-lpthread")

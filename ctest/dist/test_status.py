@@ -52,6 +52,21 @@ class Status(Case):
         process = self.start(self.compile("hold.c"), "dlopen", extension)
         self.assertEqual(self.of(process), f"own copy inside {extension}: stock 3.8.0, build id {self.identifier(extension)}")
 
+    def test_only_files_that_have_an_end_are_read(self):
+        """A mapped device; a pipe in the place of a deleted library; a file of eight exabytes."""
+        library, sparse = self.scratch / "libzookeeper_mt.so.2", self.scratch / "sparse"
+        shutil.copy(rig.stock_library(), library)
+        sparse.write_bytes(rig.stock_library().read_bytes())
+        os.truncate(sparse, 2**43)
+        process = self.python(f"""files = [os.open(name, os.O_RDONLY) for name in ("/dev/zero", {str(sparse)!r})]
+maps = [mmap.mmap(file, 4096, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_EXEC) for file in files]
+ctypes.CDLL({str(library)!r})
+""")
+        library.unlink()
+        os.mkfifo(library)
+        self.assertEqual(self.of(process), f"{library}: {self.stock()}, deleted since")
+        self.assertIn(f"process {process.pid} ", run(DIST / "calmkeeper", "--library", rig.our_library(), "status"))
+
     def test_a_static_program(self):
         program = self.compile("hold.c", "-DLINKED", "-static", STOCK_ARCHIVE, "-lpthread")
         self.assertIn(f"own copy inside {program}: stock 3.8.0", self.of(self.start(program)))

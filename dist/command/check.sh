@@ -139,10 +139,27 @@ family() {
     for child in $(cat "/proc/$1/task/"*"/children" 2>/dev/null); do family "$child"; done
 }
 
-# watch PID: reads the maps of a program that was just started, and of its descendants, until each has a library, at
-# most for a minute. Reports each library that is not ours, once per process and file. Runs beside the program, with
-# only its standard error.
+# watch PID COMMAND-LINE: runs watch_family until the program has ended, at most for a minute. Nothing that it has started
+# is left then: whoever reads the program's standard error waits for all that have it open.
 watch() {
+    watch_family "$@" &
+    watcher=$!
+    exec 2>/dev/null
+    ticks=0
+    while [ "$ticks" -lt 300 ] && is_running "$1" && is_running "$watcher"; do
+        sleep 0.2
+        ticks=$((ticks + 1))
+    done
+    # A stopped process starts no others.
+    kill -STOP "$watcher" || return 0
+    # shellcheck disable=SC2046 # the numbers of processes
+    kill -KILL $(family "$watcher")
+    wait "$watcher"
+}
+
+# watch_family PID COMMAND-LINE: reads the maps of a program that was just started, and of its descendants, for about a
+# minute. Reports each library that is not ours, once per process and file. COMMAND-LINE is that of this shell.
+watch_family() {
     before=$2
     seen=
     for pause in 0.02 0.05 0.1 0.2 0.3 0.5 0.5 1 1 1 2 2 2 4 4 4 8 8 8 10; do
@@ -159,7 +176,9 @@ watch() {
 
 # An ended program stays in /proc until its parent asks for its status, which may be after the end of this watcher.
 is_running() {
-    grep -q '^State:[[:space:]]*[A-WYa-wy]' "/proc/$1/status" 2>/dev/null
+    { read -r state <"/proc/$1/stat"; } 2>/dev/null || return 1
+    # PID (NAME) STATE ...; a name may contain anything.
+    case ${state##*) } in [ZXx]*) return 1 ;; esac
 }
 
 watch_process() {

@@ -7,8 +7,14 @@ sonames='libzookeeper_mt.so.2 libzookeeper_st.so.2'
 our_mark='zoo_get_reconnect_stats'
 stock_mark='Freeing zookeeper resources for sessionId=%#llx'
 
+# is_file FILE: whether FILE can be read, and to its end. A process may have mapped a device, put a pipe in the place of a
+# file, or made a file of any length that has no content.
+is_file() {
+    [ -f "$1" ] && [ -r "$1" ] && [ "$(stat -L -c %s "$1" 2>/dev/null || echo 0)" -le 4294967296 ]
+}
+
 has_text() {
-    LC_ALL=C grep -qF -e "$1" "$2" 2>/dev/null
+    is_file "$2" && LC_ALL=C grep -qF -e "$1" "$2" 2>/dev/null
 }
 
 is_ours() {
@@ -24,7 +30,7 @@ must_be_ours() {
 
 # identify FILE: "Calmkeeper VERSION", "stock VERSION", or nothing if no C client is in it.
 identify() {
-    LC_ALL=C grep -qF -e "$our_mark" -e "$stock_mark" "$1" 2>/dev/null || return 0
+    is_file "$1" && LC_ALL=C grep -qF -e "$our_mark" -e "$stock_mark" "$1" 2>/dev/null || return 0
     texts=$(LC_ALL=C tr -c '[:print:]' '\n' <"$1" | LC_ALL=C grep -oE 'calmkeeper [0-9]+\.[0-9]+\.[0-9]+|zookeeper C client [0-9]+\.[0-9]+\.[0-9]+' | sort -u)
     if is_ours "$1"; then
         version=$(echo "$texts" | sed -n 's/^calmkeeper //p' | head -n 1)
@@ -60,16 +66,16 @@ next_file() {
     esac
 }
 
-# readable_file PID RANGE PATH: a path by which this command can read the mapped file. map_files is the file itself,
-# even if it was deleted or if the path means another file here, but only root may open it.
+# readable_file PID RANGE PATH: a path by which this command can read the mapped file, or nothing. map_files is the file
+# itself, even if it was deleted or if the path means another file here, but only root may open it.
 readable_file() {
-    if [ -r "/proc/$1/map_files/$2" ] && head -c 1 "/proc/$1/map_files/$2" >/dev/null 2>&1; then
+    if is_file "/proc/$1/map_files/$2" && head -c 1 "/proc/$1/map_files/$2" >/dev/null 2>&1; then
         echo "/proc/$1/map_files/$2"
         return
     fi
     case $3 in
     *' (deleted)') ;;
-    *) if [ -r "/proc/$1/root$3" ]; then echo "/proc/$1/root$3"; fi ;;
+    *) if is_file "/proc/$1/root$3"; then printf '%s\n' "/proc/$1/root$3"; fi ;;
     esac
 }
 

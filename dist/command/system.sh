@@ -20,7 +20,7 @@ system_libraries() {
     for link in "$root"/usr/lib/*/"$soname" "$root"/usr/lib/"$soname" "$root"/usr/lib64/"$soname" \
         "$root"/usr/local/lib/*/"$soname" "$root"/usr/local/lib/"$soname" "$root"/usr/local/lib64/"$soname"; do
         case $link in "$root"/usr/lib/calmkeeper/*) continue ;; esac
-        [ -e "$link" ] || continue
+        [ -f "$link" ] || continue
         [ "$(machine_of "$link")" = "$(machine_of "$library")" ] || continue
         file=$(readlink -f "$link")
         case $file in
