@@ -90,6 +90,15 @@ class Run(Case):
         line = self.said(self.start(WITH, self.compile("hold.c"), "dlopen", extension))
         self.assertIn(f"has its own copy of the C client in {extension} (stock 3.8.0)", line)
 
+    def test_names_of_others_cannot_write_to_the_terminal(self):
+        folder = self.scratch / "a\x1b[31m\\033[2J"
+        folder.mkdir()
+        shutil.copy(rig.stock_library(), folder / "libzookeeper_mt.so.2")
+        process = self.python(f"""ctypes.CDLL(None).prctl(15, b"a\\x1b]2;x\\x07\\n\\\\033b", 0, 0, 0)
+ctypes.CDLL({str(folder / "libzookeeper_mt.so.2")!r})""", WITH)
+        line = self.said(process)
+        self.assertIn(f"process {process.pid} (a?]2;x??\\033b) runs on {self.scratch}/a?[31m\\033[2J/libzookeeper_mt.so.2 (", line)
+
     def test_a_program_that_was_started_by_the_program_is_looked_at_too(self):
         extension, host = self.embedding(), self.compile("hold.c")
         outer = self.start(WITH, "sh", "-c", f"{host} dlopen {extension}; exit 0")

@@ -53,7 +53,7 @@ class Status(Case):
         self.assertEqual(self.of(process), f"own copy inside {extension}: stock 3.8.0, build id {self.identifier(extension)}")
 
     def test_only_files_that_have_an_end_are_read(self):
-        """A mapped device; a pipe in the place of a deleted library; a file of eight exabytes."""
+        """A mapped device; a pipe in the place of a deleted library; a file of eight terabytes without content."""
         library, sparse = self.scratch / "libzookeeper_mt.so.2", self.scratch / "sparse"
         shutil.copy(rig.stock_library(), library)
         sparse.write_bytes(rig.stock_library().read_bytes())
@@ -66,6 +66,21 @@ ctypes.CDLL({str(library)!r})
         os.mkfifo(library)
         self.assertEqual(self.of(process), f"{library}: {self.stock()}, deleted since")
         self.assertIn(f"process {process.pid} ", run(DIST / "calmkeeper", "--library", rig.our_library(), "status"))
+
+    def test_names_of_others_cannot_write_to_the_terminal(self):
+        """Neither by control characters, of one byte or two, nor by what a shell's echo makes some of."""
+        folder = self.scratch / "a\x1b[31m\\033[2Jb\x9b5m é"
+        folder.mkdir()
+        for library, words in (("libzookeeper_mt.so.2", "stock"), ("libother.so", "no C client")):
+            shutil.copy(rig.stock_library() if words == "stock" else "/usr/lib/x86_64-linux-gnu/libz.so.1", folder / library)
+            process = self.python(f"""ctypes.CDLL({str(folder / library)!r})
+ctypes.CDLL(None).prctl(15, b"a\\x1b]2;x\\x07\\n\\\\033b", 0, 0, 0)""")
+            output = run(DIST / "calmkeeper", "status", process.pid)
+            self.assertTrue(output.startswith(f"process {process.pid} a?]2;x??\\033b: "), output)
+            self.assertIn(words, output)
+            if words == "stock":
+                self.assertIn("/a?[31m\\033[2Jb?5m é/libzookeeper_mt.so.2: ", output)
+            self.assertEqual([sign for sign in output[:-1] if not sign.isprintable()], [])
 
     def test_a_static_program(self):
         program = self.compile("hold.c", "-DLINKED", "-static", STOCK_ARCHIVE, "-lpthread")

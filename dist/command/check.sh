@@ -47,7 +47,7 @@ prefer_asked() {
 check_program() {
     program=$(program_of "$1")
     facts=$(elf_facts "$program")
-    loader=$(echo "$facts" | sed -n 's/^interp //p')
+    loader=$(printf '%s\n' "$facts" | sed -n 's/^interp //p')
     verdict=later reason= advice=
     if [ -z "$facts" ]; then
         reason="$program is not a program that this command can read"
@@ -64,7 +64,7 @@ check_program() {
         reason="$program is linked statically and has no ZooKeeper client in it"
         return
     fi
-    if [ "$(echo "$facts" | sed -n 's/^machine //p')" != "$(elf_fact "$library" machine)" ]; then
+    if [ "$(printf '%s\n' "$facts" | sed -n 's/^machine //p')" != "$(elf_fact "$library" machine)" ]; then
         verdict=other
         reason="$program is for another architecture than $library"
         advice='use the package of its architecture'
@@ -72,7 +72,7 @@ check_program() {
     fi
     found=$(loader_list)
     # Of our libraries, the one that the program asks for.
-    asked=$(echo "$found" | sed -n 's/^\(libzookeeper_[a-z]*\.so\.2\) .*/\1/p' | head -n 1)
+    asked=$(printf '%s\n' "$found" | sed -n 's/^\(libzookeeper_[a-z]*\.so\.2\) .*/\1/p' | head -n 1)
     if [ -n "$asked" ] && [ "$asked" != "$soname" ]; then
         first=$library
         each_library prefer_asked
@@ -89,9 +89,9 @@ check_program() {
         esac
     fi
     # A copy of the client inside another library that is loaded at the start.
-    copy=$(echo "$found" | while read -r name path; do
+    copy=$(printf '%s\n' "$found" | while read -r name path; do
         case $name in libzookeeper_*) continue ;; esac
-        if has_text "$stock_mark" "$path"; then echo "$path"; fi
+        if has_text "$stock_mark" "$path"; then printf '%s\n' "$path"; fi
     done | head -n 1)
     if [ -n "$copy" ]; then
         verdict=other
@@ -99,14 +99,14 @@ check_program() {
         advice='nothing outside of that file can change it'
         return
     fi
-    path=$(echo "$found" | sed -n "s/^$soname //p" | head -n 1)
+    path=$(printf '%s\n' "$found" | sed -n "s/^$soname //p" | head -n 1)
     [ -n "$path" ] || return 0
     if [ -n "$directory" ] && [ "$(readlink -f "$path")" = "$library" ]; then
         verdict=ours
         return
     fi
     reason="$program finds $path first"
-    [ -n "$directory" ] && [ -n "$(echo "$facts" | grep '^rpath ')" ] && reason="$reason, by a search path in it (DT_RPATH)"
+    [ -n "$directory" ] && [ -n "$(printf '%s\n' "$facts" | grep '^rpath ')" ] && reason="$reason, by a search path in it (DT_RPATH)"
     case $library in
     *[\ :]*)
         verdict=other
@@ -126,9 +126,9 @@ check() {
     [ $# -eq 1 ] || usage_error '--check needs one program'
     prepare_run "$1"
     case $verdict in
-    ours) echo "$1: runs on Calmkeeper ($(readlink -f "$library"))" ;;
-    preload) echo "$1: runs on Calmkeeper, preloaded into this one process, as $reason" ;;
-    later) echo "$1: needs no $soname when it starts${reason:+ ($reason)}; a library that it loads later is found in $directory, unless the one who asks has a DT_RPATH" ;;
+    ours) show "$1: runs on Calmkeeper ($(readlink -f "$library"))" ;;
+    preload) show "$1: runs on Calmkeeper, preloaded into this one process, as $reason" ;;
+    later) show "$1: needs no $soname when it starts${reason:+ ($reason)}; a library that it loads later is found in $directory, unless the one who asks has a DT_RPATH" ;;
     other) fail "$1 would not run on Calmkeeper: $reason; $advice" ;;
     esac
 }

@@ -13,7 +13,7 @@ status() {
         for pid; do
             said=
             process_status
-            [ -n "$said" ] || echo "process $pid $(name_of): no C client of ZooKeeper"
+            [ -n "$said" ] || show "process $pid $(name_of): no C client of ZooKeeper"
         done
         return
     fi
@@ -43,7 +43,7 @@ system_status() {
     soname=$(elf_fact "$library" soname)
     paths=$(system_libraries)
     [ -n "$paths" ] || echo "the system has no $soname"
-    for path in $paths; do echo "$path: $(describe "$root$path")"; done
+    for path in $paths; do show "$path: $(describe "$root$path")"; done
 }
 
 # Prints a line for each C client that process $pid has mapped.
@@ -62,7 +62,7 @@ process_status() {
         if [ -z "$file" ]; then
             case $where in
             */libzookeeper_*)
-                echo "process $pid $(name_of): $where, whose content cannot be read$note$(place_of)"
+                show "process $pid $(name_of): $where, whose content cannot be read$note$(place_of)"
                 said=yes
                 ;;
             esac
@@ -73,7 +73,7 @@ process_status() {
         */libzookeeper_mt* | */libzookeeper_st*) how= ;;
         *) how='own copy inside ' ;;
         esac
-        echo "process $pid $(name_of): $how$where: $identity$(handles_of)$note$(place_of)"
+        show "process $pid $(name_of): $how$where: $identity$(handles_of)$note$(place_of)"
         said=yes
     done
 }
@@ -126,9 +126,9 @@ handles_of() {
 # The place of the process, if it is not in this command's namespaces.
 place_of() {
     process_root=$(readlink "/proc/$pid/root" 2>/dev/null || true)
-    if [ "${process_root:-/}" != / ]; then echo ", root directory $process_root"; fi
+    if [ "${process_root:-/}" != / ]; then printf ', root directory %s' "$process_root"; fi
     mounts=$(readlink "/proc/$pid/ns/mnt" 2>/dev/null || true)
     if [ "$mounts" = "$own_mounts" ]; then return; fi
     container=$(grep -oE '[0-9a-f]{64}' "/proc/$pid/cgroup" 2>/dev/null | head -n 1 | cut -c 1-12)
-    if [ -n "$container" ]; then echo ", container $container"; else echo ', another mount namespace'; fi
+    if [ -n "$container" ]; then printf %s ", container $container"; else printf ', another mount namespace'; fi
 }
