@@ -232,8 +232,8 @@ mod tests {
     #[test]
     fn a_file_has_few_rows_and_short_names() {
         let own = std::process::id();
-        let lists: String =
-            (0..=LISTS_MAX).map(|n| format!("zookeeper_client_handles{{servers=\"{n}\"}} 1\n")).collect();
+        let list = |n| format!("zookeeper_client_handles{{servers=\"{n}\"}} 1\n");
+        let lists = (0..=LISTS_MAX).map(list).collect::<Vec<_>>().concat();
         assert!(rows(&parse(&(text(own) + &lists)), 0, 1005.0).unwrap_err().contains("more than 100 server lists"));
         let long = text(own).replace("program=\"p\"", &format!("program=\"{}\"", "p".repeat(72_000)));
         assert_eq!(rows(&parse(&long), 0, 1005.0).unwrap()[0].program.len(), NAME_LEN_MAX);
