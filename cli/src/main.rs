@@ -7,6 +7,7 @@ mod plan;
 mod plot;
 mod publications;
 mod screen;
+mod settings;
 mod top;
 
 use std::fmt;

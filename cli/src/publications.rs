@@ -6,6 +6,7 @@
 //! root.
 use crate::Failure;
 use crate::figures::{Figure, parse, printable};
+use crate::settings::{self, HOST_FILE};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Read;
@@ -15,8 +16,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where `top` looks when nothing names a folder: the one that the example of the host's settings names.
 const DEFAULT_FOLDER: &str = "/run/calmkeeper";
-/// The host's settings.
-const HOST_FILE: &str = "/etc/calmkeeper.conf";
 /// Largest file read, in bytes.
 const FILE_LEN_MAX: u64 = 4 << 20;
 /// Most server lists of one file: the library keeps 64 apart.
@@ -78,15 +77,9 @@ pub(crate) struct Reading {
     pub(crate) refused: Vec<String>,
 }
 
-/// The folder to read: `given`, else the setting `ZOO_STATS_DIR` of the environment or of the host, else the default.
+/// The folder to read: `given`, else the setting `ZOO_STATS_DIR`, else the default.
 pub(crate) fn folder(given: Option<PathBuf>) -> PathBuf {
-    let host = || {
-        let text = fs::read_to_string(HOST_FILE).ok()?;
-        let line = text.lines().find_map(|line| line.trim().strip_prefix("ZOO_STATS_DIR")?.trim().strip_prefix('='))?;
-        Some(PathBuf::from(line.trim()))
-    };
-    let environment = || std::env::var_os("ZOO_STATS_DIR").filter(|value| !value.is_empty()).map(PathBuf::from);
-    given.or_else(environment).or_else(host).unwrap_or_else(|| DEFAULT_FOLDER.into())
+    given.or_else(|| settings::value("ZOO_STATS_DIR").map(PathBuf::from)).unwrap_or_else(|| DEFAULT_FOLDER.into())
 }
 
 /// Reads the files in a folder, ordered by program and process.

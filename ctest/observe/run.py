@@ -159,6 +159,39 @@ class Publishing(Observed):
             self.assertEqual(list(self.stats.iterdir()), [])
             self.end(child)
 
+    def test_programs_and_top_read_the_settings_alike(self):
+        """`top` shows the program in the folder that the library has chosen from the same file."""
+        first = self.scratch / "first"
+        first.mkdir()
+        environment = {"ZOO_CONFIG_FILE": str(self.settings)}
+        with rig.Ensemble() as ensemble:
+            for lines in (f"ZOO_STATS_DIR={first}\nZOO_STATS_DIR = {self.stats} \n",
+                          f"#ZOO_STATS_DIR={first}\nZOO_STATS_DIRECTORY={first}\nZOO_STATS_DIR=\nZOO_STATS_DIR={self.stats}\n"):
+                with self.subTest(lines):
+                    self.settings.write_text(lines + "ZOO_STATS_INTERVAL_MS=200\n")
+                    child = self.start(ensemble.hosts)
+                    wait_for("a file", lambda: list(self.scratch.glob("*/*.prom")))
+                    shown = json.loads(cli("top", "--json", environment=environment)[0])["processes"]
+                    self.assertEqual([row["pid"] for row in shown], [child.pid])
+                    self.assertEqual(list(first.iterdir()), [])
+                    self.end(child)
+            # An empty last value is none for both; a file that is not trusted says nothing to both.
+            for lines, mode in ((f"ZOO_STATS_DIR={self.stats}\nZOO_STATS_DIR=\n", 0o644), (f"ZOO_STATS_DIR={self.stats}\n", 0o666)):
+                with self.subTest(lines, mode=mode):
+                    self.settings.write_text(lines)
+                    self.settings.chmod(mode)
+                    self.end(self.start(ensemble.hosts, ZOO_STATS_KEEP="1"))
+                    self.assertEqual(list(self.stats.iterdir()), [])
+                    (self.stats / "x.prom").write_text(
+                        f'zookeeper_client_info{{program="p",pid="{os.getpid()}",version="1"}} 1\n'
+                        f'zookeeper_client_handles{{servers="a:1",program="p",pid="{os.getpid()}"}} 1\n')
+                    clean = {name: value for name, value in os.environ.items() if not name.startswith("ZOO_")}
+                    done = subprocess.run([target() / "release" / "calmkeeper-cli", "top", "--json"], capture_output=True, text=True,
+                                          env=clean | environment, check=False)
+                    self.assertNotIn(str(os.getpid()), done.stdout)
+                    self.assertNotIn("cannot read :", done.stderr)
+                    (self.stats / "x.prom").unlink()
+
     def test_a_file_of_settings_that_others_may_write_is_ignored(self):
         self.settings.chmod(0o666)
         with rig.Ensemble() as ensemble:
