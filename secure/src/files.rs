@@ -2,6 +2,7 @@
 use crate::{NamedFile, SettingsError};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -47,6 +48,8 @@ fn identity(metadata: &Metadata) -> [i64; 7] {
 /// Opens a file that an operator names. `None` for what is not a regular file: a directory, device or pipe. Never waits.
 pub fn open_regular(path: &Path) -> io::Result<Option<(File, Metadata)>> {
     let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK | O_NOCTTY).open(path)?;
+    // Not in the place of a closed standard stream: duplicates have 3 and above.
+    let file = if file.as_raw_fd() > 2 { file } else { file.try_clone()? };
     // Metadata of the open file, so that the checked file is the one that is read.
     let metadata = file.metadata()?;
     Ok(metadata.is_file().then_some((file, metadata)))

@@ -17,7 +17,7 @@ use crate::observe::stats;
 use crate::sys::cyrus::Params;
 use crate::sys::env::{self, Variables};
 use crate::sys::environment::log_environment;
-use crate::sys::net::{Poll, Waker};
+use crate::sys::net::{Poll, Waker, socket};
 use crate::sys::sync::thread;
 use crate::sys::{inherited, own_thread, process};
 use libc::{c_char, c_int, c_void};
@@ -280,7 +280,7 @@ fn shortage(what: &str, error: &std::io::Error) -> Errno {
 /// else is called.
 #[inline(never)]
 fn make_handle(start_with: Start, flags: c_int, sink: Arc<Sink>) -> Result<(Arc<Zk>, Poll), Errno> {
-    let poll = Poll::new().map_err(|error| shortage("a poll descriptor", &error))?;
+    let poll = socket::new_poll().map_err(|error| shortage("a poll descriptor", &error))?;
     let waker = if WITHOUT_THREADS.load(Ordering::Relaxed) {
         None
     } else {

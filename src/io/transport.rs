@@ -60,7 +60,7 @@ impl Transport {
         token: Token,
         tls: Option<Box<Connection>>,
     ) -> io::Result<Transport> {
-        let stream = TcpStream::connect(addr)?;
+        let stream = socket::connect(addr)?;
         let registration = Registration::new(registry, stream.as_raw_fd(), token)?;
         Ok(Transport {
             _unshared: Unshared::new(stream.as_raw_fd()),

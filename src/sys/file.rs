@@ -1,6 +1,7 @@
 //! Files that the library writes. Writes a temporary file beside the target and renames it, so that a reader never sees
 //! half a file and no link is followed. Nothing but a regular file is ever replaced or removed. Owns where relative names
 //! refer to.
+use crate::sys::descriptor::above_standard;
 use crate::sys::process::PerProcess;
 use std::env;
 use std::ffi::OsString;
@@ -68,7 +69,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<WrittenFile> {
 }
 
 /// Creates a temporary file beside `path`, named after this process.
-fn create_neighbour(path: &Path) -> io::Result<(PathBuf, File)> {
+pub(super) fn create_neighbour(path: &Path) -> io::Result<(PathBuf, File)> {
     let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
     for number in 0..TRIES {
         let mut name = OsString::from(path);
@@ -95,7 +96,8 @@ fn create_neighbour(path: &Path) -> io::Result<(PathBuf, File)> {
 
 /// `O_EXCL`: a file or link that is there already is an error, whatever it points to.
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o644).custom_flags(libc::O_NOFOLLOW).open(path)
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o644).custom_flags(libc::O_NOFOLLOW).open(path)?;
+    Ok(above_standard(file.into())?.into())
 }
 
 #[cfg(test)]

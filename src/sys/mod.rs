@@ -2,6 +2,7 @@
 //! sinks, files and settings. With `ffi` the only place with `unsafe`. Knows no other part of the library.
 pub(crate) mod cancel;
 pub(crate) mod cyrus;
+pub(crate) mod descriptor;
 pub(crate) mod env;
 pub(crate) mod environment;
 pub(crate) mod file;

@@ -1,5 +1,6 @@
 //! A descriptor that becomes readable at a given time, for a loop that watches descriptors but keeps no time. Owns the
 //! system calls.
+use crate::sys::descriptor::above_standard;
 use crate::sys::time::timespec;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -14,10 +15,14 @@ impl PauseTimer {
     pub(crate) fn new() -> io::Result<PauseTimer> {
         const FLAGS: libc::c_int = libc::TFD_NONBLOCK | libc::TFD_CLOEXEC;
         // SAFETY: numbers only; the result is checked and owned here.
-        unsafe {
+        let timer = unsafe {
             let timer = libc::timerfd_create(libc::CLOCK_MONOTONIC, FLAGS);
-            if timer < 0 { Err(io::Error::last_os_error()) } else { Ok(PauseTimer(OwnedFd::from_raw_fd(timer))) }
-        }
+            if timer < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            OwnedFd::from_raw_fd(timer)
+        };
+        Ok(PauseTimer(above_standard(timer)?))
     }
 
     /// Makes the descriptor readable after `delay`, and not before.

@@ -1,13 +1,27 @@
 //! Operations on a connected socket that mio does not offer: reads, writes and waits on a shared reference, and a
 //! registration that changes without a source. Owns the system calls. Transfers and waits bypass glibc, whose functions
 //! are cancellation points.
+use crate::sys::descriptor::{above_standard, make_above_standard};
 use crate::sys::signals::BlockedSignals;
 use crate::sys::time::timespec;
 use libc::{c_int, c_long};
+use mio::Poll;
+use mio::net::TcpStream;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::ptr::{from_ref, null};
 use std::time::Duration;
+
+/// Starts to connect. The socket is non-blocking and close-on-exec.
+pub(crate) fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
+    Ok(above_standard(TcpStream::connect(addr)?.into())?.into())
+}
+
+/// A poll without registrations.
+pub(crate) fn new_poll() -> io::Result<Poll> {
+    make_above_standard(Poll::new)
+}
 
 /// Receives at most `space`. Never blocks: `WouldBlock` if there is no data.
 pub(crate) fn receive(fd: RawFd, space: &mut [u8]) -> io::Result<usize> {

@@ -1,5 +1,6 @@
 //! Wakes the I/O thread out of its poll: an event descriptor. Owns the system calls. (mio has such a waker too, whose
 //! descriptor a forked child could not close.)
+use crate::sys::descriptor::above_standard;
 use crate::sys::inherited::Unshared;
 use crate::sys::socket;
 use mio::{Registry, Token};
@@ -16,13 +17,13 @@ pub(crate) struct Waker {
 impl Waker {
     pub(crate) fn new(registry: &Registry, token: Token) -> io::Result<Waker> {
         // SAFETY: numbers only; the result is checked and owned here.
-        let event = unsafe {
+        let event = above_standard(unsafe {
             let event = libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC);
             if event < 0 {
                 return Err(io::Error::last_os_error());
             }
             OwnedFd::from_raw_fd(event)
-        };
+        })?;
         socket::register_input(registry.as_raw_fd(), event.as_raw_fd(), token.0)?;
         Ok(Waker { _unshared: Unshared::new(event.as_raw_fd()), event })
     }

@@ -2,7 +2,7 @@
 use super::{Driver, Next, Readiness};
 use crate::handle::Completion;
 use crate::io::resolver;
-use crate::sys::net::{Events, Poll};
+use crate::sys::net::{Events, socket};
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 use zk_core::session::{State, Watcher};
@@ -65,7 +65,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     /// the other's events and remove the other's sockets.
     pub(crate) fn separate(&mut self) {
         self.probe = None;
-        match Poll::new() {
+        match socket::new_poll() {
             Ok(poll) => {
                 if let Some(Err(error)) = self.transport.as_ref().map(|transport| transport.move_to(poll.registry())) {
                     self.fail(error);

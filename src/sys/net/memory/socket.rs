@@ -1,5 +1,5 @@
 //! The client's end of a connection.
-use super::poll::{self, Interests, Token};
+use super::poll::{self, Interests, Poll, Token};
 use super::{NETWORK, Next, Stop, lock, wait};
 use crate::sys::signals::BlockedSignals;
 use std::io;
@@ -56,6 +56,16 @@ impl Socket {
             error,
         }
     }
+}
+
+/// See `crate::sys::socket`.
+pub(crate) fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
+    TcpStream::connect(addr)
+}
+
+/// See `crate::sys::socket`.
+pub(crate) fn new_poll() -> io::Result<Poll> {
+    Poll::new()
 }
 
 /// See `mio::net::TcpStream`.

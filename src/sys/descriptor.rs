@@ -1,0 +1,90 @@
+//! Keeps descriptors of the library away from the numbers 0, 1 and 2. A program that has closed its standard streams still
+//! writes to them, and a log line on standard error must not go to a server.
+//!
+//! glibc's name lookup, and a directory while it is listed, may get these numbers for a moment.
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+// divergence: No descriptor of the library is 0, 1 or 2; on stock the socket of a program that has closed its standard streams may get the number of standard error, and log lines go to the server.
+/// The largest number of a standard stream.
+const STANDARD_MAX: RawFd = 2;
+
+/// The descriptor itself, or in place of a standard stream's number another one for the same, which is closed on exec.
+#[inline]
+pub(crate) fn above_standard(fd: OwnedFd) -> io::Result<OwnedFd> {
+    // The standard library duplicates to 3 and above.
+    if is_above_standard(&fd) { Ok(fd) } else { fd.try_clone() }
+}
+
+/// [`above_standard`] for what cannot be duplicated: makes one after the other until the number is another.
+#[cfg(not(calmkeeper_shuttle))]
+pub(crate) fn make_above_standard<T: AsRawFd>(make: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    // Those with a wrong number stay open until then.
+    let mut others = Vec::new();
+    loop {
+        let made = make()?;
+        if is_above_standard(&made) {
+            return Ok(made);
+        }
+        others.push(made);
+    }
+}
+
+fn is_above_standard(fd: &impl AsRawFd) -> bool {
+    fd.as_raw_fd() > STANDARD_MAX
+}
+
+#[cfg(all(test, not(calmkeeper_shuttle)))]
+mod tests {
+    use crate::sys::pause_timer::PauseTimer;
+    use crate::sys::{file, socket, waker::Waker};
+    use mio::Token;
+    use std::net::TcpListener;
+    use std::os::fd::AsRawFd;
+
+    /// Whether nothing in this process that is open has the number of a standard stream.
+    fn are_free() -> bool {
+        // SAFETY: only asks.
+        (0..=2).all(|fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0)
+    }
+
+    /// Opens one of each, and returns the number of the step that failed, 0 for none.
+    fn first_failure(listener: &TcpListener, path: &std::path::Path) -> i32 {
+        let Ok(poll) = socket::new_poll() else { return 1 };
+        let Ok(waker) = Waker::new(poll.registry(), Token(0)) else { return 2 };
+        let Ok(timer) = PauseTimer::new() else { return 3 };
+        let Ok(stream) = listener.local_addr().and_then(socket::connect) else { return 4 };
+        let Ok((_, file)) = file::create_neighbour(path) else { return 5 };
+        let Ok(Some((read, _))) = zk_secure::open_regular("/proc/self/exe".as_ref()) else { return 6 };
+        let result = if are_free() { 0 } else { 7 };
+        drop((poll, waker, timer, stream, file, read));
+        result
+    }
+
+    #[test]
+    fn no_descriptor_takes_the_place_of_a_closed_standard_stream() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let folder = std::env::temp_dir().join(format!("calmkeeper-standard-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        // SAFETY: the child opens and closes descriptors of its own, and ends without clean-up.
+        let status = unsafe {
+            let child = libc::fork();
+            assert!(child >= 0);
+            if child == 0 {
+                libc::alarm(20);
+                for fd in 0..=2 {
+                    libc::close(fd);
+                }
+                libc::_exit(first_failure(&listener, &folder.join("stats")));
+            }
+            let mut status = 0;
+            assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
+            status
+        };
+        assert!(libc::WIFEXITED(status), "{status:x}");
+        assert_eq!(libc::WEXITSTATUS(status), 0, "the step that failed");
+        // Not in use by the parent.
+        assert!(listener.as_raw_fd() > 2);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
