@@ -9,7 +9,7 @@ import signal
 import time
 
 import rig
-from support import DIST, LIMIT, STOCK_ARCHIVE, Case, run, run_all
+from support import DIST, LIB, LIMIT, STOCK_ARCHIVE, Case, run, run_all
 
 WITH = DIST / "with-calmkeeper"
 
@@ -202,6 +202,35 @@ mapped = mmap.mmap(file, 4096, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mma
         # A file in place of the link's directory, because root may write everywhere else.
         (folder / "calmkeeper").write_text("")
         self.assertEqual(run_all(DIST / "calmkeeper", "--library", library, "run", program), (f"{library}\n", ""))
+
+    def test_another_user_than_the_owner_of_the_build(self):
+        """The link that programs need is there, and cannot be made again; and then it is missing."""
+        copies = self.scratch / "dist"
+        shutil.copytree(DIST, copies)
+        library = self.scratch / "libzookeeper_mt.so"
+        shutil.copy(rig.our_library(), library)
+        command = [copies / "calmkeeper", "--library", library, "run"]
+        user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+        program = ["/usr/bin/python3", "-c", "import ctypes; ctypes.CDLL('libzookeeper_mt.so.2').zoo_get_reconnect_stats"]
+        run(*command, *program)
+        self.assertIn(f"is found in {self.scratch}/calmkeeper", run(*user, *command, "--check", program[0]))
+        self.assertEqual(run_all(*user, *command, *program), ("", ""))
+        shutil.rmtree(self.scratch / "calmkeeper")
+        for words, status in ((["--check", program[0]], 1), (program, 1), (["ls", "/"], 0)):
+            err = run_all(*user, *command, *words, status=status)[1]
+            self.assertIn("calmkeeper/libzookeeper_mt.so.2 cannot be made", err)
+            self.assertNotIn("DT_RPATH", err)
+
+    def test_an_empty_part_is_not_added_to_the_search_path(self):
+        """It would mean the working directory."""
+        folder = self.scratch / "a:b"
+        folder.mkdir()
+        library = folder / "libzookeeper_mt.so.2"
+        shutil.copy(rig.our_library(), library)
+        shutil.copy(rig.our_library(), self.scratch / "libzookeeper_mt.so.2")
+        err = run_all(DIST / "calmkeeper", "--library", library, "run", "--check", self.program(), status=1, cwd=self.scratch,
+                      environment={"LD_LIBRARY_PATH": "/nowhere"})[1]
+        self.assertIn(f"finds /lib/{LIB.name}/libzookeeper_mt.so.2 first", err.replace(" /usr/lib", " /lib"))
 
     def test_a_path_that_the_loader_cannot_take_is_said(self):
         folder = self.scratch / "a:b c"

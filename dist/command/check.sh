@@ -1,15 +1,23 @@
 # Finds the library that a program will use, without running it; and the one that it does use, while it runs.
 
-# The directory for $library in LD_LIBRARY_PATH, or nothing if there is none.
+# Sets $directory to the one for $library in LD_LIBRARY_PATH. If there is none, sets $obstacle to the reason.
 library_directory() {
     directory=$(dirname "$library")
-    # The separators of LD_LIBRARY_PATH.
-    case $directory in *[:\;]*) directory=; return ;; esac
+    case $directory in *[:\;]*)
+        obstacle="LD_LIBRARY_PATH cannot name $directory, which has a separator in it: copy $library elsewhere"
+        return
+        ;;
+    esac
     case " $sonames " in *" $(basename "$library") "*) return ;; esac
     # cargo's file name differs from the one that programs need.
     directory=$directory/calmkeeper
-    if ! { mkdir -p "$directory" && ln -sfn "$library" "$directory/$soname"; } 2>/dev/null; then directory=; fi
+    [ "$(readlink -f "$directory/$soname")" != "$library" ] || return 0
+    { mkdir -p "$directory" && ln -sfn "$library" "$directory/$soname"; } 2>/dev/null ||
+        obstacle="the link $directory/$soname cannot be made: let the owner of that directory run this once"
 }
+
+# The LD_LIBRARY_PATH with our directory first. An empty part would mean the working directory.
+search_path() { printf '%s\n' "$directory${LD_LIBRARY_PATH:+${directory:+:}$LD_LIBRARY_PATH}"; }
 
 # program_of NAME: the ELF file that `exec NAME` starts, through the interpreter lines of scripts.
 program_of() {
@@ -30,7 +38,7 @@ program_of() {
 # loader_list: the libraries that the loader of $program finds, as "NAME PATH" lines, with our directory first. The
 # program is not run.
 loader_list() {
-    LD_LIBRARY_PATH="$directory${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "$loader" --list "$program" 2>/dev/null |
+    LD_LIBRARY_PATH=$(search_path) "$loader" --list "$program" 2>/dev/null |
         sed -n -e 's/^[[:space:]]*\(.*\) => \(\/.*\) (0x[0-9a-f]*)$/\1 \2/p' -e 's/^[[:space:]]*\(\/.*\) (0x[0-9a-f]*)$/\1 \1/p'
 }
 
@@ -206,7 +214,7 @@ $1 $path
         file=$(readable_file "$1" "$range" "$path")
         { [ -n "$file" ] && has_text "$stock_mark" "$file" && ! is_ours "$file"; } || continue
         case $path in
-        */libzookeeper_*) say "process $1 ($name) runs on $path ($(identify "$file")), not on Calmkeeper: what loads it has a search path of its own (DT_RPATH)" ;;
+        */libzookeeper_*) say "process $1 ($name) runs on $path ($(identify "$file")), not on Calmkeeper: ${obstacle:-what loads it has a search path of its own (DT_RPATH)}" ;;
         *) say "process $1 ($name) has its own copy of the C client in $path ($(identify "$file")) and does not run on Calmkeeper" ;;
         esac
     done

@@ -6,7 +6,9 @@
 # prepare_run NAME: sets $library, $soname, $directory and $program, and the results of check_program.
 prepare_run() {
     find_libraries
+    obstacle=
     each_library offer
+    [ -z "$obstacle" ] || directory=
     select_library "$(echo "$libraries" | head -n 1)"
     name=$(command -v -- "$1") || fail "no program $1: give its path, or put its directory into PATH"
     case $name in
@@ -16,6 +18,11 @@ prepare_run() {
     esac
     { [ -f "$name" ] && [ -x "$name" ]; } || fail "$name is not a program: make it executable"
     check_program "$name"
+    if [ "$verdict" = later ] && [ -n "$obstacle" ]; then
+        verdict=other
+        reason="${reason:+$reason, and }what it loads or starts later does not find $library"
+        advice=$obstacle
+    fi
 }
 
 # Sets $soname and $directory, by which programs find $library.
@@ -39,7 +46,7 @@ run() {
     esac
     prepare_run "$1"
     if [ "$verdict" = other ]; then say "$1 does not run on Calmkeeper: $reason; $advice"; fi
-    if [ -n "$directory" ]; then export LD_LIBRARY_PATH="$directory${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"; fi
+    if [ -n "$directory" ]; then LD_LIBRARY_PATH=$(search_path) && export LD_LIBRARY_PATH; fi
     # The watcher is detached, because the program must not have a child that it did not start. It does not keep
     # standard output open.
     self=$$
