@@ -193,6 +193,40 @@ mapped = mmap.mmap(file, 4096, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mma
         self.assertIn("needs no libzookeeper_mt.so.2", self.check(script))
         self.assertEqual(run(WITH, script), "done\n")
 
+    def script(self, text):
+        path = self.scratch / f"script{len(list(self.scratch.glob('script*')))}"
+        path.write_text(text)
+        path.chmod(0o755)
+        return path
+
+    def test_a_script_whose_interpreter_needs_preloading_is_refused_in_both_ways(self):
+        script = self.script(f"#!{self.program(self.rpath())}\n")
+        for words in ([script], ["--check", script]):
+            out, err = run_all(WITH, *words, status=1)
+            self.assertEqual((out, len(err.splitlines())), ("", 1), err)
+            self.assertIn("a script whose interpreter", err)
+
+    def test_a_script_whose_interpreter_is_missing_is_one_line(self):
+        for interpreter in ("/opt/missing/bin/python", "/usr/bin/env missing-python", "/usr/bin/env -S missing-python -u", "/etc/passwd -x",
+                            "/etc"):
+            script = self.script(f"#!{interpreter}\n")
+            for words in ([script], ["--check", script]):
+                out, err = run_all(WITH, *words, status=1)
+                self.assertEqual((out, len(err.splitlines())), ("", 1), err)
+                self.assertIn(f"{script} cannot run: its interpreter ", err)
+
+    def test_a_script_without_an_interpreter_is_run_by_the_shell(self):
+        for line in ("#!", "#! ", ""):
+            script = self.script(f"{line}\necho done\n")
+            self.assertEqual(run_all(WITH, script), ("done\n", ""))
+            self.assertIn("needs no libzookeeper_mt.so.2", self.check(script))
+
+    def test_a_program_with_the_name_of_a_command_of_the_shell_or_a_function_here(self):
+        self.assertIn("needs no libzookeeper_mt.so.2", self.check("true"))
+        self.assertEqual(run(WITH, "printf", "a%s", "b"), "ab")
+        self.assertIn("coreutils", run(WITH, "install", "--version"))
+        self.assertIn("needs no libzookeeper_mt.so.2", self.check(self.script("#!/usr/bin/env install\n")))
+
     def test_a_directory_that_cannot_be_written_is_no_obstacle(self):
         folder = self.scratch / "read-only"
         folder.mkdir()

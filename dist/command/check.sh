@@ -19,17 +19,40 @@ library_directory() {
 # The LD_LIBRARY_PATH with our directory first. An empty part would mean the working directory.
 search_path() { printf '%s\n' "$directory${LD_LIBRARY_PATH:+${directory:+:}$LD_LIBRARY_PATH}"; }
 
-# program_of NAME: the ELF file that `exec NAME` starts, through the interpreter lines of scripts.
+# path_of NAME: the file that `exec NAME` starts, or nothing. `command -v` would find this script's functions first.
+path_of() (
+    case $1 in */*) printf '%s\n' "$1"; return ;; esac
+    IFS=:
+    set -f
+    for folder in ${PATH-}; do
+        file=${folder:-.}/$1
+        if [ -f "$file" ] && [ -x "$file" ]; then printf '%s\n' "$file"; return; fi
+    done
+)
+
+# program_of FILE: the ELF file that `exec FILE` starts, through the interpreter lines of scripts. Fails if an interpreter is
+# missing.
 program_of() {
     file=$1
     for level in 1 2 3 4; do
-        [ "$(head -c 2 "$file" 2>/dev/null | tr -d '\0')" = '#!' ] || break
+        line=$(head -c 256 "$file" 2>/dev/null | tr '\0' '\n' | head -n 1)
+        case $line in '#!'*) ;; *) break ;; esac
         set -f
-        # shellcheck disable=SC2046 # the words of the line
-        set -- $(head -n 1 "$file" | sed 's/^#! *//')
+        # shellcheck disable=SC2086 # the words of the line
+        set -- ${line#??}
         set +f
-        case $1 in */env) [ "${2-}" = -S ] && shift; next=$(command -v -- "${2-}" || true) ;; *) next=$1 ;; esac
-        [ -n "$next" ] || break
+        case ${1-} in
+        */env)
+            [ "${2-}" != -S ] || shift
+            # An option or a variable of env's may come first.
+            case ${2-} in '' | -* | *=*) break ;; esac
+            wanted=$2 next=$(path_of "$2")
+            ;;
+        # The shell itself runs a script without an interpreter.
+        '') break ;;
+        *) wanted=$1 next=$1 ;;
+        esac
+        { [ -f "$next" ] && [ -x "$next" ]; } || fail "$file cannot run: its interpreter $wanted is missing"
         file=$next
     done
     readlink -f "$file"

@@ -10,12 +10,13 @@ prepare_run() {
     each_library offer
     [ -z "$obstacle" ] || directory=
     select_library "$(echo "$libraries" | head -n 1)"
-    name=$(command -v -- "$1") || fail "no program $1: give its path, or put its directory into PATH"
-    case $name in
-    /*) ;;
-    */*) ;;
-    *) fail "$1 is a command of the shell and not a program; give a path" ;;
-    esac
+    name=$(path_of "$1")
+    if [ -z "$name" ]; then
+        # A shell of its own, which has no functions of this script.
+        # shellcheck disable=SC2016
+        ! sh -c 'command -v -- "$1"' sh "$1" >/dev/null 2>&1 || fail "$1 is a command of the shell and not a program; give a path"
+        fail "no program $1: give its path, or put its directory into PATH"
+    fi
     { [ -f "$name" ] && [ -x "$name" ]; } || fail "$name is not a program: make it executable"
     check_program "$name"
     if [ "$verdict" = later ] && [ -n "$obstacle" ]; then
@@ -23,6 +24,9 @@ prepare_run() {
         reason="${reason:+$reason, and }what it loads or starts later does not find $library"
         advice=$obstacle
     fi
+    # The loader would start the interpreter without the script.
+    [ "$verdict" != preload ] || [ "$(readlink -f "$name")" = "$program" ] ||
+        fail "$1 is a script whose interpreter $program needs preloading: run that by name"
 }
 
 # Sets $soname and $directory, by which programs find $library.
@@ -55,9 +59,6 @@ run() {
         (trap '' HUP; watch "$self" "$before") </dev/null >/dev/null &
     ); fi
     if [ "$verdict" = preload ]; then
-        # The loader starts the ELF file itself; in a script's case that is the interpreter, with the script as
-        # argument.
-        [ "$(readlink -f "$name")" = "$program" ] || fail "$1 is a script whose interpreter needs preloading: run that by name"
         argument=$1
         shift
         if "$loader" --help 2>/dev/null | grep -q -e --argv0; then
