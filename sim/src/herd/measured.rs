@@ -36,6 +36,21 @@ impl Measured {
         self.outcomes.iter().map(Outcome::lost_share).fold(0.0, f64::max)
     }
 
+    /// Median of [`Outcome::gone_share`].
+    pub fn gone(&self) -> f64 {
+        median(self.outcomes.iter().map(Outcome::gone_share))
+    }
+
+    /// The maximum of [`Outcome::gone_share`] over the seeds.
+    pub fn most_gone(&self) -> f64 {
+        self.outcomes.iter().map(Outcome::gone_share).fold(0.0, f64::max)
+    }
+
+    /// The maximum of [`Outcome::undecided_share`] over the seeds.
+    pub fn most_undecided(&self) -> f64 {
+        self.outcomes.iter().map(Outcome::undecided_share).fold(0.0, f64::max)
+    }
+
     /// Median of the fleet's attempts per second while the incident lasted.
     pub fn attempts_per_second(&self) -> f64 {
         median(self.outcomes.iter().map(|outcome| outcome.attempts_during as f64)) / self.incident

@@ -29,6 +29,11 @@ pub struct Outcome {
 pub struct Group {
     /// Sessions that the servers declared expired to these clients.
     pub lost: u32,
+    /// Sessions, not counted in `lost`, that are over when the run ends: expired, although the client does not know yet,
+    /// or without their client for a session timeout or longer.
+    pub abandoned: u32,
+    /// Sessions whose clients were away when the run ended, but for less than a session timeout.
+    pub undecided: u32,
     /// Share of these clients that was connected, averaged from the incident's end to the horizon.
     pub connected: f64,
     /// For each client that lost its connection in the incident, the time without one; in ascending order.
@@ -59,6 +64,18 @@ impl Outcome {
     pub fn lost_share(&self) -> f64 {
         let lost: u32 = self.groups.iter().map(|group| group.lost).sum();
         f64::from(lost) / f64::from(self.clients)
+    }
+
+    /// Sessions that were lost up to the end of the run, known to the client or not, as a share of the clients.
+    pub fn gone_share(&self) -> f64 {
+        let gone: u32 = self.groups.iter().map(|group| group.lost + group.abandoned).sum();
+        f64::from(gone) / f64::from(self.clients)
+    }
+
+    /// Sessions that were neither kept nor lost when the run ended, as a share of the clients.
+    pub fn undecided_share(&self) -> f64 {
+        let undecided: u32 = self.groups.iter().map(|group| group.undecided).sum();
+        f64::from(undecided) / f64::from(self.clients)
     }
 
     /// A quantile of the downtimes of the first policy's clients.

@@ -328,6 +328,7 @@ impl<'a> World<'a> {
         self.outcome.descriptors = most as f64 / share;
         self.outcome.wasted = self.wasted as f64 / (self.handshakes.max(1)) as f64;
         self.outcome.ran = self.now.saturating_sub(self.end) as f64 / 1e9;
+        self.count_sessions_left();
         // A run that has settled ends early: all clients would stay connected up to the horizon.
         let horizon = nanos(self.scenario.horizon);
         for (group, presence) in self.outcome.groups.iter_mut().zip(&mut self.groups) {
@@ -336,6 +337,21 @@ impl<'a> World<'a> {
             group.downtimes.sort_by(f64::total_cmp);
         }
         self.outcome
+    }
+
+    /// Counts the sessions of clients that are not back. A server may still hold one of them, since a request that its client
+    /// has given up renews it, but the client knows only that its session timeout is over.
+    fn count_sessions_left(&mut self) {
+        let timeout = nanos(self.scenario.timeout);
+        for (client, &expiry) in self.clients.iter().zip(&self.sessions) {
+            let group = &mut self.outcome.groups[usize::from(client.policy)];
+            let is_away = expiry > GONE && client.phase != Phase::Established;
+            if expiry == GONE || is_away && self.now >= client.down_since + timeout {
+                group.abandoned += 1;
+            } else if is_away {
+                group.undecided += 1;
+            }
+        }
     }
 
     fn instant(&self, at: u64) -> Instant {
