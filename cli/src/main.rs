@@ -2,10 +2,12 @@
 //! on a fleet. Started by dist/calmkeeper, which has the other commands. Every error is one line that says what to do,
 //! with exit status 1, or 2 for bad arguments.
 mod figures;
+mod file;
 mod measure;
 mod plan;
 mod plot;
 mod publications;
+mod question;
 mod screen;
 mod settings;
 mod top;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// Number of connections, in all and at a time.
 const CONNECTS: usize = 100;
 const AT_A_TIME: usize = 4;
-/// Limit of each step of a connection.
+/// Limit of each step of a connection: the connect, and each request with its answer.
 const LIMIT: Duration = Duration::from_secs(5);
 /// The requested session timeout; the sessions are closed at once.
 const SESSION_TIMEOUT_MS: i32 = 4000;
@@ -24,8 +24,9 @@ pub(crate) fn run(host: &str) -> Result<String, Failure> {
         resolved.into_iter().next().ok_or_else(|| Failure::usage(format!("--measure {host}: it has no address")))?;
     // Open one session before the threads start. If the address is wrong, or no ZooKeeper server listens there, the
     // measurement then ends after one connection instead of a hundred.
-    session(address)
-        .map_err(|error| Failure::failed(format!("no session at {host}: {error}; is it a ZooKeeper server?")))?;
+    session(address).map_err(|error| {
+        Failure::failed(format!("no session at {host}: {}; is it a ZooKeeper server?", said(&error)))
+    })?;
     let next = AtomicUsize::new(1);
     let failed = AtomicUsize::new(0);
     let begun = Instant::now();
@@ -54,10 +55,17 @@ pub(crate) fn run(host: &str) -> Result<String, Failure> {
     ))
 }
 
+/// An error in words; one of a time limit reads as if something were missing.
+fn said(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => format!("no answer within {} s", LIMIT.as_secs()),
+        _ => error.to_string(),
+    }
+}
+
 /// One session, opened and closed.
 fn session(address: SocketAddr) -> io::Result<()> {
     let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
-    stream.set_read_timeout(Some(LIMIT))?;
     stream.set_write_timeout(Some(LIMIT))?;
     stream.set_nodelay(true)?;
     let mut request = Vec::new();
@@ -88,14 +96,34 @@ fn frame(stream: &mut TcpStream, body: &[u8]) -> io::Result<()> {
     stream.write_all(&[&length, body].concat())
 }
 
+/// Reads an answer, which must be complete within [`LIMIT`].
 fn reply(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let end = Instant::now() + LIMIT;
     let mut length = [0; 4];
-    stream.read_exact(&mut length)?;
+    fill(stream, &mut length, end)?;
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
     if length > REPLY_LEN_MAX {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "its answer is not ZooKeeper's"));
     }
     let mut body = vec![0; length];
-    stream.read_exact(&mut body)?;
+    fill(stream, &mut body, end)?;
     Ok(body)
+}
+
+/// Fills the buffer until `end`.
+fn fill(stream: &mut TcpStream, mut buffer: &mut [u8], end: Instant) -> io::Result<()> {
+    while !buffer.is_empty() {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(buffer) {
+            Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it closes the connection")),
+            Ok(count) => buffer = buffer.get_mut(count..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

@@ -269,6 +269,12 @@ class Top(Observed):
                 (["plan", "--measure", f"127.0.0.1:{rig.free_port()}"], 1, "is it a ZooKeeper server"),
                 (["plan", "--clients", "30", "--timeout", "4", "--capacity", "30", "--outage", "1", "--seeds", "1", "--svg",
                   missing / "x.svg"], 1, "--svg"),
+                *((["plan", "--clients", "30", "--timeout", "4", "--capacity", "30", "--outage", "1", "--seeds", "1", option, value], 2, what)
+                  for option, value, what in (
+                      ("--servers", "2.5", "--servers 2.5: not a whole number"), ("--clients", "10.9", "not a whole number"),
+                      ("--seeds", "1.9", "not a whole number"), ("--share", "0.011", "not a multiple of 0.01"),
+                      ("--share", "0.01", "of 30 clients it makes 0 on ours"), ("--outage", "0", "not a number from 0.1"),
+                      ("--measure", "127.0.0.1:1", "takes no other option"))),
                 (["plan", "extra"], 2, "extra"), (["bottom"], 2, "bottom"), ([], 2, "no command")):
             with self.subTest(arguments=arguments):
                 out, err = cli(*arguments, status=status)
@@ -290,6 +296,18 @@ class Top(Observed):
             self.assertIn("--svg names another file", done.stderr)
         self.assertEqual((picture.read_text(), [path.name for path in self.scratch.glob("*.svg*")]), ("old", ["outage.svg"]))
 
+    def test_a_picture_replaces_no_other_file(self):
+        command = ["plan", "--clients", "30", "--timeout", "4", "--capacity", "30", "--outage", "1", "--seeds", "1", "--svg"]
+        picture, other, link = (self.scratch / name for name in ("outage.svg", "outage.svg.new", "link.svg"))
+        other.write_text("untouched")
+        cli(*command, picture)
+        self.assertIn("<svg", picture.read_text())
+        link.symlink_to(other)
+        _, err = cli(*command, link, status=1)
+        self.assertIn("it is a link", err)
+        self.assertTrue(link.is_symlink())
+        self.assertEqual((other.read_text(), len(list(self.scratch.glob("*.svg*")))), ("untouched", 3))
+
 
 class Plan(unittest.TestCase):
     def test_an_outage_with_stock_with_ours_and_with_a_part(self):
@@ -301,6 +319,21 @@ class Plan(unittest.TestCase):
                 self.assertIn(wanted, out)
             self.assertTrue("What would help" in out or "No setting" in out)
             self.assertIn("<svg", picture.read_text())
+
+    def test_clients_that_never_come_back_have_lost_their_sessions(self):
+        out, _ = cli("plan", "--clients", 2000, "--timeout", 4, "--capacity", 200, "--seeds", 1)
+        stock = re.search(r"^stock +never +never +never +([\d.]+) %", out, re.M)
+        self.assertGreater(float(stock[1]), 50, out)
+        self.assertIn("Lost are the sessions that expired", out)
+
+    def test_a_small_share_has_a_row(self):
+        out, _ = cli("plan", "--clients", 300, "--timeout", 4, "--capacity", 300, "--share", 0.01, "--outage", 1, "--seeds", 1)
+        self.assertRegex(out, r"(?m)^1 % ours ")
+
+    def test_a_server_that_is_silent_is_said_to_be(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            _, err = cli("plan", "--measure", f"127.0.0.1:{listener.getsockname()[1]}", status=1)
+            self.assertIn("no answer within 5 s", err)
 
     def test_measuring_is_bounded_and_leaves_no_session(self):
         with rig.Ensemble() as ensemble:

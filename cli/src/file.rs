@@ -1,0 +1,79 @@
+//! The file that `plan --svg` writes. Writes a new file beside it and renames that, so that a failure leaves the old one.
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// How many names for the new file are tried.
+const TRIES: u32 = 100;
+
+/// Replaces a file by `text`; `None` only tries whether it could. A pipe or a device is written to. No other file is
+/// changed, and a link to a file is an error: the name's owner need not be the user who runs the command.
+///
+/// Errors: the system's; the file is as it was then.
+pub(crate) fn replace(path: &Path, text: Option<&str>) -> io::Result<()> {
+    if path.exists() && !path.is_file() {
+        // A folder is refused here.
+        return OpenOptions::new().write(true).open(path)?.write_all(text.unwrap_or_default().as_bytes());
+    }
+    if fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink()) {
+        return Err(io::Error::other("it is a link"));
+    }
+    let (neighbour, mut file) = create_neighbour(path)?;
+    let result = match text {
+        Some(text) => file.write_all(text.as_bytes()).and_then(|()| fs::rename(&neighbour, path)),
+        None => fs::remove_file(&neighbour),
+    };
+    if result.is_err() {
+        let _ = fs::remove_file(&neighbour);
+    }
+    result
+}
+
+/// Creates a file beside `path` under a name that is free. `O_EXCL`: a file or link that is there already is left alone.
+fn create_neighbour(path: &Path) -> io::Result<(PathBuf, File)> {
+    for number in 0..TRIES {
+        let mut name = OsString::from(path);
+        name.push(format!(".{}.{number}.tmp", std::process::id()));
+        match OpenOptions::new().write(true).create_new(true).mode(0o644).open(&name) {
+            Ok(file) => return Ok((name.into(), file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn no_other_file_is_touched() {
+        let folder = std::env::temp_dir().join(format!("calmkeeper-svg-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).unwrap();
+        let (file, victim, link) = (folder.join("x.svg"), folder.join("victim"), folder.join("link.svg"));
+        fs::write(&victim, "untouched").unwrap();
+        symlink(&victim, folder.join(format!("x.svg.{}.0.tmp", std::process::id()))).unwrap();
+        symlink(&victim, &link).unwrap();
+        symlink(folder.join("nothing"), folder.join("dangling.svg")).unwrap();
+        fs::write(folder.join("x.svg.new"), "untouched").unwrap();
+        replace(&file, None).unwrap();
+        assert!(!file.exists());
+        replace(&file, Some("one")).unwrap();
+        replace(&file, Some("two")).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "two");
+        for name in ["link.svg", "dangling.svg"] {
+            assert!(replace(&folder.join(name), Some("x")).unwrap_err().to_string().contains("link"));
+            assert!(fs::symlink_metadata(folder.join(name)).unwrap().is_symlink());
+        }
+        for name in ["victim", "x.svg.new"] {
+            assert_eq!(fs::read_to_string(folder.join(name)).unwrap(), "untouched");
+        }
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 6);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
