@@ -1,5 +1,5 @@
 /* Threads that are interrupted or cancelled at random moments while they are in the library. A watchdog ends what hangs.
- * Parts: cancel, handlers, handler-close. */
+ * Parts: cancel, handlers, handler-allocate, handler-close. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -266,6 +266,80 @@ static void part_handlers(void)
     printf("%d signal handlers called %d functions, whatever they interrupted\n", count, HANDLER_CALLS);
 }
 
+/* -- signal handlers that call what allocates, while their thread allocates or frees in the library */
+
+enum { OPERATIONS = 60 }; /* too much memory for malloc's cache of the thread */
+
+static atomic_long refused;
+
+static void on_multi_ignored(int rc, const void *data)
+{
+    (void)rc, (void)data;
+}
+
+static int submit_many(zoo_op_result_t *results)
+{
+    static zoo_op_t checks[OPERATIONS];
+    if (checks[0].type == 0)
+        for (int i = 0; i < OPERATIONS; i++)
+            zoo_check_op_init(&checks[i], "/", -1);
+    return zoo_amulti(shared, OPERATIONS, checks, results, on_multi_ignored, NULL);
+}
+
+static void submit_on_interrupt(int number)
+{
+    static zoo_op_result_t results[OPERATIONS];
+    int saved = errno;
+    int rc = submit_many(results);
+    (void)number;
+    if (rc == ZSYSTEMERROR)
+        refused++;
+    else if (rc != ZOK)
+        die("%s: the handler got %d", step, rc);
+    handled++;
+    errno = saved;
+}
+
+static void *submit_always(void *nothing)
+{
+    static zoo_op_result_t results[OPERATIONS];
+    struct Stat stat;
+    unsigned turn;
+    for (turn = 0; !over; turn++) {
+        if (submit_many(results) != ZOK)
+            die("%s: refused although nothing was interrupted", step);
+        if (turn % 30 == 0) /* not more than the server answers */
+            zoo_exists(shared, "/", 0, &stat);
+    }
+    return nothing;
+}
+
+static void part_handler_allocate(void)
+{
+    int i;
+    step = "calls in a signal handler that allocate";
+    catch(submit_on_interrupt);
+    shared = connected(TIMEOUT_MS);
+    handled = over = 0;
+    if (pthread_create(&victim, NULL, submit_always, NULL) != 0)
+        die("no thread");
+    for (i = 0; i < count; i++) {
+        int before = handled;
+        nap_us((long)random_below(200));
+        pthread_kill(victim, SIGUSR1);
+        while (handled == before)
+            nap_us(20);
+        progress++;
+    }
+    over = 1;
+    pthread_join(victim, NULL);
+    expect_usable(shared);
+    zookeeper_close(shared);
+    if (refused == 0 || refused == count)
+        die("%s: %ld of %d refused", step, (long)refused, count);
+    printf("%d signal handlers allocated, whatever they interrupted\n", count);
+}
+
 /* -- close in a signal handler, on the thread whose call it interrupts: many programs end in this way */
 
 static void close_and_end(int number)
@@ -350,7 +424,8 @@ static void part_handler_close(void)
 int main(int argc, char **argv)
 {
     static const struct part PARTS[] = {
-        {"cancel", part_cancel}, {"handlers", part_handlers}, {"handler-close", part_handler_close}};
+        {"cancel", part_cancel}, {"handlers", part_handlers}, {"handler-allocate", part_handler_allocate},
+        {"handler-close", part_handler_close}};
     zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
     start_watchdog();
     return run_part(argc, argv, PARTS, COUNT(PARTS));

@@ -48,12 +48,13 @@ PARTS = (
     ("forked-stats", 40, 400, 900),
     ("cancel", 500, 10000, 1800),
     ("handlers", 500, 10000, 1800),
+    ("handler-allocate", 5000, 50000, 1800),
     ("handler-close", 60, 1000, 1800),
 )
 # program, its parts
 PROGRAMS = {
     "closes": ("close", "pending"),
-    "interruptions": ("cancel", "handlers", "handler-close"),
+    "interruptions": ("cancel", "handlers", "handler-allocate", "handler-close"),
     "lifetimes": ("block", "fork", "exit", "signals"),
     "shortages": ("threads", "descriptors", "memory"),
 }

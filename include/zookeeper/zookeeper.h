@@ -416,11 +416,14 @@ typedef void (*acl_completion_t)(int rc, struct ACL_vector *acl, struct Stat *st
  * zookeeper_close(). The thread that calls completions and watchers has the caller's signal mask; the thread that reads
  * the socket blocks all signals except those of faults.
  *
- * A signal handler may call the library, even if it interrupts a call. The interrupted call may hold a lock for some
- * microseconds. At such a moment zookeeper_close() returns at once, and the session is closed when the interrupted call
- * continues; zoo_state(), is_unrecoverable(), zoo_client_id() and zoo_recv_timeout() work; all other calls return
- * ZSYSTEMERROR. A synchronous call waits with the thread's signal mask and blocks signals before and after the wait, so
- * that a handler never finds it holding a lock.
+ * A signal handler may call the library, even if it interrupts a call, as long as it has not interrupted a malloc,
+ * free or fork of the program's own. A handler that interrupts the wait of a synchronous call may call everything.
+ * One that interrupts a call at work, which takes microseconds (zookeeper_init(): until names are resolved), must
+ * not be let into malloc or a lock again: zoo_state(), is_unrecoverable(), zoo_client_id() and zoo_recv_timeout()
+ * work; zookeeper_close() leaves the close to a thread of the library, and waits for it at most a second, or not at
+ * all if the interrupted call holds a lock; zookeeper_init() and its variants return null with errno EDEADLK; all
+ * other calls return ZSYSTEMERROR and do nothing. A call that sends a request blocks signals from then on until it
+ * waits or ends.
  *
  * @return null, with errno set, on failure: EINVAL for a host list that cannot be parsed, or the reason why none
  * of its names could be resolved, for example ENOENT; EAGAIN or EMFILE when there are no threads or descriptors.

@@ -6,6 +6,8 @@ use super::types::{
     int_completion_t, stat_completion_t, string_completion_t, string_stat_completion_t, strings_completion_t,
     strings_stat_completion_t, void_completion_t, watcher_fn, zhandle_t,
 };
+use crate::sys::inside::{self, InsideGuard};
+use crate::sys::marks::At;
 use crate::sys::own_thread;
 use libc::{c_char, c_int, c_void};
 use std::cell::Cell;
@@ -96,7 +98,9 @@ crate::sys::sync::thread_local! {
 /// Runs `body` as the completion thread of `handle`.
 pub(super) fn serve(handle: &Arc<Zk>, body: impl FnOnce()) {
     SERVED.with(|served| served.set(Arc::as_ptr(handle)));
+    let inside = InsideGuard::new();
     body();
+    drop(inside);
     SERVED.with(|served| served.set(null()));
 }
 
@@ -112,8 +116,21 @@ pub(super) fn is_io_thread(handle: &Zk) -> bool {
     std::ptr::eq(DRIVEN.with(Cell::get), handle)
 }
 
+/// Called by `callout.c` before a callback, which may be left by an exception or by `longjmp`. Not exported: `callout.c`
+/// declares it hidden, as the two that follow.
+#[unsafe(no_mangle)]
+extern "C" fn calmkeeper_leave() -> At {
+    inside::leave()
+}
+
+/// Called by `callout.c` after a callback that has returned.
+#[unsafe(no_mangle)]
+extern "C" fn calmkeeper_come_back(before: At) {
+    inside::come_back(before);
+}
+
 /// A callback has ended this thread, which `callout.c` ends after this call. Must not log, because it may have been a
-/// log callback. Not exported: `callout.c` declares it hidden.
+/// log callback.
 #[unsafe(no_mangle)]
 extern "C" fn calmkeeper_thread_is_lost() {
     // SAFETY: set by `serve` or `drive`, whose caller's reference stays on this stack.

@@ -7,11 +7,17 @@ use crate::handle::Place;
 use crate::io::errand;
 use crate::observe::logging::with_sink;
 use crate::observe::stats::{self, Source};
+use crate::sys::inside::{self, InsideGuard};
 use crate::sys::lock;
 use libc::c_int;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 use zk_core::code::Code;
+
+/// How long a close in a signal handler waits for the I/O thread, which may itself wait for memory that the interrupted call
+/// is about to allocate.
+const CLOSE_IN_HANDLER_MAX: Duration = Duration::from_secs(1);
 
 /// Closes the session and frees the handle. Every completion that is still outstanding is called with `ZCLOSING` before
 /// this function returns. In a callback of the handle itself it returns at once, and the completions are called after
@@ -38,7 +44,8 @@ unsafe fn close(zh: *mut zhandle_t, entry: Place) -> c_int {
         std::mem::forget(handle);
         return Code::Ok.to_i32();
     }
-    if handle.is_pumped() && lock::is_held() {
+    let is_busy = inside::is_busy();
+    if handle.is_pumped() && is_busy {
         // No thread of the library could close the handle later.
         return Code::SystemError.to_i32();
     }
@@ -46,13 +53,17 @@ unsafe fn close(zh: *mut zhandle_t, entry: Place) -> c_int {
     if !handle.begin_close() {
         return Code::BadArguments.to_i32();
     }
-    if lock::is_held() {
-        // divergence: zookeeper_close in a signal handler returns at once when the handler has interrupted a call that holds a lock; the session is closed when that call goes on. Stock hangs.
+    if is_busy {
+        // divergence: zookeeper_close in a signal handler that has interrupted the library at work leaves the close to the I/O thread, and waits for it at most a second, or not at all if the interrupted call holds a lock; then the session is closed when that call goes on. Stock hangs.
         handle.close_later();
+        if !lock::is_held() {
+            handle.await_io_end(CLOSE_IN_HANDLER_MAX);
+        }
         // SAFETY: the reference that C held; the application gives it up with this call. The I/O thread has one.
         drop(unsafe { Arc::from_raw(zh.cast_const().cast::<Zk>()) });
         return Code::Ok.to_i32();
     }
+    let _inside = InsideGuard::new();
     let sink = Arc::clone(&handle.sink);
     code_of(guard(Err(Code::SystemError), || {
         with_sink(&sink, || {

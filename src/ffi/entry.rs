@@ -3,7 +3,8 @@ use super::callbacks::{CallCompletion, Watch};
 use super::types::zhandle_t;
 use crate::handle::Handle;
 use crate::observe::logging::with_sink;
-use crate::sys::{cancel, lock};
+use crate::sys::cancel;
+use crate::sys::inside::{self, InsideGuard};
 use libc::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -85,7 +86,7 @@ pub(super) fn guard<R>(failed: R, body: impl FnOnce() -> R) -> R {
 /// Runs `body` with the handle.
 ///
 /// Errors: `BadArguments` for null; `InvalidState` in a child of the process that made the handle, whose threads the
-/// child does not have; `SystemError` in a signal handler that has interrupted this thread while it held a lock.
+/// child does not have; `SystemError` in a signal handler that has interrupted this thread at work in the library.
 ///
 /// # Safety
 /// The contract of [`super`].
@@ -103,9 +104,15 @@ pub(super) unsafe fn with_handle<R>(
 #[inline]
 unsafe fn enter<R>(zh: *const zhandle_t, body: impl FnOnce(&Arc<Zk>) -> Result<R, Code>) -> Result<R, Code> {
     // SAFETY: the caller's promise.
-    let handle = unsafe { usable(zh)? };
+    let Entered { handle, _inside } = unsafe { enter_handle(zh)? };
     let sink = &handle.sink;
     guard(Err(Code::SystemError), || with_sink(sink, || body(&handle)))
+}
+
+/// A handle that a call uses. The fields are dropped in this order, as the last reference frees memory.
+struct Entered {
+    handle: Arc<Zk>,
+    _inside: InsideGuard,
 }
 
 /// The handle, if it may be used here and now. Errors: as [`with_handle`].
@@ -113,7 +120,7 @@ unsafe fn enter<R>(zh: *const zhandle_t, body: impl FnOnce(&Arc<Zk>) -> Result<R
 /// # Safety
 /// The contract of [`super`].
 #[inline]
-unsafe fn usable(zh: *const zhandle_t) -> Result<Arc<Zk>, Code> {
+unsafe fn enter_handle(zh: *const zhandle_t) -> Result<Entered, Code> {
     // divergence: A null handle is ZBADARGUMENTS in every call; stock crashes in zoo_get, zoo_exists and others.
     // SAFETY: the caller's promise.
     let handle = unsafe { from_c(zh) }.ok_or(Code::BadArguments)?;
@@ -122,11 +129,11 @@ unsafe fn usable(zh: *const zhandle_t) -> Result<Arc<Zk>, Code> {
         // The copy of the reference count is the child's alone; the lock may be held by a thread that is not there.
         return Err(Code::InvalidState);
     }
-    if lock::is_held() {
-        // divergence: A call in a signal handler that has interrupted the library under one of its locks returns ZSYSTEMERROR; stock hangs. Those locks are held for microseconds, and never while a call waits.
+    if inside::is_busy() {
+        // divergence: A call in a signal handler that has interrupted the library at work returns ZSYSTEMERROR; stock hangs, or its memory is damaged. A call works for microseconds, and a handler that interrupts its wait may call.
         return Err(Code::SystemError);
     }
-    Ok(handle)
+    Ok(Entered { handle, _inside: InsideGuard::of_a_call() })
 }
 
 /// Runs `body` with the handle for a function that takes no lock and logs nothing: it works in every signal handler.
@@ -172,7 +179,8 @@ pub(super) unsafe fn call_and_call_back(
     let _entry = EntryGuard::new();
     let panics = PanicGuard;
     // SAFETY: the caller's promise.
-    let result = unsafe { usable(zh) }.and_then(|handle| with_sink(&handle.sink, || body(&handle)));
+    let result =
+        unsafe { enter_handle(zh) }.and_then(|Entered { handle, _inside }| with_sink(&handle.sink, || body(&handle)));
     std::mem::forget(panics);
     code_of(result)
 }

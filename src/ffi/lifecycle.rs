@@ -17,6 +17,7 @@ use crate::observe::stats;
 use crate::sys::cyrus::Params;
 use crate::sys::env::{self, Variables};
 use crate::sys::environment::log_environment;
+use crate::sys::inside::{self, InsideGuard};
 use crate::sys::net::{Poll, Waker, socket};
 use crate::sys::sync::thread;
 use crate::sys::{inherited, own_thread, process};
@@ -83,8 +84,22 @@ pub(super) struct InitArgs {
     pub(super) sasl: Option<Params>,
 }
 
+/// Whether this is a signal handler that has interrupted the library at work; sets errno then.
+pub(super) fn is_reentered() -> bool {
+    // divergence: zookeeper_init in a signal handler that has interrupted the library at work returns null with errno EDEADLK; stock may hang.
+    let is_busy = inside::is_busy();
+    if is_busy {
+        set_errno(libc::EDEADLK);
+    }
+    is_busy
+}
+
 pub(super) unsafe fn init(args: InitArgs) -> *mut zhandle_t {
+    if is_reentered() {
+        return null_mut();
+    }
     let entry = EntryGuard::new();
+    let inside = InsideGuard::new();
     let result = guard(Err(libc::EIO), || {
         let sink = Arc::new(Sink::new(args.log_callback));
         with_sink(&Arc::clone(&sink), || {
@@ -93,6 +108,7 @@ pub(super) unsafe fn init(args: InitArgs) -> *mut zhandle_t {
             unsafe { open(args, sink) }
         })
     });
+    drop(inside);
     drop(entry);
     match result {
         Ok(handle) => Arc::into_raw(handle).cast_mut().cast(),

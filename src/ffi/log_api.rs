@@ -5,6 +5,7 @@ use super::convert::text as text_of;
 use super::entry::EntryGuard;
 use super::types::{ZooLogLevel, log_callback_fn};
 use crate::observe::logging::{self, Line};
+use crate::sys::inside::InsideGuard;
 use crate::sys::log_sink::{self, logLevel};
 use libc::{FILE, c_char, c_int};
 use std::sync::atomic::Ordering::Relaxed;
@@ -60,6 +61,7 @@ unsafe extern "C" fn calmkeeper_log_text(
     text: *const c_char,
 ) {
     let _entry = EntryGuard::new();
+    let _inside = InsideGuard::new();
     // SAFETY: both are C strings that live as long as this call, or null, by the contract of the C interface.
     let (function, text) = unsafe { (text_of(function), text_of(text)) };
     let mut line = Line::new(level, function.unwrap_or(b"(null)"), line.into());

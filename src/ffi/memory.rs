@@ -7,6 +7,7 @@
 #![allow(clippy::missing_safety_doc, reason = "one contract for all calls is at the top of `ffi`")]
 #![allow(clippy::wildcard_imports, reason = "nearly all of the types are needed")]
 use super::types::*;
+use crate::sys::inside::InsideGuard;
 use libc::{c_char, c_int};
 use std::ptr::null_mut;
 use zk_core::code::Code;
@@ -103,6 +104,7 @@ macro_rules! records {
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $function(record: *mut $record) {
             if !record.is_null() {
+                let _inside = InsideGuard::new();
                 // SAFETY: the contract of the C interface: a valid record whose pointers are from malloc.
                 unsafe { Release::release(record) }
             }
@@ -126,6 +128,7 @@ macro_rules! lists {
         /// none. Returns `ZOK`, `ZBADARGUMENTS` for a null list, or `ZMARSHALLINGERROR` without memory.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $allocate(list: *mut $list, len: i32) -> c_int {
+            let _inside = InsideGuard::new();
             // SAFETY: the contract of the C interface: null or a list that may be written to.
             let done = unsafe { List::allocate(list, len) };
             done.err().unwrap_or(Code::Ok).to_i32()
@@ -135,6 +138,7 @@ macro_rules! lists {
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $deallocate(list: *mut $list) -> c_int {
             if !list.is_null() {
+                let _inside = InsideGuard::new();
                 // SAFETY: the contract of the C interface: a list whose pointers are from malloc.
                 unsafe { Release::release(list) }
             }
@@ -147,6 +151,7 @@ macro_rules! lists {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn deallocate_String(string: *mut *mut c_char) {
     if !string.is_null() {
+        let _inside = InsideGuard::new();
         // SAFETY: the contract of the C interface: a valid place that holds null or a pointer from malloc.
         unsafe { Release::release(string) }
     }
@@ -156,6 +161,7 @@ pub unsafe extern "C" fn deallocate_String(string: *mut *mut c_char) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn deallocate_Buffer(bytes: *mut buffer) {
     if !bytes.is_null() {
+        let _inside = InsideGuard::new();
         // SAFETY: the contract of the C interface: a valid buffer whose pointer is null or from malloc.
         unsafe { Release::release(bytes) }
     }

@@ -3,9 +3,10 @@
 #![allow(non_snake_case, non_camel_case_types, reason = "the names are the C interface's")]
 use super::convert::text;
 use super::entry::EntryGuard;
-use super::lifecycle::{InitArgs, init};
+use super::lifecycle::{InitArgs, init, is_reentered};
 use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
 use crate::sys::cyrus::{self, Callback, Params};
+use crate::sys::inside::InsideGuard;
 use libc::{c_char, c_int, c_uint, c_ulong, c_void, size_t};
 use std::cell::RefCell;
 use std::ffi::{CString, OsStr};
@@ -78,8 +79,12 @@ pub unsafe extern "C" fn zookeeper_init_sasl(
     log_callback: log_callback_fn,
     sasl_params: *mut zoo_sasl_params,
 ) -> *mut zhandle_t {
+    if is_reentered() {
+        return null_mut();
+    }
     // The names of files are resolved before the handle is made.
     let entry = EntryGuard::new();
+    let inside = InsideGuard::new();
     // SAFETY: null or a struct whose texts are C strings, by the contract of `super`.
     let sasl = unsafe {
         let owned = |pointer| text(pointer).map(|bytes| CString::new(bytes).unwrap_or_default());
@@ -94,6 +99,7 @@ pub unsafe extern "C" fn zookeeper_init_sasl(
         // SAFETY: the callbacks that the application gave, with an entry of id 0 at the end.
         unsafe { fix_password_files(params.callbacks) };
     }
+    drop(inside);
     drop(entry);
     let watcher = r#fn;
     // SAFETY: the contract of `super`.

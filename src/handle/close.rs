@@ -9,6 +9,7 @@ use super::{Completion, Handle, Inner, Stage, Threads};
 use crate::io::receiver::ReadOutcome;
 use crate::io::transport::Transport;
 use crate::observe::logging;
+use crate::sys::inside::OutsideGuard;
 use crate::sys::net::Waker;
 use crate::sys::own_thread;
 use crate::sys::sync::thread::{self, JoinHandle};
@@ -61,6 +62,15 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         let _ = self.waker.as_ref().map(Waker::wake);
     }
 
+    /// Waits until the I/O thread has ended, but not longer than `limit`. Allocates nothing and takes no lock for long.
+    pub(crate) fn await_io_end(&self, limit: Duration) {
+        const STEP: Duration = Duration::from_millis(1);
+        let deadline = Instant::now() + limit;
+        while !self.io_end.is_over() && Instant::now() < deadline {
+            thread::sleep(STEP);
+        }
+    }
+
     /// The I/O thread never returns: a log callback has ended it. Must not log for the same reason.
     pub(crate) fn lose_io_thread(&self) {
         let transport = self.lock().transport.clone();
@@ -75,7 +85,9 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     fn await_close_reply(&self, transport: &Arc<Transport>) {
         while let Some(left) = self.time_to_close() {
             // Another reader may consume the reply; the state is visible once the lock is ours.
+            let outside = OutsideGuard::new();
             transport.wait_for_readable(left);
+            drop(outside);
             logging::deferred(|| {
                 let outcome = self.receiver.lock().read(|input| self.feed_from(transport, input));
                 if outcome == ReadOutcome::Closed {

@@ -11,6 +11,7 @@ use super::{Completion, Handle, Inner};
 use crate::io::receiver::ReadOutcome;
 use crate::io::transport::Transport;
 use crate::observe::logging;
+use crate::sys::inside::OutsideGuard;
 use crate::sys::net::Waited;
 use crate::sys::signals::BlockedSignals;
 use std::sync::Arc;
@@ -180,7 +181,10 @@ impl<C: Completion, W: Watcher + Send + 'static> ReadLease<'_, C, W> {
         let mut limit = LEASE_MAX;
         while !is_done() {
             if !self.is_undrained {
-                match self.transport.wait_as_reader(limit, blocked) {
+                let outside = OutsideGuard::new();
+                let waited = self.transport.wait_as_reader(limit, blocked);
+                drop(outside);
+                match waited {
                     Waited::TimedOut => return,
                     Waited::Interrupted if is_done() => return,
                     Waited::Interrupted | Waited::Ready => {}

@@ -2,7 +2,7 @@
 //! locked. A panic under a lock does not poison it: every critical section leaves its data usable.
 //!
 //! A signal handler may call the library while its thread is inside it. If that thread holds a lock, taking another one
-//! could wait for ever. So each entry asks [`is_held`], and if it is, returns without taking a lock.
+//! could wait for ever. So each entry asks `sys::inside`, and returns without taking a lock if one is held.
 use crate::sys::signals::BlockedSignals;
 use crate::sys::{marks, sync};
 use std::cell::Cell;
@@ -12,7 +12,7 @@ use std::sync::atomic::{Ordering, compiler_fence};
 use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;
 
-/// Whether this thread holds a lock of the library, which only a signal handler can find true.
+/// Whether this thread holds a lock of the library, which only a signal handler can find true. `sys::inside` asks more.
 pub(crate) fn is_held() -> bool {
     marks::with(|marks| marks.locks.get() > 0)
 }

@@ -8,10 +8,26 @@ use std::ptr::null;
 pub(crate) struct Marks {
     /// Locks that this thread holds or is about to take (`sys::lock`).
     pub(crate) locks: Cell<u32>,
+    /// Where this thread is (`sys::inside`).
+    pub(crate) at: Cell<At>,
+    /// The signal mask to restore when the call ends, if signals have been blocked in it (`sys::signals`).
+    pub(crate) blocked: Cell<Option<u64>>,
     /// The sink of the innermost `with` of this thread, or null (`sys::log_sink`).
     pub(crate) sink: Cell<*const Sink>,
     /// Whether log lines of this thread are deferred (`observe::logging`).
     pub(crate) holding: Cell<Holding>,
+}
+
+/// Where a thread is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum At {
+    /// In the application, or in a wait of the library.
+    Application,
+    /// In the library.
+    Work,
+    /// In a call of the library that leaves signals blocked until its end.
+    WorkOfACall,
 }
 
 /// Whether log lines are deferred, and whether there are any.
@@ -24,7 +40,15 @@ pub(crate) enum Holding {
 
 crate::sys::sync::thread_local! {
     static MARKS: Marks =
-        const { Marks { locks: Cell::new(0), sink: Cell::new(null()), holding: Cell::new(Holding::No) } };
+        const {
+            Marks {
+                locks: Cell::new(0),
+                at: Cell::new(At::Application),
+                blocked: Cell::new(None),
+                sink: Cell::new(null()),
+                holding: Cell::new(Holding::No),
+            }
+        };
 }
 
 /// Runs `body` with this thread's marks.

@@ -8,6 +8,7 @@ pub(crate) mod environment;
 pub(crate) mod file;
 pub(crate) mod gssapi;
 pub(crate) mod inherited;
+pub(crate) mod inside;
 pub(crate) mod latch;
 pub(crate) mod lock;
 pub(crate) mod log_sink;

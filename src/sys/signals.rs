@@ -1,5 +1,7 @@
 //! Blocks signals on a thread for a short time, so that no handler of the application runs while the thread holds a
 //! lock. Owns the mask; installs no handler.
+use crate::sys::marks::{self, At};
+
 /// A signal mask in the kernel's form: bit `n - 1` for signal `n`.
 type Mask = u64;
 
@@ -19,7 +21,8 @@ const fn bit(signal: i32) -> Mask {
 }
 
 /// Asynchronous signals are blocked on this thread while the guard lives. A signal that arrives meanwhile is delivered
-/// afterwards, or during a wait with [`BlockedSignals::mask_before`].
+/// afterwards, at the end of a call that [leaves them blocked](crate::sys::inside::InsideGuard::of_a_call), or during a wait
+/// with [`BlockedSignals::mask_before`].
 pub(crate) struct BlockedSignals {
     before: Mask,
 }
@@ -27,7 +30,8 @@ pub(crate) struct BlockedSignals {
 impl BlockedSignals {
     #[inline]
     pub(crate) fn new() -> BlockedSignals {
-        BlockedSignals { before: change(libc::SIG_BLOCK, ASYNCHRONOUS) }
+        let left = marks::with(|marks| marks.blocked.take());
+        BlockedSignals { before: left.unwrap_or_else(|| change(libc::SIG_BLOCK, ASYNCHRONOUS)) }
     }
 
     /// The thread's mask from before.
@@ -40,8 +44,17 @@ impl BlockedSignals {
 impl Drop for BlockedSignals {
     #[inline]
     fn drop(&mut self) {
-        change(libc::SIG_SETMASK, self.before);
+        marks::with(|marks| match marks.at.get() {
+            At::WorkOfACall => marks.blocked.set(Some(self.before)),
+            At::Work | At::Application => restore(self.before),
+        });
     }
+}
+
+/// Gives this thread the mask that it had before.
+#[inline]
+pub(crate) fn restore(before: Mask) {
+    change(libc::SIG_SETMASK, before);
 }
 
 /// Blocks asynchronous signals on this thread for good: one of the library's threads must not run the application's handlers.
@@ -66,25 +79,15 @@ fn change(_: i32, _: Mask) -> Mask {
     0
 }
 
+/// This thread's mask.
+#[cfg(all(test, not(calmkeeper_shuttle)))]
+pub(crate) fn current() -> Mask {
+    change(libc::SIG_BLOCK, 0)
+}
+
 #[cfg(all(test, not(calmkeeper_shuttle)))]
 mod tests {
     use super::*;
-    use std::ptr::null_mut;
-
-    fn current() -> Mask {
-        let mut mask: Mask = 0;
-        // SAFETY: as above; without a new mask.
-        unsafe {
-            libc::syscall(
-                libc::SYS_rt_sigprocmask,
-                libc::SIG_BLOCK,
-                null_mut::<Mask>(),
-                &raw mut mask,
-                size_of::<Mask>(),
-            );
-        }
-        mask
-    }
 
     #[test]
     fn signals_are_blocked_but_for_faults_and_the_mask_comes_back() {

@@ -39,6 +39,11 @@ impl ThreadEnd {
         self.changed.notify_all();
     }
 
+    /// Whether it has ended, in either way.
+    pub(crate) fn is_over(&self) -> bool {
+        *self.stage.lock() != Stage::Running
+    }
+
     /// Waits for either end; `true` if the thread returns.
     pub(crate) fn wait(&self) -> bool {
         let mut stage = self.stage.lock();
