@@ -10,9 +10,11 @@ mod publications;
 mod question;
 mod screen;
 mod settings;
+mod terminal;
 mod top;
 
 use std::fmt;
+use std::io::Write;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -66,7 +68,6 @@ fn run() -> Result<(), Failure> {
 
 /// Writes to standard output. It is not an error if the reader is gone.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    use std::io::Write;
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -77,15 +78,12 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Usage(what)) => {
-            eprintln!("calmkeeper: {what}; 'calmkeeper plan --help' lists what there is");
-            ExitCode::from(2)
-        }
-        Err(Failure::Failed(what)) => {
-            eprintln!("calmkeeper: {what}");
-            ExitCode::FAILURE
-        }
-    }
+    let (what, status) = match run() {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Usage(what)) => (format!("{what}; 'calmkeeper plan --help' lists what there is"), 2),
+        Err(Failure::Failed(what)) => (what, 1),
+    };
+    // Nobody may be there to read it.
+    let _ = writeln!(std::io::stderr(), "calmkeeper: {what}");
+    ExitCode::from(status)
 }

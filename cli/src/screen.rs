@@ -1,14 +1,15 @@
-//! The live view of `calmkeeper top`. Owns the terminal while it runs; plain letters and colours, so that it works over
+//! The live view of `calmkeeper top`. Owns what is shown; `terminal` has the terminal. Plain letters and colours, so that it works over
 //! ssh.
 use crate::Failure;
 use crate::publications::{Reading, Row, read};
+use crate::terminal::Terminal;
 use crate::top::{COLUMNS, cells, total};
+use ratatui::Frame;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Cell, Row as TableRow, Table, TableState};
-use ratatui::{DefaultTerminal, Frame};
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -36,19 +37,11 @@ pub(crate) fn run(folder: &Path, interval: Duration) -> Result<(), Failure> {
     }
     // Read before the terminal is taken over, so that a wrong folder gives a plain error line.
     let reading = read(folder)?;
-    let mut terminal =
-        ratatui::try_init().map_err(|error| Failure::failed(format!("no use of the terminal: {error}")))?;
-    let result = show(&mut terminal, folder, interval, reading);
-    ratatui::restore();
-    result
+    let mut terminal = Terminal::take().map_err(|error| Failure::failed(format!("no use of the terminal: {error}")))?;
+    show(&mut terminal, folder, interval, reading)
 }
 
-fn show(
-    terminal: &mut DefaultTerminal,
-    folder: &Path,
-    interval: Duration,
-    mut reading: Reading,
-) -> Result<(), Failure> {
+fn show(terminal: &mut Terminal, folder: &Path, interval: Duration, mut reading: Reading) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::failed(format!("no use of the terminal: {error}"));
     let (mut before, mut selected) = (Vec::new(), TableState::default().with_selected(0));
     let mut next = Instant::now() + interval;
