@@ -4,7 +4,7 @@ use super::types::zhandle_t;
 use crate::handle::Handle;
 use crate::observe::logging::with_sink;
 use crate::sys::cancel;
-use crate::sys::inside::{self, InsideGuard};
+use crate::sys::inside::InsideGuard;
 use libc::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -129,11 +129,11 @@ unsafe fn enter_handle(zh: *const zhandle_t) -> Result<Entered, Code> {
         // The copy of the reference count is the child's alone; the lock may be held by a thread that is not there.
         return Err(Code::InvalidState);
     }
-    if inside::is_busy() {
+    let Some(inside) = InsideGuard::of_a_call() else {
         // divergence: A call in a signal handler that has interrupted the library at work returns ZSYSTEMERROR; stock hangs, or its memory is damaged. A call works for microseconds, and a handler that interrupts its wait may call.
         return Err(Code::SystemError);
-    }
-    Ok(Entered { handle, _inside: InsideGuard::of_a_call() })
+    };
+    Ok(Entered { handle, _inside: inside })
 }
 
 /// Runs `body` with the handle for a function that takes no lock and logs nothing: it works in every signal handler.

@@ -6,92 +6,102 @@
 //! blocked for a lock is delivered at the end of the call, and its handler finds no mark.
 use crate::sys::marks::{self, At, Marks};
 use crate::sys::signals;
+use std::ptr::from_ref;
 use std::sync::atomic::{Ordering, compiler_fence};
 
 /// Whether this thread is at work in the library or holds one of its locks, which only a signal handler can find true.
 #[inline]
 pub(crate) fn is_busy() -> bool {
-    marks::with(|marks| marks.at.get() != At::Application || marks.locks.get() > 0)
+    marks::with(Place::is_busy)
+}
+
+/// Where this thread was before it moved, and its marks, whose address is kept, as each look-up costs a call. Stays on its
+/// thread, whose storage outlives the thread's frames.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Place {
+    marks: *const Marks,
+    at: At,
+}
+
+impl Place {
+    fn is_busy(marks: &Marks) -> bool {
+        marks.at.get() != At::Application || marks.locks.get() > 0
+    }
+
+    /// Moves this thread; returns where it was.
+    #[inline]
+    fn leave_for(at: At, marks: &Marks) -> Place {
+        let before = Place { marks: from_ref(marks), at: marks.at.get() };
+        Place { at, ..before }.go_back();
+        before
+    }
+
+    /// Moves the thread back to this place.
+    #[inline]
+    pub(crate) fn go_back(self) {
+        compiler_fence(Ordering::SeqCst);
+        // SAFETY: see the type.
+        let marks = unsafe { &*self.marks };
+        marks.at.set(self.at);
+        if self.at != At::WorkOfACall
+            && let Some(mask) = marks.blocked.take()
+        {
+            signals::restore(mask);
+        }
+        compiler_fence(Ordering::SeqCst);
+    }
 }
 
 /// This thread is at work in the library while the guard lives.
-pub(crate) struct InsideGuard {
-    before: At,
-}
+pub(crate) struct InsideGuard(Place);
 
 impl InsideGuard {
     #[inline]
     pub(crate) fn new() -> InsideGuard {
-        InsideGuard::set(At::Work)
+        InsideGuard(marks::with(|marks| Place::leave_for(At::Work, marks)))
     }
 
     /// For a call that makes no thread and waits only under an [`OutsideGuard`]: signals that have been blocked for a lock
-    /// stay blocked until its end.
+    /// stay blocked until its end. `None` if the thread [is busy](is_busy).
     #[inline]
-    pub(crate) fn of_a_call() -> InsideGuard {
-        InsideGuard::set(At::WorkOfACall)
-    }
-
-    #[inline]
-    fn set(at: At) -> InsideGuard {
-        let before = marks::with(|marks| marks.at.replace(at));
-        compiler_fence(Ordering::SeqCst);
-        InsideGuard { before }
+    pub(crate) fn of_a_call() -> Option<InsideGuard> {
+        marks::with(|marks| {
+            let is_free = !Place::is_busy(marks);
+            is_free.then(|| InsideGuard(Place::leave_for(At::WorkOfACall, marks)))
+        })
     }
 }
 
 impl Drop for InsideGuard {
     #[inline]
     fn drop(&mut self) {
-        go_to(self.before);
+        self.0.go_back();
     }
 }
 
 /// This thread waits, or runs the application's code, while the guard lives.
-pub(crate) struct OutsideGuard {
-    before: At,
-}
+pub(crate) struct OutsideGuard(Place);
 
 impl OutsideGuard {
     #[inline]
     pub(crate) fn new() -> OutsideGuard {
-        OutsideGuard { before: leave() }
+        OutsideGuard(leave())
     }
 }
 
 impl Drop for OutsideGuard {
     #[inline]
     fn drop(&mut self) {
-        come_back(self.before);
+        self.0.go_back();
     }
 }
 
-/// [`OutsideGuard`] for a call of the application that may be left by an exception or by `longjmp`: what is to be given to
-/// [`come_back`] if it returns.
+/// [`OutsideGuard`] for a call of the application that may be left by an exception or by `longjmp`: if it returns, the
+/// thread [goes back](Place::go_back).
 #[inline]
-pub(crate) fn leave() -> At {
-    let before = marks::with(|marks| marks.at.get());
-    go_to(At::Application);
-    before
-}
-
-#[inline]
-pub(crate) fn come_back(before: At) {
-    marks::with(|marks| marks.at.set(before));
-    compiler_fence(Ordering::SeqCst);
-}
-
-#[inline]
-fn go_to(at: At) {
-    compiler_fence(Ordering::SeqCst);
-    marks::with(|Marks { at: place, blocked, .. }| {
-        place.set(at);
-        if at != At::WorkOfACall
-            && let Some(before) = blocked.take()
-        {
-            signals::restore(before);
-        }
-    });
+pub(crate) fn leave() -> Place {
+    marks::with(|marks| Place::leave_for(At::Application, marks))
 }
 
 #[cfg(all(test, not(calmkeeper_shuttle)))]
@@ -109,7 +119,7 @@ mod tests {
         let callback = OutsideGuard::new();
         assert!(!is_busy());
         let nested = InsideGuard::of_a_call();
-        assert!(is_busy());
+        assert!(nested.is_some() && InsideGuard::of_a_call().is_none());
         drop(nested);
         assert!(!is_busy());
         drop(callback);
@@ -131,6 +141,7 @@ mod tests {
     fn signals_stay_blocked_until_a_call_ends_or_waits() {
         let before = signals::current();
         let call = InsideGuard::of_a_call();
+        assert!(call.is_some());
         drop(BlockedSignals::new());
         let blocked = signals::current();
         assert_ne!(blocked, before);
