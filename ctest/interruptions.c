@@ -152,7 +152,7 @@ static void part_cancel(void)
 
 /* -- signal handlers that call the library, whatever they interrupt */
 
-static atomic_int in_handler, handled, over;
+static atomic_int in_handler, handled, over, lost;
 static pthread_t victim;
 static int handler_call;
 
@@ -173,11 +173,15 @@ static void call_from_handler(int which)
     case 0: zoo_state(shared); break;
     case 1: zoo_client_id(shared); break;
     case 2: zoo_recv_timeout(shared); break;
-    case 3: zoo_get_context(shared); break;
+    case 3:
+        zoo_set_context(shared, &size);
+        lost += zoo_get_context(shared) != &size;
+        zoo_set_context(shared, NULL);
+        break;
     case 4: zoo_get_current_server(shared); break;
     case 5: zookeeper_get_connected_host(shared, (struct sockaddr *)&address, &length); break;
     case 6: is_unrecoverable(shared); break;
-    case 7: zoo_set_watcher(shared, on_nothing); break;
+    case 7: lost += zoo_set_watcher(shared, on_nothing) != on_nothing; break;
     case 8: zoo_exists(shared, "/", 0, &stat); break;
     case 9: zoo_aexists(shared, "/", 0, on_stat_ignored, NULL); break;
     case 10: zoo_get(shared, "/", 0, buffer, &size, &stat); break;
@@ -263,6 +267,8 @@ static void part_handlers(void)
     pthread_join(victim, NULL);
     expect_usable(shared);
     zookeeper_close(shared);
+    if (lost)
+        die("%d changes of the watcher or its context were lost in a handler", lost);
     printf("%d signal handlers called %d functions, whatever they interrupted\n", count, HANDLER_CALLS);
 }
 

@@ -27,7 +27,9 @@
  * A call returns ZOK (0) or a negative number of enum ZOO_ERRORS; zerror() names it. Every call may return:
  * - ZBADARGUMENTS for a null handle or path, an invalid path, or another argument out of range;
  * - ZINVALIDSTATE when the session has ended (expired, refused, being closed), and in a forked child, which has the
- *   handle but not its threads (in libzookeeper_st a child may continue to use a handle, see zookeeper_interest());
+ *   handle but not its threads (in libzookeeper_st a child may continue to use a handle, see zookeeper_interest()).
+ *   zoo_client_id(), zoo_recv_timeout(), zoo_state() and zoo_get_context() give a child what the parent had, and so
+ *   does zoo_get_current_server(), unless another thread used the handle at the fork: then it may return null;
  * - ZMARSHALLINGERROR when a request cannot be built, for example without memory, or when too many requests are queued;
  * - ZSYSTEMERROR in a signal handler that has interrupted the library, see zookeeper_init(); a synchronous call also in
  *   a log callback on the thread that reads the socket.
@@ -277,11 +279,11 @@ typedef struct {
  * A signal handler may call the library, even if it interrupts a call, as long as it has not interrupted a malloc,
  * free or fork of the program's own. A handler that interrupts the wait of a synchronous call may call everything.
  * One that interrupts a call at work, which takes microseconds (zookeeper_init(): until names are resolved), must
- * not be let into malloc or a lock again: zoo_state(), is_unrecoverable(), zoo_client_id() and zoo_recv_timeout()
- * work; zookeeper_close() leaves the close to a thread of the library, and waits for it at most a second, or not at
- * all if the interrupted call holds a lock; zookeeper_init() and its variants return null with errno EDEADLK; all
- * other calls return ZSYSTEMERROR and do nothing. A call that sends a request blocks signals from then on until it
- * waits or ends.
+ * not be let into malloc or a lock again: zoo_state(), is_unrecoverable(), zoo_client_id(), zoo_recv_timeout(),
+ * zoo_get_context(), zoo_set_context() and zoo_set_watcher() work; zookeeper_close() leaves the close to a thread of
+ * the library, and waits for it at most a second, or not at all if the interrupted call holds a lock; zookeeper_init()
+ * and its variants return null with errno EDEADLK; all other calls return ZSYSTEMERROR or null and do nothing. A call
+ * that sends a request blocks signals from then on until it waits or ends.
  *
  * @return null, with errno set, on failure: EINVAL for a host list that cannot be parsed, or the reason why none
  * of its names could be resolved, for example ENOENT; EAGAIN or EMFILE when there are no threads or descriptors.

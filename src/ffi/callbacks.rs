@@ -10,7 +10,7 @@ use super::types::{
     int_completion_t, stat_completion_t, string_completion_t, string_stat_completion_t, strings_completion_t,
     strings_stat_completion_t, void_completion_t, watcher_fn, zhandle_t,
 };
-use crate::handle::Completion;
+use crate::handle::{Completion, OwnWatch};
 use libc::{c_char, c_int, c_void};
 use std::ptr::{null, null_mut};
 use zk_core::code::Code;
@@ -19,7 +19,7 @@ use zk_core::jute::Malformed;
 use zk_core::path::strip_chroot;
 use zk_core::proto::Acl;
 use zk_core::reply::{self, ClientInfo, Strings};
-use zk_core::session::Event;
+use zk_core::session::{Event, Watcher};
 
 /// The context pointer that an application passes with a call and gets back unchanged.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,30 @@ impl Watch {
         Some(Watch { function, context: context as usize })
     }
 
+    /// Stands for a handle's own watcher, as that is when an event comes. `own` must live as long as the session.
+    pub(super) fn standing_for(own: &OwnWatch) -> Watch {
+        Watch { function: Watch::STANDS_FOR_OWN, context: std::ptr::from_ref(own) as usize }
+    }
+
+    /// A handle's own watcher as it is now.
+    pub(super) fn own(own: &OwnWatch) -> Watch {
+        Watch { function: own.function(), context: own.context() }
+    }
+
+    /// The numbers by which a handle keeps this watcher as its own.
+    pub(super) fn to_own(self) -> OwnWatch {
+        OwnWatch::new(self.function, self.context)
+    }
+
+    /// Makes the function a handle's own watcher; returns the previous one.
+    pub(super) fn replace_own(own: &OwnWatch, function: watcher_fn) -> watcher_fn {
+        let Watch { function, context } = Watch::new(function, null_mut())?;
+        Watch { function: own.set_function(function), context }.function()
+    }
+
+    /// No function has this number.
+    const STANDS_FOR_OWN: usize = 0;
+
     /// The function as C has it.
     pub(super) fn function(&self) -> watcher_fn {
         // SAFETY: the number came from such a function in `new`.
@@ -55,6 +79,16 @@ impl Watch {
             // SAFETY: the application's function by the contract of `super`; the path ends with NUL.
             unsafe { callout::watcher(function, zh, event.kind, event.state, path.as_ptr(), context) }
         }
+    }
+}
+
+impl Watcher for Watch {
+    fn current(&self) -> Watch {
+        if self.function != Watch::STANDS_FOR_OWN {
+            return *self;
+        }
+        // SAFETY: made by `standing_for`, whose caller keeps it while the session exists.
+        unsafe { (self.context as *const OwnWatch).as_ref() }.map_or(*self, Watch::own)
     }
 }
 

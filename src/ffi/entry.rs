@@ -125,7 +125,7 @@ unsafe fn enter_handle(zh: *const zhandle_t) -> Result<Entered, Code> {
     // SAFETY: the caller's promise.
     let handle = unsafe { from_c(zh) }.ok_or(Code::BadArguments)?;
     if handle.is_orphaned() {
-        // divergence: In a forked child every call on an inherited handle of the multi-threaded library returns ZINVALIDSTATE at once; on stock a sync call hangs.
+        // divergence: In a forked child every call on an inherited handle of the multi-threaded library that needs its threads returns ZINVALIDSTATE at once; on stock a sync call hangs.
         // The copy of the reference count is the child's alone; the lock may be held by a thread that is not there.
         return Err(Code::InvalidState);
     }
@@ -136,16 +136,17 @@ unsafe fn enter_handle(zh: *const zhandle_t) -> Result<Entered, Code> {
     Ok(Entered { handle, _inside: inside })
 }
 
-/// Runs `body` with the handle for a function that takes no lock and logs nothing: it works in every signal handler.
+/// Runs `body` with the handle for a function that waits for no lock and logs nothing: it works in every signal handler,
+/// and in a forked child.
 ///
-/// Errors: as [`with_handle`].
+/// Errors: `BadArguments` for null.
 ///
 /// # Safety
 /// The contract of [`super`].
 pub(super) unsafe fn with_unlocked<R>(zh: *const zhandle_t, body: impl FnOnce(&Zk) -> R) -> Result<R, Code> {
     // SAFETY: the caller's promise.
     let handle = unsafe { zh.cast::<Zk>().as_ref() }.ok_or(Code::BadArguments)?;
-    if handle.is_orphaned() { Err(Code::InvalidState) } else { Ok(body(handle)) }
+    Ok(body(handle))
 }
 
 /// [`with_handle`] for functions that return only a code.

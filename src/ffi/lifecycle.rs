@@ -303,11 +303,12 @@ fn make_handle(start_with: Start, flags: c_int, sink: Arc<Sink>) -> Result<(Arc<
         Some(Waker::new(poll.registry(), WAKE).map_err(|error| shortage("a wake descriptor", &error))?)
     };
     let Start { config, addresses, default, security, variables } = start_with;
-    let mut session = make_session(config, &addresses, default, flags, &variables);
+    let own_watch = Arc::new(default.to_own());
+    let mut session = make_session(config, &addresses, Watch::standing_for(&own_watch), flags, &variables);
     if let Some(sasl) = security.as_ref().and_then(|security| security.sasl()) {
         session.describe_sasl(sasl.description());
     }
-    Ok((Arc::new(Handle::new(session, waker, max_frame(&variables), sink, security)), poll))
+    Ok((Arc::new(Handle::new(session, own_watch, waker, max_frame(&variables), sink, security)), poll))
 }
 
 /// Not inlined, for the reason given at [`make_handle`].

@@ -29,7 +29,7 @@ impl Watcher {
     fn of(self, handle: &Zk) -> Option<Watch> {
         match self {
             Watcher::Own(0) => None,
-            Watcher::Own(_) => Some(handle.peek(|session| *session.default_watcher())),
+            Watcher::Own(_) => Some(Watch::own(&handle.own_watch)),
             Watcher::Given(function, context) => Watch::new(function, context),
         }
     }

@@ -1,14 +1,16 @@
 //! The server list: changing it, asking for it.
-use super::entry::{call, set_errno, with_handle};
+use super::callbacks::{CallCompletion, Watch};
+use super::entry::{call, set_errno, with_handle, with_unlocked};
 use super::types::zhandle_t;
 use crate::io::resolver;
 use libc::{c_char, c_int, sockaddr, socklen_t};
 use std::cell::Cell;
+use std::io::Write;
 use std::ptr::null_mut;
 use std::time::Duration;
 use zk_core::code::Code;
 use zk_core::servers::{HostString, Hosts, parse_servers};
-use zk_core::session::{Input, State};
+use zk_core::session::{Input, Session, State};
 
 /// How often names are resolved on a healthy session unless the application says otherwise.
 // divergence: Names are resolved again at most once a minute while connected; stock does it on every pass of its loop.
@@ -106,19 +108,36 @@ pub unsafe extern "C" fn zoo_cycle_next_server(zh: *mut zhandle_t) {
 }
 
 /// The server of the current or the last attempt as `address:port`; `:0` before the first attempt. The text is valid
-/// until the thread's next call of this function; null for a null handle.
+/// until the thread's next call of this function; null for a null handle, in a signal handler that has interrupted a call,
+/// and in a forked child if a thread of the parent held the handle's lock.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_get_current_server(zh: *mut zhandle_t) -> *const c_char {
     // SAFETY: the contract of `super`.
-    let server = unsafe { with_handle(zh, |handle| Ok(handle.peek(zk_core::session::Session::current_server))) };
-    let Ok(server) = server else { return null_mut() };
-    let text = server.map_or_else(|| ":0".to_owned(), |server| server.to_string());
+    let server = unsafe { peek(zh, Session::current_server) };
+    let Some(server) = server else { return null_mut() };
     let mut bytes = [0; SERVER_MAX];
-    for (place, byte) in bytes.iter_mut().take(SERVER_MAX - 1).zip(text.bytes()) {
-        *place = byte;
-    }
+    // The last byte is the NUL. In a forked child nothing is allocated.
+    let mut room: &mut [u8] = bytes.get_mut(..SERVER_MAX - 1).unwrap_or_default();
+    let _ = match server {
+        Some(server) => write!(room, "{server}"),
+        None => write!(room, ":0"),
+    };
     CURRENT.set(bytes);
     CURRENT.with(Cell::as_ptr).cast()
+}
+
+/// Reads from the session, in a forked child too if no thread of the parent held the handle's lock. `body` allocates nothing.
+///
+/// # Safety
+/// The contract of [`super`].
+unsafe fn peek<R>(zh: *const zhandle_t, body: impl FnOnce(&Session<CallCompletion, Watch>) -> R) -> Option<R> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if with_unlocked(zh, |handle| handle.is_orphaned()).ok()? {
+            return with_unlocked(zh, |handle| handle.peek_in_child(body)).ok()?;
+        }
+        with_handle(zh, |handle| Ok(handle.peek(body))).ok()
+    }
 }
 
 /// Writes the address of the connected server to `addr` and its length to `addr_len`, which holds the room first.
@@ -129,13 +148,12 @@ pub unsafe extern "C" fn zookeeper_get_connected_host(
     addr: *mut sockaddr,
     addr_len: *mut socklen_t,
 ) -> *mut sockaddr {
-    let connected = |session: &zk_core::session::Session<_, _>| {
+    let connected = |session: &Session<_, _>| {
         if session.state() == State::Connected { session.server() } else { None }
     };
     // SAFETY: the contract of `super`; `addr` has `*addr_len` bytes.
     unsafe {
-        let server = with_handle(zh, |handle| Ok(handle.peek(connected)));
-        let Ok(Some(server)) = server else { return null_mut() };
+        let Some(Some(server)) = peek(zh, connected) else { return null_mut() };
         if addr.is_null() || addr_len.is_null() {
             return null_mut();
         }

@@ -2,7 +2,7 @@
 #![allow(non_snake_case, reason = "the names are the C interface's")]
 use super::callbacks::{CallCompletion, Data, Watch, ignore_event};
 use super::convert::{text, value};
-use super::entry::{call, code_of, from_c, with_handle, with_unlocked};
+use super::entry::{call, code_of, from_c, with_unlocked};
 use super::types::{clientid_t, log_callback_fn, void_completion_t, watcher_fn, zhandle_t};
 use libc::{c_char, c_int, c_void};
 use std::ptr::null;
@@ -15,11 +15,11 @@ pub unsafe extern "C" fn zoo_state(zh: *mut zhandle_t) -> c_int {
     unsafe { with_unlocked(zh, |handle| handle.published.state()) }.unwrap_or(0)
 }
 
-/// `ZINVALIDSTATE` when the session has expired or authentication failed, else `ZOK`.
+/// `ZINVALIDSTATE` when the session has expired or authentication failed, and in a forked child; else `ZOK`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn is_unrecoverable(zh: *mut zhandle_t) -> c_int {
     // SAFETY: the contract of `super`.
-    let over = unsafe { with_unlocked(zh, |handle| handle.published.is_unrecoverable()) };
+    let over = unsafe { with_unlocked(zh, |handle| handle.is_orphaned() || handle.published.is_unrecoverable()) };
     code_of(over.and_then(|over| if over { Err(Code::InvalidState) } else { Ok(()) }))
 }
 
@@ -43,40 +43,23 @@ pub unsafe extern "C" fn zoo_recv_timeout(zh: *mut zhandle_t) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_get_context(zh: *mut zhandle_t) -> *const c_void {
     // SAFETY: the contract of `super`.
-    let context = unsafe { with_handle(zh, |handle| Ok(handle.peek(|session| session.default_watcher().context))) };
-    context.unwrap_or(0) as *const c_void
+    unsafe { with_unlocked(zh, |handle| handle.own_watch.context()) }.unwrap_or(0) as *const c_void
 }
 
 /// Changes the context of the handle's watcher.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_set_context(zh: *mut zhandle_t, context: *mut c_void) {
     // SAFETY: the contract of `super`.
-    let _ = unsafe {
-        call(zh, |handle| {
-            handle.with(|session, _| {
-                let mut watch = *session.default_watcher();
-                watch.context = context as usize;
-                session.set_watcher(watch);
-            });
-            Ok(())
-        })
-    };
+    let _ = unsafe { with_unlocked(zh, |handle| handle.own_watch.set_context(context as usize)) };
 }
 
 /// Changes the handle's watcher, null for none; returns the previous one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zoo_set_watcher(zh: *mut zhandle_t, newFn: watcher_fn) -> watcher_fn {
     // SAFETY: the contract of `super`.
-    let before = unsafe {
-        with_handle(zh, |handle| {
-            handle.with(|session, _| {
-                let context = session.default_watcher().context as *mut c_void;
-                let watch = Watch::new(newFn.or(Some(ignore_event)), context).ok_or(Code::BadArguments)?;
-                Ok(session.set_watcher(watch))
-            })
-        })
-    };
-    before.ok().and_then(|watch| watch.function())
+    let before =
+        unsafe { with_unlocked(zh, |handle| Watch::replace_own(&handle.own_watch, newFn.or(Some(ignore_event)))) };
+    before.ok().flatten()
 }
 
 /// Adds credentials, which are sent on this connection and all later ones. `completion` may be null; it is called once,
@@ -133,4 +116,33 @@ pub unsafe extern "C" fn zoo_unlock_auth(zh: *mut zhandle_t) -> c_int {
 
 fn lock_result(zh: *const zhandle_t) -> c_int {
     code_of(if zh.is_null() { Err(Code::BadArguments) } else { Ok(()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::close_api::zookeeper_close;
+    use crate::ffi::init_api::zookeeper_init;
+    use crate::sys::inside::InsideGuard;
+    use std::ptr::null_mut;
+
+    unsafe extern "C" fn on_event(_: *mut zhandle_t, _: c_int, _: c_int, _: *const c_char, _: *mut c_void) {}
+
+    #[test]
+    fn the_watcher_and_its_context_change_also_where_a_call_was_interrupted() {
+        let mut context = 0;
+        // SAFETY: the handle is open until the last call; nobody listens at that address.
+        unsafe {
+            let zh = zookeeper_init(c"127.0.0.1:1".as_ptr(), None, 10_000, null(), null_mut(), 2);
+            let interrupted = InsideGuard::of_a_call();
+            zoo_set_context(zh, (&raw mut context).cast());
+            assert_eq!(zoo_get_context(zh), (&raw const context).cast());
+            assert!(zoo_set_watcher(zh, Some(on_event)).is_some());
+            let last = zoo_set_watcher(zh, None);
+            assert_eq!(last.map(|function| function as usize), Some(on_event as *const () as usize));
+            drop(interrupted);
+            assert_eq!(zoo_get_context(zh), (&raw const context).cast());
+            zookeeper_close(zh);
+        }
+    }
 }

@@ -16,6 +16,7 @@ mod history;
 mod io_thread;
 mod lease;
 mod outputs;
+mod own_watch;
 mod published;
 mod pump;
 mod send;
@@ -37,6 +38,7 @@ use crate::sys::thread_end::ThreadEnd;
 use client_id::SharedClientId;
 pub(crate) use history::recall;
 use lease::Leases;
+pub(crate) use own_watch::OwnWatch;
 use published::Published;
 use pump::Pump;
 pub(crate) use pump::{Place, Turn};
@@ -115,6 +117,8 @@ pub(crate) struct Handle<C, W> {
     io_end: ThreadEnd,
     pub(crate) queue: Queue<C, W>,
     pub(crate) published: Published,
+    /// What the session's default watcher stands for; it lives as long as the session.
+    pub(crate) own_watch: Arc<OwnWatch>,
     /// Where this handle's log lines go.
     pub(crate) sink: Arc<Sink>,
     pub(crate) client_id: SharedClientId,
@@ -132,6 +136,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     /// Without a `waker` the handle has no threads.
     pub(crate) fn new(
         session: Box<Session<C, W>>,
+        own_watch: Arc<OwnWatch>,
         waker: Option<Waker>,
         max_frame: usize,
         sink: Arc<Sink>,
@@ -142,6 +147,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         Handle {
             chroot: session.chroot().to_vec(),
             published: Published::new(&session),
+            own_watch,
             inner: Mutex::new(Inner {
                 session,
                 transport: None,
@@ -253,6 +259,11 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     /// Reads from the session. `body` must not cause outputs.
     pub(crate) fn peek<R>(&self, body: impl FnOnce(&Session<C, W>) -> R) -> R {
         body(&self.lock().session)
+    }
+
+    /// [`peek`](Self::peek) in a forked child. `None` where a thread of the parent held the handle's lock at the fork.
+    pub(crate) fn peek_in_child<R>(&self, body: impl FnOnce(&Session<C, W>) -> R) -> Option<R> {
+        self.inner.try_lock().map(|inner| body(&inner.session))
     }
 
     /// Gives the session an input.

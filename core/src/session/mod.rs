@@ -48,8 +48,17 @@ pub use state::State;
 pub use stats::{Counter, Stats};
 
 /// A watcher, in a form that the shell defines; two are equal if they would make the same call.
-pub trait Watcher: Clone + Eq + Hash {}
-impl<W: Clone + Eq + Hash> Watcher for W {}
+pub trait Watcher: Clone + Eq + Hash {
+    /// The watcher to call for an event now. The shell may change what its default watcher stands for without telling
+    /// the session.
+    #[must_use]
+    fn current(&self) -> Self {
+        self.clone()
+    }
+}
+impl Watcher for u8 {}
+impl Watcher for u32 {}
+impl Watcher for &'static str {}
 
 /// A session's identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -316,11 +325,6 @@ impl<C, W: Watcher> Session<C, W> {
         self.arm_resolve(now);
     }
 
-    /// The watcher of session events.
-    pub fn default_watcher(&self) -> &W {
-        &self.default_watcher
-    }
-
     /// Ends the session without telling the server, because the shell cannot continue: all requests fail.
     pub fn abort(&mut self) {
         if self.link != Link::Closed {
@@ -331,11 +335,6 @@ impl<C, W: Watcher> Session<C, W> {
             }
             self.finish_close();
         }
-    }
-
-    /// Changes the watcher of session events; returns the previous one.
-    pub fn set_watcher(&mut self, watcher: W) -> W {
-        std::mem::replace(&mut self.default_watcher, watcher)
     }
 
     /// The counters.

@@ -142,8 +142,9 @@ impl<C, W: Watcher> Session<C, W> {
     /// Tells every watcher, the default one last, that the session's state is `state`.
     pub(super) fn notify_session(&mut self, state: State) {
         let mut watchers = self.watches.all();
-        watchers.retain(|watcher| *watcher != self.default_watcher);
-        watchers.push(self.default_watcher.clone());
+        let default = self.default_watcher.current();
+        watchers.retain(|watcher| *watcher != default);
+        watchers.push(default);
         self.stats.events += 1;
         let event = Event { kind: event::SESSION, state: state.to_i32(), path: Vec::new(), watchers };
         self.outputs.push_back(Output::Notify(event));
