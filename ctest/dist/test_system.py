@@ -149,6 +149,20 @@ class System(Case):
         self.calmkeeper(root, "remove")
         self.assertEqual((original.stat().st_mode & 0o777, original.stat().st_mtime), (0o755, 1_000_000_000))
 
+    def test_output_that_cannot_be_written_is_no_failure(self):
+        """The commands have done everything by then: a full device, a closed descriptor, a reader that has gone."""
+        root, program = self.system(), self.program()
+        command = ["sh", "-c", 'out=$1; shift; eval "exec >$out"; exec "$@"', "sh"]
+        gone, end = os.pipe()
+        os.close(gone)
+        self.addCleanup(os.close, end)
+        for out, options in (("/dev/full", {}), ("&-", {}), (f"&{end}", {"pass_fds": [end]})):
+            for word, library in (("install", rig.our_library()), ("remove", rig.stock_library()), ("remove", rig.stock_library())):
+                with self.subTest(out=out, word=word):
+                    err = run_all(*command, out, DIST / "calmkeeper", "--root", root, "--library", rig.our_library(), word, **options)[1]
+                    self.assertEqual(err, "")
+                    self.assertEqual(self.uses(root, program), library.read_bytes())
+
     def test_a_newer_original_that_no_package_brought_is_the_one_that_comes_back(self):
         root, program = self.system(), self.program()
         self.calmkeeper(root, "install")

@@ -55,7 +55,8 @@ package_of() {
     dpkg-query --admindir="$root/var/lib/dpkg" -S "$1" 2>/dev/null | sed -n 's/^\([^ ]*\): .*/\1/p' | head -n 1
 }
 
-# The last step: prints the report in $said. Earlier output could end the command half-way, if its reader has gone.
+# The last step: prints the report in $said. Earlier output could end the command half-way, if its reader has gone. All is
+# done then, so the status is 0, whoever may read this.
 finish() {
     report "$1"
     failed=
@@ -64,8 +65,13 @@ finish() {
     else
         ldconfig 2>/dev/null || failed=yes
     fi
-    printf %s "$said"
-    [ -z "$failed" ] || fail "this is done, but ldconfig could not write /etc/ld.so.cache: run 'ldconfig' when there is room"
+    print_said
+    [ -z "$failed" ] || say "this is done, but ldconfig could not write /etc/ld.so.cache: run 'ldconfig' when there is room" || true
+}
+
+print_said() {
+    trap '' PIPE
+    printf %s "$said" 2>/dev/null || true
 }
 
 report() {
@@ -370,7 +376,8 @@ remove() {
         lines=$(lost_record)
         if [ -z "$lines" ]; then
             sweep
-            echo 'Calmkeeper is not installed by this command; nothing to do.'
+            report 'Calmkeeper is not installed by this command; nothing to do.'
+            print_said
             return
         fi
         lines="$lines
