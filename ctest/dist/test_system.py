@@ -163,6 +163,48 @@ class System(Case):
                     self.assertEqual(err, "")
                     self.assertEqual(self.uses(root, program), library.read_bytes())
 
+    def test_links_are_followed_as_if_the_directory_were_the_root(self):
+        """Absolute ones, of the library and of directories; the library of the system that runs this is as it was."""
+        stock = rig.stock_library().read_bytes()
+        for change in ("library", "real", "var"):
+            with self.subTest(change=change):
+                root = self.system()
+                link = root / LIB / "libzookeeper_mt.so.2"
+                original = link.resolve()
+                if change == "library":
+                    link.unlink()
+                    link.symlink_to(f"/{LIB}/libzookeeper_mt.so.2.0.0")
+                elif change == "real":
+                    original = (root / "opt/stock").resolve()
+                    original.parent.mkdir()
+                    (root / LIB / "libzookeeper_mt.so.2.0.0").rename(original)
+                    link.unlink()
+                    link.symlink_to("/srv/../srv/stock")
+                    (root / "srv").symlink_to("/opt")
+                else:
+                    (root / "data").mkdir()
+                    (root / "var").symlink_to("/data")
+                before = tree(root)
+                self.assertIn(f"/{original.relative_to(root)} is Calmkeeper now", self.calmkeeper(root, "install"))
+                self.assertEqual(original.read_bytes(), rig.our_library().read_bytes())
+                self.assertEqual((root / "data/lib/calmkeeper/installed").exists(), change == "var")
+                self.calmkeeper(root, "remove")
+                self.assertEqual(original.read_bytes(), stock)
+                after = {path: what for path, what in tree(root).items() if path.split("/")[0] not in ("etc", "var", "data")}
+                self.assertEqual(after, {path: what for path, what in before.items() if path in after})
+                shutil.rmtree(root)
+        self.assertEqual(rig.stock_library().read_bytes(), stock)
+
+    def test_a_directory_that_is_outside_of_the_root_is_refused(self):
+        root, outside = self.system(), self.scratch / "outside"
+        (root / "usr").rename(outside)
+        (root / "usr").symlink_to(outside)
+        before = tree(self.scratch)
+        for word, status, words in (("remove", 0, "nothing to do"), ("install", 1, "leads out of ")):
+            out, err = run_all(DIST / "calmkeeper", "--root", root, "--library", rig.our_library(), word, status=status)
+            self.assertIn(words, out + err)
+            self.assertTrue(tree(self.scratch) == before)
+
     def test_a_newer_original_that_no_package_brought_is_the_one_that_comes_back(self):
         root, program = self.system(), self.program()
         self.calmkeeper(root, "install")

@@ -8,25 +8,44 @@
 # a step fails before that, all steps are undone. After a kill, both commands can be run again.
 
 # KIND PATH SUM for each installed file: "package" and "plain" have an original below $kept, "new" has none.
-record_of() { echo "$root/var/lib/calmkeeper/installed"; }
+record_of() { printf '%s\n' "$root$(resolve /var/lib/calmkeeper)/installed"; }
 kept_of() { echo "/usr/lib/calmkeeper/stock$1"; }
 sum_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
 # Class and machine of an ELF file: libraries of other architectures are left alone.
 machine_of() { od -An -tx1 -j 4 -N 1 "$1"; od -An -tx1 -j 18 -N 2 "$1"; }
 
+# resolve PATH: PATH without links, as a program would see it whose root directory is $root.
+resolve() {
+    to_do=$1 resolved= links=0
+    while [ -n "$to_do" ]; do
+        part=${to_do%%/*}
+        case $to_do in */*) to_do=${to_do#*/} ;; *) to_do= ;; esac
+        case $part in
+        '' | .) continue ;;
+        ..) resolved=${resolved%/*}; continue ;;
+        esac
+        if [ -h "$root$resolved/$part" ] && [ "$links" -lt 40 ]; then
+            links=$((links + 1))
+            link=$(readlink "$root$resolved/$part")
+            case $link in /*) resolved= ;; esac
+            to_do=$link/$to_do
+        else
+            resolved=$resolved/$part
+        fi
+    done
+    printf '%s\n' "$resolved"
+}
+
 # The real files behind the system's links called $soname, without the root.
 system_libraries() {
     for link in "$root"/usr/lib/*/"$soname" "$root"/usr/lib/"$soname" "$root"/usr/lib64/"$soname" \
         "$root"/usr/local/lib/*/"$soname" "$root"/usr/local/lib/"$soname" "$root"/usr/local/lib64/"$soname"; do
-        case $link in "$root"/usr/lib/calmkeeper/*) continue ;; esac
-        [ -f "$link" ] || continue
-        [ "$(machine_of "$link")" = "$(machine_of "$library")" ] || continue
-        file=$(readlink -f "$link")
-        case $file in
-        "$root"/usr/lib/calmkeeper/*) ;;
-        "$root"/*) echo "${file#"$root"}" ;;
-        esac
+        file=$(resolve "${link#"$root"}")
+        case $file in /usr/lib/calmkeeper/*) continue ;; esac
+        { [ -f "$root$file" ] && [ ! -h "$root$file" ]; } || continue
+        [ "$(machine_of "$root$file")" = "$(machine_of "$library")" ] || continue
+        printf '%s\n' "$file"
     done | sort -u
 }
 
@@ -86,6 +105,7 @@ may_write() {
     for place; do
         place=$root$place
         while [ ! -e "$place" ]; do place=$(dirname "$place"); done
+        case $(readlink -f "$place")/ in "$root"/*) ;; *) fail "$place leads out of $root by a link; nothing was changed" ;; esac
         [ ! -w "$place" ] || continue
         [ "$(id -u)" = 0 ] || fail "$command needs root: $place cannot be written"
         fail "$place cannot be written, even by root: is it on a read-only file system? Nothing was changed"
