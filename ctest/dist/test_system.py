@@ -326,14 +326,41 @@ class Interrupted(Case):
 
     def test_one_at_a_time(self):
         root = self.system()
+        self.calmkeeper(root, "install")
         before = tree(root)
-        folder = os.open(root, os.O_RDONLY)
+        folder = os.open(root / "var/lib/calmkeeper", os.O_RDONLY)
         self.addCleanup(os.close, folder)
         fcntl.flock(folder, fcntl.LOCK_EX)
         for word in ("install", "remove"):
             err = run_all(DIST / "calmkeeper", "--root", root, "--library", rig.our_library(), word, status=1)[1]
             self.assertEqual(len(err.splitlines()), 1, err)
             self.assertIn("try again when it has ended", err)
+        self.assertEqual(tree(root), before)
+
+    def test_other_users_cannot_block_the_commands(self):
+        """By a lock on any directory or file of the system that they may open."""
+        root = self.system()
+        before = tree(root)
+        self.calmkeeper(root, "install")
+        (root / "var/lib/calmkeeper").chmod(0o755)  # as earlier versions made it
+        self.calmkeeper(root, "install")
+        code = """for path in [root, *root.rglob("*")]:
+    try:
+        fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        pass
+"""
+        self.python(f"import fcntl, pathlib\nroot = pathlib.Path({str(root)!r})\n{code}",
+                    "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+        for word in ("install", "remove", "remove", "install", "remove"):
+            self.calmkeeper(root, word)
+        self.assertEqual(without_caches(tree(root)), without_caches(before))
+
+    def test_commands_that_change_nothing_leave_no_directory(self):
+        root = self.system()
+        before = tree(root)
+        self.calmkeeper(root, "remove")
+        run_all(DIST / "calmkeeper", "--root", root, "--library", rig.stock_library(), "install", status=1)
         self.assertEqual(tree(root), before)
 
     def test_a_damaged_record_is_not_acted_upon_and_a_lost_one_is_no_loss(self):

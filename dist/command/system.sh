@@ -112,11 +112,35 @@ may_write() {
     done
 }
 
-# Prevents two of these commands at the same time. The lock is on the root directory, because that always exists.
+# Prevents two of these commands at the same time. The lock is on the directory of the record, which only its owner may open,
+# because whoever can open a file can lock it. Where that directory cannot be made, nothing can be installed.
 lock() {
-    { command -v flock >/dev/null && [ -r "${root:-/}" ]; } || return 0
-    exec 9<"${root:-/}"
-    flock -n 9 || fail "another 'calmkeeper install' or 'remove' works on ${root:-/}: try again when it has ended"
+    command -v flock >/dev/null || return 0
+    folder=$(dirname "$record")
+    lock_folder=$folder made=
+    while [ ! -e "$folder" ]; do
+        made="$made$folder
+"
+        folder=$(dirname "$folder")
+    done
+    trap unlock EXIT
+    { mkdir -p "$(dirname "$lock_folder")" && { [ -d "$lock_folder" ] || mkdir -m 700 "$lock_folder"; }; } 2>/dev/null || return 0
+    chmod 700 "$lock_folder" 2>/dev/null || true
+    [ -r "$lock_folder" ] || return 0
+    exec 9<"$lock_folder"
+    # The owner of the lock may have removed the directory since.
+    { flock -n 9 && { [ ! -e /proc/self/fd/9 ] || [ "$lock_folder" -ef /proc/self/fd/9 ]; }; } ||
+        fail "another 'calmkeeper install' or 'remove' works on ${root:-/}: try again when it has ended"
+}
+
+# Removes the directories that lock made, if they are empty.
+unlock() {
+    while [ -n "$made" ]; do
+        rmdir "${made%%
+*}" 2>/dev/null || true
+        made=${made#*
+}
+    done
 }
 
 # --- Steps that can be undone ---------------------------------------------------------------------------------------------
