@@ -5,59 +5,26 @@ Usage: run.py [TEST...]      unittest's arguments
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import pathlib
-import pty
 import re
-import select
 import shutil
-import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
-import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 
 import rig  # noqa: E402
+from command import LIMIT, cli, target, wait_for  # noqa: E402
 from run import FLAGS, headers  # noqa: E402
+from terminal import OnTerminal  # noqa: E402
 
 OBSERVE = rig.ROOT / "dist" / "observe"
-LIMIT = 120  # seconds for what takes a moment on an idle machine
-
-
-def target():
-    """The output folder of the build."""
-    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or rig.ROOT / "target")
-
-
-def cli(*arguments, status=0, environment=None):
-    """(stdout, stderr) of calmkeeper-cli, which must end with `status`."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("ZOO_")}
-    done = subprocess.run([target() / "release" / "calmkeeper-cli", *map(str, arguments)], env=clean | (environment or {}),
-                          capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL)
-    if done.returncode != status:
-        raise AssertionError(f"{arguments}: status {done.returncode}, wanted {status}\n{done.stdout}{done.stderr}")
-    return done.stdout, done.stderr
-
-
-def wait_for(what, condition):
-    """The first true value of `condition`; fails after LIMIT seconds."""
-    end = time.monotonic() + LIMIT
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {LIMIT} s")
-        time.sleep(0.05)
 
 
 class Observed(unittest.TestCase):
@@ -206,7 +173,7 @@ class Publishing(Observed):
         self.assertEqual(list(self.stats.iterdir()), [])
 
 
-class Top(Observed):
+class Top(Observed, OnTerminal):
     def test_the_live_view_in_a_terminal(self):
         socket_name = f"calmkeeper-{os.getpid()}"
         tmux = ["tmux", "-L", socket_name, "-f", "/dev/null"]
@@ -227,72 +194,6 @@ class Top(Observed):
                 wait_for("the end", lambda: "ended with 0" in screen())
             finally:
                 subprocess.run([*tmux, "kill-server"], check=False, stderr=subprocess.DEVNULL)
-
-    def on_terminal(self, before=None):
-        """A live view on a terminal of its own: the process, the terminal's master and slave, and its mode before."""
-        master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 12, 120, 0, 0))
-        mode = termios.tcgetattr(slave)
-
-        def prepare():
-            if before:
-                before()
-            os.login_tty(slave)
-
-        child = subprocess.Popen([target() / "release" / "calmkeeper-cli", "top", "--dir", self.stats, "--interval", "0.2"],
-                                 preexec_fn=prepare)
-        self.addCleanup(rig.terminate, child, grace=0)
-        self.read_until(master, b"PROGRAM")
-        return child, master, slave, mode
-
-    @staticmethod
-    def read_until(master, wanted):
-        """What the terminal has shown, up to `wanted`."""
-        shown = b""
-
-        def more():
-            nonlocal shown
-            if select.select([master], [], [], 0.1)[0]:
-                shown += os.read(master, 4096)
-            return wanted in shown
-
-        wait_for(f"{wanted} on the terminal", more)
-        return shown
-
-    def test_a_signal_gives_the_terminal_back(self):
-        for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"):
-            with self.subTest(name):
-                child, master, slave, mode = self.on_terminal()
-                self.assertNotEqual(termios.tcgetattr(slave), mode, "raw")
-                child.send_signal(getattr(signal, name))
-                self.assertIn(b"\x1b[?1049l", self.read_until(master, b"\x1b[?25h"), "the screen and the cursor")
-                self.assertEqual(child.wait(timeout=LIMIT), -getattr(signal, name))
-                self.assertEqual(termios.tcgetattr(slave), mode)
-                os.close(master)
-                os.close(slave)
-
-    def test_a_signal_ends_a_view_whose_terminal_takes_no_output(self):
-        child, master, slave, mode = self.on_terminal()
-        # Opened anew, so that the mode is not that of the child's descriptors.
-        filling = os.open(os.ttyname(slave), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        for size in (4096, 1):
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    os.write(filling, b"x" * size)
-        os.close(filling)
-        child.send_signal(signal.SIGTERM)
-        self.assertEqual(child.wait(timeout=LIMIT), -signal.SIGTERM)
-        self.assertEqual(termios.tcgetattr(slave), mode)
-        os.close(master)
-        os.close(slave)
-
-    def test_the_view_ends_with_its_terminal(self):
-        for ignored in (signal.SIG_DFL, signal.SIG_IGN):
-            with self.subTest(ignored):
-                child, master, slave, _ = self.on_terminal(lambda ignored=ignored: signal.signal(signal.SIGHUP, ignored))
-                os.close(slave)
-                os.close(master)
-                self.assertIn(child.wait(timeout=LIMIT), (1, -signal.SIGHUP))
 
     def test_what_is_not_to_be_believed_is_not_shown(self):
         good = ('zookeeper_client_info{{program="{0}",pid="{1}",version="1"}} 1\n'

@@ -1,0 +1,84 @@
+"""The live view on a pseudo-terminal: what signals and a hangup leave behind."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import termios
+
+import rig
+from command import LIMIT, target, wait_for
+
+
+class OnTerminal:
+    """Tests of `calmkeeper top`, for a test case whose `stats` is a folder."""
+
+    def on_terminal(self, before=None):
+        """A live view on a terminal of its own: the process, the terminal's master and slave, and its mode before."""
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 12, 120, 0, 0))
+        mode = termios.tcgetattr(slave)
+
+        def prepare():
+            if before:
+                before()
+            os.login_tty(slave)
+
+        child = subprocess.Popen([target() / "release" / "calmkeeper-cli", "top", "--dir", self.stats, "--interval", "0.2"],
+                                 preexec_fn=prepare)
+        self.addCleanup(rig.terminate, child, grace=0)
+        self.read_until(master, b"PROGRAM")
+        return child, master, slave, mode
+
+    @staticmethod
+    def read_until(master, wanted):
+        """What the terminal has shown, up to `wanted`."""
+        shown = b""
+
+        def more():
+            nonlocal shown
+            if select.select([master], [], [], 0.1)[0]:
+                shown += os.read(master, 4096)
+            return wanted in shown
+
+        wait_for(f"{wanted} on the terminal", more)
+        return shown
+
+    def test_a_signal_gives_the_terminal_back(self):
+        for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"):
+            with self.subTest(name):
+                child, master, slave, mode = self.on_terminal()
+                self.assertNotEqual(termios.tcgetattr(slave), mode, "raw")
+                child.send_signal(getattr(signal, name))
+                self.assertIn(b"\x1b[?1049l", self.read_until(master, b"\x1b[?25h"), "the screen and the cursor")
+                self.assertEqual(child.wait(timeout=LIMIT), -getattr(signal, name))
+                self.assertEqual(termios.tcgetattr(slave), mode)
+                os.close(master)
+                os.close(slave)
+
+    def test_a_signal_ends_a_view_whose_terminal_takes_no_output(self):
+        child, master, slave, mode = self.on_terminal()
+        # Opened anew, so that the mode is not that of the child's descriptors.
+        filling = os.open(os.ttyname(slave), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        for size in (4096, 1):
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(filling, b"x" * size)
+        os.close(filling)
+        child.send_signal(signal.SIGTERM)
+        self.assertEqual(child.wait(timeout=LIMIT), -signal.SIGTERM)
+        self.assertEqual(termios.tcgetattr(slave), mode)
+        os.close(master)
+        os.close(slave)
+
+    def test_the_view_ends_with_its_terminal(self):
+        for ignored in (signal.SIG_DFL, signal.SIG_IGN):
+            with self.subTest(ignored):
+                child, master, slave, _ = self.on_terminal(lambda ignored=ignored: signal.signal(signal.SIGHUP, ignored))
+                os.close(slave)
+                os.close(master)
+                self.assertIn(child.wait(timeout=LIMIT), (1, -signal.SIGHUP))
