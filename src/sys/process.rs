@@ -1,8 +1,10 @@
 //! Facts about the process: whether it has been forked, state that a forked child must not share, functions to run at
 //! its end, its name, and the stack size of its threads.
 use crate::sys::inherited;
+use libc::c_char;
 use rand::TryRng;
 use rand::rngs::SysRng;
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
@@ -145,10 +147,33 @@ pub(crate) fn at_exit(last: extern "C" fn()) {
     }
 }
 
-/// The program's name: that of its executable file.
+/// The program's name: that of its executable file. If that is the dynamic loader, which was given the program as an
+/// argument, it is the name by which libc knows the program.
 pub(crate) fn program() -> String {
     let path = std::env::current_exe().unwrap_or_default();
-    path.file_name().map_or_else(|| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    match name {
+        Some(name) if is_loader(&name) => invocation_name().unwrap_or(name),
+        name => name.unwrap_or_else(|| "unknown".to_owned()),
+    }
+}
+
+/// Whether this is the name of a dynamic loader: ld-linux-x86-64.so.2, ld-musl-x86_64.so.1, ld64.so.2, ld-2.31.so.
+fn is_loader(name: &str) -> bool {
+    name.starts_with("ld") && name.contains(".so")
+}
+
+/// The last part of `argv[0]` as the loader passes it on.
+fn invocation_name() -> Option<String> {
+    unsafe extern "C" {
+        static program_invocation_short_name: *const c_char;
+    }
+    // SAFETY: libc's variable, which is read once; null or a C string.
+    unsafe {
+        let name = program_invocation_short_name;
+        let name = (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned());
+        name.filter(|name| !name.is_empty())
+    }
 }
 
 /// Whether a process with this number runs here, even under another user.
@@ -208,6 +233,31 @@ mod tests {
         let bare = || unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
         assert!(in_a_child(|| libc::pid_t::try_from(bare()).unwrap(), is_another));
         assert!(!is_other(own));
+    }
+
+    #[test]
+    fn a_program_that_the_loader_was_given_keeps_its_name() {
+        const TEST: &str = "sys::process::tests::a_program_that_the_loader_was_given_keeps_its_name";
+        for name in ["ld-linux-x86-64.so.2", "ld-musl-x86_64.so.1", "ld64.so.2", "ld-2.31.so"] {
+            assert!(is_loader(name), "{name}");
+        }
+        assert!(!["ld", "ldd", "ldapsearch", "python3.so"].into_iter().any(is_loader));
+        if let Ok(wanted) = std::env::var("CALMKEEPER_TEST_PROGRAM") {
+            assert!(std::env::current_exe().is_ok_and(|path| path.to_string_lossy().contains(".so")));
+            assert_eq!(program(), wanted);
+            return;
+        }
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let mut files = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
+        let is_a_loader = |path: &&str| path.rsplit('/').next().is_some_and(is_loader);
+        let Some(loader) = files.find(is_a_loader) else { return };
+        let own = std::env::current_exe().unwrap();
+        let status = std::process::Command::new(loader)
+            .arg(&own)
+            .args(["--exact", TEST])
+            .env("CALMKEEPER_TEST_PROGRAM", program())
+            .status();
+        assert!(status.unwrap().success());
     }
 
     #[test]
