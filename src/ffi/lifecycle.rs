@@ -42,6 +42,9 @@ const NO_ENVIRONMENT: c_int = 2;
 // divergence: A reply above 64 MiB costs the connection, and the log line names ZOO_JUTE_MAXBUFFER, which sets the limit; stock takes any length.
 const MAX_FRAME: &str = "ZOO_JUTE_MAXBUFFER";
 
+/// The length of a server's answer to a handshake, in bytes: no session is made with a smaller limit.
+const HANDSHAKE_LEN: usize = 37;
+
 /// Whether handles made from now on keep the order of their server list.
 static KEEP_ORDER: AtomicBool = AtomicBool::new(false);
 
@@ -280,10 +283,12 @@ fn first_xid() -> i32 {
 
 fn max_frame(variables: &Variables) -> usize {
     let Some(text) = variables.get(MAX_FRAME) else { return limits::FRAME };
-    text.parse().unwrap_or_else(|_| {
-        log::warn!("{MAX_FRAME}={text} is not a number of bytes; {} is used", limits::FRAME);
-        limits::FRAME
-    })
+    match text.parse() {
+        Ok(len) if len >= HANDSHAKE_LEN => return len,
+        Ok(_) => log::warn!("{MAX_FRAME}={text} is too small for a session; {} is used", limits::FRAME),
+        Err(_) => log::warn!("{MAX_FRAME}={text} is not a number of bytes; {} is used", limits::FRAME),
+    }
+    limits::FRAME
 }
 
 /// Logs that `what` could not be made, and returns the errno.
@@ -367,4 +372,18 @@ fn start(handle: &Arc<Zk>, poll: Poll) -> Result<(), Errno> {
     }
     stats::register(handle);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_with_which_there_is_no_session_is_not_used() {
+        let limit = |text: &str| max_frame(&Variables::of(&format!("{MAX_FRAME}={text}\n")));
+        for wrong in ["0", "36", "-1", "many", ""] {
+            assert_eq!(limit(wrong), limits::FRAME, "{wrong}");
+        }
+        assert_eq!((limit("37"), limit("1048576")), (37, 1 << 20));
+    }
 }

@@ -1,6 +1,6 @@
 //! The server list: changing it, asking for it.
 use super::callbacks::{CallCompletion, Watch};
-use super::entry::{call, set_errno, with_handle, with_unlocked};
+use super::entry::{Zk, call, set_errno, with_handle, with_unlocked};
 use super::types::zhandle_t;
 use crate::io::resolver;
 use libc::{c_char, c_int, sockaddr, socklen_t};
@@ -133,7 +133,7 @@ pub unsafe extern "C" fn zoo_get_current_server(zh: *mut zhandle_t) -> *const c_
 unsafe fn peek<R>(zh: *const zhandle_t, body: impl FnOnce(&Session<CallCompletion, Watch>) -> R) -> Option<R> {
     // SAFETY: the caller's promise.
     unsafe {
-        if with_unlocked(zh, |handle| handle.is_orphaned()).ok()? {
+        if with_unlocked(zh, Zk::is_orphaned).ok()? {
             return with_unlocked(zh, |handle| handle.peek_in_child(body)).ok()?;
         }
         with_handle(zh, |handle| Ok(handle.peek(body))).ok()

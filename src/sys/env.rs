@@ -71,6 +71,12 @@ impl Variables {
         Variables { own, file: Some(&SETTINGS.get().0) }
     }
 
+    /// Those of a file with these lines.
+    #[cfg(test)]
+    pub(crate) fn of(lines: &str) -> Variables {
+        Variables { own: Vec::new(), file: Some(Box::leak(Box::new(Settings::parse(lines).0))) }
+    }
+
     /// The value of a setting: the environment's, else the file's. `None` if neither has it, or if the environment's is not
     /// UTF-8.
     pub(crate) fn get(&self, name: &str) -> Option<String> {

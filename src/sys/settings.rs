@@ -15,15 +15,17 @@ pub(crate) struct Settings(BTreeMap<String, String>);
 
 impl Settings {
     /// Reads a file that belongs to root or, with `own`, to this process's user, and that no other user may write. A
-    /// missing file has no settings, and so has a file that must not be trusted. Returns the faults too, one line each.
-    /// Never blocks on a pipe or device.
+    /// missing file has no settings, and so has a file that must not be trusted. Returns the faults too, one line each;
+    /// that there is no file is one with `own`, because somebody has named it. Never blocks on a pipe or device.
     pub(crate) fn read(path: &str, own: bool) -> (Settings, Vec<String>) {
         match open(path, own) {
             Ok(text) => {
                 let (settings, wrong) = Settings::parse(&text);
                 (settings, wrong.into_iter().map(|(line, what)| format!("{path} line {line}: {what}")).collect())
             }
-            Err(Refusal::Io(error)) if error.kind() == io::ErrorKind::NotFound => (Settings::default(), Vec::new()),
+            Err(Refusal::Io(error)) if error.kind() == io::ErrorKind::NotFound && !own => {
+                (Settings::default(), Vec::new())
+            }
             Err(Refusal::Io(error)) => (Settings::default(), vec![format!("{path} is ignored: {error}")]),
             Err(Refusal::Untrusted(why)) => (Settings::default(), vec![format!("{path} is ignored: {why}")]),
         }
@@ -126,7 +128,9 @@ mod tests {
             assert!(warnings.iter().any(|line| line.contains("may write")), "{warnings:?}");
         }
         fs::remove_file(&path).unwrap();
-        assert_eq!(Settings::read(name, true), (Settings::default(), Vec::new()));
+        assert_eq!(Settings::read(name, false), (Settings::default(), Vec::new()));
+        let (settings, warnings) = Settings::read(name, true);
+        assert_eq!((settings, warnings.len()), (Settings::default(), 1), "{warnings:?}");
         assert!(!Settings::read("/dev/null", true).1.is_empty(), "a device is no file");
     }
 }

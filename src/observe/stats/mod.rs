@@ -61,6 +61,8 @@ pub(crate) trait Source: Send + Sync {
     fn sample(&self) -> Sample;
 }
 
+/// The setting that leaves the file at the end of the process.
+const KEEP: &str = "ZOO_STATS_KEEP";
 /// How long a close waits for the thread that writes: longer only if the file system hangs.
 const WRITER_WAIT_MAX: Duration = Duration::from_secs(2);
 /// How long the end of the process waits for a write that is under way, in milliseconds.
@@ -273,13 +275,16 @@ fn write(path: &Path, interval: Duration) {
 fn remove_at_exit() {
     static REGISTERED: AtomicBool = AtomicBool::new(false);
     if !REGISTERED.swap(true, Ordering::Relaxed) {
+        if let Some(text) = env::var(KEEP).filter(|text| !["", "0", "1"].contains(&text.as_str())) {
+            log::warn!("ZOO_STATS_KEEP={text} is neither 0 nor 1; 0 is used");
+        }
         process::at_exit(exiting);
     }
 }
 
 /// Called when the process exits. A forked child that has written no file finds none to remove.
 extern "C" fn exiting() {
-    let keep = env::var("ZOO_STATS_KEEP").is_some_and(|value| value == "1");
+    let keep = env::var(KEEP).is_some_and(|value| value == "1");
     for _ in 0..EXIT_WAIT_MS {
         if let Some(mut written) = SHARED.get().file.try_lock() {
             written.is_exiting = true;
