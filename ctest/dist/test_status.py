@@ -151,7 +151,19 @@ ctypes.CDLL(None).prctl(15, b"a\\x1b]2;x\\x07\\n\\\\033b", 0, 0, 0)""")
                      self.scratch / "dist/calmkeeper", "--library", library, "status")
         self.assertNotIn(f"process {process.pid} ", output)
         self.assertIn(f"{rig.stock_library()}: {self.stock()}\n", output)
-        self.assertRegex(output, r"processes of other users that could not be read: [1-9]\d*; run this as root")
+        self.assertRegex(output, r"processes that could not be read: [1-9]\d*; to see them, run this as root\n")
+
+    def test_root_in_a_container_that_may_not_look_at_processes(self):
+        """Without CAP_SYS_PTRACE. Newer kernels then show the maps of some processes and no link or file of theirs."""
+        process, other = self.start(self.holder()), self.start(self.compile("hold.c"))
+        without = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"]
+        output = run(*without, DIST / "calmkeeper", "--library", rig.our_library(), "status")
+        self.assertRegex(output, r"processes that could not be read: [1-9]\d*; to see them, give this container the capability SYS_PTRACE")
+        for pid in (process.pid, other.pid):
+            out, err = run_all(*without, DIST / "calmkeeper", "status", pid, status=None)
+            self.assertNotIn("mount namespace", output + out)
+            self.assertNotIn("no C client", out)
+            self.assertNotIn("as root", err)
 
     def test_all_processes_and_the_system(self):
         process = self.start(WITH, self.holder())

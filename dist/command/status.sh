@@ -8,11 +8,11 @@ status() {
         for pid; do
             case $pid in '' | *[!0-9]*) usage_error "status: $pid is not the number of a process" ;; esac
             [ -d "/proc/$pid" ] || fail "there is no process $pid"
-            cat "/proc/$pid/maps" >/dev/null 2>&1 || fail "process $pid cannot be read: run this as root"
+            cat "/proc/$pid/maps" >/dev/null 2>&1 || fail "process $pid cannot be read: $(how_to_read)"
         done
         for pid; do
-            said=
             process_status
+            [ -n "$said" ] || [ -z "$unread" ] || fail "the files of process $pid cannot be read: $(how_to_read)"
             [ -n "$said" ] || show "process $pid $(name_of): no C client of ZooKeeper"
         done
         return
@@ -30,8 +30,13 @@ status() {
             continue
         fi
         process_status
+        [ -n "$said" ] || [ -z "$unread" ] || hidden=$((hidden + 1))
     done
-    [ "$hidden" = 0 ] || [ "$(id -u)" = 0 ] || echo "processes of other users that could not be read: $hidden; run this as root to see them"
+    [ "$hidden" = 0 ] || echo "processes that could not be read: $hidden; to see them, $(how_to_read)"
+}
+
+how_to_read() {
+    if [ "$(id -u)" = 0 ]; then echo 'give this container the capability SYS_PTRACE, or run this on its host'; else echo 'run this as root'; fi
 }
 
 # Fails without /proc: no process would be found then.
@@ -46,8 +51,10 @@ system_status() {
     for path in $paths; do show "$path: $(describe "$root$path")"; done
 }
 
-# Prints a line for each C client that process $pid has mapped.
+# Prints a line for each C client that process $pid has mapped, and sets $said if there is one. Sets $unread if this command
+# may see only the names of its files, and could miss one.
 process_status() {
+    said= unread=
     files=$(executable_files "$pid")
     while next_file; do
         case $path in
@@ -65,6 +72,8 @@ process_status() {
                 show "process $pid $(name_of): $where, whose content cannot be read$note$(place_of)"
                 said=yes
                 ;;
+            # The same right is needed for the link and for the files.
+            *) [ -e "/proc/$pid/root" ] || [ ! -e "/proc/$pid/maps" ] || unread=yes ;;
             esac
             continue
         fi
@@ -123,12 +132,12 @@ handles_of() {
     echo ", open handles: $count"
 }
 
-# The place of the process, if it is not in this command's namespaces.
+# The place of the process, if it is not in this command's namespaces; nothing if that cannot be read.
 place_of() {
     process_root=$(readlink "/proc/$pid/root" 2>/dev/null || true)
     if [ "${process_root:-/}" != / ]; then printf ', root directory %s' "$process_root"; fi
     mounts=$(readlink "/proc/$pid/ns/mnt" 2>/dev/null || true)
-    if [ "$mounts" = "$own_mounts" ]; then return; fi
+    if [ -z "$mounts" ] || [ "$mounts" = "$own_mounts" ]; then return; fi
     container=$(grep -oE '[0-9a-f]{64}' "/proc/$pid/cgroup" 2>/dev/null | head -n 1 | cut -c 1-12)
     if [ -n "$container" ]; then printf %s ", container $container"; else printf ', another mount namespace'; fi
 }
