@@ -177,11 +177,17 @@ ctypes.CDLL(None).prctl(15, b"a\\x1b]2;x\\x07\\n\\\\033b", 0, 0, 0)""")
         self.assertEqual(self.calmkeeper(empty, "status"), "the system has no libzookeeper_mt.so.2\n")
 
     def test_bad_input_is_one_line(self):
+        line_break = self.scratch / "line\nbreak"
+        line_break.mkdir()
+        shutil.copy(rig.our_library(), line_break / "libzookeeper_mt.so.2")
         for arguments, status, words in [
             (["status", "x1"], 2, "x1 is not the number of a process"),
             (["status", "999999999"], 1, "there is no process 999999999"),
             (["--root", self.scratch / "none", "status"], 1, "there is no directory"),
             (["--root", self.scratch, "status", "1"], 2, "not both"),
+            (["--library", "/etc/passwd", "status"], 1, "is not Calmkeeper's library"),
+            (["--library", line_break / "libzookeeper_mt.so.2", "status"], 1, "a line break"),
+            (["--root", line_break, "status"], 1, "a line break"),
             (["--root"], 2, "--root needs a directory"),
             (["stats"], 2, "there is no command stats"),
         ]:
@@ -189,6 +195,13 @@ ctypes.CDLL(None).prctl(15, b"a\\x1b]2;x\\x07\\n\\\\033b", 0, 0, 0)""")
                 out, err = run_all(DIST / "calmkeeper", *arguments, status=status)
                 self.assertEqual((out, len(err.splitlines())), ("", 1), err)
                 self.assertIn(words, err)
+
+    def test_a_checkout_whose_path_has_a_line_break(self):
+        shutil.copytree(DIST, self.scratch / "line\nbreak/dist")
+        (self.scratch / "line\nbreak/target").symlink_to(ROOT / "target")
+        for words in (["status"], ["run", "true"], ["--root", self.scratch, "install"]):
+            err = run_all(self.scratch / "line\nbreak/dist/calmkeeper", *words, status=1)[1]
+            self.assertEqual(err, f"calmkeeper: a path with a line break in it is not supported: copy {self.scratch}/line?break/dist elsewhere\n")
 
     def test_without_proc_it_says_so(self):
         for arguments in (["status"], ["status", "1"]):

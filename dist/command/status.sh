@@ -18,6 +18,7 @@ status() {
         return
     fi
     find_libraries
+    each_library must_be_ours
     each_library system_status
     [ -z "$root" ] || return 0
     can_look
