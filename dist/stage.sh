@@ -11,6 +11,9 @@ usage='usage: stage.sh DIRECTORY [PREFIX [LIBRARY...]]'
 directory=${1?"$usage"}
 prefix=${2-/usr}
 [ $# -lt 2 ] && shift || shift 2
+case $prefix in '' | /*) ;; *) echo "stage.sh: PREFIX must start with /, unlike $prefix" >&2; exit 1 ;; esac
+# This script changes its working directory.
+case $directory in '' | /*) ;; *) directory=$PWD/$directory ;; esac
 here=$(dirname "$(readlink -f "$0")")
 built=${CARGO_TARGET_DIR-$here/../target}/release
 if [ $# -eq 0 ]; then
@@ -45,6 +48,8 @@ for library; do
     chmod 644 "$private/$name.2"
     ln -sfn "$name.2" "$private/$name"
 done
+# As sed takes it for itself.
+quoted_prefix=$(printf '%s\n' "$prefix" | sed 's/[\\|&]/\\&/g')
 cd "$here/.."
 install -m 644 include/zookeeper/*.h "$top/include/calmkeeper/zookeeper"
 for library; do
@@ -52,7 +57,7 @@ for library; do
     name=$(basename "$library" .2)
     case $name in *_st.so) package=calmkeeper-st title='Calmkeeper, for event loops' ;; *) package=calmkeeper title=Calmkeeper ;; esac
     name=${name#lib}
-    sed "s|@PREFIX@|$prefix|; s|@VERSION@|$version|; s|@NAME@|$title|; s|@LIBRARY@|${name%.so}|" dist/calmkeeper.pc.in \
+    sed "s|@PREFIX@|$quoted_prefix|; s|@VERSION@|$version|; s|@NAME@|$title|; s|@LIBRARY@|${name%.so}|" dist/calmkeeper.pc.in \
         >"$top/lib/pkgconfig/$package.pc"
     chmod 644 "$top/lib/pkgconfig/$package.pc"
 done

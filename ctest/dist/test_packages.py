@@ -117,6 +117,14 @@ class Packages(Case):
             self.assertEqual(run(program).strip(), f"{prefix}/lib/calmkeeper/{library}")
         self.assertRegex(run("pkg-config", "--modversion", "calmkeeper", environment=environment), r"^\d+\.\d+\.\d+\n$")
 
+    def test_a_relative_directory_and_a_prefix_with_any_sign(self):
+        for prefix in ("/usr", "/opt/a|b&c\\d"):
+            run(DIST / "stage.sh", self.scratch / "absolute", prefix)
+            run(DIST / "stage.sh", "relative/stage", prefix, cwd=self.scratch)
+            self.assertTrue(tree(self.scratch / "relative/stage") == tree(self.scratch / "absolute"))
+            described = self.scratch / f"absolute{prefix}/lib/pkgconfig/calmkeeper.pc"
+            self.assertEqual(re.findall("^prefix=(.*)$", described.read_text(), re.M), [prefix])
+
     def test_the_package_for_compilers_serves_both_libraries(self):
         """Debian has the headers and the linker's links in two packages, of which only one can be installed."""
         made, root = self.packages(), self.scratch / "root"
@@ -151,7 +159,7 @@ class Packages(Case):
 
     def test_bad_input_is_one_line(self):
         for arguments, words in [([], "usage: stage.sh"), ([self.scratch, "/usr", self.scratch / "none.so"], "there is no"),
-                                 (["/proc/none"], "cannot write below /proc/none/usr")]:
+                                 ([self.scratch, "usr"], "PREFIX must start with /"), (["/proc/none"], "cannot write below /proc/none/usr")]:
             out, err = run_all(DIST / "stage.sh", *arguments, status=1 if arguments else 2)
             self.assertEqual((out, len(err.splitlines())), ("", 1), err)
             self.assertIn(words, err)
