@@ -85,8 +85,12 @@ fn own_page() -> *mut AtomicU32 {
 }
 
 /// Whether a handle of this generation was made by another process than this one.
+#[inline]
 pub(crate) fn is_other(number: u32) -> bool {
-    generation() != number
+    // SAFETY: null, or from `own_page`.
+    let own = unsafe { GENERATION.load(Ordering::Acquire).as_ref() };
+    // The usual case without a call.
+    own.is_none_or(|own| own.load(Ordering::Acquire) != number) && generation() != number
 }
 
 /// A seed from the system, not from a generator of this thread, whose state forked children would share: they would
