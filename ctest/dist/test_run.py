@@ -275,6 +275,14 @@ mapped = mmap.mmap(file, 4096, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mma
         self.assertEqual(out, f"{rig.stock_library()}\n")
         self.assertIn(f"copy {library} elsewhere", err)
 
+    def test_a_working_directory_that_was_removed(self):
+        """A shell says so when it starts: each of the two commands may."""
+        for words in (["run", "--check", "ls"], ["run", "ls", "/"], ["status", str(os.getpid())]):
+            script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"'
+            out, err = run_all("sh", "-c", script, "sh", self.scratch / "gone", DIST / "calmkeeper", *words)
+            self.assertTrue(out)
+            self.assertLessEqual(len(err.splitlines()), 2, err)
+
     def test_help_is_no_error(self):
         for command in ([DIST / "calmkeeper", "--help"], [WITH, "--help"]):
             out, err = run_all(*command)

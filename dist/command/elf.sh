@@ -4,6 +4,7 @@
 #   type 2|3   machine N   class 32|64   interp PATH   needed NAME   soname NAME   rpath PATHS   runpath PATHS   build-id HEX
 #   end N: the least length of the whole file
 elf_facts() {
+    # awk starts a shell for each od, which has a line to say if the working directory was removed.
     ELF_FILE=$1 LC_ALL=C awk '
         # Reads bytes of the file, from an offset, into B.
         function load(offset, length_, command, line, part, count, total, i) {
@@ -70,7 +71,7 @@ elf_facts() {
             wanted[1] = "needed"; wanted[14] = "soname"; wanted[15] = "rpath"; wanted[29] = "runpath"
             for (i = 0; i < dynamic && tag[i] != 0; i++)
                 if (tag[i] in wanted && strings > 0) print wanted[tag[i]] " " text(strings + value[i])
-        }'
+        }' 2>/dev/null
 }
 
 # elf_fact FILE NAME: the values of one fact.
