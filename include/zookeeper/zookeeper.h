@@ -21,6 +21,11 @@
  * slash, and bytes 0x01 to 0x1e are not allowed. If the handle's host list has a chroot, paths are relative to it, and
  * results do not contain it.
  *
+ * @par
+ * A chroot is a convenience and no protection. As in Apache's library it is put before the path, and only the whole is
+ * checked: below the chroot "/app" a path without the leading slash is accepted, "lock" is the node "/applock", outside
+ * of the chroot, and a path of less than two bytes is the node "/app" itself, whatever the byte.
+ *
  * @par Units
  * Lengths are in bytes, times in milliseconds. Versions are counts of changes.
  *
@@ -72,7 +77,8 @@
  * Any number of threads may use a handle. Callbacks of a handle run one at a time on a thread of the library, in the
  * order of the answers and events. They may call the library, even synchronously. (In libzookeeper_st they run in the
  * calls of the program's loop, see zookeeper_interest().) Log callbacks are different, see log_callback_fn. A thread
- * that is cancelled (pthread_cancel) inside a call ends when the call returns.
+ * that is cancelled (pthread_cancel) inside a call ends when the call returns. POSIX lets a thread of the type
+ * PTHREAD_CANCEL_ASYNCHRONOUS call no function of the library: such a thread may end anywhere in the call.
  *
  * @par Watches
  * A watch fires once, except those of zoo_add_watch(): after the event, read again to set a new one. Watches survive
@@ -86,9 +92,9 @@
  * A C++ exception that leaves a callback ends in std::terminate. In libzookeeper_st it passes through
  * zookeeper_interest() or zookeeper_process() to the program, as with Apache's library; the handle continues with the
  * next call of either. An exception that leaves a log callback, or a callback in zookeeper_close(), ends the process in
- * libzookeeper_st too. A longjmp out of a callback is possible only in libzookeeper_st. It leaks some memory, the
- * thread can no longer be cancelled, and the next call must not be made from deeper in the stack than the call that was
- * left.
+ * libzookeeper_st too. A longjmp out of a callback is possible only in libzookeeper_st. It leaks some memory, and the
+ * handle with its descriptors if the callback has called zookeeper_close(). The thread can no longer be cancelled
+ * then, and the next call must not be made from deeper in the stack than the call that was left.
  */
 #ifndef ZOOKEEPER_H_
 #define ZOOKEEPER_H_
@@ -949,14 +955,18 @@ typedef struct zoo_op {
 
 /**
  * The result of one operation. `err` is ZOK, the code of the operation's failure, or ZRUNTIMEINCONSISTENCY if it was
- * not tried, or was undone, because another one failed. `value`, of `valuelen` bytes, and `stat` are the buffers given
- * with the operation, null if it has none or failed.
+ * not tried, or was undone, because another one failed.
+ *
+ * zoo_multi() writes the other fields for some operations only, and leaves them as they are for the others: a creation
+ * sets `value` and `valuelen`, a change of data sets `stat`. zoo_multi_read() writes all fields: those of a read of data,
+ * null and 0 for the others and after a failure.
  */
 typedef struct zoo_op_result {
     int err;           /**< The code. */
-    char *value;       /**< The buffer given with the operation. */
-    int valuelen;      /**< How many bytes it holds. */
-    struct Stat *stat; /**< The status given with the operation. */
+    char *value;       /**< The buffer given with the operation, null if there is none or the operation failed. */
+    int valuelen;      /**< In zoo_multi() the size of that buffer as given, also after a failure; in zoo_multi_read() how
+                            many bytes were written to it, -1 for a node without data. */
+    struct Stat *stat; /**< The Stat given with the operation, null if there is none or the operation failed. */
 } zoo_op_result_t;
 
 /** Makes `*op` create a node, see zoo_create(); the multi writes its path to `path_buffer`. */
@@ -981,6 +991,9 @@ ZOOAPI void zoo_check_op_init(zoo_op_t *op, const char *path, int version);
  * completion has been called.
  *
  * @param completion  gets the first code that is neither ZOK nor ZRUNTIMEINCONSISTENCY; `results` has all codes.
+ * @return Other than elsewhere, ZMARSHALLINGERROR for a null or invalid path. ZUNIMPLEMENTED for an operation that a
+ *      transaction cannot have: a creation with a time to live, one that returns the status, an unknown type. Nothing is
+ *      sent and `results` is not written then.
  */
 ZOOAPI int zoo_amulti(zhandle_t *zh, int count, const zoo_op_t *ops, zoo_op_result_t *results,
         void_completion_t completion, const void *data);
