@@ -53,7 +53,9 @@ int main(void)
     id = zoo_client_id(parents);
     before = id->client_id;
     fork_for(CLOSE);
+#ifndef __SANITIZE_THREAD__ /* which takes the child's first thread for the parent's on the same stack */
     fork_for(OPEN);
+#endif
     fact("the same session: %d", zoo_client_id(parents)->client_id == before);
     return zookeeper_close(parents);
 }
