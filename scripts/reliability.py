@@ -17,6 +17,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs/RELIABILITY.md"
+BUGS_FOLDER = ROOT / "ctest/bugs"
 HEAD = """# Reliability
 
 Made by `scripts/reliability.py`, which runs everything below and writes what it saw; do not edit. "Stock" is Debian's
@@ -126,7 +127,7 @@ def bugs(table):
         results.setdefault(name, {})[which] = wrong
     rows = []
     good = bool(results)
-    for source in sorted((ROOT / "ctest/bugs").glob("*.c")):
+    for source in sorted(BUGS_FOLDER.glob("*.c")):
         found = results.get(f"bugs/{source.stem}", {})
         good &= found.get("stock", "") != "" and found.get("ours") == ""
         ours = {None: "**not run**", "": "passed"}.get(found.get("ours"), f"**failed**: {cell(found.get('ours') or '')}")
@@ -173,6 +174,10 @@ def long_runs():
 def noted_again(only_look):
     """Puts the sections about long runs in the place of those that the document has; returns the exit status."""
     old = TARGET.read_text()
+    sources = sorted(BUGS_FOLDER.glob("*.c"))
+    unknown = [source.stem for source in sources if f"| {cell(sentence(source))} | [{source.stem}]" not in old]
+    if unknown:
+        return f"{TARGET.name} has no row for {', '.join(unknown)}: run scripts/reliability.py"
     start, end = old.index(SOAK), old.index(LIFETIMES)
     new = old[:start] + long_runs() + old[end:]
     if new != old and only_look:
@@ -193,7 +198,7 @@ def main():
     parser.add_argument("--bugs", type=pathlib.Path, help="a table that ctest/run.py wrote")
     parser.add_argument("--hostile", type=pathlib.Path, help="a table that ctest/hostile.py wrote")
     parser.add_argument("--noted", action="store_true", help="run nothing: write only what long runs have noted")
-    parser.add_argument("--check", action="store_true", help="run nothing: fail if what long runs have noted is not there")
+    parser.add_argument("--check", action="store_true", help="run nothing: fail if a fault has no row, or if what long runs have noted is not there")
     options = parser.parse_args()
     if options.noted or options.check:
         return noted_again(options.check)
