@@ -13,19 +13,24 @@ import termios
 import rig
 from command import LIMIT, target, wait_for
 
+ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+
 
 class OnTerminal:
     """Tests of `calmkeeper top`, for a test case whose `stats` is a folder."""
 
-    def on_terminal(self, before=None):
-        """A live view on a terminal of its own: the process, the terminal's master and slave, and its mode before."""
+    def on_terminal(self, hangup=signal.SIG_DFL):
+        """A live view on a terminal of its own, which handles SIGHUP in this way at first: the process, the terminal's
+        master and slave, and its mode before."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 12, 120, 0, 0))
         mode = termios.tcgetattr(slave)
 
         def prepare():
-            if before:
-                before()
+            # The tests may run under nohup or in the background of a shell, which ignore some of them.
+            for ending in ENDINGS:
+                signal.signal(ending, signal.SIG_DFL)
+            signal.signal(signal.SIGHUP, hangup)
             os.login_tty(slave)
 
         child = subprocess.Popen([target() / "release" / "calmkeeper-cli", "top", "--dir", self.stats, "--interval", "0.2"],
@@ -49,13 +54,13 @@ class OnTerminal:
         return shown
 
     def test_a_signal_gives_the_terminal_back(self):
-        for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"):
-            with self.subTest(name):
+        for ending in ENDINGS:
+            with self.subTest(ending):
                 child, master, slave, mode = self.on_terminal()
                 self.assertNotEqual(termios.tcgetattr(slave), mode, "raw")
-                child.send_signal(getattr(signal, name))
+                child.send_signal(ending)
                 self.assertIn(b"\x1b[?1049l", self.read_until(master, b"\x1b[?25h"), "the screen and the cursor")
-                self.assertEqual(child.wait(timeout=LIMIT), -getattr(signal, name))
+                self.assertEqual(child.wait(timeout=LIMIT), -ending)
                 self.assertEqual(termios.tcgetattr(slave), mode)
                 os.close(master)
                 os.close(slave)
@@ -76,9 +81,9 @@ class OnTerminal:
         os.close(slave)
 
     def test_the_view_ends_with_its_terminal(self):
-        for ignored in (signal.SIG_DFL, signal.SIG_IGN):
-            with self.subTest(ignored):
-                child, master, slave, _ = self.on_terminal(lambda ignored=ignored: signal.signal(signal.SIGHUP, ignored))
+        for hangup in (signal.SIG_DFL, signal.SIG_IGN):
+            with self.subTest(hangup):
+                child, master, slave, _ = self.on_terminal(hangup)
                 os.close(slave)
                 os.close(master)
                 self.assertIn(child.wait(timeout=LIMIT), (1, -signal.SIGHUP))
