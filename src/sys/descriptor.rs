@@ -37,6 +37,7 @@ fn is_above_standard(fd: &impl AsRawFd) -> bool {
 #[cfg(all(test, not(calmkeeper_shuttle)))]
 mod tests {
     use crate::sys::pause_timer::PauseTimer;
+    use crate::sys::process::tests::in_a_child;
     use crate::sys::{file, socket, waker::Waker};
     use mio::Token;
     use std::net::TcpListener;
@@ -66,23 +67,15 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let folder = std::env::temp_dir().join(format!("calmkeeper-standard-{}", std::process::id()));
         std::fs::create_dir(&folder).unwrap();
-        // SAFETY: the child opens and closes descriptors of its own, and ends without clean-up.
-        let status = unsafe {
-            let child = libc::fork();
-            assert!(child >= 0);
-            if child == 0 {
-                libc::alarm(20);
-                for fd in 0..=2 {
-                    libc::close(fd);
-                }
-                libc::_exit(first_failure(&listener, &folder.join("stats")));
+        let close_and_open = || {
+            for fd in 0..=2 {
+                // SAFETY: the child's copies, which nothing there uses.
+                unsafe { libc::close(fd) };
             }
-            let mut status = 0;
-            assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
-            status
+            first_failure(&listener, &folder.join("stats"))
         };
-        assert!(libc::WIFEXITED(status), "{status:x}");
-        assert_eq!(libc::WEXITSTATUS(status), 0, "the step that failed");
+        // SAFETY: the child opens and closes descriptors of its own.
+        assert_eq!(unsafe { in_a_child(close_and_open) }, 0, "the step that failed");
         // Not in use by the parent.
         assert!(listener.as_raw_fd() > 2);
         std::fs::remove_dir_all(folder).unwrap();

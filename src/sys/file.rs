@@ -103,6 +103,7 @@ fn create(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::process::tests::in_a_child;
     use std::ffi::CString;
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::{PermissionsExt, symlink};
@@ -220,23 +221,15 @@ mod tests {
     #[test]
     fn a_relative_name_stays_when_the_working_directory_changes() {
         let folder = scratch("relative");
-        // SAFETY: the child changes only its own directory, compares, and ends without clean-up.
-        let status = unsafe {
-            let child = libc::fork();
-            assert!(child >= 0);
-            if child == 0 {
-                libc::alarm(20);
-                let is_set = env::set_current_dir(&folder).is_ok();
-                let first = fixed("stats".into());
-                let is_changed = env::set_current_dir("/").is_ok();
-                let is_kept = first == folder.join("stats") && fixed("stats".into()) == first;
-                libc::_exit(i32::from(!(is_set && is_changed && is_kept && fixed("/x".into()) == Path::new("/x"))));
-            }
-            let mut status = 0;
-            assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
-            status
+        let move_away = || {
+            let is_set = env::set_current_dir(&folder).is_ok();
+            let first = fixed("stats".into());
+            let is_changed = env::set_current_dir("/").is_ok();
+            let is_kept = first == folder.join("stats") && fixed("stats".into()) == first;
+            i32::from(is_set && is_changed && is_kept && fixed("/x".into()) == Path::new("/x"))
         };
-        assert_eq!(status, 0);
+        // SAFETY: the child changes only its own directory, and compares.
+        assert_eq!(unsafe { in_a_child(move_away) }, 1);
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -118,23 +118,14 @@ fn is_of_a_kind_of_ours(fd: RawFd) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::process::tests::in_a_child;
     use std::net::TcpListener;
     use std::os::fd::AsRawFd;
 
     /// Whether a descriptor is open in a child.
     fn is_open_in_child(fd: RawFd) -> bool {
-        // SAFETY: the child only asks about a descriptor, and ends without clean-up.
-        unsafe {
-            let child = libc::fork();
-            assert!(child >= 0);
-            if child == 0 {
-                libc::_exit(i32::from(libc::fcntl(fd, libc::F_GETFD) >= 0));
-            }
-            let mut status = 0;
-            assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
-            assert!(libc::WIFEXITED(status));
-            libc::WEXITSTATUS(status) == 1
-        }
+        // SAFETY: the child only asks about a descriptor.
+        unsafe { in_a_child(|| i32::from(libc::fcntl(fd, libc::F_GETFD) >= 0)) == 1 }
     }
 
     #[test]

@@ -206,36 +206,51 @@ pub(crate) fn stack_size() -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::sync::Mutex;
 
-    /// Runs `child` in a child made by `fork`; returns its result.
-    fn in_a_child(fork: impl FnOnce() -> libc::pid_t, child: impl FnOnce() -> bool) -> bool {
+    /// Runs `child` in a child of this process; returns its result, from 0 to 255.
+    ///
+    /// # Safety
+    /// `child` does only what a child of a process with threads may do.
+    pub(crate) unsafe fn in_a_child(child: impl FnOnce() -> i32) -> i32 {
+        // SAFETY: the caller's promise.
+        unsafe { in_a_child_of(|| libc::fork(), child) }
+    }
+
+    /// [`in_a_child`] that `fork` makes.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn in_a_child_of(fork: impl FnOnce() -> libc::pid_t, child: impl FnOnce() -> i32) -> i32 {
         let mut status = 0;
-        // SAFETY: the child does what the tests here do and ends without clean-up.
+        // SAFETY: the caller's promise; the child ends without clean-up.
         unsafe {
             let pid = fork();
             assert!(pid >= 0);
             if pid == 0 {
                 libc::alarm(20);
-                libc::_exit(i32::from(child()));
+                libc::_exit(child());
             }
             assert_eq!(libc::waitpid(pid, &raw mut status, 0), pid);
         }
-        libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 1
+        assert!(libc::WIFEXITED(status), "{status:x}");
+        libc::WEXITSTATUS(status)
     }
 
     #[test]
     fn a_child_is_recognised_however_it_was_forked() {
         let own = generation();
         assert_eq!(generation(), own);
-        let is_another = || is_other(own) && !is_other(generation());
-        // SAFETY: the children make atomic operations and system calls only.
-        assert!(in_a_child(|| unsafe { libc::fork() }, is_another));
+        let is_another = || i32::from(is_other(own) && !is_other(generation()));
         // SAFETY: no handler of `pthread_atfork` runs. The other arguments are null on every machine.
         let bare = || unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
-        assert!(in_a_child(|| libc::pid_t::try_from(bare()).unwrap(), is_another));
+        // SAFETY: the children make atomic operations and system calls only.
+        unsafe {
+            assert_eq!(in_a_child(is_another), 1);
+            assert_eq!(in_a_child_of(|| libc::pid_t::try_from(bare()).unwrap(), is_another), 1);
+        }
         assert!(!is_other(own));
     }
 
@@ -270,9 +285,9 @@ mod tests {
         let mut held = STATE.get().lock().unwrap();
         *held = 7;
         assert!(STATE.get().try_lock().is_err());
-        let is_new = || STATE.get().lock().is_ok_and(|value| *value == 0);
+        let is_new = || i32::from(STATE.get().lock().is_ok_and(|value| *value == 0));
         // SAFETY: the child only takes a lock of its own and compares.
-        assert!(in_a_child(|| unsafe { libc::fork() }, is_new), "the child's state is new, and it does not wait");
+        assert_eq!(unsafe { in_a_child(is_new) }, 1, "the child's state is new, and it does not wait");
         assert_eq!(*held, 7);
     }
 }
