@@ -49,12 +49,12 @@ static void end_if_thrown(void)
 /* In callout.rs: this thread makes no more callbacks. */
 HIDDEN void calmkeeper_thread_is_lost(void);
 /* In callout.rs: this thread leaves the library; and goes back, to where it was. */
-struct place {
+struct position {
     const void *marks;
     unsigned at;
 };
-HIDDEN struct place calmkeeper_leave(void);
-HIDDEN void calmkeeper_go_back(struct place place);
+HIDDEN struct position calmkeeper_leave(void);
+HIDDEN void calmkeeper_go_back(struct position position);
 
 // divergence: When a callback ends its thread (pthread_exit), the thread's stack and the handle are never freed, and what thread-local
 // destructors the application has for it are not called. As on stock the thread is gone, the handle calls back no more, and
@@ -92,11 +92,11 @@ static void pass_or_end(void *unused)
     HIDDEN void calmkeeper_call_##name(void(*function) types, __VA_ARGS__);                                            \
     void calmkeeper_call_##name(void(*function) types, __VA_ARGS__)                                                    \
     {                                                                                                                  \
-        struct place place = calmkeeper_leave();                                                                       \
+        struct position position = calmkeeper_leave();                                                                 \
         pthread_cleanup_push(clean_up, NULL);                                                                          \
         function arguments;                                                                                            \
         pthread_cleanup_pop(0);                                                                                        \
-        calmkeeper_go_back(place);                                                                                     \
+        calmkeeper_go_back(position);                                                                                  \
     }
 
 #define CALL(name, types, arguments, ...) CALL_OR(pass_or_end, name, types, arguments, __VA_ARGS__)

@@ -6,7 +6,7 @@ use super::types::{
     int_completion_t, stat_completion_t, string_completion_t, string_stat_completion_t, strings_completion_t,
     strings_stat_completion_t, void_completion_t, watcher_fn, zhandle_t,
 };
-use crate::sys::inside::{self, InsideGuard, Place};
+use crate::sys::inside::{self, InsideGuard, Position};
 use crate::sys::own_thread;
 use libc::{c_char, c_int, c_void};
 use std::cell::Cell;
@@ -118,14 +118,14 @@ pub(super) fn is_io_thread(handle: &Zk) -> bool {
 /// Called by `callout.c` before a callback, which may be left by an exception or by `longjmp`. Not exported: `callout.c`
 /// declares it hidden, as the two that follow.
 #[unsafe(no_mangle)]
-extern "C" fn calmkeeper_leave() -> Place {
+extern "C" fn calmkeeper_leave() -> Position {
     inside::leave()
 }
 
 /// Called by `callout.c` after a callback that has returned.
 #[unsafe(no_mangle)]
-extern "C" fn calmkeeper_go_back(place: Place) {
-    place.go_back();
+extern "C" fn calmkeeper_go_back(position: Position) {
+    position.go_back();
 }
 
 /// A callback has ended this thread, which `callout.c` ends after this call. Must not log, because it may have been a

@@ -12,28 +12,28 @@ use std::sync::atomic::{Ordering, compiler_fence};
 /// Whether this thread is at work in the library or holds one of its locks, which only a signal handler can find true.
 #[inline]
 pub(crate) fn is_busy() -> bool {
-    marks::with(Place::is_busy)
+    marks::with(Position::is_busy)
 }
 
 /// Where this thread was before it moved, and its marks, whose address is kept, as each look-up costs a call. Stays on its
 /// thread, whose storage outlives the thread's frames.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub(crate) struct Place {
+pub(crate) struct Position {
     marks: *const Marks,
     at: At,
 }
 
-impl Place {
+impl Position {
     fn is_busy(marks: &Marks) -> bool {
         marks.at.get() != At::Application || marks.locks.get() > 0
     }
 
     /// Moves this thread; returns where it was.
     #[inline]
-    fn leave_for(at: At, marks: &Marks) -> Place {
-        let before = Place { marks: from_ref(marks), at: marks.at.get() };
-        Place { at, ..before }.go_back();
+    fn leave_for(at: At, marks: &Marks) -> Position {
+        let before = Position { marks: from_ref(marks), at: marks.at.get() };
+        Position { at, ..before }.go_back();
         before
     }
 
@@ -54,12 +54,12 @@ impl Place {
 }
 
 /// This thread is at work in the library while the guard lives.
-pub(crate) struct InsideGuard(Place);
+pub(crate) struct InsideGuard(Position);
 
 impl InsideGuard {
     #[inline]
     pub(crate) fn new() -> InsideGuard {
-        InsideGuard(marks::with(|marks| Place::leave_for(At::Work, marks)))
+        InsideGuard(marks::with(|marks| Position::leave_for(At::Work, marks)))
     }
 
     /// For a call that makes no thread and waits only under an [`OutsideGuard`]: signals that have been blocked for a lock
@@ -67,8 +67,8 @@ impl InsideGuard {
     #[inline]
     pub(crate) fn of_a_call() -> Option<InsideGuard> {
         marks::with(|marks| {
-            let is_free = !Place::is_busy(marks);
-            is_free.then(|| InsideGuard(Place::leave_for(At::WorkOfACall, marks)))
+            let is_free = !Position::is_busy(marks);
+            is_free.then(|| InsideGuard(Position::leave_for(At::WorkOfACall, marks)))
         })
     }
 }
@@ -81,7 +81,7 @@ impl Drop for InsideGuard {
 }
 
 /// This thread waits, or runs the application's code, while the guard lives.
-pub(crate) struct OutsideGuard(Place);
+pub(crate) struct OutsideGuard(Position);
 
 impl OutsideGuard {
     #[inline]
@@ -98,10 +98,10 @@ impl Drop for OutsideGuard {
 }
 
 /// [`OutsideGuard`] for a call of the application that may be left by an exception or by `longjmp`: if it returns, the
-/// thread [goes back](Place::go_back).
+/// thread [goes back](Position::go_back).
 #[inline]
-pub(crate) fn leave() -> Place {
-    marks::with(|marks| Place::leave_for(At::Application, marks))
+pub(crate) fn leave() -> Position {
+    marks::with(|marks| Position::leave_for(At::Application, marks))
 }
 
 #[cfg(all(test, not(calmkeeper_shuttle)))]
