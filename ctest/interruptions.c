@@ -153,7 +153,6 @@ static void part_cancel(void)
 /* -- signal handlers that call the library, whatever they interrupt */
 
 static atomic_int in_handler, handled, over, lost;
-static pthread_t victim;
 static int handler_call;
 
 static void on_stat_ignored(int rc, const struct Stat *stat, const void *data)
@@ -246,27 +245,35 @@ static void catch(void (*handler)(int))
     sigaction(SIGUSR1, &action, NULL);
 }
 
-static void part_handlers(void)
+/* Interrupts a thread that makes calls on `shared`, `count` times, each within so many microseconds. */
+static void interrupt(void *(*make_calls)(void *), void (*handler)(int), unsigned long within_us)
 {
+    pthread_t victim;
     int i;
-    step = "calls in a signal handler";
-    catch(on_interrupt);
+    catch(handler);
     shared = connected(TIMEOUT_MS);
-    if (pthread_create(&victim, NULL, be_interrupted, NULL) != 0)
+    handled = over = 0;
+    if (pthread_create(&victim, NULL, make_calls, NULL) != 0)
         die("no thread");
     for (i = 0; i < count; i++) {
         int before = handled;
         handler_call = i % HANDLER_CALLS;
-        nap_us((long)random_below(1000));
+        nap_us((long)random_below(within_us));
         pthread_kill(victim, SIGUSR1);
         while (handled == before)
-            nap_us(50);
+            nap_us(20);
         progress++;
     }
     over = 1;
     pthread_join(victim, NULL);
     expect_usable(shared);
     zookeeper_close(shared);
+}
+
+static void part_handlers(void)
+{
+    step = "calls in a signal handler";
+    interrupt(be_interrupted, on_interrupt, 1000);
     if (lost)
         die("%d changes of the watcher or its context were lost in a handler", lost);
     printf("%d signal handlers called %d functions, whatever they interrupted\n", count, HANDLER_CALLS);
@@ -322,25 +329,8 @@ static void *submit_always(void *nothing)
 
 static void part_handler_allocate(void)
 {
-    int i;
     step = "calls in a signal handler that allocate";
-    catch(submit_on_interrupt);
-    shared = connected(TIMEOUT_MS);
-    handled = over = 0;
-    if (pthread_create(&victim, NULL, submit_always, NULL) != 0)
-        die("no thread");
-    for (i = 0; i < count; i++) {
-        int before = handled;
-        nap_us((long)random_below(200));
-        pthread_kill(victim, SIGUSR1);
-        while (handled == before)
-            nap_us(20);
-        progress++;
-    }
-    over = 1;
-    pthread_join(victim, NULL);
-    expect_usable(shared);
-    zookeeper_close(shared);
+    interrupt(submit_always, submit_on_interrupt, 200);
     if (refused == 0 || refused == count)
         die("%s: %ld of %d refused", step, (long)refused, count);
     printf("%d signal handlers allocated, whatever they interrupted\n", count);
