@@ -182,7 +182,8 @@ def noted_again(only_look):
     new = old[:start] + long_runs() + old[end:]
     if new != old and only_look:
         return f"{TARGET.name} lacks what a long run has noted: run scripts/reliability.py --noted"
-    TARGET.write_text(new)
+    if new != old:
+        TARGET.write_text(new)
     return 0
 
 
