@@ -170,8 +170,8 @@ family() {
     for child in $(cat "/proc/$1/task/"*"/children" 2>/dev/null); do family "$child"; done
 }
 
-# watch PID COMMAND-LINE: runs watch_family until the program has ended, at most for a minute. Nothing that it has started
-# is left then: whoever reads the program's standard error waits for all that have it open.
+# watch PID COMMAND-LINE: runs watch_family until the program has ended, at most for a minute, and then ends all that this has
+# started. A reader of the program's standard error would otherwise wait for it.
 watch() {
     watch_family "$@" &
     watcher=$!

@@ -63,8 +63,8 @@ may_write() {
     done
 }
 
-# Prevents two of these commands at the same time. The lock is on the directory of the record, which only its owner may open,
-# because whoever can open a file can lock it. Where that directory cannot be made, nothing can be installed.
+# Prevents two of these commands at the same time. The lock is on the directory of the record: every user who may open a file
+# can lock it, and only the owner may open that directory. There is no lock where it cannot be made; nothing can be installed there.
 lock() {
     command -v flock >/dev/null || return 0
     folder=$(dirname "$record")

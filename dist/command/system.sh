@@ -25,8 +25,8 @@ package_of() {
     dpkg-query --admindir="$root/var/lib/dpkg" -S "$1" 2>/dev/null | sed -n 's/^\([^ ]*\): .*/\1/p' | head -n 1
 }
 
-# The last step: prints the report in $said. Earlier output could end the command half-way, if its reader has gone. All is
-# done then, so the status is 0, whoever may read this.
+# The last step: prints the report in $said. Earlier output could end the command half-way, if its reader has gone. The status
+# is 0 even if the report cannot be printed, because everything is done.
 finish() {
     report "$1"
     failed=
