@@ -11,6 +11,7 @@ use super::types::{
     strings_stat_completion_t, void_completion_t, watcher_fn, zhandle_t,
 };
 use crate::handle::{Completion, OwnWatch};
+use crate::sys::inside;
 use libc::{c_char, c_int, c_void};
 use std::ptr::{null, null_mut};
 use zk_core::code::Code;
@@ -72,6 +73,7 @@ impl Watch {
         unsafe { std::mem::transmute::<usize, watcher_fn>(self.function) }
     }
 
+    /// The thread must be outside the library: [`inside::leave`].
     fn call(&self, zh: *mut zhandle_t, event: &Event<Watch>, path: &Text) {
         let function = self.function();
         if function.is_some() {
@@ -95,12 +97,14 @@ impl Watcher for Watch {
 /// The watcher of a handle that was created without one.
 pub(super) unsafe extern "C" fn ignore_event(_: *mut zhandle_t, _: c_int, _: c_int, _: *const c_char, _: *mut c_void) {}
 
-/// Calls all watchers of an event.
+/// Calls all watchers of an event. Marks the thread once for all of them: an event of the session may have 100,000.
 pub(super) fn notify(zh: *mut zhandle_t, event: &Event<Watch>) {
     let path = Text::new(b"", &event.path);
+    let position = inside::leave();
     for watch in &event.watchers {
         watch.call(zh, event, &path);
     }
+    position.go_back();
 }
 
 /// The receiver of a reply.

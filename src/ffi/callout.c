@@ -88,14 +88,20 @@ static void pass_or_end(void *unused)
 
 /* calmkeeper_call_NAME(function, PARAMETERS...). This file is built with -fexceptions, so that the clean-up costs
  * nothing when no exception comes. */
-#define CALL_OR(clean_up, name, types, arguments, ...)                                                                 \
+#define FUNCTION(name, types, ...)                                                                                     \
     HIDDEN void calmkeeper_call_##name(void(*function) types, __VA_ARGS__);                                            \
-    void calmkeeper_call_##name(void(*function) types, __VA_ARGS__)                                                    \
+    void calmkeeper_call_##name(void(*function) types, __VA_ARGS__)
+
+#define GUARDED_CALL(clean_up, arguments)                                                                              \
+    pthread_cleanup_push(clean_up, NULL);                                                                              \
+    function arguments;                                                                                                \
+    pthread_cleanup_pop(0)
+
+#define CALL_OR(clean_up, name, types, arguments, ...)                                                                 \
+    FUNCTION(name, types, __VA_ARGS__)                                                                                 \
     {                                                                                                                  \
         struct position position = calmkeeper_leave();                                                                 \
-        pthread_cleanup_push(clean_up, NULL);                                                                          \
-        function arguments;                                                                                            \
-        pthread_cleanup_pop(0);                                                                                        \
+        GUARDED_CALL(clean_up, arguments);                                                                             \
         calmkeeper_go_back(position);                                                                                  \
     }
 
@@ -103,8 +109,12 @@ static void pass_or_end(void *unused)
 
 typedef const void *any; /* what is behind a pointer is not looked at */
 
-CALL(watcher, (any, int, int, any, any), (zh, type, state, path, context), any zh, int type, int state, any path,
-     any context)
+/* The caller has left the library, once for all watchers of an event. */
+FUNCTION(watcher, (any, int, int, any, any), any zh, int type, int state, any path, any context)
+{
+    GUARDED_CALL(pass_or_end, (zh, type, state, path, context));
+}
+
 CALL(void, (int, any), (rc, data), int rc, any data)
 CALL(stat, (int, any, any), (rc, stat, data), int rc, any stat, any data)
 CALL(data, (int, any, int, any, any), (rc, value, length, stat, data), int rc, any value, int length, any stat, any data)

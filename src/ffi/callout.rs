@@ -21,6 +21,7 @@ unsafe extern "C-unwind" {
     /// which the callback was made.
     #[link_name = "calmkeeper_let_exceptions_pass"]
     pub(super) safe fn let_exceptions_pass();
+    /// The thread must be outside the library: [`inside::leave`].
     #[link_name = "calmkeeper_call_watcher"]
     pub(super) fn watcher(
         function: watcher_fn,
