@@ -6,13 +6,14 @@
 //! root.
 use crate::Failure;
 use crate::figures::{Figure, parse, printable};
-use crate::settings::{self, HOST_FILE};
+use crate::settings;
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+use zk_core::settings::HOST_FILE;
 
 /// Where `top` looks when nothing names a folder: the one that the example of the host's settings names.
 const DEFAULT_FOLDER: &str = "/run/calmkeeper";

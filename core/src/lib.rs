@@ -15,4 +15,5 @@ pub mod reply;
 pub mod request;
 pub mod servers;
 pub mod session;
+pub mod settings;
 pub mod watches;

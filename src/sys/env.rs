@@ -2,17 +2,13 @@
 //! reads either. A process that runs with more rights than its caller (setuid, setgid, file capabilities) must not be
 //! controlled by that caller, so every setting counts as unset there.
 use crate::sys::process::PerProcess;
-use crate::sys::settings::Settings;
+use crate::sys::settings;
 use libc::c_char;
 use std::borrow::Cow;
 use std::env;
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
-
-/// Names a file to read instead of the host's file; empty for no file.
-const FILE_VARIABLE: &str = "ZOO_CONFIG_FILE";
-/// The host's file.
-const HOST_FILE: &str = "/etc/calmkeeper.conf";
+use zk_core::settings::{FILE_VARIABLE, HOST_FILE, Settings};
 
 /// The settings of the file, which is read when a setting is first asked for.
 static SETTINGS: PerProcess<FileSettings> = PerProcess::new();
@@ -24,8 +20,8 @@ impl Default for FileSettings {
         let (settings, warnings) = match env::var(FILE_VARIABLE) {
             Ok(path) if path.is_empty() => (Settings::default(), Vec::new()),
             // The user who sets the environment of this process may also own the file.
-            Ok(path) => Settings::read(&path, true),
-            Err(_) => Settings::read(HOST_FILE, false),
+            Ok(path) => settings::read(&path, true),
+            Err(_) => settings::read(HOST_FILE, false),
         };
         for warning in warnings {
             log::warn!(target: "zookeeper_init_internal", "{warning}");
