@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 /// The common prefix of all names.
 const PREFIX: &str = "zookeeper_client_";
-/// Values are limited to this in both directions, in seconds or as a count: more than any program reaches, and few
-/// enough digits for a cell of a table. Exact as a number of JavaScript.
+/// Values are clamped to the range from minus this to this, in seconds or as a count. No program reaches it, it fits
+/// into a cell of a table, and a JavaScript number holds it exactly.
 const VALUE_MAX: f64 = 1e15;
 
 /// One line.

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 /// How many names for the new file are tried.
 const TRIES: u32 = 100;
 
-/// Replaces a file by `text`; `None` only tries whether it could. A pipe or a device is written to. No other file is
-/// changed, and a link to a file is an error: the name's owner need not be the user who runs the command.
+/// Replaces a file by `text`; `None` tests whether that is possible. Writes to a pipe or a device. No other file is
+/// changed. A link to a regular file is an error, because another user may have made it.
 ///
-/// Errors: the system's; the file is as it was then.
+/// Errors: the system's; a regular file is then unchanged.
 pub(crate) fn replace(path: &Path, text: Option<&str>) -> io::Result<()> {
     if path.exists() && !path.is_file() {
-        // A folder is refused here.
+        // The open fails for a directory.
         return OpenOptions::new().write(true).open(path)?.write_all(text.unwrap_or_default().as_bytes());
     }
     if fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink()) {

@@ -83,7 +83,7 @@ fn main() -> ExitCode {
         Err(Failure::Usage(what)) => (format!("{what}; 'calmkeeper plan --help' lists what there is"), 2),
         Err(Failure::Failed(what)) => (what, 1),
     };
-    // Nobody may be there to read it.
+    // Errors are ignored: standard error may be closed.
     let _ = writeln!(std::io::stderr(), "calmkeeper: {what}");
     ExitCode::from(status)
 }

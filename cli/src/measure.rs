@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// Number of connections, in all and at a time.
 const CONNECTS: usize = 100;
 const AT_A_TIME: usize = 4;
-/// Limit of each step of a connection: the connect, and each request with its answer.
+/// Time limit of each step of a connection: the connect, each write, and each answer.
 const LIMIT: Duration = Duration::from_secs(5);
 /// The requested session timeout; the sessions are closed at once.
 const SESSION_TIMEOUT_MS: i32 = 4000;
@@ -55,7 +55,7 @@ pub(crate) fn run(host: &str) -> Result<String, Failure> {
     ))
 }
 
-/// An error in words; one of a time limit reads as if something were missing.
+/// The text of an error. The system's text for a time limit, "Resource temporarily unavailable", would mislead.
 fn said(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => format!("no answer within {} s", LIMIT.as_secs()),
@@ -110,7 +110,9 @@ fn reply(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(body)
 }
 
-/// Fills the buffer until `end`.
+/// Fills the buffer.
+///
+/// Errors: the system's; `TimedOut` or `WouldBlock` if the buffer is not full at `end`.
 fn fill(stream: &mut TcpStream, mut buffer: &mut [u8], end: Instant) -> io::Result<()> {
     while !buffer.is_empty() {
         let left = end.saturating_duration_since(Instant::now());

@@ -136,7 +136,7 @@ fn table(fleets: &[(String, Vec<Policy>)], results: &[Measured]) -> String {
     text
 }
 
-/// What the figures of the table leave open.
+/// Notes below the table: which sessions count as lost, and how many more may be lost.
 fn remarks(question: &Question, fleets: &[(String, Vec<Policy>)], results: &[Measured]) -> String {
     let mut text = format!(
         "Lost are the sessions that expired, and those without a client for {} s or more at the end, {} s after the return.\n",

@@ -19,7 +19,7 @@ use zk_core::settings::HOST_FILE;
 const DEFAULT_FOLDER: &str = "/run/calmkeeper";
 /// Largest file read, in bytes.
 const FILE_LEN_MAX: u64 = 4 << 20;
-/// Most server lists of one file: the library keeps 64 apart.
+/// A file with more server lists is refused: the library writes at most 64 separately.
 const LISTS_MAX: usize = 100;
 /// Longest name of a program and of a version that is kept, in characters.
 const NAME_LEN_MAX: usize = 256;

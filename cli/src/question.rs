@@ -1,4 +1,4 @@
-//! The options of `calmkeeper plan`. Owns their limits; a wrong option is an error, none is taken for another value.
+//! The options of `calmkeeper plan`. Owns their limits: a value outside of them is an error and is not adjusted.
 use crate::Failure;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -6,7 +6,8 @@ use std::time::Duration;
 
 /// Largest fleet: a larger one takes minutes and much memory, with the same answer.
 const CLIENTS_MAX: u32 = 500_000;
-/// Most of clients x (outage + time to take them all back) / session timeout: an hour or more on one core.
+/// Upper limit of clients x (outage + time to reconnect them all) / session timeout. At the limit a run takes an hour
+/// or more on one core.
 const WORK_MAX: f64 = 5e6;
 /// The share of the fleet on ours, in percent, if none is given.
 const PERCENT: u32 = 50;
@@ -31,7 +32,7 @@ pub(crate) enum Asked {
     Plan(Question),
 }
 
-/// Whether a client is on ours, in the order in which clients are created: a mix as even as it can be.
+/// Whether the client with this number is on ours. Those on ours are spread evenly over each hundred numbers.
 pub(crate) fn is_ours(client: u32, percent: u32) -> bool {
     let part = client % 100;
     (part + 1) * percent / 100 > part * percent / 100
@@ -122,7 +123,8 @@ fn percent(text: &str, share: f64) -> Result<u32, Failure> {
     percent.ok_or_else(|| Failure::usage(format!("--share {text}: not a multiple of 0.01")))
 }
 
-/// The share of the mixed fleet. If it gives no client, or each of them, to ours, a share that was asked for is an error.
+/// The share of the mixed fleet, in percent; 0 or 100 for no mixed fleet. A given share between these that puts none or
+/// all of the clients on ours is an error.
 fn mixed(clients: u32, given: Option<u32>) -> Result<u32, Failure> {
     let percent = given.unwrap_or(PERCENT);
     let ours = (0..clients).filter(|client| is_ours(*client, percent)).count();

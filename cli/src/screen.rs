@@ -1,5 +1,5 @@
-//! The live view of `calmkeeper top`. Owns what is shown; `terminal` has the terminal. Plain letters and colours, so that it works over
-//! ssh.
+//! The live view of `calmkeeper top`. Owns what is shown; `terminal` owns the terminal. Uses plain letters and colours,
+//! so that it works over ssh.
 use crate::Failure;
 use crate::publications::{Reading, Row, read};
 use crate::terminal::Terminal;

@@ -1,7 +1,7 @@
-//! The terminal of the live view: taken over and given back, also when a signal ends the command or the terminal is gone.
+//! Takes over the terminal for the live view, and restores it when the view or a signal ends the command.
 //!
-//! A thread watches for both, because the thread that draws may wait for the terminal, and because crossterm's `poll` never
-//! returns once the terminal has hung up: it reads the end of the file in a loop.
+//! A thread polls for signals and for a hangup of the terminal. The drawing thread cannot, because it may block on the
+//! terminal, and because crossterm's `poll` never returns after a hangup: it reads the end of the file in a loop.
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::execute;
@@ -15,14 +15,15 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
-/// How often signals and the terminal are looked at.
+/// How often the thread polls for signals and a hangup.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// How long the terminal may take for what leaves the alternate screen.
+/// How long restoring the terminal may block. After that only its mode is restored.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The terminal in its alternate screen, raw. Given back when dropped.
+/// The terminal in raw mode on its alternate screen. Restored when dropped.
 pub(crate) struct Terminal {
-    /// Its drop and `ratatui::restore` write their errors, which is a panic if the error stream is gone with the terminal.
+    /// Never dropped: its drop and `ratatui::restore` print errors by `eprintln!`, which panics after a hangup of the
+    /// terminal if standard error is on it.
     terminal: ManuallyDrop<DefaultTerminal>,
     /// Held while something is drawn, and for good by the thread that ends the process.
     drawing: Arc<Mutex<()>>,
@@ -52,7 +53,8 @@ impl Drop for Terminal {
     }
 }
 
-/// Sets the mode of before, leaves the alternate screen and shows the cursor, as far as there still is a terminal.
+/// Restores the terminal's mode, leaves the alternate screen and shows the cursor. Ignores errors: the terminal may be
+/// gone.
 fn restore() {
     let _ = ratatui::try_restore();
     let _ = execute!(io::stdout(), Show);
@@ -74,7 +76,8 @@ fn watch(mut signals: Signals, drawing: Arc<Mutex<()>>) {
     }
 }
 
-/// Gives the terminal back, from now on without anything drawn. If it takes no output, only its mode is set.
+/// Restores the terminal; nothing is drawn afterwards. If it takes no output within [`PATIENCE`], only its mode is
+/// restored.
 fn give_back(drawing: Arc<Mutex<()>>) {
     let (done, is_done) = mpsc::channel();
     // Waits for the thread that draws, and for the terminal.
@@ -89,7 +92,7 @@ fn give_back(drawing: Arc<Mutex<()>>) {
     }
 }
 
-/// Whether this process was started with the signal ignored, as by nohup; then it stays so.
+/// Whether this process was started with the signal ignored, as by nohup. Such a signal stays ignored.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -75,7 +75,7 @@ pub(crate) fn state(row: &Row) -> String {
     }
 }
 
-/// The sum of counts, which anyone may have made up.
+/// The saturating sum of counts: any user may have written them.
 pub(crate) fn total(counts: impl Iterator<Item = u64>) -> u64 {
     counts.fold(0, u64::saturating_add)
 }
@@ -108,7 +108,7 @@ pub(crate) fn cells(row: &Row, before: Option<&Row>) -> [String; 11] {
     .map(cut)
 }
 
-/// A table whose columns are as wide as their cells, and a line for each file that is not believed.
+/// A table whose columns are as wide as their cells, and a line for each file that was refused.
 fn table(reading: &Reading) -> String {
     let mut lines = vec![COLUMNS.map(str::to_owned)];
     lines.extend(reading.rows.iter().map(|row| cells(row, None)));
