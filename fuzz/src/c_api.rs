@@ -113,7 +113,7 @@ unsafe fn call(zh: *mut zhandle_t, script: &mut Script<'_>, texts: &mut Texts) {
     }
 }
 
-/// Makes a call about a node. Sync calls are left to the tests with servers: here they would wait without an answer.
+/// Makes a call about a node. The only sync call is `zoo_get`, which fails here for lack of a connection.
 unsafe fn on_node(kind: u8, arguments: &Arguments, script: &mut Script<'_>, texts: &mut Texts) -> c_int {
     let Arguments { zh, path, number, value, len, acl, seen } = *arguments;
     let data = null();

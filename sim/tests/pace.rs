@@ -9,7 +9,8 @@ const RANGE_S: u32 = 300;
 /// The rule limits the session timeout to this, in seconds, as the policy does.
 const TIMEOUT_MAX_S: u64 = 60;
 
-/// The most attempts of a client and session timeout in any five minutes of 25 minutes without servers.
+/// The highest number of attempts per client and session timeout, as the average of any five minutes of 25 minutes
+/// without servers.
 fn most_attempts(
     policy: Policy,
     ids: Ids,
@@ -38,7 +39,7 @@ fn most_attempts(
     Some(per_second * Duration::from_secs(timeout.min(TIMEOUT_MAX_S)).as_secs_f64())
 }
 
-/// The attempts of a handle and session timeout that the rule allows.
+/// The number of attempts per handle and session timeout that the rule allows.
 fn allowed() -> Option<f64> {
     let rule = RULES.split_once("alert: ZooKeeperClientReconnectsTooOften")?.1;
     let limit = rule.split_once("> ")?.1;

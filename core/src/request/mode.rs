@@ -1,4 +1,5 @@
-//! How a node lives and is named; the numbers are the wire's and the C interface's (`ZOO_PERSISTENT` and so on).
+//! Create modes: a node's lifetime, and whether the server numbers its name. The values are those of the wire and of
+//! the C interface (`ZOO_PERSISTENT` and so on).
 #![allow(missing_docs)]
 pub const PERSISTENT: i32 = 0;
 pub const EPHEMERAL: i32 = 1;

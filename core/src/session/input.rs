@@ -50,7 +50,7 @@ pub enum Input<'a> {
     Received(&'a mut Vec<Frame>),
     /// The peer announced a frame of this length, which is not acceptable.
     BadFrame(BadLength),
-    /// Everything taken by [`super::Session::take_outgoing`] is with the kernel.
+    /// All bytes taken by [`super::Session::take_outgoing`] have been passed to the kernel.
     Flushed,
     /// A server that was asked by [`super::Output::Probe`] answered, or did not.
     Probed {

@@ -339,8 +339,8 @@ impl<'a> World<'a> {
         self.outcome
     }
 
-    /// Counts the sessions of clients that are not back. A server may still hold one of them, since a request that its client
-    /// has given up renews it, but the client knows only that its session timeout is over.
+    /// Counts the sessions of clients that are not connected at the end. After a session timeout without a connection a
+    /// session counts as abandoned, even if a server still holds it: a request that the client has given up renews it.
     fn count_sessions_left(&mut self) {
         let timeout = nanos(self.scenario.timeout);
         for (client, &expiry) in self.clients.iter().zip(&self.sessions) {

@@ -1,5 +1,5 @@
-//! The connections of clients to members: what has arrived and is not handled yet, and the order of sending. Cuts into
-//! frames what arrives; `requests` has their meaning.
+//! The connections of clients to members: what has arrived and is not handled yet, and the order of sending. Splits
+//! received bytes into frames; `requests` has their meaning.
 use super::Ensemble;
 use crate::acl::Identities;
 use crate::fault::{Fault, Outlet};

@@ -92,10 +92,10 @@ pub fn play(side: &mut dyn Side, steps: &[Step]) -> (Transcript, Vec<String>) {
 /// A script being played.
 struct Player<'a> {
     side: &'a mut dyn Side,
-    /// The live connections, each with the bytes that are not a whole frame yet.
+    /// The live connections, each with its partial frame.
     live: BTreeMap<usize, Vec<u8>>,
     sessions: BTreeMap<usize, ConnectResponse>,
-    /// What this step has brought.
+    /// What each connection has received in this step.
     heard: BTreeMap<usize, Heard>,
 }
 

@@ -149,7 +149,7 @@ impl Run {
         Ok(())
     }
 
-    /// Notes what a fault excuses.
+    /// Records whether a fault corrupts frames, or sends what real servers do not send: some checks do not hold then.
     fn note(&mut self, fault: Option<Fault>) {
         self.spoiled |= fault.is_some_and(spoils);
         self.lied |= fault.is_some_and(lies);

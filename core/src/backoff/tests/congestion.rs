@@ -1,5 +1,5 @@
-//! Handshakes that are slow or time out: when they count as congestion, how the level rises and decays, and what it
-//! changes for the session that comes.
+//! Handshakes that are slow or time out: when they count as congestion, how the level rises and decays, and how it
+//! affects the next session.
 use super::super::windows::CONGESTION_FLAT;
 use super::*;
 

@@ -1,5 +1,5 @@
-//! The effect of a new list: which addresses keep what is known of them, and whether a connected client moves, so that
-//! the load stays even.
+//! The effect of a new server list: which addresses keep their state, and whether a connected client moves to keep the
+//! load even.
 use super::{Entry, ServerList};
 use crate::limits;
 use rand::seq::SliceRandom;
