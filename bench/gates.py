@@ -34,9 +34,9 @@ LIMITS = {
     # or fewer when a thread need not sleep. 4,310 to 4,580 instructions have been seen, depending on how often a thread
     # has to be woken.
     "aget-1": {"syscalls": 7.5, "allocs": 0.1, "sleeps": 2.2, "instructions": 4700},
-    # The number of replies in a batch depends on the load of the machine. With a window of 16, 1,710 to 2,190 instructions have
-    # been seen; with one of 256, 1,490 are usual, and 1,770 have been seen beside two compilers. 65 of them are the marks that a
-    # signal handler must find.
+    # The number of replies in a batch depends on the load of the machine. With a window of 16, 1,710 to 2,190
+    # instructions have been seen; with one of 256, 1,490 are usual, and 1,770 have been seen beside two compilers. 65
+    # of them mark the thread for signal handlers (src/sys/inside.rs).
     "aget-16": {"syscalls": 1.3, "allocs": 0.1, "instructions": 2200},
     "aget-256": {"syscalls": 0.2, "allocs": 0.1, "instructions": 1800},
     "aset-256": {"syscalls": 0.2, "allocs": 0.1, "instructions": 1800},

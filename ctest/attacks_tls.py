@@ -2,8 +2,8 @@
 around the packets. Rows as in attacks.py, with the settings for TLS in the process's environment; the honest server
 speaks TLS too. These attack the handshake; attacks_tls_sessions.py has those inside a session.
 
-There are two ways of serving: bare records, which need no key before TLS 1.2's key exchange; and `Peer`, an honest TLS
-server of Python's ssl whose bytes the script alters and sends.
+There are two kinds of server. One sends bare records: those before TLS 1.2's key exchange are not encrypted. The other
+is `Peer`, an honest TLS server of Python's ssl whose bytes the script alters and sends.
 """
 import ssl
 import struct

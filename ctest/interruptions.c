@@ -245,7 +245,7 @@ static void catch(void (*handler)(int))
     sigaction(SIGUSR1, &action, NULL);
 }
 
-/* Interrupts a thread that makes calls on `shared`, `count` times, each within so many microseconds. */
+/* Interrupts a thread `count` times, after random pauses below `within_us`; the thread makes calls on `shared`. */
 static void interrupt(void *(*make_calls)(void *), void (*handler)(int), unsigned long within_us)
 {
     pthread_t victim;
@@ -281,7 +281,7 @@ static void part_handlers(void)
 
 /* -- signal handlers that call what allocates, while their thread allocates or frees in the library */
 
-enum { OPERATIONS = 60 }; /* too much memory for malloc's cache of the thread */
+enum { OPERATIONS = 60 }; /* their memory does not fit into malloc's per-thread cache */
 
 static atomic_long refused;
 

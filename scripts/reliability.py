@@ -172,7 +172,7 @@ def long_runs():
 
 
 def noted_again(only_look):
-    """Puts the sections about long runs in the place of those that the document has; returns the exit status."""
+    """Writes the document's sections about long runs anew; with `only_look`, compares them. Returns 0, or the error."""
     old = TARGET.read_text()
     sources = sorted(BUGS_FOLDER.glob("*.c"))
     unknown = [source.stem for source in sources if f"| {cell(sentence(source))} | [{source.stem}]" not in old]

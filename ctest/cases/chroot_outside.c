@@ -1,5 +1,5 @@
 /* needs: server
- * A path without a leading slash under a chroot can name a node outside of it, and one of a single byte is the chroot. */
+ * A path without a leading slash under a chroot can name a node outside of it. A path of one byte names the chroot. */
 #include "../case.h"
 
 static const char *const NAMES[] = {"/inner", "/innerx", "/innerout", "/inner/x", "/inner/out"};

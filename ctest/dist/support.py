@@ -140,7 +140,7 @@ class Case(unittest.TestCase):
             time.sleep(0.02)
 
     def python(self, code, *before, **options):
-        """A Python program that has done `code` and waits; after the words of `before`."""
+        """A Python program that has run `code` and waits for the end of its input. `before` precedes its command."""
         return self.start(*before, "/usr/bin/python3", "-c", f"import ctypes, mmap, os, sys\n{code}\nprint('ready', flush=True)\nsys.stdin.read()",
                           **options)
 

@@ -110,7 +110,8 @@ ctypes.CDLL({str(folder / "libzookeeper_mt.so.2")!r})""", WITH)
         self.assertIn(f"{extension}, which {host} loads, carries its own copy", self.check(host, status=1))
 
     def watchers(self, process):
-        """The processes that have the standard error of `process` open, without itself, and their children."""
+        """The processes that have the standard error of `process` open, and their children; neither `process` nor this
+        process."""
         ours, found = os.stat(f"/proc/{process.pid}/fd/2"), set()
         for path in pathlib.Path("/proc").glob("[0-9]*/fd/*"):
             with contextlib.suppress(OSError):
@@ -122,7 +123,8 @@ ctypes.CDLL({str(folder / "libzookeeper_mt.so.2")!r})""", WITH)
         return sorted({int(pid) for pid in found} - {process.pid, os.getpid()})
 
     def assert_that_nothing_is_left(self, process):
-        """Ends the program: what was started for it ends too. It would run on for longer than this waits."""
+        """Ends the program, and fails if a process that was started for it remains. The limit is shorter than such a
+        process would run."""
         watchers = self.watchers(process)
         self.assertTrue(watchers)
         process.stdin.close()
@@ -152,7 +154,7 @@ mapped = mmap.mmap(file, 4096, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mma
         self.assert_that_nothing_is_left(process)
 
     def test_the_watcher_ends_with_the_program(self):
-        """`with-calmkeeper PROGRAM 2>&1 | cat` ends when all have closed the standard error of the program."""
+        """`with-calmkeeper PROGRAM 2>&1 | cat` ends only when every process has closed the program's standard error."""
         fake = self.scratch / "fake/sleep"
         fake.parent.mkdir()
         fake.write_text('#!/bin/sh\n[ "$1" = 0.2 ] || set -- 600\nexec /bin/sleep "$@"\n')
@@ -238,7 +240,7 @@ mapped = mmap.mmap(file, 4096, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mma
         self.assertEqual(run_all(DIST / "calmkeeper", "--library", library, "run", program), (f"{library}\n", ""))
 
     def test_another_user_than_the_owner_of_the_build(self):
-        """The link that programs need is there, and cannot be made again; and then it is missing."""
+        """The user cannot make the link that programs need. First the owner has made it, then it is missing."""
         copies = self.scratch / "dist"
         shutil.copytree(DIST, copies)
         library = self.scratch / "libzookeeper_mt.so"
@@ -256,7 +258,7 @@ mapped = mmap.mmap(file, 4096, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mma
             self.assertNotIn("DT_RPATH", err)
 
     def test_an_empty_part_is_not_added_to_the_search_path(self):
-        """It would mean the working directory."""
+        """The loader takes an empty part as the working directory."""
         folder = self.scratch / "a:b"
         folder.mkdir()
         library = folder / "libzookeeper_mt.so.2"
@@ -276,7 +278,7 @@ mapped = mmap.mmap(file, 4096, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mma
         self.assertIn(f"copy {library} elsewhere", err)
 
     def test_a_working_directory_that_was_removed(self):
-        """A shell says so when it starts: each of the two commands may."""
+        """A shell that starts there may print a line about it. Each command prints at most two lines."""
         for words in (["run", "--check", "ls"], ["run", "ls", "/"], ["status", str(os.getpid())]):
             script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"'
             out, err = run_all("sh", "-c", script, "sh", self.scratch / "gone", DIST / "calmkeeper", *words)

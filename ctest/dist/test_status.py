@@ -68,7 +68,7 @@ ctypes.CDLL({str(library)!r})
         self.assertIn(f"process {process.pid} ", run(DIST / "calmkeeper", "--library", rig.our_library(), "status"))
 
     def test_names_of_others_cannot_write_to_the_terminal(self):
-        """Neither by control characters, of one byte or two, nor by what a shell's echo makes some of."""
+        """Names may have control characters of one or two bytes, or backslash sequences that a shell's echo expands."""
         folder = self.scratch / "a\x1b[31m\\033[2Jb\x9b5m é"
         folder.mkdir()
         for library, words in (("libzookeeper_mt.so.2", "stock"), ("libother.so", "no C client")):

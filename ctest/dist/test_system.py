@@ -150,7 +150,7 @@ class System(Case):
         self.assertEqual((original.stat().st_mode & 0o777, original.stat().st_mtime), (0o755, 1_000_000_000))
 
     def test_output_that_cannot_be_written_is_no_failure(self):
-        """The commands have done everything by then: a full device, a closed descriptor, a reader that has gone."""
+        """The commands print when all work is done: to a full device, a closed descriptor, a pipe without a reader."""
         root, program = self.system(), self.program()
         command = ["sh", "-c", 'out=$1; shift; eval "exec >$out"; exec "$@"', "sh"]
         gone, end = os.pipe()
@@ -164,7 +164,7 @@ class System(Case):
                     self.assertEqual(self.uses(root, program), library.read_bytes())
 
     def test_links_are_followed_as_if_the_directory_were_the_root(self):
-        """Absolute ones, of the library and of directories; the library of the system that runs this is as it was."""
+        """Absolute links to the library and to directories. The library of the running system stays unchanged."""
         stock = rig.stock_library().read_bytes()
         for change in ("library", "real", "var"):
             with self.subTest(change=change):

@@ -1,4 +1,4 @@
-"""calmkeeper-cli as built, and waiting for what it does."""
+"""Runs the built calmkeeper-cli, and waits for its effects."""
 
 import os
 import pathlib

@@ -148,7 +148,7 @@ class Publishing(Observed):
                     self.assertEqual([row["pid"] for row in shown], [child.pid])
                     self.assertEqual(list(first.iterdir()), [])
                     self.end(child)
-            # An empty last value is none for both; a file that is not trusted says nothing to both.
+            # Both take an empty last value as no setting, and both ignore a file that is not trusted.
             for lines, mode in ((f"ZOO_STATS_DIR={self.stats}\nZOO_STATS_DIR=\n", 0o644), (f"ZOO_STATS_DIR={self.stats}\n", 0o666)):
                 with self.subTest(lines, mode=mode):
                     self.settings.write_text(lines)

@@ -20,14 +20,14 @@ class OnTerminal:
     """Tests of `calmkeeper top`, for a test case whose `stats` is a folder."""
 
     def on_terminal(self, hangup=signal.SIG_DFL):
-        """A live view on a terminal of its own, which handles SIGHUP in this way at first: the process, the terminal's
-        master and slave, and its mode before."""
+        """Starts a live view on a new pseudo-terminal, with `hangup` as its disposition of SIGHUP. Returns the process,
+        the master, the slave, and the terminal's mode before the start."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 12, 120, 0, 0))
         mode = termios.tcgetattr(slave)
 
         def prepare():
-            # The tests may run under nohup or in the background of a shell, which ignore some of them.
+            # The tests may run under nohup or in the background of a shell, which ignore some of these signals.
             for ending in ENDINGS:
                 signal.signal(ending, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, hangup)
@@ -67,7 +67,7 @@ class OnTerminal:
 
     def test_a_signal_ends_a_view_whose_terminal_takes_no_output(self):
         child, master, slave, mode = self.on_terminal()
-        # Opened anew, so that the mode is not that of the child's descriptors.
+        # A new open, because O_NONBLOCK would otherwise apply to the child's descriptors too.
         filling = os.open(os.ttyname(slave), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         for size in (4096, 1):
             with contextlib.suppress(BlockingIOError):

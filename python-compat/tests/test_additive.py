@@ -1,5 +1,5 @@
-"""Functions that zkpython and Apache's library do not have: deadlines, local expiry, quotas; on Apache's, that each says so.
-Persistent watches and reads have files of their own."""
+"""Functions that zkpython and Apache's library do not have: deadlines, local expiry, quotas. With Apache's library each
+raises NotImplementedError. Persistent watches and reads have files of their own."""
 
 import os
 import unittest
