@@ -48,7 +48,7 @@ for library; do
     chmod 644 "$private/$name.2"
     ln -sfn "$name.2" "$private/$name"
 done
-# As sed takes it for itself.
+# Escaped for the replacement of a sed command.
 quoted_prefix=$(printf '%s\n' "$prefix" | sed 's/[\\|&]/\\&/g')
 cd "$here/.."
 install -m 644 include/zookeeper/*.h "$top/include/calmkeeper/zookeeper"

@@ -170,8 +170,8 @@ family() {
     for child in $(cat "/proc/$1/task/"*"/children" 2>/dev/null); do family "$child"; done
 }
 
-# watch PID COMMAND-LINE: runs watch_family until the program has ended, at most for a minute, and then ends all that this has
-# started. A reader of the program's standard error would otherwise wait for it.
+# watch PID COMMAND-LINE: runs watch_family until the program has ended, for at most a minute. Then kills watch_family
+# and its descendants: they hold the program's standard error open, and a reader of that would wait for them.
 watch() {
     watch_family "$@" &
     watcher=$!

@@ -4,7 +4,7 @@
 #   type 2|3   machine N   class 32|64   interp PATH   needed NAME   soname NAME   rpath PATHS   runpath PATHS   build-id HEX
 #   end N: the least length of the whole file
 elf_facts() {
-    # awk starts a shell for each od, which has a line to say if the working directory was removed.
+    # Standard error is discarded: awk starts od by a shell, which prints an error if the working directory was removed.
     ELF_FILE=$1 LC_ALL=C awk '
         # Reads bytes of the file, from an offset, into B.
         function load(offset, length_, command, line, part, count, total, i) {

@@ -7,8 +7,8 @@ sonames='libzookeeper_mt.so.2 libzookeeper_st.so.2'
 our_mark='zoo_get_reconnect_stats'
 stock_mark='Freeing zookeeper resources for sessionId=%#llx'
 
-# is_file FILE: whether FILE can be read, and to its end. A process may have mapped a device, put a pipe in the place of a
-# file, or made a file of any length that has no content.
+# is_file FILE: whether FILE is a readable regular file of at most 4 GiB. A process may have mapped a device, replaced a
+# file by a pipe, or made a sparse file of any length.
 is_file() {
     [ -f "$1" ] && [ -r "$1" ] && [ "$(stat -L -c %s "$1" 2>/dev/null || echo 0)" -le 4294967296 ]
 }

@@ -3,7 +3,7 @@
 # Class and machine of an ELF file: libraries of other architectures are left alone.
 machine_of() { od -An -tx1 -j 4 -N 1 "$1"; od -An -tx1 -j 18 -N 2 "$1"; }
 
-# resolve PATH: PATH without links, as a program would see it whose root directory is $root.
+# resolve PATH: PATH without links, as a program with the root directory $root sees it.
 resolve() {
     to_do=$1 resolved= links=0
     while [ -n "$to_do" ]; do
@@ -63,8 +63,9 @@ may_write() {
     done
 }
 
-# Prevents two of these commands at the same time. The lock is on the directory of the record: every user who may open a file
-# can lock it, and only the owner may open that directory. There is no lock where it cannot be made; nothing can be installed there.
+# Takes a lock, so that only one of these commands works at a time. The lock is on the directory of the record, because
+# every user who can open a file can lock it, and only the owner can open this directory. Takes no lock if the system
+# has no flock. Takes none either if the directory cannot be made or opened, because nothing can be installed then.
 lock() {
     command -v flock >/dev/null || return 0
     folder=$(dirname "$record")

@@ -12,7 +12,7 @@ prepare_run() {
     select_library "$(echo "$libraries" | head -n 1)"
     name=$(path_of "$1")
     if [ -z "$name" ]; then
-        # A shell of its own, which has no functions of this script.
+        # In a new shell, because this one would find the functions of this script.
         # shellcheck disable=SC2016
         ! sh -c 'command -v -- "$1"' sh "$1" >/dev/null 2>&1 || fail "$1 is a command of the shell and not a program; give a path"
         fail "no program $1: give its path, or put its directory into PATH"

@@ -73,7 +73,7 @@ process_status() {
                 show "process $pid $(name_of): $where, whose content cannot be read$note$(place_of)"
                 said=yes
                 ;;
-            # The same right is needed for the link and for the files.
+            # Only a lack of permission counts, and that hides /proc/PID/root too.
             *) [ -e "/proc/$pid/root" ] || [ ! -e "/proc/$pid/maps" ] || unread=yes ;;
             esac
             continue
