@@ -43,7 +43,8 @@ impl Watch {
         Some(Watch { function, context: context as usize })
     }
 
-    /// Stands for a handle's own watcher, as that is when an event comes. `own` must live as long as the session.
+    /// A placeholder for a handle's own watcher: `current` replaces it by the watcher that is set when an event comes.
+    /// `own` must live as long as the session.
     pub(super) fn standing_for(own: &OwnWatch) -> Watch {
         Watch { function: Watch::STANDS_FOR_OWN, context: std::ptr::from_ref(own) as usize }
     }
@@ -53,18 +54,19 @@ impl Watch {
         Watch { function: own.function(), context: own.context() }
     }
 
-    /// The numbers by which a handle keeps this watcher as its own.
+    /// This watcher in the form in which a handle stores its own one.
     pub(super) fn to_own(self) -> OwnWatch {
         OwnWatch::new(self.function, self.context)
     }
 
-    /// Makes the function a handle's own watcher; returns the previous one.
+    /// Sets the function of a handle's own watcher; returns the previous one. For `None` it changes nothing and returns
+    /// `None`.
     pub(super) fn replace_own(own: &OwnWatch, function: watcher_fn) -> watcher_fn {
         let Watch { function, context } = Watch::new(function, null_mut())?;
         Watch { function: own.set_function(function), context }.function()
     }
 
-    /// No function has this number.
+    /// The `function` of a placeholder. No function has the address 0.
     const STANDS_FOR_OWN: usize = 0;
 
     /// The function as C has it.

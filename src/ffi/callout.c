@@ -48,7 +48,7 @@ static void end_if_thrown(void)
 
 /* In callout.rs: this thread makes no more callbacks. */
 HIDDEN void calmkeeper_thread_is_lost(void);
-/* In callout.rs: this thread leaves the library; and goes back, to where it was. */
+/* In callout.rs: the first marks this thread as outside of the library, the second restores its earlier mark. */
 struct position {
     const void *marks;
     unsigned at;
@@ -109,7 +109,7 @@ static void pass_or_end(void *unused)
 
 typedef const void *any; /* what is behind a pointer is not looked at */
 
-/* The caller has left the library, once for all watchers of an event. */
+/* Without calmkeeper_leave: the caller has left the library already, once for all watchers of an event. */
 FUNCTION(watcher, (any, int, int, any, any), any zh, int type, int state, any path, any context)
 {
     GUARDED_CALL(pass_or_end, (zh, type, state, path, context));

@@ -109,7 +109,8 @@ unsafe fn enter<R>(zh: *const zhandle_t, body: impl FnOnce(&Arc<Zk>) -> Result<R
     guard(Err(Code::SystemError), || with_sink(sink, || body(&handle)))
 }
 
-/// A handle that a call uses. The fields are dropped in this order, as the last reference frees memory.
+/// A handle that a call uses. The fields are dropped in this order, because the last reference frees memory, and the
+/// thread must be marked then.
 struct Entered {
     handle: Arc<Zk>,
     _inside: InsideGuard,
@@ -126,7 +127,8 @@ unsafe fn enter_handle(zh: *const zhandle_t) -> Result<Entered, Code> {
     let handle = unsafe { from_c(zh) }.ok_or(Code::BadArguments)?;
     if handle.is_orphaned() {
         // divergence: In a forked child every call on an inherited handle of the multi-threaded library that needs its threads returns ZINVALIDSTATE at once; on stock a sync call hangs.
-        // The copy of the reference count is the child's alone; the lock may be held by a thread that is not there.
+        // Dropping the reference is safe, because the child has its own copy of the count. The lock must not be taken,
+        // because a thread that the child does not have may hold it.
         return Err(Code::InvalidState);
     }
     let Some(inside) = InsideGuard::of_a_call() else {

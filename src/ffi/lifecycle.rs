@@ -42,7 +42,8 @@ const NO_ENVIRONMENT: c_int = 2;
 // divergence: A reply above 64 MiB costs the connection, and the log line names ZOO_JUTE_MAXBUFFER, which sets the limit; stock takes any length.
 const MAX_FRAME: &str = "ZOO_JUTE_MAXBUFFER";
 
-/// The length of a server's answer to a handshake, in bytes: no session is made with a smaller limit.
+/// The length of a server's answer to a connect request, in bytes. A smaller `ZOO_JUTE_MAXBUFFER` is ignored, because
+/// no session could be made with it.
 const HANDSHAKE_LEN: usize = 37;
 
 /// Whether handles made from now on keep the order of their server list.

@@ -1,5 +1,5 @@
-//! What the I/O thread does with a handle: its steps, what it sends and what it receives. Owns when the memory of a burst is
-//! given back.
+//! What the I/O thread does with a handle: its steps, what it sends and what it receives. Decides when buffers shrink
+//! after a burst.
 use super::send::{self, SendQueue};
 use super::{Completion, Handle, Inner, Stage};
 use crate::io::receiver::{ReadOutcome, Receiver};

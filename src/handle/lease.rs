@@ -192,8 +192,8 @@ impl<C: Completion, W: Watcher + Send + 'static> ReadLease<'_, C, W> {
             }
             let mut outcome = self.read();
             if outcome == ReadOutcome::More && is_done() {
-                // A read that ends a large frame fills the buffer, which is then as large as the frame. Seldom is there
-                // more, and to see that takes less than to wake the I/O thread.
+                // A read that ends a large frame fills the buffer, which is then as large as the frame. More data is
+                // rare, and a second read costs less than waking the I/O thread.
                 outcome = self.read();
             }
             self.is_undrained = outcome == ReadOutcome::More;

@@ -61,7 +61,7 @@ pub(crate) trait Source: Send + Sync {
     fn sample(&self) -> Sample;
 }
 
-/// The setting that leaves the file at the end of the process.
+/// The setting that keeps the file when the process exits.
 const KEEP: &str = "ZOO_STATS_KEEP";
 /// How long a close waits for the thread that writes: longer only if the file system hangs.
 const WRITER_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -107,7 +107,7 @@ impl Registry {
 #[derive(Default)]
 struct Written {
     file: Option<file::WrittenFile>,
-    /// The last write's failure, so that one that lasts is logged once.
+    /// The failure of the last write; the same failure is not logged again.
     failure: Option<String>,
     is_exiting: bool,
 }
