@@ -16,7 +16,7 @@ pub(crate) const ENTRIES_MAX: usize = 2000;
 const O_NONBLOCK: i32 = 0o200;
 #[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
 const O_NONBLOCK: i32 = 0o4000;
-/// `O_NOCTTY`: a terminal must not become the process's own.
+/// `O_NOCTTY`: a terminal must not become the process's controlling terminal.
 #[cfg(any(target_arch = "mips", target_arch = "mips64"))]
 const O_NOCTTY: i32 = 0o4000;
 #[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
@@ -48,7 +48,7 @@ fn identity(metadata: &Metadata) -> [i64; 7] {
 /// Opens a file that an operator names. `None` for what is not a regular file: a directory, device or pipe. Never waits.
 pub fn open_regular(path: &Path) -> io::Result<Option<(File, Metadata)>> {
     let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK | O_NOCTTY).open(path)?;
-    // Not in the place of a closed standard stream: duplicates have 3 and above.
+    // The number of a closed standard stream is not used: a duplicate gets 3 or above.
     let file = if file.as_raw_fd() > 2 { file } else { file.try_clone()? };
     // Metadata of the open file, so that the checked file is the one that is read.
     let metadata = file.metadata()?;

@@ -9,17 +9,17 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 /// The largest number of a standard stream.
 const STANDARD_MAX: RawFd = 2;
 
-/// The descriptor itself, or in place of a standard stream's number another one for the same, which is closed on exec.
+/// `fd` itself, or a duplicate above 2 if it has the number of a standard stream. The duplicate is closed on exec.
 #[inline]
 pub(crate) fn above_standard(fd: OwnedFd) -> io::Result<OwnedFd> {
     // The standard library duplicates to 3 and above.
     if is_above_standard(&fd) { Ok(fd) } else { fd.try_clone() }
 }
 
-/// [`above_standard`] for what cannot be duplicated: makes one after the other until the number is another.
+/// [`above_standard`] for what cannot be duplicated: calls `make` until it returns a number above 2.
 #[cfg(not(calmkeeper_shuttle))]
 pub(crate) fn make_above_standard<T: AsRawFd>(make: impl Fn() -> io::Result<T>) -> io::Result<T> {
-    // Those with a wrong number stay open until then.
+    // Those with a lower number stay open until then, so that `make` does not get it again.
     let mut others = Vec::new();
     loop {
         let made = make()?;
@@ -43,7 +43,7 @@ mod tests {
     use std::net::TcpListener;
     use std::os::fd::AsRawFd;
 
-    /// Whether nothing in this process that is open has the number of a standard stream.
+    /// Whether the numbers of the standard streams are all closed in this process.
     fn are_free() -> bool {
         // SAFETY: only asks.
         (0..=2).all(|fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0)
@@ -76,7 +76,7 @@ mod tests {
         };
         // SAFETY: the child opens and closes descriptors of its own.
         assert_eq!(unsafe { in_a_child(close_and_open) }, 0, "the step that failed");
-        // Not in use by the parent.
+        // So the child has not closed the listener.
         assert!(listener.as_raw_fd() > 2);
         std::fs::remove_dir_all(folder).unwrap();
     }

@@ -1,6 +1,6 @@
 //! Files that the library writes. Writes a temporary file beside the target and renames it, so that a reader never sees
-//! half a file and no link is followed. Nothing but a regular file is ever replaced or removed. Owns where relative names
-//! refer to.
+//! half a file and no link is followed. Nothing but a regular file is ever replaced or removed. Owns the directory to
+//! which relative names refer.
 use crate::sys::descriptor::above_standard;
 use crate::sys::process::PerProcess;
 use std::env;
@@ -165,7 +165,7 @@ mod tests {
         fs::remove_dir_all(folder).unwrap();
     }
 
-    /// What `kind` makes under a name is neither replaced nor removed.
+    /// Checks that what `make` makes is neither replaced nor removed. `kind` is its name in messages.
     fn refuses(kind: &str, make: impl FnOnce(&Path)) {
         let folder = scratch(kind);
         let file = folder.join("stats");
@@ -206,7 +206,7 @@ mod tests {
         replace(&file, b"one").unwrap().remove();
         assert!(names(&folder).is_empty());
         let first = replace(&file, b"one").unwrap();
-        // The first file lives on, so that its number is not given to another one.
+        // The first file is kept, so that no other file gets its inode number.
         fs::rename(&file, folder.join("kept")).unwrap();
         fs::write(&file, "another's").unwrap();
         first.remove();

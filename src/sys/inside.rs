@@ -1,9 +1,10 @@
 //! Whether a thread of the application is at work in the library: between the start and the end of a call, but not while it
 //! waits there or runs the application's code. Owns that mark.
 //!
-//! A signal handler may interrupt a call anywhere, also in `malloc`, which must not be entered again. So a handler that finds
-//! the mark gets an error from each function that would allocate, free or take a lock. A signal that comes while signals are
-//! blocked for a lock is delivered at the end of the call, and its handler finds no mark.
+//! A signal handler may interrupt a call anywhere, also in `malloc`, which must not be entered again. So in a handler
+//! that finds the mark, a call on a handle fails if it would allocate, free or take a lock; `zookeeper_close` leaves
+//! its work to the I/O thread. Under [`InsideGuard::of_a_call`], a signal that was blocked for a lock is delivered when
+//! the call ends or waits, and its handler finds no mark.
 use crate::sys::marks::{self, At, Marks};
 use crate::sys::signals;
 use std::ptr::from_ref;
@@ -15,8 +16,8 @@ pub(crate) fn is_busy() -> bool {
     marks::with(Position::is_busy)
 }
 
-/// Where this thread was before it moved, and its marks, whose address is kept, as each look-up costs a call. Stays on its
-/// thread, whose storage outlives the thread's frames.
+/// A place of this thread, to go back to. Keeps the address of the thread's marks, because each look-up costs a call.
+/// Must stay on its thread, whose storage outlives the thread's frames.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) struct Position {
@@ -62,8 +63,8 @@ impl InsideGuard {
         InsideGuard(marks::with(|marks| Position::leave_for(At::Work, marks)))
     }
 
-    /// For a call that makes no thread and waits only under an [`OutsideGuard`]: signals that have been blocked for a lock
-    /// stay blocked until its end. `None` if the thread [is busy](is_busy).
+    /// For a call that makes no thread and waits only under an [`OutsideGuard`]: signals that have been blocked for a
+    /// lock stay blocked until the call ends or waits. `None` if the thread [is busy](is_busy).
     #[inline]
     pub(crate) fn of_a_call() -> Option<InsideGuard> {
         marks::with(|marks| {
@@ -97,8 +98,8 @@ impl Drop for OutsideGuard {
     }
 }
 
-/// [`OutsideGuard`] for a call of the application that may be left by an exception or by `longjmp`: if it returns, the
-/// thread [goes back](Position::go_back).
+/// [`OutsideGuard`] for a callback, which an exception or `longjmp` may leave. If the callback returns, its caller
+/// calls [`Position::go_back`].
 #[inline]
 pub(crate) fn leave() -> Position {
     marks::with(|marks| Position::leave_for(At::Application, marks))

@@ -12,7 +12,8 @@ use std::sync::atomic::{Ordering, compiler_fence};
 use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;
 
-/// Whether this thread holds a lock of the library, which only a signal handler can find true. `sys::inside` asks more.
+/// Whether this thread holds a lock of the library, which only a signal handler can find true. `inside::is_busy` is
+/// also true in a call that holds none.
 pub(crate) fn is_held() -> bool {
     marks::with(|marks| marks.locks.get() > 0)
 }

@@ -10,7 +10,7 @@ pub(crate) struct Marks {
     pub(crate) locks: Cell<u32>,
     /// Where this thread is (`sys::inside`).
     pub(crate) at: Cell<At>,
-    /// The signal mask to restore when the call ends, if signals have been blocked in it (`sys::signals`).
+    /// The signal mask to restore when the call ends or waits, if signals have been blocked in it (`sys::signals`).
     pub(crate) blocked: Cell<Option<u64>>,
     /// The sink of the innermost `with` of this thread, or null (`sys::log_sink`).
     pub(crate) sink: Cell<*const Sink>,
@@ -26,7 +26,7 @@ pub(crate) enum At {
     Application,
     /// In the library.
     Work,
-    /// In a call of the library that leaves signals blocked until its end.
+    /// In a call of the library that leaves signals blocked until it ends or waits.
     WorkOfACall,
 }
 

@@ -12,14 +12,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The generation that was given last in this process or in one that it was forked from.
 static LAST: AtomicU32 = AtomicU32::new(0);
-/// The generation of this process, in a page that the kernel clears in the child of a fork, however it forks: a child
-/// that finds 0 there has not been noticed yet. Null until the first use.
+/// The generation of this process; 0 in a child for which [`notice`] has not run. It is in a page that the kernel
+/// clears in a child of any kind of fork. Null until the first use.
 static GENERATION: AtomicPtr<AtomicU32> = AtomicPtr::new(null_mut());
 /// The process that [`GENERATION`] was written by.
 static NOTICED_BY: AtomicI32 = AtomicI32::new(0);
 
-/// Called in a child after a fork, after the handlers that the program registered earlier: they may have called the
-/// library, which then has noticed already. Kernels before 4.14 do not clear the page.
+/// Called in a child after a fork, because kernels before 4.14 do not clear the page. Handlers that the program
+/// registered earlier have run before: if they have called the library, [`notice`] may have run already.
 extern "C" fn forked() {
     // SAFETY: null, or from `own_page`.
     let Some(own) = (unsafe { GENERATION.load(Ordering::Acquire).as_ref() }) else { return };
@@ -89,7 +89,7 @@ fn own_page() -> *mut AtomicU32 {
 pub(crate) fn is_other(number: u32) -> bool {
     // SAFETY: null, or from `own_page`.
     let own = unsafe { GENERATION.load(Ordering::Acquire).as_ref() };
-    // The usual case without a call.
+    // Compares first, because the numbers are usually equal, and `generation` is a call.
     own.is_none_or(|own| own.load(Ordering::Acquire) != number) && generation() != number
 }
 
@@ -219,10 +219,10 @@ pub(crate) mod tests {
         unsafe { in_a_child_of(|| libc::fork(), child) }
     }
 
-    /// [`in_a_child`] that `fork` makes.
+    /// [`in_a_child`], in a child that `fork` makes.
     ///
     /// # Safety
-    /// As there.
+    /// As for [`in_a_child`].
     unsafe fn in_a_child_of(fork: impl FnOnce() -> libc::pid_t, child: impl FnOnce() -> i32) -> i32 {
         let mut status = 0;
         // SAFETY: the caller's promise; the child ends without clean-up.

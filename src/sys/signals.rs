@@ -21,8 +21,8 @@ const fn bit(signal: i32) -> Mask {
 }
 
 /// Asynchronous signals are blocked on this thread while the guard lives. A signal that arrives meanwhile is delivered
-/// afterwards, at the end of a call that [leaves them blocked](crate::sys::inside::InsideGuard::of_a_call), or during a wait
-/// with [`BlockedSignals::mask_before`].
+/// when the guard is dropped. In a call that [leaves them blocked](crate::sys::inside::InsideGuard::of_a_call) it is
+/// delivered when the call ends or waits; in a wait with [`BlockedSignals::mask_before`], at once.
 pub(crate) struct BlockedSignals {
     before: Mask,
 }
