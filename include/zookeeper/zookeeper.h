@@ -58,8 +58,8 @@
  * The length of a value may be -1 for no value; any other negative length is ZBADARGUMENTS.
  *
  * @par Waiting
- * Calls made while there is no connection wait for one. They fail with the present attempt, and with its code. During a
- * pause between attempts they fail after a sixtieth of the session timeout, with the code of the last failure
+ * Calls made while there is no connection wait for one. If the attempt in progress fails, they fail with its code.
+ * During a pause between attempts they fail after a sixtieth of the session timeout, with the code of the last failure
  * (ZCONNECTIONLOSS if that was an answer that could not be read). In any case they fail after two thirds of the session
  * timeout, or when the session ends.
  *
@@ -426,12 +426,18 @@ typedef void (*acl_completion_t)(int rc, struct ACL_vector *acl, struct Stat *st
  *
  * A signal handler may call the library, even if it interrupts a call, as long as it has not interrupted a malloc,
  * free or fork of the program's own. A handler that interrupts the wait of a synchronous call may call everything.
- * One that interrupts a call at work, which takes microseconds (zookeeper_init(): until names are resolved), must
- * not be let into malloc or a lock again: zoo_state(), is_unrecoverable(), zoo_client_id(), zoo_recv_timeout(),
- * zoo_get_context(), zoo_set_context() and zoo_set_watcher() work; zookeeper_close() leaves the close to a thread of
- * the library, and waits for it at most a second, or not at all if the interrupted call holds a lock; zookeeper_init()
- * and its variants return null with errno EDEADLK; all other calls return ZSYSTEMERROR or null and do nothing. A call
- * that sends a request blocks signals from then on until it waits or ends.
+ * A call works for microseconds (zookeeper_init(): until names are resolved). A handler that interrupts that may have
+ * interrupted malloc, or a thread that holds a lock. In such a handler:
+ * - zoo_state(), is_unrecoverable(), zoo_client_id(), zoo_recv_timeout(), zoo_get_context(), zoo_set_context() and
+ *   zoo_set_watcher() work.
+ * - zookeeper_close() leaves the close to a thread of the library, and waits for it at most a second, or not at all if
+ *   the interrupted call holds a lock.
+ * - zookeeper_init() and its variants return null with errno EDEADLK.
+ * - All other calls with a handle return ZSYSTEMERROR or null, and do nothing.
+ * - The functions that allocate and free vectors and callbacks, here and in zookeeper.jute.h, must not be called, as
+ *   malloc() and free() must not.
+ *
+ * A call that sends a request blocks signals from then on until it waits or ends.
  *
  * @return null, with errno set, on failure: EINVAL for a host list that cannot be parsed, or the reason why none
  * of its names could be resolved, for example ENOENT; EAGAIN or EMFILE when there are no threads or descriptors.
@@ -491,10 +497,10 @@ ZOOAPI zhandle_t *zookeeper_init_sasl(const char *host, watcher_fn fn, int recv_
                                       zoo_sasl_params_t *sasl_params);
 
 /**
- * Makes callbacks that answer with a user, a realm and a password, which is the first line of a regular file; if
- * the file is null, the user is asked at the terminal. A relative name refers to the working directory at the time of
- * zookeeper_init_sasl(). The caller frees the array with free() when no handle uses it any more; what it points to is
- * never freed.
+ * Makes callbacks that answer with a user, a realm and a password. The password is the first line of the regular file
+ * `password_file`; if that is null, the user is asked at the terminal. A relative name refers to the working directory
+ * at the time of zookeeper_init_sasl(). The caller frees the array with free() when no handle uses it any more; what
+ * it points to is never freed.
  */
 ZOOAPI sasl_callback_t *zoo_sasl_make_basic_callbacks(const char *user, const char *realm, const char *password_file);
 
@@ -559,7 +565,7 @@ ZOOAPI int zoo_state(zhandle_t *zh);
 
 /**
  * ZOK while the session may still be alive, even after a long time without a connection; ZINVALIDSTATE once it has
- * expired or was refused, when only zookeeper_close() is left.
+ * expired or was refused, when only zookeeper_close() is left; ZBADARGUMENTS for a null handle.
  */
 ZOOAPI int is_unrecoverable(zhandle_t *zh);
 
@@ -991,9 +997,9 @@ ZOOAPI void zoo_check_op_init(zoo_op_t *op, const char *path, int version);
  * completion has been called.
  *
  * @param completion  gets the first code that is neither ZOK nor ZRUNTIMEINCONSISTENCY; `results` has all codes.
- * @return Other than elsewhere, ZMARSHALLINGERROR for a null or invalid path. ZUNIMPLEMENTED for an operation that a
- *      transaction cannot have: a creation with a time to live, one that returns the status, an unknown type. Nothing is
- *      sent and `results` is not written then.
+ * @return ZMARSHALLINGERROR for a null or invalid path, where other calls return ZBADARGUMENTS. ZUNIMPLEMENTED for an
+ *      operation that a transaction cannot have: a creation with a time to live, one that returns the status, an unknown
+ *      type. Nothing is sent and `results` is not written then.
  */
 ZOOAPI int zoo_amulti(zhandle_t *zh, int count, const zoo_op_t *ops, zoo_op_result_t *results,
         void_completion_t completion, const void *data);

@@ -117,7 +117,7 @@ pub(super) fn is_io_thread(handle: &Zk) -> bool {
 }
 
 /// Called by `callout.c` before a callback, which may be left by an exception or by `longjmp`. Not exported: `callout.c`
-/// declares it hidden, as the two that follow.
+/// declares it hidden, like the next two functions.
 #[unsafe(no_mangle)]
 extern "C" fn calmkeeper_leave() -> Position {
     inside::leave()
@@ -129,7 +129,7 @@ extern "C" fn calmkeeper_go_back(position: Position) {
     position.go_back();
 }
 
-/// A callback has ended this thread, which `callout.c` ends after this call. Must not log, because it may have been a
+/// Called by `callout.c` when a callback ends this thread, before the thread's last system call. Must not log, because it may have been a
 /// log callback.
 #[unsafe(no_mangle)]
 extern "C" fn calmkeeper_thread_is_lost() {

@@ -15,7 +15,8 @@ pub unsafe extern "C" fn zoo_state(zh: *mut zhandle_t) -> c_int {
     unsafe { with_unlocked(zh, |handle| handle.published.state()) }.unwrap_or(0)
 }
 
-/// `ZINVALIDSTATE` when the session has expired or authentication failed, and in a forked child; else `ZOK`.
+/// `ZINVALIDSTATE` when the session has expired or authentication failed, and in a forked child; `ZBADARGUMENTS` for a
+/// null handle; else `ZOK`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn is_unrecoverable(zh: *mut zhandle_t) -> c_int {
     // SAFETY: the contract of `super`.

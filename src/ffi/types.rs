@@ -168,8 +168,8 @@ pub struct zoo_get_children_op_args {
 }
 
 /// The outcome of one operation of a multi. `value` and `stat` are the buffers given with the operation, null if there
-/// is none or the operation failed; `valuelen` is the size of `value` as given, in a `zoo_multi_read` the number of bytes
-/// that were written to it. A `zoo_multi` writes only the fields that its operation has.
+/// is none or the operation failed. `valuelen` is the size of that buffer as given; in a `zoo_multi_read`, the number of
+/// bytes that were written to it. A `zoo_multi` writes only the fields that its operation has.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct zoo_op_result {
