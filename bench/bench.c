@@ -123,7 +123,7 @@ static void on_limit(int sig) {
 static void usage(void) {
     fprintf(stderr,
         "usage: bench --mode MODE --port PORT --lib FILE [options]\n"
-        "modes: sync-get sync-set sync-multi sync-children sync-big  [--threads N]\n"
+        "modes: sync-get sync-set sync-multi sync-children sync-big  [--threads N] [--watched]\n"
         "       aget aset acreate amulti                             [--window N] [--caller]\n"
         "       watch-delivery watch-latency reconnect idle          [--count N]\n"
         "       loss                                                 [--count N] [--away MS]\n"
@@ -139,7 +139,7 @@ static void parse(int argc, char **argv) {
         {"mode", 1, 0, 'm'}, {"host", 1, 0, 'h'}, {"port", 1, 0, 'p'}, {"lib", 1, 0, 'l'}, {"threads", 1, 0, 't'},
         {"window", 1, 0, 'w'}, {"count", 1, 0, 'c'}, {"secs", 1, 0, 's'}, {"ops", 1, 0, 'o'}, {"warm", 1, 0, 'W'},
         {"limit", 1, 0, 'L'}, {"timeout", 1, 0, 'T'}, {"tuned", 0, 0, 'u'}, {"real", 0, 0, 'r'}, {"caller", 0, 0, 'a'},
-        {"interposed", 0, 0, 'i'}, {"away", 1, 0, 'A'}, {0}};
+        {"watched", 0, 0, 'd'}, {"interposed", 0, 0, 'i'}, {"away", 1, 0, 'A'}, {0}};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) switch (c) {
         case 'm': opt.mode = optarg; break;
         case 'h': opt.host = optarg; break;
@@ -156,6 +156,7 @@ static void parse(int argc, char **argv) {
         case 'u': opt.tuned = true; break;
         case 'r': opt.real = true; break;
         case 'a': opt.caller = true; break;
+        case 'd': opt.watched = true; break;
         case 'i': opt.interposed = true; break;
         case 'A': opt.away_ms = (unsigned)atoi(optarg); break;
         default: usage();

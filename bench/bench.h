@@ -16,6 +16,7 @@ struct options {
     uint64_t ops, warm;
     bool tuned;        /* zoo_set_servers_resolution_delay(zh, -1) */
     bool real;         /* a real server: no counters, creates must go away by themselves */
+    bool watched;      /* sync modes: a watch is armed meanwhile */
     bool caller;       /* async modes: submit from a thread of the application instead of from the callback */
     bool interposed;   /* do not insist that every function comes from the expected library (self-test only) */
     char servers[64];

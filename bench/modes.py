@@ -88,6 +88,8 @@ STUB = [
                     "cpu_us 0.95 floor"),
     _sync("get", 4),
     _sync("get", 16, "ops_s 3.5 stock, cpu_us 4 stock, ops_s 2 tuned, cpu_us 2 tuned"),
+    Mode("sync-get-watched", "sync get, 1 thread, a watch armed", ("--mode", "sync-get", "--watched"), raw=False,
+         count_ops=4000, instruction_ops=1500),
     _sync("set", 1, "syscalls 5 limit"),
     _sync("set", 4),
     _sync("set", 16),

@@ -88,6 +88,18 @@ static void do_big(struct worker *w) {
     if (!is_big(w->big, w->all % 16)) broken("wrong bytes");
 }
 
+/* The nodes do not change, so only close may call it. */
+static void on_watch(zhandle_t *h, int type, int state, const char *path, void *context) {
+    (void)h, (void)state, (void)context;
+    if (type != ZOO_SESSION_EVENT) broken("an event for %s, which nobody has changed", path);
+}
+
+static void arm_one(void) {
+    char value[256];
+    int len = sizeof value;
+    want(zoo_wget(zh, paths[0], on_watch, NULL, value, &len, NULL), "zoo_wget");
+}
+
 static void (*operation)(struct worker *);
 
 static void *work(void *arg) {
@@ -117,7 +129,9 @@ void run_sync(void) {
         (operation == do_set ? set_path : get_path)(paths[i], i);
         node_value(values[i], i);
     }
+    if (opt.watched && operation != do_get) broken("--watched is for sync-get");
     zh = handle_open(NULL, NULL);
+    if (opt.watched) arm_one();
     struct server_counts before = peer_counts();
     pthread_barrier_init(&gate, NULL, (unsigned)opt.threads + 1);
     for (int i = 0; i < opt.threads; i++) {
