@@ -368,6 +368,31 @@ class Rules(Observed):
         path.write_text(json.dumps({"groups": [{"name": "panels", "rules": groups}]}))
         subprocess.run(["promtool", "check", "rules", str(path)], check=True, capture_output=True)
 
+    def test_the_dashboard_shows_no_gauge_of_a_killed_process(self):
+        """Its file stays, here with 5 for nearly every figure, and was last written at 10 s."""
+        panels = json.loads((OBSERVE / "dashboard.json").read_text())["panels"]
+        expressions = {}
+        for panel, target in ((panel, target) for panel in panels for target in panel["targets"]):
+            expression = re.sub(r"\$(instance|program)", ".*", target["expr"]).replace("$__rate_interval", "5m")
+            names = set(re.findall(r"zookeeper_client_\w+", expression))
+            if not all(re.search("_(total|sum|count)$", name) for name in names) and not panel["title"].startswith("Age"):
+                expressions[expression] = names
+        self.assertGreater(len(expressions), 10)
+        values = {"zookeeper_client_written_timestamp_seconds": "10x200", "zookeeper_client_write_interval_seconds": "10x200",
+                  "zookeeper_client_handles_connected": "1x200"}
+        series = [{"series": f'{name}{{instance="h",program="p",pid="1",servers="a",state="pausing",version="1"}}',
+                   "values": values.get(name, "5x200")} for name in sorted(set().union(*expressions.values()))]
+        for moment, is_shown in (("20s", True), ("600s", False)):
+            for expression in expressions:
+                # The time of the next attempt is past at 20 s.
+                wanted = "count" if is_shown and "next_attempt" not in expression else "absent"
+                test = {"expr": f"{wanted}({expression}) > 0", "eval_time": moment, "exp_samples": [{"labels": "{}", "value": 1}]}
+                path = self.scratch / "dead.yml"
+                path.write_text(json.dumps({"evaluation_interval": "10s", "tests": [
+                    {"interval": "10s", "input_series": series, "promql_expr_test": [test]}]}))
+                done = subprocess.run(["promtool", "test", "rules", str(path)], capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
