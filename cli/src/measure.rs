@@ -20,13 +20,7 @@ const REPLY_LEN_MAX: usize = 1024;
 pub(crate) fn run(host: &str) -> Result<String, Failure> {
     let resolved =
         host.to_socket_addrs().map_err(|error| Failure::usage(format!("--measure {host}: {error}; HOST:PORT")))?;
-    let address =
-        resolved.into_iter().next().ok_or_else(|| Failure::usage(format!("--measure {host}: it has no address")))?;
-    // Open one session before the threads start. If the address is wrong, or no ZooKeeper server listens there, the
-    // measurement then ends after one connection instead of a hundred.
-    session(address).map_err(|error| {
-        Failure::failed(format!("no session at {host}: {}; is it a ZooKeeper server?", said(&error)))
-    })?;
+    let address = reachable(host, resolved)?;
     let next = AtomicUsize::new(1);
     let failed = AtomicUsize::new(0);
     let begun = Instant::now();
@@ -51,8 +45,24 @@ pub(crate) fn run(host: &str) -> Result<String, Failure> {
     let rate = (CONNECTS - 1) as f64 / seconds;
     Ok(format!(
         "{host} gave {CONNECTS} sessions to this host, {AT_A_TIME} at a time, at {rate:.0} a second.\n\
-         That is a lower bound for one server: with n servers of the kind, --capacity is between {rate:.0} and n times that.\n"
+         So few do not show what a server can do, so this is a lower bound: --capacity {rate:.0} is the cautious value.\n"
     ))
+}
+
+/// The first of the addresses that gives a session. If no ZooKeeper server listens there, the measurement ends after one
+/// connection to each instead of a hundred.
+fn reachable(host: &str, addresses: impl IntoIterator<Item = SocketAddr>) -> Result<SocketAddr, Failure> {
+    let mut failed = Vec::new();
+    for address in addresses {
+        match session(address) {
+            Ok(()) => return Ok(address),
+            Err(error) => failed.push(format!("{}: {}", address.ip(), said(&error))),
+        }
+    }
+    if failed.is_empty() {
+        return Err(Failure::usage(format!("--measure {host}: it has no address")));
+    }
+    Err(Failure::failed(format!("no session at {host} ({}); is it a ZooKeeper server?", failed.join("; "))))
 }
 
 /// The text of an error. The system's text for a time limit, "Resource temporarily unavailable", would mislead.
@@ -128,4 +138,30 @@ fn fill(stream: &mut TcpStream, mut buffer: &mut [u8], end: Instant) -> io::Resu
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn every_address_of_a_name_is_tried() {
+        // Closed at once, so that nothing listens there.
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let open = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 49];
+            stream.read_exact(&mut request).unwrap();
+            frame(&mut stream, &[0, 0, 0, 0, 0, 0, 15, 160]).unwrap();
+            stream.read_exact(&mut request[..12]).unwrap();
+            frame(&mut stream, &[0; 16]).unwrap();
+        });
+        assert!(matches!(reachable("name:1", [closed, open]), Ok(address) if address == open));
+        server.join().unwrap();
+        let Err(Failure::Failed(what)) = reachable("name:1", [closed, closed]) else { panic!("nothing listens") };
+        assert_eq!(what.matches("127.0.0.1: ").count(), 2, "{what}");
+    }
 }
