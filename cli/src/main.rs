@@ -1,11 +1,13 @@
 //! `calmkeeper top` and `calmkeeper plan`: the present state of the clients of this host, and the effect of an outage
 //! on a fleet. Started by dist/calmkeeper, which has the other commands. Every error is one line that says what to do,
 //! with exit status 1, or 2 for bad arguments.
+mod columns;
 mod figures;
 mod file;
 mod measure;
 mod plan;
 mod plot;
+mod process;
 mod publications;
 mod question;
 mod screen;
@@ -80,7 +82,11 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 fn main() -> ExitCode {
     let (what, status) = match run() {
         Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::Usage(what)) => (format!("{what}; 'calmkeeper plan --help' lists what there is"), 2),
+        Err(Failure::Usage(what)) => {
+            let command =
+                if std::env::args_os().nth(1).is_some_and(|command| command == "top") { "top" } else { "plan" };
+            (format!("{what}; 'calmkeeper {command} --help' lists what there is"), 2)
+        }
         Err(Failure::Failed(what)) => (what, 1),
     };
     // Errors are ignored: standard error may be closed.

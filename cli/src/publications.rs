@@ -6,6 +6,7 @@
 //! root.
 use crate::Failure;
 use crate::figures::{Figure, parse, printable};
+use crate::process::Process;
 use crate::settings;
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -13,7 +14,6 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
-use zk_core::settings::HOST_FILE;
 
 /// Where `top` looks when nothing names a folder: the one that the example of the host's settings names.
 const DEFAULT_FOLDER: &str = "/run/calmkeeper";
@@ -23,8 +23,19 @@ const FILE_LEN_MAX: u64 = 4 << 20;
 const LISTS_MAX: usize = 100;
 /// Longest name of a program and of a version that is kept, in characters.
 const NAME_LEN_MAX: usize = 256;
-/// A file is stale when it is older than this many of its intervals.
+/// The file of a process with handles is stale when it is older than this many of its intervals, or as far in the future.
 const STALE_INTERVALS: f64 = 3.0;
+
+/// Whether the figures are those of a running process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Validity {
+    #[default]
+    Current,
+    /// The process is gone, or has handles and does not write.
+    Stale,
+    /// The process runs, but whether it is the file's owner cannot be seen.
+    Unknown,
+}
 
 /// The figures of one process for one server list.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,9 +44,9 @@ pub(crate) struct Row {
     pub(crate) program: String,
     pub(crate) version: String,
     pub(crate) servers: String,
-    /// Seconds since the file was written.
+    /// Seconds since the file was written; negative if the clock was set back since.
     pub(crate) age: f64,
-    pub(crate) is_stale: bool,
+    pub(crate) validity: Validity,
     pub(crate) handles: u64,
     /// Number of handles by state, without the zeros.
     pub(crate) states: BTreeMap<String, u64>,
@@ -87,8 +98,9 @@ pub(crate) fn folder(given: Option<PathBuf>) -> PathBuf {
 pub(crate) fn read(folder: &Path) -> Result<Reading, Failure> {
     let names = fs::read_dir(folder).map_err(|error| {
         Failure::failed(format!(
-            "cannot read {}: {error}; programs publish where ZOO_STATS_DIR in {HOST_FILE} says, --dir names another folder",
-            folder.display()
+            "cannot read {}: {error}; programs publish where ZOO_STATS_DIR{} says, --dir names another folder",
+            folder.display(),
+            settings::file().map_or_else(String::new, |file| format!(" in {}", printable(&file)))
         ))
     })?;
     let mut reading = Reading::default();
@@ -97,7 +109,7 @@ pub(crate) fn read(folder: &Path) -> Result<Reading, Failure> {
         if path.extension().is_none_or(|extension| extension != "prom") {
             continue;
         }
-        match file(&path).and_then(|(text, owner)| rows(&parse(&text), owner, now)) {
+        match file(&path).and_then(|(text, owner)| rows(&parse(&text), owner, now, Process::find)) {
             Ok(rows) => reading.rows.extend(rows),
             Err(why) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -123,20 +135,27 @@ fn file(path: &Path) -> Result<(String, u32), String> {
     Ok((String::from_utf8_lossy(&bytes).into_owned(), facts.uid()))
 }
 
-/// The rows of one file; none if it holds other metrics.
-fn rows(figures: &[Figure], owner: u32, now: f64) -> Result<Vec<Row>, String> {
+/// The rows of one file; none if it holds other metrics. `find` looks for its process.
+fn rows(figures: &[Figure], owner: u32, now: f64, find: impl Fn(u32) -> Process) -> Result<Vec<Row>, String> {
     let Some(info) = figures.iter().find(|figure| figure.name == "info") else { return Ok(Vec::new()) };
     let pid: u32 = info.label("pid").parse().map_err(|_| "no process".to_owned())?;
-    // If the process has ended, its owner need not match.
-    let user = fs::metadata(format!("/proc/{pid}")).map(|facts| facts.uid());
-    if user.as_ref().is_ok_and(|user| owner != 0 && owner != *user) {
-        return Err(format!("it belongs to user {owner}, and process {pid} does not"));
-    }
     let single = |name: &str| figures.iter().find(|figure| figure.name == name).map_or(0.0, |figure| figure.value);
-    let age = (now - single("written_timestamp_seconds")).max(0.0);
-    let is_stale = user.is_err() || age > STALE_INTERVALS * single("write_interval_seconds");
+    let age = now - single("written_timestamp_seconds");
+    // Without handles a process does not write: its file may be old.
+    let has_handles = figures.iter().any(|figure| figure.name == "handles" && figure.value > 0.0);
+    let is_silent = has_handles && age.abs() > STALE_INTERVALS * single("write_interval_seconds");
+    let validity = match find(pid) {
+        Process::Of(user) if owner != 0 && owner != user => {
+            return Err(format!("it belongs to user {owner}, and process {pid} does not"));
+        }
+        // If the process has ended, its owner need not match.
+        Process::Gone => Validity::Stale,
+        Process::OfUnknown if owner != 0 => Validity::Unknown,
+        Process::Of(_) | Process::OfUnknown if is_silent => Validity::Stale,
+        Process::Of(_) | Process::OfUnknown => Validity::Current,
+    };
     let name = |label: &str| info.label(label).chars().take(NAME_LEN_MAX).collect();
-    let first = Row { pid, program: name("program"), version: name("version"), age, is_stale, ..Row::default() };
+    let first = Row { pid, program: name("program"), version: name("version"), age, validity, ..Row::default() };
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     for figure in figures.iter().filter(|figure| figure.labels.contains_key("servers")) {
         let servers = figure.label("servers");
@@ -185,7 +204,20 @@ impl Row {
 mod tests {
     use super::*;
 
-    fn text(pid: u32) -> String {
+    const USER: u32 = 1000;
+
+    /// The rows of a file that `owner` wrote, with its process as given.
+    fn rows_of(text: &str, owner: u32, now: f64, process: Process) -> Result<Vec<Row>, String> {
+        rows(&parse(text), owner, now, |pid| {
+            assert_eq!(pid, PID);
+            process
+        })
+    }
+
+    const PID: u32 = 4711;
+
+    fn text() -> String {
+        let pid = PID;
         let of = format!("program=\"p\",pid=\"{pid}\"");
         let lines = [
             format!("info{{{of},version=\"1\"}} 1"),
@@ -203,34 +235,44 @@ mod tests {
 
     #[test]
     fn a_file_becomes_a_row_for_each_server_list() {
-        let own = std::process::id();
-        let user = fs::metadata(format!("/proc/{own}")).unwrap().uid();
-        let found = rows(&parse(&text(own)), user, 1005.0).unwrap();
+        let found = rows_of(&text(), USER, 1005.0, Process::Of(USER)).unwrap();
         assert_eq!(found.len(), 1);
         let row = &found[0];
-        assert_eq!((row.handles, row.is_stale, row.states.len()), (3, false, 2));
+        assert_eq!((row.handles, row.validity, row.states.len()), (3, Validity::Current, 2));
         assert_eq!((row.last_loss, row.pause_left), (Some(15.0), Some(2.0)));
-        assert!(rows(&parse(&text(own)), user, 1031.0).unwrap()[0].is_stale, "three intervals old");
-        assert!(rows(&parse(&text(1 << 23)), user, 1005.0).unwrap()[0].is_stale, "no such process");
-        assert_eq!(rows(&parse("zookeeper_other 1\n"), user, 0.0).unwrap(), []);
+        assert_eq!(rows_of("zookeeper_other 1\n", USER, 0.0, Process::Of(USER)).unwrap(), []);
+    }
+
+    #[test]
+    fn a_silent_process_is_stale_if_it_has_handles() {
+        let open = text();
+        let closed =
+            open.replace("} 3\n", "} 0\n").replace("} 2\n", "} 0\n").replace("\"pausing\"} 1\n", "\"pausing\"} 0\n");
+        let validity = |text: &str, now, process| rows_of(text, USER, now, process).unwrap()[0].validity;
+        for (now, wanted) in [(1031.0, Validity::Stale), (969.0, Validity::Stale), (1029.0, Validity::Current)] {
+            assert_eq!(validity(&open, now, Process::Of(USER)), wanted, "{now}: three intervals old or ahead");
+            assert_eq!(validity(&closed, now, Process::Of(USER)), Validity::Current, "nothing to write");
+        }
+        assert_eq!(validity(&open, 1005.0, Process::Gone), Validity::Stale);
+        assert_eq!(validity(&closed, 1005.0, Process::Gone), Validity::Stale);
     }
 
     #[test]
     fn a_file_about_another_users_process_is_not_believed() {
-        let own = std::process::id();
-        let user = fs::metadata(format!("/proc/{own}")).unwrap().uid();
-        assert!(rows(&parse(&text(own)), user + 1, 1005.0).is_err());
-        assert!(rows(&parse(&text(own)), 0, 1005.0).is_ok());
+        assert!(rows_of(&text(), USER + 1, 1005.0, Process::Of(USER)).is_err());
+        assert!(rows_of(&text(), 0, 1005.0, Process::Of(USER)).is_ok());
+        let hidden = |owner| rows_of(&text(), owner, 1005.0, Process::OfUnknown).unwrap()[0].validity;
+        assert_eq!((hidden(USER), hidden(0)), (Validity::Unknown, Validity::Current));
     }
 
     #[test]
     fn a_file_has_few_rows_and_short_names() {
-        let own = std::process::id();
         let list = |n| format!("zookeeper_client_handles{{servers=\"{n}\"}} 1\n");
         let lists = (0..=LISTS_MAX).map(list).collect::<Vec<_>>().concat();
-        assert!(rows(&parse(&(text(own) + &lists)), 0, 1005.0).unwrap_err().contains("more than 100 server lists"));
-        let long = text(own).replace("program=\"p\"", &format!("program=\"{}\"", "p".repeat(72_000)));
-        assert_eq!(rows(&parse(&long), 0, 1005.0).unwrap()[0].program.len(), NAME_LEN_MAX);
+        let refused = rows_of(&(text() + &lists), 0, 1005.0, Process::Of(0)).unwrap_err();
+        assert!(refused.contains("more than 100 server lists"));
+        let long = text().replace("program=\"p\"", &format!("program=\"{}\"", "p".repeat(72_000)));
+        assert_eq!(rows_of(&long, 0, 1005.0, Process::Of(0)).unwrap()[0].program.len(), NAME_LEN_MAX);
     }
 
     #[test]

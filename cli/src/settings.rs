@@ -1,7 +1,8 @@
 //! The settings of the host, as the library reads them (src/sys/env.rs and src/sys/settings.rs): `ZOO_CONFIG_FILE` names the
 //! file, empty for none, else it is the host's; the environment wins over the file, and a file that someone else may
 //! write is ignored.
-use std::fs::{self, File, OpenOptions};
+use crate::process::own_user;
+use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -20,6 +21,12 @@ pub(crate) fn value(name: &str) -> Option<String> {
     set.filter(|value| !value.is_empty())
 }
 
+/// The file that may hold settings; `None` if none is read.
+pub(crate) fn file() -> Option<String> {
+    let path = std::env::var(FILE_VARIABLE).unwrap_or_else(|_| HOST_FILE.to_owned());
+    (!path.is_empty()).then_some(path)
+}
+
 fn of_file(text: &str, name: &str) -> Option<String> {
     Settings::parse(text).0.value(name).map(str::to_owned)
 }
@@ -28,7 +35,7 @@ fn of_file(text: &str, name: &str) -> Option<String> {
 fn read(path: &Path, own: bool) -> Option<String> {
     let file: File = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path).ok()?;
     let facts = file.metadata().ok()?;
-    let is_own = || own && fs::metadata("/proc/self").is_ok_and(|process| process.uid() == facts.uid());
+    let is_own = || own && facts.uid() == own_user();
     let is_trusted =
         facts.is_file() && (facts.uid() == 0 || is_own()) && facts.mode() & 0o022 == 0 && facts.len() <= FILE_LEN_MAX;
     let mut text = String::new();

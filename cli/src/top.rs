@@ -1,5 +1,5 @@
 //! `calmkeeper top`: arguments, and the rows as a table and as JSON. `screen` has the live view.
-use crate::publications::{Reading, Row, folder, read};
+use crate::publications::{Reading, Row, Validity, folder, read};
 use crate::{Failure, print, screen};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -64,8 +64,11 @@ pub(crate) fn span(seconds: f64) -> String {
 
 /// The states of the handles of a row.
 pub(crate) fn state(row: &Row) -> String {
-    if row.is_stale {
-        return format!("stale {}", span(row.age));
+    match row.validity {
+        Validity::Current => {}
+        Validity::Stale if row.age < 0.0 => return "stale".to_owned(),
+        Validity::Stale => return format!("stale {}", span(row.age)),
+        Validity::Unknown => return "unknown".to_owned(),
     }
     match row.states.iter().collect::<Vec<_>>().as_slice() {
         [] => "closed".to_owned(),
@@ -132,7 +135,8 @@ fn as_json(reading: &Reading) -> Value {
     let row = |row: &Row| {
         json!({
             "pid": row.pid, "program": row.program, "version": row.version, "servers": row.servers,
-            "age_seconds": row.age, "stale": row.is_stale,
+            "age_seconds": row.age, "stale": row.validity == Validity::Stale,
+            "verified": row.validity != Validity::Unknown,
             "handles": row.handles, "states": counts(&row.states),
             "last_loss_seconds": row.last_loss, "losses": row.losses, "expired": row.expired,
             "attempts": row.attempts, "failed_attempts": counts(&row.failed_attempts),
@@ -184,8 +188,12 @@ mod tests {
         assert_eq!(state(&row), "connected x3");
         row.states.insert("pausing".to_owned(), 1);
         assert_eq!(state(&row), "connected 3, pausing 1");
-        row.is_stale = true;
+        row.validity = Validity::Stale;
         row.age = 65.0;
         assert_eq!(state(&row), "stale 65s");
+        row.age = -3600.0;
+        assert_eq!(state(&row), "stale");
+        row.validity = Validity::Unknown;
+        assert_eq!(state(&row), "unknown");
     }
 }

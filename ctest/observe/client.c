@@ -1,5 +1,5 @@
-/* A program to be observed: opens a handle, prints "ready" when it is connected, reads a node from time to time, and
- * ends when its standard input ends. */
+/* A program to be observed: opens a handle, prints "ready" when it is connected, reads a node from time to time, closes the
+ * handle when there is input, prints "closed", and ends when its standard input ends. */
 #ifndef THREADED
 #define THREADED
 #endif
@@ -26,5 +26,11 @@ int main(int count, char **words)
             fflush(stdout);
         }
     }
-    return zookeeper_close(zh) != ZOK;
+    if (zookeeper_close(zh) != ZOK)
+        return 1;
+    puts("closed");
+    fflush(stdout);
+    while (getchar() != EOF)
+        ;
+    return 0;
 }

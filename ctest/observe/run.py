@@ -109,6 +109,17 @@ class Publishing(Observed):
             self.assertEqual(self.state(children[1].pid), "stale")
             self.assertIn("stale", self.top("--once"))
 
+    def test_a_process_that_has_closed_its_last_handle_is_not_stale(self):
+        with rig.Ensemble() as ensemble:
+            child = self.start(ensemble.hosts)
+        child.stdin.write("close\n")
+        child.stdin.flush()
+        self.assertEqual(child.stdout.readline(), "closed\n")
+        # It writes no more; more than three intervals pass.
+        row = wait_for("an old file", lambda: next((row for row in self.rows().values() if row["age_seconds"] > 1), None))
+        self.assertEqual((row["pid"], row["handles"], row["states"], row["stale"]), (child.pid, 0, {}, False))
+        self.assertIn(" closed ", self.top("--once"))
+
     def check_collector(self, pids):
         """Debian's node_exporter accepts the files of all processes without complaint."""
         with rig.node_exporter(self.stats, LIMIT) as port:
@@ -235,7 +246,7 @@ class Top(Observed, OnTerminal):
         for arguments, status, what in (
                 (["top", "--dir", missing, "--once"], 1, "ZOO_STATS_DIR"),
                 (["top", "--dir", self.stats], 2, "--once or --json"),
-                (["top", "--sort"], 2, "--sort"), (["top", "--dir"], 2, "--dir"), (["top", "--interval", "never"], 2, "seconds"),
+                (["top", "--sort"], 2, "--sort"), (["top", "--sort"], 2, "'calmkeeper top --help'"), (["top", "--dir"], 2, "--dir"), (["top", "--interval", "never"], 2, "seconds"),
                 (["plan"], 2, "--clients"), (["plan", "--clients", "many"], 2, "--clients many"),
                 (["plan", "--clients", "10", "--timeout", "4"], 2, "--capacity"),
                 (["plan", "--measure", "nonsense"], 2, "HOST:PORT"),

@@ -31,6 +31,7 @@ class OnTerminal:
             for ending in ENDINGS:
                 signal.signal(ending, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, hangup)
+            os.environ["TERM"] = "xterm"
             os.login_tty(slave)
 
         child = subprocess.Popen([target() / "release" / "calmkeeper-cli", "top", "--dir", self.stats, "--interval", "0.2"],
@@ -52,6 +53,17 @@ class OnTerminal:
 
         wait_for(f"{wanted} on the terminal", more)
         return shown
+
+    def test_a_terminal_that_cannot_be_drawn_on_gets_no_escapes(self):
+        master, slave = pty.openpty()
+        for kind in ("dumb", ""):
+            done = subprocess.run([target() / "release" / "calmkeeper-cli", "top", "--dir", self.stats], stdin=slave, stdout=slave,
+                                  stderr=subprocess.PIPE, text=True, env=os.environ | {"TERM": kind}, check=False)
+            self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+            self.assertIn("--once or --json", done.stderr)
+            self.assertEqual(select.select([master], [], [], 0)[0], [])
+        os.close(master)
+        os.close(slave)
 
     def test_a_signal_gives_the_terminal_back(self):
         for ending in ENDINGS:
