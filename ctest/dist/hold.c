@@ -35,6 +35,14 @@ int main(int count, char **words)
         }
 #endif
     }
+#ifdef READS_STATS
+    {
+        /* Only our header declares it. */
+        struct zoo_reconnect_stats stats;
+        if (zoo_get_reconnect_stats(NULL, &stats, sizeof stats) == ZOK)
+            return 4;
+    }
+#endif
     puts("ready");
     fflush(stdout);
     while (read(0, input, sizeof input) > 0) {}

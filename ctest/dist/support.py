@@ -100,6 +100,11 @@ class Case(unittest.TestCase):
         """A program that waits for the end of its input; linked to Apache's library."""
         return self.compile("hold.c", "-DLINKED", "-DTHREADED", f"-L{rig.link_directory('stock')}", "-lzookeeper_mt", *options)
 
+    def reader(self):
+        """The same, linked to ours: its symbol table has names that only our library defines."""
+        return self.compile("hold.c", "-DLINKED", "-DTHREADED", "-DREADS_STATS", f"-I{ROOT}/include", f"-L{rig.link_directory('ours')}",
+                            "-lzookeeper_mt")
+
     def embedding(self):
         """A shared object that contains Apache's C client, like the extension modules of some wheels."""
         path = self.scratch / "_extension.so"

@@ -46,6 +46,15 @@ class Run(Case):
         self.assertEqual(run_all(WITH, preloaded), (ours, ""))
         self.assertIn("preloaded into this one process", self.check(preloaded))
 
+    def test_a_program_that_calls_our_functions_is_no_copy(self):
+        program = self.reader()
+        self.assertIn("runs on Calmkeeper", self.check(program))
+        process = self.start(WITH, program)
+        self.assertEqual(str(rig.loaded_library(process.pid)), str(rig.our_library()))
+        process.stdin.close()
+        process.wait(LIMIT)
+        self.assertEqual(process.stderr.read(), "")
+
     def test_a_search_path_that_comes_after_ours_needs_no_preloading(self):
         program = self.program(f"-Wl,--enable-new-dtags,-rpath,{rig.stock_library().parent}")
         self.assertEqual(run_all(WITH, program), (f"{rig.our_library()}\n", ""))

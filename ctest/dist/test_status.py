@@ -39,6 +39,13 @@ class Status(Case):
         idle = self.start(WITH, self.holder())
         self.assertTrue(self.of(idle).endswith(", open handles: 0"))
 
+    def test_a_program_that_calls_our_functions_is_no_copy(self):
+        program = self.reader()
+        process = self.start(WITH, program)
+        self.assertEqual(self.of(process), f"{rig.our_library()}: {self.ours()}, open handles: 0")
+        err = run_all(DIST / "calmkeeper", "--library", program, "status", status=1)[1]
+        self.assertIn(f"{program} is not Calmkeeper's library", err)
+
     def test_a_name_that_only_starts_like_the_library_s_and_has_a_space(self):
         folder = self.scratch / "my libs"
         folder.mkdir()

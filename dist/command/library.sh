@@ -3,8 +3,9 @@
 # The names that programs ask for. A release has both, or only the first.
 sonames='libzookeeper_mt.so.2 libzookeeper_st.so.2'
 
-# A text that only ours contains, and a text that every release of Apache's C client since 3.4 contains.
-our_mark='zoo_get_reconnect_stats'
+# A text (a basic regular expression) that each of our releases contains, and one that each release of Apache's C client since
+# 3.4 contains. Both are in the library's data: a program that calls the library has only names of functions.
+our_mark='zookeeper C client [0-9.]* (calmkeeper '
 stock_mark='Freeing zookeeper resources for sessionId=%#llx'
 
 # is_file FILE: whether FILE is a readable regular file of at most 4 GiB. A process may have mapped a device, replaced a
@@ -14,7 +15,7 @@ is_file() {
 }
 
 has_text() {
-    is_file "$2" && LC_ALL=C grep -qF -e "$1" "$2" 2>/dev/null
+    is_file "$2" && LC_ALL=C grep -q -e "$1" "$2" 2>/dev/null
 }
 
 is_ours() {
@@ -30,7 +31,7 @@ must_be_ours() {
 
 # identify FILE: "Calmkeeper VERSION", "stock VERSION", or nothing if no C client is in it.
 identify() {
-    is_file "$1" && LC_ALL=C grep -qF -e "$our_mark" -e "$stock_mark" "$1" 2>/dev/null || return 0
+    is_file "$1" && LC_ALL=C grep -q -e "$our_mark" -e "$stock_mark" "$1" 2>/dev/null || return 0
     texts=$(LC_ALL=C tr -c '[:print:]' '\n' <"$1" | LC_ALL=C grep -oE 'calmkeeper [0-9]+\.[0-9]+\.[0-9]+|zookeeper C client [0-9]+\.[0-9]+\.[0-9]+' | sort -u)
     if is_ours "$1"; then
         version=$(echo "$texts" | sed -n 's/^calmkeeper //p' | head -n 1)
