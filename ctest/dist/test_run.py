@@ -55,6 +55,26 @@ class Run(Case):
         process.wait(LIMIT)
         self.assertEqual(process.stderr.read(), "")
 
+    def test_closed_standard_streams(self):
+        """The commands work with them, and the program gets them as they are."""
+        code = """import os, sys
+is_open = ""
+for number in range(3):
+    try:
+        os.fstat(number)
+        is_open += str(number)
+    except OSError:
+        pass
+open(sys.argv[1], "w").write(is_open)"""
+        program, report = self.program(), self.scratch / "report"
+        for streams, kept in (("<&-", "12"), (">&-", "02"), ("2>&-", "01"), ("<&- >&- 2>&-", "")):
+            command = ["sh", "-c", f'exec "$@" {streams}', "sh", WITH]
+            run(*command, "/usr/bin/python3", "-c", code, report)
+            self.assertEqual(report.read_text(), kept)
+            for words, status in ((["--check", program], 0), (["--check", self.loop_program()], 0), (["--check", "/etc/passwd"], 1)):
+                out, err = run_all(*command, *words, status=status)
+                self.assertEqual((bool(out), bool(err)), (status == 0 and "1" in kept, status == 1 and "2" in kept), (streams, words))
+
     def test_a_search_path_that_comes_after_ours_needs_no_preloading(self):
         program = self.program(f"-Wl,--enable-new-dtags,-rpath,{rig.stock_library().parent}")
         self.assertEqual(run_all(WITH, program), (f"{rig.our_library()}\n", ""))

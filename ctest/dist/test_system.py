@@ -163,6 +163,30 @@ class System(Case):
                     self.assertEqual(err, "")
                     self.assertEqual(self.uses(root, program), library.read_bytes())
 
+    def test_closed_standard_streams(self):
+        for streams in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+            root = self.system()
+            before = tree(root)
+            for word, library in (("install", rig.our_library()), ("remove", rig.stock_library())):
+                run("sh", "-c", f'exec "$@" {streams}', "sh", DIST / "calmkeeper", "--root", root, "--library", rig.our_library(), word)
+                self.assertEqual((root / LIB / "libzookeeper_mt.so.2").read_bytes(), library.read_bytes(), (streams, word))
+            self.assertEqual(without_caches(tree(root)), without_caches(before))
+            shutil.rmtree(root)
+
+    def test_a_library_that_cannot_be_read_is_refused(self):
+        """Here because od is missing or fails."""
+        root, fake = self.system(), self.scratch / "fake/od"
+        fake.parent.mkdir()
+        fake.write_text("#!/bin/sh\nexit 1\n")
+        fake.chmod(0o755)
+        before = tree(root)
+        for word in (["--root", root, "install"], ["--root", root, "status"], ["run", "--check", "true"]):
+            err = run_all(DIST / "calmkeeper", "--library", rig.our_library(), *word, status=1,
+                          environment={"PATH": f"{fake.parent}:{os.environ['PATH']}"})[1]
+            self.assertEqual(len(err.splitlines()), 1, err)
+            self.assertIn("cannot be read as a shared library", err)
+        self.assertEqual(tree(root), before)
+
     def test_links_are_followed_as_if_the_directory_were_the_root(self):
         """Absolute links to the library and to directories. The library of the running system stays unchanged."""
         stock = rig.stock_library().read_bytes()

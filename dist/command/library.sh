@@ -25,8 +25,11 @@ is_ours() {
 # Fails unless $library is one of ours, and complete: programs could not start with a truncated copy.
 must_be_ours() {
     is_ours "$library" || fail "$library is not Calmkeeper's library; name that by --library"
-    end=$(elf_fact "$library" end)
+    facts=$(elf_facts "$library")
+    end=$(printf '%s\n' "$facts" | sed -n 's/^end //p')
     [ "$(wc -c <"$library")" -ge "${end:-0}" ] || fail "$library is cut short: install Calmkeeper again, or copy that file again"
+    case $facts in *"
+soname "*) ;; *) fail "$library cannot be read as a shared library: the file is damaged, or od and awk do not work here" ;; esac
 }
 
 # identify FILE: "Calmkeeper VERSION", "stock VERSION", or nothing if no C client is in it.

@@ -62,9 +62,11 @@ run() {
         argument=$1
         shift
         if "$loader" --help 2>/dev/null | grep -q -e --argv0; then
-            exec "$loader" --argv0 "$argument" --preload "$library" "$program" "$@"
+            set -- "$loader" --argv0 "$argument" --preload "$library" "$program" "$@"
+        else
+            set -- "$loader" --preload "$library" "$program" "$@"
         fi
-        exec "$loader" --preload "$library" "$program" "$@"
     fi
+    [ -z "$closed" ] || eval "exec$closed"
     exec "$@"
 }
