@@ -3,6 +3,7 @@ itself."""
 
 import os
 import pathlib
+import re
 import selectors
 import shutil
 import subprocess
@@ -159,6 +160,34 @@ class Case(unittest.TestCase):
         shutil.copy(rig.stock_library(), root / LIB / "libzookeeper_mt.so.2.0.0")
         (root / LIB / "libzookeeper_mt.so.2").symlink_to("libzookeeper_mt.so.2.0.0")
         return root
+
+    def small_root(self):
+        """A directory with everything that a dynamic program and our library need, and Apache's library where Debian has it."""
+        root, program = self.system(), self.holder()
+        needed = re.findall(r"(/\S+) \(0x", run("ldd", program) + run("ldd", rig.our_library()))
+        for file in needed:
+            (root / file.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+            if not (root / file.lstrip("/")).exists():
+                shutil.copy(os.path.realpath(file), root / file.lstrip("/"))
+        shutil.copy(program, root / "hold")
+        return root
+
+    def damaged_library(self, old, new):
+        """Ours with other bytes in some place."""
+        content = rig.our_library().read_bytes()
+        self.assertIn(old, content)
+        path = self.scratch / "damaged.so"
+        path.write_bytes(content.replace(old, new))
+        return path
+
+    def unloadable_libraries(self):
+        """Libraries for other systems, and what is said of each."""
+        ours = rig.our_library().read_bytes()
+        version = max(re.findall(rb"\0(GLIBC_2\.\d\d)\0", ours))
+        yield self.damaged_library(b"\0libc.so.6\0", b"\0libc.so.9\0"), "libc.so.9"
+        yield self.damaged_library(version + b"\0", version[:-2] + b"99\0"), "GLIBC_2.99"
+        other = 40 if ours[18] != 40 else 62
+        yield self.damaged_library(ours[:19], ours[:18] + bytes([other])), "for another architecture"
 
     def packaged_system(self, name="stock"):
         """A system that has Apache's library from a package, and the package's next version."""

@@ -110,17 +110,6 @@ ctypes.CDLL(None).prctl(15, b"a\\x1b]2;x\\x07\\n\\\\033b", 0, 0, 0)""")
         library.unlink()
         self.assertEqual(self.of(process), f"{library}: {self.stock()}, deleted since")
 
-    def small_root(self):
-        """A directory with everything that a dynamic program needs, and Apache's library where Debian has it."""
-        root, program = self.system(), self.holder()
-        needed = re.findall(r"(/\S+) \(0x", run("ldd", program))
-        for file in needed:
-            (root / file.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
-            if not (root / file.lstrip("/")).exists():
-                shutil.copy(os.path.realpath(file), root / file.lstrip("/"))
-        shutil.copy(program, root / "hold")
-        return root
-
     def test_a_changed_root(self):
         root = self.small_root()
         process = self.start("chroot", root, "/hold")

@@ -58,13 +58,6 @@ program_of() {
     readlink -f "$file"
 }
 
-# loader_list: the libraries that the loader of $program finds, as "NAME PATH" lines, with our directory first. The
-# program is not run.
-loader_list() {
-    LD_LIBRARY_PATH=$(search_path) "$loader" --list "$program" 2>/dev/null |
-        sed -n -e 's/^[[:space:]]*\(.*\) => \(\/.*\) (0x[0-9a-f]*)$/\1 \2/p' -e 's/^[[:space:]]*\(\/.*\) (0x[0-9a-f]*)$/\1 \1/p'
-}
-
 # For each of our libraries: sets $first to it if it is the one that the program asks for.
 prefer_asked() {
     [ "$(elf_fact "$library" soname)" != "$asked" ] || first=$library
@@ -72,53 +65,108 @@ prefer_asked() {
 
 # check_program NAME: sets $verdict, and $reason and $advice for the reader.
 #   ours     it needs the library and finds ours by LD_LIBRARY_PATH
-# preload  ours must be preloaded to replace the library that it would find, which its loader can do
-# later    it does not need the library at the start; a library that it loads later is seen while it runs
-# other    it uses another library in any case; $reason says which
+#   preload  ours must be preloaded to replace the library that it would find, which its loader can do
+#   later    it does not need the library at the start; a library that it loads later is seen while it runs
+#   other    it uses another library in any case; $reason says which
+#   unknown  it cannot be known which one it uses; $reason says why
+# Sets $directory to nothing if programs could not start with our library.
 check_program() {
     program=$(program_of "$1")
     facts=$(elf_facts "$program")
     loader=$(printf '%s\n' "$facts" | sed -n 's/^interp //p')
     verdict=later reason= advice=
+    check_file && check_loads && check_privilege && check_found || true
+}
+
+# Sets the verdict on programs whose loader need not be asked, and fails then. So do the next functions.
+check_file() {
     if [ -z "$facts" ]; then
-        reason="$program is not a program that this command can read"
-        return
+        if [ ! -r "$program" ]; then
+            verdict=unknown
+            reason="you may not read $program"
+            advice='ask as root'
+        elif is_elf "$program"; then
+            verdict=unknown
+            reason="$program is not a program that this command can read"
+            advice='start it, and ask calmkeeper status'
+        else
+            reason="$program is run by the shell"
+        fi
+        return 1
     fi
     mark=$(identify "$program")
     if [ -n "$mark" ]; then
         verdict=other
         reason="$program carries its own copy of the C client ($mark)"
         advice='link it with the shared library to change that'
-        return
+        return 1
     fi
     if [ -z "$loader" ]; then
         reason="$program is linked statically and has no ZooKeeper client in it"
-        return
+        return 1
     fi
-    if [ "$(printf '%s\n' "$facts" | sed -n 's/^machine //p')" != "$(elf_fact "$library" machine)" ]; then
-        verdict=other
-        reason="$program is for another architecture than $library"
-        advice='use the package of its architecture'
-        return
-    fi
-    found=$(loader_list)
-    # Of our libraries, the one that the program asks for.
-    asked=$(printf '%s\n' "$found" | sed -n 's/^\(libzookeeper_[a-z]*\.so\.2\) .*/\1/p' | head -n 1)
+    [ "$(printf '%s\n' "$facts" | sed -n 's/^machine //p')" != "$(elf_fact "$library" machine)" ] || return 0
+    verdict=other
+    reason="$program is for another architecture than $library"
+    advice='use the package of its architecture'
+    return 1
+}
+
+# Sets $found, and $library to the one of ours that the program asks for.
+check_loads() {
+    ask_loader "$loader" "$program" "$(search_path)"
+    refusal=$complaint needs=$found
+    asked=$(printf '%s\n' "$found" "$facts" | sed -n -e 's/^needed //' -e 's/^\(libzookeeper_[a-z]*\.so\.2\)\( .*\)*$/\1/p' | head -n 1)
     if [ -n "$asked" ] && [ "$asked" != "$soname" ]; then
         first=$library
         each_library prefer_asked
         select_library "$first"
     fi
+    ask_loader "$loader" "$library" "${LD_LIBRARY_PATH-}"
+    if [ -n "$complaint" ]; then
+        ask_loader "$loader" "$loader" ''
+        if [ -n "$complaint" ]; then
+            verdict=unknown
+            reason="the loader $loader cannot be asked: $complaint"
+            advice='start it, and ask calmkeeper status'
+            return 1
+        fi
+        ask_loader "$loader" "$library" "${LD_LIBRARY_PATH-}"
+        verdict=other directory=
+        reason="its loader cannot load $library: $complaint"
+        advice='take the package for this system'
+        return 1
+    fi
+    found=$needs
+    [ -n "$refusal" ] || return 0
+    ask_loader "$loader" "$program" "${LD_LIBRARY_PATH-}"
+    if [ -n "$complaint" ]; then
+        verdict=unknown
+        reason="its loader cannot load it: $complaint"
+        advice='that is so without Calmkeeper too'
+    else
+        verdict=other directory=
+        reason="its loader cannot load it with $library: $refusal"
+        advice='take the package for this system'
+    fi
+    return 1
+}
+
+check_privilege() {
     if [ -u "$program" ] || [ -g "$program" ]; then
         case $found in
         *libzookeeper_*)
             verdict=other
             reason="$program is setuid or setgid, so the loader ignores LD_LIBRARY_PATH and it runs on the system's library"
             advice="'calmkeeper install' puts Calmkeeper there"
-            return
+            return 1
             ;;
         esac
     fi
+}
+
+# Judges the libraries that the loader finds.
+check_found() {
     # A copy of the client inside another library that is loaded at the start.
     copy=$(printf '%s\n' "$found" | while read -r name path; do
         case $name in libzookeeper_*) continue ;; esac
@@ -161,6 +209,7 @@ check() {
     preload) show "$1: runs on Calmkeeper, preloaded into this one process, as $reason" ;;
     later) show "$1: needs no $soname when it starts${reason:+ ($reason)}; a library that it loads later is found in $directory, unless the one who asks has a DT_RPATH" ;;
     other) fail "$1 would not run on Calmkeeper: $reason; $advice" ;;
+    unknown) fail "it cannot be known whether $1 would run on Calmkeeper: $reason; $advice" ;;
     esac
 }
 

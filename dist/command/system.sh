@@ -170,6 +170,7 @@ prepare() {
         room_for "$path"
         { cp "$library" "$root$path.calmkeeper-new" && chmod 644 "$root$path.calmkeeper-new"; } 2>/dev/null ||
             cannot_write "$root$path"
+        must_load "$path.calmkeeper-new"
         lines="$lines$kind $path $sum
 "
     done
@@ -227,7 +228,7 @@ install() {
     check_record
     may_write install /usr/lib/calmkeeper "${record#"$root"}"
     each_library examine
-    lines= said=
+    lines= said= untried=
     trap 'give_up interrupted' INT TERM HUP
     each_library prepare
     write_record
@@ -238,6 +239,7 @@ install() {
     for_lines divert_path
     for_lines put_in
     rm -f "$record.before"
+    [ -z "$untried" ] || report "It could not be tried here ($untried). Start one program again before the others."
     finish 'Programs use it when they are started again. To take it out: calmkeeper remove'
 }
 
