@@ -1,5 +1,9 @@
 //! The format of the host's settings: lines `ZOO_NAME=value`, empty lines, and comments that start with `#`. Knows where they
-//! are; knows neither the settings nor how a file is read.
+//! are, not how a file is read; `names` has the settings.
+mod names;
+
+pub use names::{NAMES, unknown_variable};
+
 use std::collections::BTreeMap;
 
 /// Names a file to read instead of the host's; empty for no file.
@@ -14,7 +18,8 @@ pub const FILE_LEN_MAX: u64 = 64 * 1024;
 pub struct Settings(BTreeMap<String, String>);
 
 impl Settings {
-    /// The settings, and the faulty lines with their numbers. Of two lines with one name the last one counts.
+    /// The settings, and the faulty lines with their numbers. Of two lines with one name the last one counts. A name that is
+    /// no setting is a fault, because nothing else would show that it is misspelt.
     pub fn parse(text: &str) -> (Settings, Vec<(usize, String)>) {
         let (mut settings, mut wrong) = (BTreeMap::new(), Vec::new());
         for (number, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line.trim())) {
@@ -26,9 +31,10 @@ impl Settings {
                 wrong.push((number, "ignored, it is not ZOO_NAME=value".to_owned()));
                 continue;
             };
-            if name.starts_with("ZOO_")
-                && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-            {
+            if names::is_name(name) {
+                if let Some(fault) = names::unknown(name) {
+                    wrong.push((number, fault));
+                }
                 settings.insert(name.to_owned(), value.to_owned());
             } else {
                 wrong.push((number, "ignored, what is before '=' is not the name of a setting, ZOO_...".to_owned()));
@@ -54,12 +60,14 @@ mod tests {
 
     #[test]
     fn lines_are_settings_comments_or_wrong() {
-        let (settings, wrong) =
-            Settings::parse("# for the host\n\n ZOO_STATS_DIR = /run/calmkeeper \nZOO_A=\nPATH=/x\nZOO_B\nZOO_b=1\n");
+        let (settings, wrong) = Settings::parse(
+            "# for the host\n\n ZOO_STATS_DIR = /run/calmkeeper \nZOO_TLS=\nPATH=/x\nZOO_B\nZOO_b=1\nZOO_C=1\n",
+        );
         assert_eq!(settings.value("ZOO_STATS_DIR"), Some("/run/calmkeeper"));
-        assert_eq!(settings.value("ZOO_A"), Some(""));
+        assert_eq!(settings.value("ZOO_TLS"), Some(""));
         assert_eq!(settings.value("PATH"), None);
-        assert_eq!(wrong.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [5, 6, 7]);
+        assert_eq!(wrong.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [5, 6, 7, 8]);
+        assert_eq!(wrong[3].1, "ZOO_C is not a setting of this library and has no effect");
         let (_, wrong) = Settings::parse("ZOO_TLS_KEY_PASSWORD hunter2\nhunter2=\nhunter2\n");
         assert!(wrong.len() == 3 && !wrong.iter().any(|(_, what)| what.contains("hunter2")), "{wrong:?}");
     }

@@ -184,6 +184,23 @@ class Publishing(Observed):
         self.assertEqual(list(self.stats.iterdir()), [])
 
 
+    def test_a_name_that_is_no_setting_has_a_line_in_the_log(self):
+        self.settings.write_text("# for the host\nZOO_RECONNECT_CAPP_MS=5\nZOO_OWN=1\n")
+        names = {"ZOO_TLS_MINIMUM": "1.3", "ZOO_RECONECT_POLICY": "stock", "ZOO_MY_ID": "1"}
+        child = rig.spawn([str(self.program), f"127.0.0.1:{rig.free_port()}"],
+                          env=rig.library_env("ours", ZOO_CONFIG_FILE=str(self.settings), **names),
+                          stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(child.stderr.close)
+        self.addCleanup(rig.terminate, child, grace=0)
+        _, log = child.communicate("close\n", timeout=LIMIT)
+        found = [line.split(": ", 1)[1] for line in log.splitlines() if "is not a setting of this library and has no effect" in line]
+        unknown = "{} is not a setting of this library and has no effect".format
+        wanted = [f"{self.settings} line 2: {unknown('ZOO_RECONNECT_CAPP_MS')}; is ZOO_RECONNECT_CAP_MS meant?",
+                  f"{self.settings} line 3: {unknown('ZOO_OWN')}",
+                  unknown("ZOO_TLS_MINIMUM"), f"{unknown('ZOO_RECONECT_POLICY')}; is ZOO_RECONNECT_POLICY meant?"]
+        self.assertEqual(sorted(found), sorted(wanted), log)
+
+
 class Top(Observed, OnTerminal):
     def test_the_live_view_in_a_terminal(self):
         socket_name = f"calmkeeper-{os.getpid()}"

@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use std::env;
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
-use zk_core::settings::{FILE_VARIABLE, HOST_FILE, Settings};
+use zk_core::settings::{FILE_VARIABLE, HOST_FILE, Settings, unknown_variable};
 
-/// The settings of the file, which is read when a setting is first asked for.
+/// The settings of the file, which is read when a setting is first asked for. The names in the environment are checked then too.
 static SETTINGS: PerProcess<FileSettings> = PerProcess::new();
 
 struct FileSettings(Settings);
@@ -23,7 +23,10 @@ impl Default for FileSettings {
             Ok(path) => settings::read(&path, true),
             Err(_) => settings::read(HOST_FILE, false),
         };
-        for warning in warnings {
+        // SAFETY: as in `Variables::now`.
+        let own = unsafe { own_variables(environment()) };
+        let misspelt = own.iter().filter_map(|(name, _)| unknown_variable(&name.to_string_lossy()));
+        for warning in warnings.into_iter().chain(misspelt) {
             log::warn!(target: "zookeeper_init_internal", "{warning}");
         }
         FileSettings(settings)
