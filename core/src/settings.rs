@@ -2,7 +2,7 @@
 //! are, not how a file is read; `names` has the settings.
 mod names;
 
-pub use names::{NAMES, unknown_variable};
+pub use names::unknown_variable;
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 //! in the log shows that.
 
 /// Every setting, wherever it is read. docs/OPERATORS.md describes them.
-pub const NAMES: [&str; 35] = [
+const NAMES: [&str; 35] = [
     "ZOO_CONFIG_FILE",
     "ZOO_JUTE_MAXBUFFER",
     "ZOO_LOCAL_EXPIRY",
@@ -55,7 +55,7 @@ pub fn unknown_variable(name: &str) -> Option<String> {
 }
 
 /// What is wrong with a name that is meant for this library; `None` for a setting.
-pub fn unknown(name: &str) -> Option<String> {
+pub(super) fn unknown(name: &str) -> Option<String> {
     if NAMES.contains(&name) {
         return None;
     }
