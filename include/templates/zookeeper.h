@@ -58,9 +58,10 @@
  *
  * @par Waiting
  * Calls made while there is no connection wait for one. If the attempt in progress fails, they fail with its code.
- * During a pause between attempts they fail after a sixtieth of the session timeout, with the code of the last failure
- * (ZCONNECTIONLOSS if that was an answer that could not be read). In any case they fail after two thirds of the session
- * timeout, or when the session ends.
+ * During a pause between attempts they fail with the code of the last failure (ZCONNECTIONLOSS if that was an answer that
+ * could not be read), after as long as the attempt that failed had taken: a sixtieth of the session timeout at most, and
+ * less than a millisecond where a server refused. If that attempt got no answer in time, they fail after two thirds of the
+ * session timeout. In any case they fail after that long, or when the session ends.
  *
  * @par Ownership
  * The library copies its arguments: when a call returns, even an asynchronous one, its paths, values, access control
@@ -315,7 +316,8 @@ typedef struct {
  * The server's certificate must come from the CA; with ZOO_TLS_VERIFY=full it must be for the server's name as well.
  *
  * @return null, with errno set, also when the files cannot be used: EINVAL, or the reason why a file cannot be read.
- *      The log names the file. Exported whatever OpenSSL's headers are, and without that library.
+ *      The log names the file if it, or the directory that is named with it, exists: it may be a password in the wrong
+ *      place. Exported whatever OpenSSL's headers are, and without that library.
  */
 @ zookeeper_init_ssl
 #endif

@@ -59,9 +59,10 @@
  *
  * @par Waiting
  * Calls made while there is no connection wait for one. If the attempt in progress fails, they fail with its code.
- * During a pause between attempts they fail after a sixtieth of the session timeout, with the code of the last failure
- * (ZCONNECTIONLOSS if that was an answer that could not be read). In any case they fail after two thirds of the session
- * timeout, or when the session ends.
+ * During a pause between attempts they fail with the code of the last failure (ZCONNECTIONLOSS if that was an answer that
+ * could not be read), after as long as the attempt that failed had taken: a sixtieth of the session timeout at most, and
+ * less than a millisecond where a server refused. If that attempt got no answer in time, they fail after two thirds of the
+ * session timeout. In any case they fail after that long, or when the session ends.
  *
  * @par Ownership
  * The library copies its arguments: when a call returns, even an asynchronous one, its paths, values, access control
@@ -124,7 +125,8 @@
 
 /**
  * The codes that calls return and completions get as `rc`. The library makes those from -1 to -99, servers make those
- * from -101 on.
+ * from -101 on. The library makes some of these too: ZREQUESTTIMEOUT, ZCLOSING, and the code of a session's end for calls
+ * that wait.
  */
 enum ZOO_ERRORS {
     /** Success. */
@@ -459,7 +461,8 @@ ZOOAPI zhandle_t *zookeeper_init2(const char *host, watcher_fn fn, int recv_time
  * The server's certificate must come from the CA; with ZOO_TLS_VERIFY=full it must be for the server's name as well.
  *
  * @return null, with errno set, also when the files cannot be used: EINVAL, or the reason why a file cannot be read.
- *      The log names the file. Exported whatever OpenSSL's headers are, and without that library.
+ *      The log names the file if it, or the directory that is named with it, exists: it may be a password in the wrong
+ *      place. Exported whatever OpenSSL's headers are, and without that library.
  */
 ZOOAPI zhandle_t *zookeeper_init_ssl(const char *host, const char *cert, watcher_fn fn, int recv_timeout,
         const clientid_t *clientid, void *context, int flags);
@@ -703,7 +706,7 @@ ZOOAPI void zoo_set_log_callback(zhandle_t *zh, log_callback_fn callback);
 struct zoo_reconnect_stats {
     /** Connection attempts started. */
     int64_t attempts;
-    /** Attempts that were refused, or that had no route. */
+    /** Attempts that were refused, or that found the server unreachable (EHOSTUNREACH). */
     int64_t refused;
     /** Attempts that got no TCP connection in time. */
     int64_t connect_timeouts;
@@ -741,7 +744,7 @@ struct zoo_reconnect_stats {
     int64_t watches;
     /** Name resolutions after the first. */
     int64_t resolutions;
-    /** Attempts that failed on this host: no descriptor, port, memory or route. */
+    /** Attempts that failed on this host: no descriptor, port or memory, or no route (ENETUNREACH). */
     int64_t local_failures;
     /**
      * Rank of the session: how many sessions its server had created before it in the same server life. -1 when

@@ -15,7 +15,7 @@ use zk_core::session::State;
 pub struct zoo_reconnect_stats {
     /// Connection attempts started.
     pub attempts: i64,
-    /// Attempts that were refused, or that had no route.
+    /// Attempts that were refused, or that found the server unreachable (EHOSTUNREACH).
     pub refused: i64,
     /// Attempts that got no TCP connection in time.
     pub connect_timeouts: i64,
@@ -53,7 +53,7 @@ pub struct zoo_reconnect_stats {
     pub watches: i64,
     /// Name resolutions after the first.
     pub resolutions: i64,
-    /// Attempts that failed on this host: no descriptor, port, memory or route.
+    /// Attempts that failed on this host: no descriptor, port or memory, or no route (ENETUNREACH).
     pub local_failures: i64,
     /// Rank of the session: how many sessions its server had created before it in the same server life. -1 when
     /// unknown.

@@ -181,7 +181,8 @@ pub struct zoo_op_result {
 pub type zoo_op_result_t = zoo_op_result;
 
 /// The codes that calls return and completions get as `rc`. The library makes those from -1 to -99, servers make those
-/// from -101 on.
+/// from -101 on. The library makes some of these too: ZREQUESTTIMEOUT, ZCLOSING, and the code of a session's end for calls
+/// that wait.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ZOO_ERRORS {

@@ -201,8 +201,7 @@ impl<C, W: Watcher> Session<C, W> {
         self.timers.set(Timer::GiveUp, at);
     }
 
-    /// When the oldest queued request has waited as long as on stock, which fails it with the next failed attempt, one
-    /// sixtieth of the timeout later.
+    /// When the oldest queued request has waited as long as on stock, which fails it with the next failed attempt.
     fn give_up_at(&self) -> Option<Instant> {
         match self.link {
             Link::Idle { .. }
