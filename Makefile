@@ -51,6 +51,7 @@ docs: ## check: the generated documents are current, links work, the headers' do
 	$(PYTHON3) scripts/matrix.py --check
 	$(PYTHON3) scripts/log_lines.py --check
 	$(PYTHON3) scripts/windows.py --check
+	$(PYTHON3) scripts/bench_summary.py --check
 	$(PYTHON3) scripts/reliability.py --check
 	$(PYTHON3) scripts/links.py
 	scripts/doxygen/check.sh
