@@ -1,8 +1,10 @@
 //! The format of the host's settings: lines `ZOO_NAME=value`, empty lines, and comments that start with `#`. Knows where they
-//! are, not how a file is read; `names` has the settings.
+//! are, not how a file is read. `names` has the names of all settings, `reader` the forms of their values.
 mod names;
+mod reader;
 
 pub use names::unknown_variable;
+pub use reader::Reader;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +12,8 @@ use std::collections::BTreeMap;
 pub const FILE_VARIABLE: &str = "ZOO_CONFIG_FILE";
 /// The host's file.
 pub const HOST_FILE: &str = "/etc/calmkeeper.conf";
+/// Largest value of a setting in milliseconds: a day. Keeps every sum of instants and durations far from overflow.
+pub const MILLIS_MAX: u64 = 86_400_000;
 /// Largest file read, in bytes.
 pub const FILE_LEN_MAX: u64 = 64 * 1024;
 

@@ -281,6 +281,8 @@ class Top(Observed, OnTerminal):
                 out, err = cli(*arguments, status=status)
                 self.assertEqual((out, err.count("\n")), ("", 1))
                 self.assertIn(what, err)
+        _, err = cli("top", "--once", "--dir", missing, status=1, environment={"ZOO_CONFIG_FILE": str(self.settings)})
+        self.assertIn(f"ZOO_STATS_DIR in {self.settings} says", err)
         self.assertFalse(missing.exists())
         self.assertEqual(list(self.stats.iterdir()), [])
 

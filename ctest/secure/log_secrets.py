@@ -83,7 +83,7 @@ class Search:
     @contextlib.contextmanager
     def client(self, *arguments, **environment):
         """A client that writes statistics; after the block, which ends it, everything that it published is searched."""
-        stats = {"ZOO_STATS_DIR": self.public, "ZOO_STATS_INTERVAL_MS": 50, "ZOO_STATS_KEEP": 1}
+        stats = {"ZOO_STATS_DIR": self.public, "ZOO_STATS_INTERVAL_MS": 100, "ZOO_STATS_KEEP": 1}
         with client(*arguments, **environment, **stats) as program:
             yield program
             self.runs.append(program)
@@ -194,7 +194,7 @@ def finds_what_is_planted(directory):
     named = directory / f"client-{PLANTED}"
     shutil.copy(build.program, named)
     with FakeServer(lambda link: (link.accept_session(), link.serve())) as server:
-        with client(f"{server.hostport}/{PLANTED}", "-", program=named, ZOO_STATS_DIR=public, ZOO_STATS_INTERVAL_MS=50,
+        with client(f"{server.hostport}/{PLANTED}", "-", program=named, ZOO_STATS_DIR=public, ZOO_STATS_INTERVAL_MS=100,
                     ZOO_STATS_KEEP=1) as program:
             opened(program)
             ended(program)

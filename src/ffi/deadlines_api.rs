@@ -8,41 +8,26 @@ use libc::c_int;
 use std::time::Duration;
 use zk_core::code::Code;
 use zk_core::session::Session;
+use zk_core::settings::MILLIS_MAX;
 
 /// `ZOO_EXPIRE_LOCALLY`: the client lets the session expire without hearing from a server.
 const EXPIRE_LOCALLY: c_int = 0x10000;
 
-const TARGET: &str = "zookeeper_init_internal";
-
 /// Sets the deadlines of a new handle from its settings and its flags.
 pub(super) fn set_deadlines(session: &mut Session<CallCompletion, Watch>, flags: c_int, variables: &Variables) {
-    if let Some(text) = variables.get("ZOO_REQUEST_TIMEOUT_MS") {
-        if let Some(timeout) = text.parse().ok().and_then(|millis| request_timeout(millis).ok()) {
-            session.set_request_timeout(timeout);
-        } else {
-            log::warn!(
-                target: TARGET,
-                "ZOO_REQUEST_TIMEOUT_MS={text} is not a number of milliseconds; requests have no time limit"
-            );
-        }
-    }
-    if flags & EXPIRE_LOCALLY != 0 || is_set(variables, "ZOO_LOCAL_EXPIRY") {
+    let (timeout, expires_locally, forgets) = variables.read(|reader| {
+        (
+            reader.millis("ZOO_REQUEST_TIMEOUT_MS", 0..=MILLIS_MAX),
+            reader.flag("ZOO_LOCAL_EXPIRY"),
+            reader.flag("ZOO_RECONNECT_FORGET_ZXID"),
+        )
+    });
+    session.set_request_timeout(timeout.filter(|timeout| !timeout.is_zero()));
+    if flags & EXPIRE_LOCALLY != 0 || expires_locally == Some(true) {
         session.expire_locally();
     }
-    if is_set(variables, "ZOO_RECONNECT_FORGET_ZXID") {
+    if forgets == Some(true) {
         session.forget_zxid();
-    }
-}
-
-/// Whether the setting is 1.
-fn is_set(variables: &Variables, name: &str) -> bool {
-    match variables.get(name).as_deref() {
-        None | Some("0") => false,
-        Some("1") => true,
-        Some(text) => {
-            log::warn!(target: TARGET, "{name}={text} is neither 0 nor 1; 0 is used");
-            false
-        }
     }
 }
 

@@ -188,9 +188,7 @@ unsafe fn prepare(args: InitArgs) -> Result<Start, Errno> {
         failure.errno
     })?;
     let (backoff, warnings) = backoff::Config::from_lookup(|name| variables.get(name));
-    for warning in warnings {
-        log::warn!(target: "zookeeper_init_internal", "{warning}");
-    }
+    env::log_warnings(warnings);
     let now = Instant::now();
     let memory = if backoff.memory { handle::recall(&list.hosts, now) } else { None };
     let config = Config {
@@ -283,13 +281,7 @@ fn first_xid() -> i32 {
 }
 
 fn max_frame(variables: &Variables) -> usize {
-    let Some(text) = variables.get(MAX_FRAME) else { return limits::FRAME };
-    match text.parse() {
-        Ok(len) if len >= HANDSHAKE_LEN => return len,
-        Ok(_) => log::warn!("{MAX_FRAME}={text} is too small for a session; {} is used", limits::FRAME),
-        Err(_) => log::warn!("{MAX_FRAME}={text} is not a number of bytes; {} is used", limits::FRAME),
-    }
-    limits::FRAME
+    variables.read(|reader| reader.number(MAX_FRAME, "bytes", HANDSHAKE_LEN..=usize::MAX)).unwrap_or(limits::FRAME)
 }
 
 /// Logs that `what` could not be made, and returns the errno.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::env;
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
-use zk_core::settings::{FILE_VARIABLE, HOST_FILE, Settings, unknown_variable};
+use zk_core::settings::{FILE_VARIABLE, HOST_FILE, Reader, Settings, unknown_variable};
 
 /// The settings of the file, which is read when a setting is first asked for. The names in the environment are checked then too.
 static SETTINGS: PerProcess<FileSettings> = PerProcess::new();
@@ -26,9 +26,7 @@ impl Default for FileSettings {
         // SAFETY: as in `Variables::now`.
         let own = unsafe { own_variables(environment()) };
         let misspelt = own.iter().filter_map(|(name, _)| unknown_variable(&name.to_string_lossy()));
-        for warning in warnings.into_iter().chain(misspelt) {
-            log::warn!(target: "zookeeper_init_internal", "{warning}");
-        }
+        log_warnings(warnings.into_iter().chain(misspelt));
         FileSettings(settings)
     }
 }
@@ -98,8 +96,23 @@ impl Variables {
         own.chain(file).find(|name| name.starts_with(prefix)).map(Cow::into_owned)
     }
 
+    /// Reads values by `body`, and logs what is wrong with them.
+    pub(crate) fn read<T>(&self, body: impl FnOnce(&mut Reader<&dyn Fn(&str) -> Option<String>>) -> T) -> T {
+        let lookup = |name: &str| self.get(name);
+        let mut reader = Reader::new(&lookup as &dyn Fn(&str) -> Option<String>);
+        let result = body(&mut reader);
+        log_warnings(reader.into_warnings());
+        result
+    }
+
     fn own(&self, name: &str) -> Option<&OsStr> {
         self.own.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_os_str())
+    }
+}
+
+pub(crate) fn log_warnings(warnings: impl IntoIterator<Item = String>) {
+    for warning in warnings {
+        log::warn!(target: "zookeeper_init_internal", "{warning}");
     }
 }
 

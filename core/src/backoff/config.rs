@@ -1,9 +1,8 @@
 //! The policy's knobs: their defaults, their environment names and what counts as a bad value. Reads no environment;
 //! the shell passes a lookup.
+use crate::settings::{MILLIS_MAX, Reader};
 use std::time::Duration;
 
-/// Longest value a `_MS` knob may take: a day. Keeps every sum of instants and durations far from overflow.
-const LONGEST_MS: u64 = 86_400_000;
 /// The largest fleet that `ZOO_RECONNECT_FLEET` may name.
 const FLEET_MAX: u32 = 100_000_000;
 
@@ -67,80 +66,24 @@ impl Config {
     /// Reads every knob through `lookup` (name to value, `None` when unset). A bad value falls back to its default and
     /// yields one warning, ready to be logged.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> (Config, Vec<String>) {
-        let mut reader = Reader { lookup, warnings: Vec::new() };
-        let mut config = Config::default();
-        reader.policy(&mut config.policy);
-        reader.millis("ZOO_RECONNECT_BASE_MS", 1, &mut config.base);
-        reader.millis("ZOO_RECONNECT_CAP_MS", 1, &mut config.cap);
-        reader.millis("ZOO_RECONNECT_CONGESTION_CAP_MS", 1, &mut config.congestion_cap);
-        reader.millis("ZOO_RECONNECT_FIRST_JITTER_MS", 0, &mut config.first_jitter);
-        reader.millis("ZOO_RECONNECT_TCP_TIMEOUT_MS", 1, &mut config.tcp_timeout);
-        reader.flag("ZOO_RECONNECT_RST", &mut config.rst);
-        reader.flag("ZOO_RECONNECT_MEMORY", &mut config.memory);
-        reader.flag("ZOO_RECONNECT_RANK", &mut config.rank);
-        reader.fleet(&mut config.fleet);
-        reader.seed(&mut config.seed);
-        (config, reader.warnings)
-    }
-}
-
-struct Reader<F> {
-    lookup: F,
-    warnings: Vec<String>,
-}
-
-impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    fn value(&self, name: &str) -> Option<String> {
-        (self.lookup)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
-    }
-
-    fn reject(&mut self, name: &str, value: &str, wanted: &str) {
-        self.warnings.push(format!("{name}={value:?} is ignored: {wanted}"));
-    }
-
-    fn policy(&mut self, into: &mut Policy) {
-        let name = "ZOO_RECONNECT_POLICY";
-        match self.value(name).as_deref() {
-            None => {}
-            Some("adaptive") => *into = Policy::Adaptive,
-            Some("stock") => *into = Policy::Stock,
-            Some(other) => self.reject(name, other, "expected adaptive or stock"),
-        }
-    }
-
-    fn millis(&mut self, name: &str, least: u64, into: &mut Option<Duration>) {
-        let Some(value) = self.value(name) else { return };
-        match value.parse::<u64>() {
-            Ok(ms) if (least..=LONGEST_MS).contains(&ms) => *into = Some(Duration::from_millis(ms)),
-            _ => self.reject(name, &value, &format!("expected milliseconds from {least} to {LONGEST_MS}")),
-        }
-    }
-
-    fn flag(&mut self, name: &str, into: &mut bool) {
-        match self.value(name).as_deref() {
-            None => {}
-            Some("0") => *into = false,
-            Some("1") => *into = true,
-            Some(other) => self.reject(name, other, "expected 0 or 1"),
-        }
-    }
-
-    fn fleet(&mut self, into: &mut Option<u32>) {
-        let name = "ZOO_RECONNECT_FLEET";
-        let Some(value) = self.value(name) else { return };
-        match value.parse() {
-            Ok(clients) if (1..=FLEET_MAX).contains(&clients) => *into = Some(clients),
-            _ => self.reject(name, &value, &format!("expected a number of clients from 1 to {FLEET_MAX}")),
-        }
-    }
-
-    fn seed(&mut self, into: &mut Option<u64>) {
-        let name = "ZOO_RECONNECT_SEED";
-        let Some(value) = self.value(name) else { return };
-        match value.parse() {
-            Ok(seed) => *into = Some(seed),
-            Err(_) => self.reject(name, &value, "expected an unsigned 64-bit number"),
-        }
+        let mut reader = Reader::new(lookup);
+        let defaults = Config::default();
+        let config = Config {
+            policy: reader
+                .word("ZOO_RECONNECT_POLICY", &[("adaptive", Policy::Adaptive), ("stock", Policy::Stock)])
+                .unwrap_or(defaults.policy),
+            base: reader.millis("ZOO_RECONNECT_BASE_MS", 1..=MILLIS_MAX),
+            cap: reader.millis("ZOO_RECONNECT_CAP_MS", 1..=MILLIS_MAX),
+            congestion_cap: reader.millis("ZOO_RECONNECT_CONGESTION_CAP_MS", 1..=MILLIS_MAX),
+            first_jitter: reader.millis("ZOO_RECONNECT_FIRST_JITTER_MS", 0..=MILLIS_MAX),
+            tcp_timeout: reader.millis("ZOO_RECONNECT_TCP_TIMEOUT_MS", 1..=MILLIS_MAX),
+            rst: reader.flag("ZOO_RECONNECT_RST").unwrap_or(defaults.rst),
+            memory: reader.flag("ZOO_RECONNECT_MEMORY").unwrap_or(defaults.memory),
+            rank: reader.flag("ZOO_RECONNECT_RANK").unwrap_or(defaults.rank),
+            fleet: reader.number("ZOO_RECONNECT_FLEET", "clients", 1..=FLEET_MAX),
+            seed: reader.number("ZOO_RECONNECT_SEED", "a number", 0..=u64::MAX),
+        };
+        (config, reader.into_warnings())
     }
 }
 

@@ -19,6 +19,7 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 use zk_core::session::Stats;
+use zk_core::settings::MILLIS_MAX;
 
 /// The connection state of a handle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +86,8 @@ struct Registry {
     writer: Option<OwnThread>,
     /// The number of the writer in charge; a writer with another number ends.
     number: u64,
+    /// How often the file is written, as the last handle that was opened wants it.
+    interval: Duration,
     /// For handles without threads, in place of the writer.
     turns: Option<Turns>,
 }
@@ -97,7 +100,8 @@ struct Turns {
 }
 
 impl Registry {
-    fn add(&mut self, source: &Arc<impl Source + 'static>) {
+    fn add(&mut self, source: &Arc<impl Source + 'static>, interval: Duration) {
+        self.interval = interval;
         self.live.retain(|source| source.strong_count() > 0);
         self.live.push(Arc::downgrade(source) as Weak<dyn Source>);
     }
@@ -118,15 +122,8 @@ static SHARED: PerProcess<Shared> = PerProcess::new();
 static HAS_TURNS: AtomicBool = AtomicBool::new(false);
 
 fn interval() -> Duration {
-    const DEFAULT: u64 = 10_000;
-    let given = env::var("ZOO_STATS_INTERVAL_MS");
-    let millis = given.map_or(DEFAULT, |text| {
-        text.parse().unwrap_or_else(|_| {
-            log::warn!("ZOO_STATS_INTERVAL_MS={text} is not a number of milliseconds; {DEFAULT} is used");
-            DEFAULT
-        })
-    });
-    Duration::from_millis(millis.max(100))
+    const DEFAULT: Duration = Duration::from_secs(10);
+    env::Variables::now().read(|reader| reader.millis("ZOO_STATS_INTERVAL_MS", 100..=MILLIS_MAX)).unwrap_or(DEFAULT)
 }
 
 fn with_registry<R>(body: impl FnOnce(&mut Registry) -> R) -> R {
@@ -139,7 +136,7 @@ pub(crate) fn register(source: &Arc<impl Source + 'static>) {
     let interval = interval();
     remove_at_exit();
     let failed = with_registry(|registry| {
-        registry.add(source);
+        registry.add(source, interval);
         if registry.writer.is_some() {
             return None;
         }
@@ -165,7 +162,7 @@ pub(crate) fn register_for_turns(source: &Arc<impl Source + 'static>) {
     remove_at_exit();
     place.sweep(interval);
     with_registry(|registry| {
-        registry.add(source);
+        registry.add(source, interval);
         registry.turns.get_or_insert_with(|| Turns { place, interval, next: Instant::now() });
     });
     HAS_TURNS.store(true, Ordering::Relaxed);
@@ -217,7 +214,7 @@ fn keep_writing(place: &place::Place, interval: Duration, number: u64) {
 /// written once more.
 pub(crate) fn retire(source: &Arc<impl Source + 'static>, last: &Sample) {
     let address = Arc::as_ptr(source).cast::<()>();
-    let (writer, turns) = with_registry(|registry| {
+    let (writer, turns, interval) = with_registry(|registry| {
         let known = registry.live.len();
         registry.live.retain(|source| source.strong_count() > 0 && source.as_ptr().cast::<()>() != address);
         if registry.live.len() < known {
@@ -225,10 +222,10 @@ pub(crate) fn retire(source: &Arc<impl Source + 'static>, last: &Sample) {
             registry.closed.entry(key).or_default().add(&last.stats);
         }
         if !registry.live.is_empty() {
-            return (None, None);
+            return (None, None, registry.interval);
         }
         registry.number += 1;
-        (registry.writer.take(), registry.turns.take())
+        (registry.writer.take(), registry.turns.take(), registry.interval)
     });
     if let Some(writer) = writer {
         SHARED.get().changed.notify_all();
@@ -242,7 +239,7 @@ pub(crate) fn retire(source: &Arc<impl Source + 'static>, last: &Sample) {
         return;
     }
     if let Some(place) = place::Place::configured() {
-        write(place.path(), interval());
+        write(place.path(), interval);
     }
 }
 
@@ -275,16 +272,15 @@ fn write(path: &Path, interval: Duration) {
 fn remove_at_exit() {
     static REGISTERED: AtomicBool = AtomicBool::new(false);
     if !REGISTERED.swap(true, Ordering::Relaxed) {
-        if let Some(text) = env::var(KEEP).filter(|text| !["", "0", "1"].contains(&text.as_str())) {
-            log::warn!("ZOO_STATS_KEEP={text} is neither 0 nor 1; 0 is used");
-        }
+        // Only for its warning: at exit nothing is logged.
+        env::Variables::now().read(|reader| reader.flag(KEEP));
         process::at_exit(exiting);
     }
 }
 
 /// Called when the process exits. A forked child that has written no file finds none to remove.
 extern "C" fn exiting() {
-    let keep = env::var(KEEP).is_some_and(|value| value == "1");
+    let keep = env::var(KEEP).is_some_and(|value| value.trim() == "1");
     for _ in 0..EXIT_WAIT_MS {
         if let Some(mut written) = SHARED.get().file.try_lock() {
             written.is_exiting = true;
