@@ -150,6 +150,14 @@ class Case(unittest.TestCase):
         return self.start(*before, "/usr/bin/python3", "-c", f"import ctypes, mmap, os, sys\n{code}\nprint('ready', flush=True)\nsys.stdin.read()",
                           **options)
 
+    def for_nobody(self):
+        """The command for the user nobody, as a list of words, and the library that it puts in."""
+        shutil.copytree(DIST, self.scratch / "dist")
+        library = self.scratch / "libzookeeper_mt.so.2"
+        shutil.copy(rig.our_library(), library)
+        user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+        return [*user, self.scratch / "dist/calmkeeper", "--library", library, "run"], library
+
     # --- systems ------------------------------------------------------------------------------------------------------
 
     def system(self):

@@ -74,7 +74,7 @@ check_program() {
     program=$(program_of "$1")
     facts=$(elf_facts "$program")
     loader=$(printf '%s\n' "$facts" | sed -n 's/^interp //p')
-    verdict=later reason= advice=
+    verdict=later reason= advice= privilege= others= unseen=
     check_file && check_loads && check_privilege && check_found || true
 }
 
@@ -153,16 +153,13 @@ check_loads() {
 }
 
 check_privilege() {
-    if [ -u "$program" ] || [ -g "$program" ]; then
-        case $found in
-        *libzookeeper_*)
-            verdict=other
-            reason="$program is setuid or setgid, so the loader ignores LD_LIBRARY_PATH and it runs on the system's library"
-            advice="'calmkeeper install' puts Calmkeeper there"
-            return 1
-            ;;
-        esac
-    fi
+    judge_privilege "$program"
+    [ -n "$privilege" ] || return 0
+    case $found in *libzookeeper_*) ;; *) return 0 ;; esac
+    verdict=other
+    reason="$program $privilege, so the loader ignores LD_LIBRARY_PATH and it runs on the system's library"
+    advice="'calmkeeper install' puts Calmkeeper there"
+    return 1
 }
 
 # Judges the libraries that the loader finds.
@@ -204,10 +201,13 @@ check_found() {
 check() {
     [ $# -eq 1 ] || usage_error '--check needs one program'
     prepare_run "$1"
+    rest="${others:+; started by another user it runs on the system's library, because it $others}${unseen:+; it cannot be seen $unseen}"
+    [ "$verdict" != later ] || [ -z "$privilege" ] ||
+        fail "$1 would not run on Calmkeeper: $program $privilege, so a library that it loads later is the system's; 'calmkeeper install' puts Calmkeeper there"
     case $verdict in
-    ours) show "$1: runs on Calmkeeper ($(readlink -f "$library"))" ;;
-    preload) show "$1: runs on Calmkeeper, preloaded into this one process, as $reason" ;;
-    later) show "$1: needs no $soname when it starts${reason:+ ($reason)}; a library that it loads later is found in $directory, unless the one who asks has a DT_RPATH" ;;
+    ours) show "$1: runs on Calmkeeper ($(readlink -f "$library"))$rest" ;;
+    preload) show "$1: runs on Calmkeeper, preloaded into this one process, as $reason$rest" ;;
+    later) show "$1: needs no $soname when it starts${reason:+ ($reason)}; a library that it loads later is found in $directory, unless the one who asks has a DT_RPATH$rest" ;;
     other) fail "$1 would not run on Calmkeeper: $reason; $advice" ;;
     unknown) fail "it cannot be known whether $1 would run on Calmkeeper: $reason; $advice" ;;
     esac
@@ -271,7 +271,7 @@ $1
 $1
 "
         if [ -e "/proc/$1/maps" ]; then
-            say "cannot look into process $1 ($name), which has other rights than you: if it is setuid, it runs on the system's library"
+            say "cannot look into process $1 ($name), which has other rights than you: if it is setuid or has file capabilities, it runs on the system's library"
         fi
         return
     fi
