@@ -150,6 +150,12 @@ class Case(unittest.TestCase):
         return self.start(*before, "/usr/bin/python3", "-c", f"import ctypes, mmap, os, sys\n{code}\nprint('ready', flush=True)\nsys.stdin.read()",
                           **options)
 
+    def script(self, text):
+        path = self.scratch / f"script{len(list(self.scratch.glob('script*')))}"
+        path.write_text(text)
+        path.chmod(0o755)
+        return path
+
     def for_nobody(self):
         """The command for the user nobody, as a list of words, and the library that it puts in."""
         shutil.copytree(DIST, self.scratch / "dist")

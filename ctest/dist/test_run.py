@@ -75,39 +75,6 @@ open(sys.argv[1], "w").write(is_open)"""
                 out, err = run_all(*command, *words, status=status)
                 self.assertEqual((bool(out), bool(err)), (status == 0 and "1" in kept, status == 1 and "2" in kept), (streams, words))
 
-    def test_a_library_that_cannot_be_loaded(self):
-        """The program starts on what it has."""
-        for library, words in self.unloadable_libraries():
-            command = [DIST / "calmkeeper", "--library", library, "run"]
-            for program, output in ((self.program(), f"{rig.stock_library()}\n"), (self.script("#!/bin/sh\necho done\n"), "done\n")):
-                self.assertIn(words, run_all(*command, "--check", program, status=1)[1])
-                out, err = run_all(*command, program)
-                self.assertEqual((out, len(err.splitlines())), (output, 1), err)
-                self.assertIn("does not run on Calmkeeper", err)
-                self.assertIn(words, err)
-
-    def test_a_library_on_a_file_system_without_execution(self):
-        place = self.scratch / "noexec"
-        place.mkdir()
-        script = 'mount -t tmpfs -o noexec none "$1" && cp "$2" "$1/libzookeeper_mt.so.2" && shift 2 && exec "$@"'
-        command = ["unshare", "--mount", "sh", "-c", script, "sh", place, rig.our_library(), DIST / "calmkeeper",
-                   "--library", place / "libzookeeper_mt.so.2", "run"]
-        program = self.program()
-        self.assertIn("its loader cannot load ", run_all(*command, "--check", program, status=1)[1])
-        self.assertEqual(run(*command, program), f"{rig.stock_library()}\n")
-
-    def test_what_cannot_be_known_is_no_answer(self):
-        """A program that the user may not read, and one that needs a missing library."""
-        nobody, library = self.for_nobody()
-        program = self.program()
-        program.chmod(0o711)
-        self.assertIn("it cannot be known whether", run_all(*nobody, "--check", program, status=1)[1])
-        self.assertEqual(run(*nobody, program), f"{library}\n")
-        extension = self.embedding()
-        program = self.compile("hold.c", "-Wl,--no-as-needed", str(extension))
-        extension.unlink()
-        self.assertRegex(self.check(program, status=1), "it cannot be known whether .* cannot load it: .*_extension.so")
-
     def test_a_search_path_that_comes_after_ours_needs_no_preloading(self):
         program = self.program(f"-Wl,--enable-new-dtags,-rpath,{rig.stock_library().parent}")
         self.assertEqual(run_all(WITH, program), (f"{rig.our_library()}\n", ""))
@@ -237,12 +204,6 @@ mapped = mmap.mmap(file, 4096, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mma
         script.chmod(0o755)
         self.assertIn("needs no libzookeeper_mt.so.2", self.check(script))
         self.assertEqual(run(WITH, script), "done\n")
-
-    def script(self, text):
-        path = self.scratch / f"script{len(list(self.scratch.glob('script*')))}"
-        path.write_text(text)
-        path.chmod(0o755)
-        return path
 
     def test_a_script_whose_interpreter_needs_preloading_is_refused_in_both_ways(self):
         script = self.script(f"#!{self.program(self.rpath())}\n")

@@ -173,50 +173,6 @@ class System(Case):
             self.assertEqual(without_caches(tree(root)), without_caches(before))
             shutil.rmtree(root)
 
-    def test_a_library_that_the_system_cannot_load_is_refused(self):
-        root, program = self.small_root(), self.program()
-        before = tree(root)
-        for library, words in self.unloadable_libraries():
-            err = run_all(DIST / "calmkeeper", "--root", root, "--library", library, "install", status=1)[1]
-            self.assertEqual(len(err.splitlines()), 1, err)
-            self.assertIn(words, err)
-            self.assertIn("nothing was changed", err)
-            self.assertEqual(tree(root), before)
-        self.assertNotIn("could not be tried", self.calmkeeper(root, "install"))
-        self.assertEqual(self.uses(root, program), rig.our_library().read_bytes())
-
-    def test_a_library_that_cannot_be_tried(self):
-        """By a user who may not use chroot, and where there is no loader."""
-        root, user = self.small_root(), ["setpriv", "--bounding-set", "-sys_chroot", "--inh-caps", "-sys_chroot"]
-        before = tree(root)
-        for library, words in self.unloadable_libraries():
-            if "GLIBC" not in words:
-                err = run_all(*user, DIST / "calmkeeper", "--root", root, "--library", library, "install", status=1)[1]
-                self.assertIn(words, err)
-                self.assertEqual(tree(root), before)
-        said = run(*user, DIST / "calmkeeper", "--root", root, "--library", rig.our_library(), "install")
-        self.assertIn("could not be tried here (its dynamic loader cannot be started: ", said)
-        shutil.rmtree(root)
-        root = self.system()
-        self.assertIn("could not be tried here (there is no dynamic loader below ", self.calmkeeper(root, "install"))
-        self.calmkeeper(root, "remove")
-        *_, (library, words) = self.unloadable_libraries()
-        self.assertIn(words, run_all(DIST / "calmkeeper", "--root", root, "--library", library, "install", status=1)[1])
-
-    def test_a_library_that_cannot_be_read_is_refused(self):
-        """Here because od is missing or fails."""
-        root, fake = self.system(), self.scratch / "fake/od"
-        fake.parent.mkdir()
-        fake.write_text("#!/bin/sh\nexit 1\n")
-        fake.chmod(0o755)
-        before = tree(root)
-        for word in (["--root", root, "install"], ["--root", root, "status"], ["run", "--check", "true"]):
-            err = run_all(DIST / "calmkeeper", "--library", rig.our_library(), *word, status=1,
-                          environment={"PATH": f"{fake.parent}:{os.environ['PATH']}"})[1]
-            self.assertEqual(len(err.splitlines()), 1, err)
-            self.assertIn("cannot be read as a shared library", err)
-        self.assertEqual(tree(root), before)
-
     def test_links_are_followed_as_if_the_directory_were_the_root(self):
         """Absolute links to the library and to directories. The library of the running system stays unchanged."""
         stock = rig.stock_library().read_bytes()
