@@ -262,7 +262,6 @@ is_running() {
 }
 
 watch_process() {
-    name=$(cat "/proc/$1/comm" 2>/dev/null) || return 0
     if ! cat "/proc/$1/maps" >/dev/null 2>&1; then
         case $seen in *"
 $1
@@ -272,6 +271,7 @@ $1
 "
         if [ -e "/proc/$1/maps" ]; then
             say "cannot look into process $1 ($name), which has other rights than you: if it is setuid or has file capabilities, it runs on the system's library"
+            name=$(cat "/proc/$1/comm" 2>/dev/null) || return 0
         fi
         return
     fi
@@ -286,6 +286,7 @@ $1 $path
         file=$(readable_file "$1" "$range" "$path")
         { [ -n "$file" ] && has_text "$stock_mark" "$file" && ! is_ours "$file"; } || continue
         case $path in
+        name=$(cat "/proc/$1/comm" 2>/dev/null) || return 0
         */libzookeeper_*) say "process $1 ($name) runs on $path ($(identify "$file")), not on Calmkeeper: ${obstacle:-what loads it has a search path of its own (DT_RPATH)}" ;;
         *) say "process $1 ($name) has its own copy of the C client in $path ($(identify "$file")) and does not run on Calmkeeper" ;;
         esac
