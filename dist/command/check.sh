@@ -12,7 +12,8 @@ library_directory() {
     # cargo's file name differs from the one that programs need.
     directory=$directory/calmkeeper
     [ "$(readlink -f "$directory/$soname")" != "$library" ] || return 0
-    { mkdir -p "$directory" && ln -sfn "$library" "$directory/$soname"; } 2>/dev/null ||
+    # Other users use the link too.
+    (umask 022 && mkdir -p "$directory" && ln -sfn "$library" "$directory/$soname") 2>/dev/null ||
         obstacle="the link $directory/$soname cannot be made: let the owner of that directory run this once"
 }
 
@@ -270,8 +271,8 @@ $1
 $1
 "
         if [ -e "/proc/$1/maps" ]; then
-            say "cannot look into process $1 ($name), which has other rights than you: if it is setuid or has file capabilities, it runs on the system's library"
             name=$(cat "/proc/$1/comm" 2>/dev/null) || return 0
+            say "cannot look into process $1 ($name), which has other rights than you: if it is setuid or has file capabilities, it runs on the system's library"
         fi
         return
     fi
@@ -285,8 +286,8 @@ $1 $path
 "
         file=$(readable_file "$1" "$range" "$path")
         { [ -n "$file" ] && has_text "$stock_mark" "$file" && ! is_ours "$file"; } || continue
-        case $path in
         name=$(cat "/proc/$1/comm" 2>/dev/null) || return 0
+        case $path in
         */libzookeeper_*) say "process $1 ($name) runs on $path ($(identify "$file")), not on Calmkeeper: ${obstacle:-what loads it has a search path of its own (DT_RPATH)}" ;;
         *) say "process $1 ($name) has its own copy of the C client in $path ($(identify "$file")) and does not run on Calmkeeper" ;;
         esac

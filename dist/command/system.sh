@@ -9,7 +9,9 @@
 
 # KIND PATH SUM for each installed file: "package" and "plain" have an original below $kept, "new" has none.
 record_of() { printf '%s\n' "$root$(resolve /var/lib/calmkeeper)/installed"; }
-kept_of() { echo "/usr/lib/calmkeeper/stock$1"; }
+# The directories that install made, one a line, without the root. remove removes those that are empty then.
+list_of() { printf '%s\n' "${record%/installed}/directories"; }
+kept_of() { printf '%s\n' "/usr/lib/calmkeeper/stock$1"; }
 sum_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
 divert() {
@@ -30,14 +32,20 @@ package_of() {
 finish() {
     report "$1"
     failed=
-    if ! command -v ldconfig >/dev/null; then :; elif [ -n "$root" ]; then
-        ldconfig -r "$root" 2>/dev/null || true
+    if ! command -v ldconfig >/dev/null; then
+        [ -z "$is_new" ] || failed='there is no ldconfig here: programs may not find the library until it has run'
+    elif [ -n "$root" ]; then
+        ldconfig -r "$root" 2>/dev/null || [ -z "$is_new" ] ||
+            failed="ldconfig could not write $root/etc/ld.so.cache: programs may not find the library until it has"
     else
-        ldconfig 2>/dev/null || failed=yes
+        ldconfig 2>/dev/null || failed="ldconfig could not write /etc/ld.so.cache: run 'ldconfig' when there is room"
     fi
     print_said
-    [ -z "$failed" ] || say "this is done, but ldconfig could not write /etc/ld.so.cache: run 'ldconfig' when there is room" || true
+    [ -z "$failed" ] || say "this is done, but $failed" || true
 }
+
+# Set if a library was put in that the loader's cache may not have. musl's loader has no cache.
+is_new=
 
 print_said() {
     trap '' PIPE
@@ -86,6 +94,8 @@ make_directory() {
     make_directory "$(dirname "$1")"
     mkdir "$root$1" 2>/dev/null || give_up "$root$1 cannot be made (is the file system full?)"
     step "directory $1"
+    directories="$directories$1
+"
 }
 
 # room_for PATH: makes the directory of PATH. If a later step fails, PATH.calmkeeper-new is removed.
@@ -185,6 +195,18 @@ new_record() {
     done <"$record"
 }
 
+# Writes the list of directories beside its place: those of this command, with those that lock made, and of earlier ones.
+write_list() {
+    list=$(list_of)
+    room_for "${list#"$root"}"
+    {
+        printf %s "$directories" &&
+            printf %s "${made-}" | while read -r folder; do printf '%s\n' "${folder#"$root"}" || exit; done &&
+            { [ ! -e "$list" ] || cat "$list"; }
+    } 2>/dev/null >"$list.calmkeeper-new" || cannot_write "$list"
+    [ -e "$list" ] || step "file ${list#"$root"}"
+}
+
 write_record() {
     name=${record#"$root"}
     room_for "$name"
@@ -218,6 +240,7 @@ put_in() {
     kept=$(kept_of "$2")
     [ ! -e "$root$kept.calmkeeper-new" ] || rename "$kept"
     rename "$2"
+    case "$1 $loader" in 'new '*/ld-musl-*) ;; 'new '*) is_new=yes ;; esac
     report "$2 is Calmkeeper now$([ "$1" = new ] || echo "; the original is kept at $kept")"
 }
 
@@ -228,12 +251,14 @@ install() {
     check_record
     may_write install /usr/lib/calmkeeper "${record#"$root"}"
     each_library examine
-    lines= said= untried=
+    lines= said= untried= directories=
     trap 'give_up interrupted' INT TERM HUP
     each_library prepare
+    write_list
     write_record
     # From here on only names and dpkg's list of diversions change.
     trap '' INT TERM HUP
+    rename "${list#"$root"}"
     for_lines keep_original
     replace_record
     for_lines divert_path
@@ -308,12 +333,16 @@ may_remove() {
 
 # Removes the files that an install may have left when it was killed.
 sweep() {
-    rm -f "$record.before" "$record.calmkeeper-new" || true
+    list=$(list_of)
+    directories=$(cat "$list" || true)
+    rm -f "$record.before" "$record.calmkeeper-new" "$list" "$list.calmkeeper-new" || true
     rm -rf "$root/usr/lib/calmkeeper/stock" || true
     for place in "$root"/usr/lib/* "$root"/usr/local/lib/* "$root/usr/lib" "$root/usr/lib64" "$root/usr/local/lib" "$root/usr/local/lib64"; do
         rm -f "$place"/libzookeeper_*.calmkeeper-new || true
     done
-    rmdir "$root/var/lib/calmkeeper" "$root/usr/lib/calmkeeper" || true
+    rmdir "${record%/*}" "$root/usr/lib/calmkeeper" || true
+    # A directory comes after its parents in sorted order.
+    printf '%s\n' "$directories" | sort -r | while read -r folder; do [ -z "$folder" ] || rmdir "$root$folder" || true; done
 } 2>/dev/null
 
 remove() {
