@@ -60,7 +60,7 @@
  * Calls made while there is no connection wait for one. If the attempt in progress fails, they fail with its code.
  * During a pause between attempts they fail with the code of the last failure (ZCONNECTIONLOSS if that was an answer that
  * could not be read), after as long as the attempt that failed had taken: a sixtieth of the session timeout at most, and
- * less than a millisecond where a server refused. If that attempt got no answer in time, they fail after two thirds of the
+ * a few milliseconds where a server refused. If that attempt got no answer in time, they fail after two thirds of the
  * session timeout. In any case they fail after that long, or when the session ends.
  *
  * @par Ownership
