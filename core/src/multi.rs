@@ -49,14 +49,14 @@ pub fn encode(ops: &[MultiOp<'_>], chroot: &[u8], out: &mut Vec<u8>) -> Result<(
     for item in ops {
         let (kind, path, sequential) = match item {
             // The encoding of a transaction has no field for a time to live.
-            MultiOp::Create { mode, .. } if mode::has_ttl(*mode) => return Err(Code::Unimplemented),
+            MultiOp::Create { mode, .. } if mode::has_ttl(*mode) => return Err(unimplemented(op::CREATE_TTL)),
             // The server would make a container from a plain create too; Apache's library sends this type.
             MultiOp::Create { path, mode: mode::CONTAINER, .. } => (op::CREATE_CONTAINER, path, false),
             MultiOp::Create { path, mode, .. } => (op::CREATE, path, mode::is_sequential(*mode)),
             MultiOp::Delete { path, .. } => (op::DELETE, path, false),
             MultiOp::SetData { path, .. } => (op::SET_DATA, path, false),
             MultiOp::Check { path, .. } => (op::CHECK, path, false),
-            MultiOp::Unsupported(_) => return Err(Code::Unimplemented),
+            MultiOp::Unsupported(kind) => return Err(unimplemented(*kind)),
         };
         MultiHeader { kind, done: false, err: -1 }.write(out);
         put_path(out, chroot, path, sequential).map_err(|_| Code::MarshallingError)?;
@@ -76,6 +76,12 @@ pub fn encode(ops: &[MultiOp<'_>], chroot: &[u8], out: &mut Vec<u8>) -> Result<(
     }
     MultiHeader::END.write(out);
     Ok(())
+}
+
+/// Logs that a transaction cannot hold this type, and returns the code for it.
+fn unimplemented(kind: i32) -> Code {
+    log::error!(target: "zoo_amulti", "Unimplemented sub-op type={kind} in multi-op");
+    Code::Unimplemented
 }
 
 /// The result of one operation.

@@ -43,6 +43,7 @@ static const struct {
     {"DEBUG@zoo_aset_acl", "Sending request xid=" ID " for path \\[/n\\] to " PORT},
     {"DEBUG@zoo_async", "Sending request xid=" ID " for path \\[/n\\] to " PORT},
     {"DEBUG@zoo_amulti", "Sending multi request xid=" ID " with 1 subrequests to " PORT},
+    {"ERROR@zoo_amulti", "Unimplemented sub-op type=4660 in multi-op"},
     {"DEBUG@zoo_areconfig", "Sending Reconfig request xid=" ID " to " PORT},
     {"DEBUG@aremove_watches", "Sending request xid=" ID " for path \\[/n\\] to " PORT},
     {"DEBUG@send_last_auth_info", "Sending auth info request to " PORT},
@@ -150,6 +151,8 @@ static void every_request(zhandle_t *zh)
     drain(1);
     zoo_check_op_init(&op, "/n", -1);
     outcome("multi", zoo_multi(zh, 1, &op, &result));
+    op.type = 0x1234;
+    outcome("multi of an unknown type", zoo_multi(zh, 1, &op, &result));
     length = sizeof buffer;
     zoo_getconfig(zh, 0, buffer, &length, &stat);
     length = sizeof buffer;

@@ -119,6 +119,8 @@ static void refusals(void)
     create(1, "/m/ok2", 77);
     run("bad mode of the second", 2);
     outcome("none of them happened", zoo_exists(zh, "/m/ok", 0, NULL));
+    outcome("a negative count", zoo_multi(zh, -1, ops, results));
+    outcome("nothing happened", zoo_exists(zh, "/m/ok", 0, NULL));
 }
 
 int main(void)

@@ -758,9 +758,9 @@ typedef struct zoo_op_result {
 @ zoo_check_op_init
 
 /**
- * Executes `count` operations as one. `ops` with its paths, values and access control lists may be freed when the call
- * returns; `results`, which has `count` entries, and the path buffers and Stats of the operations must stay until the
- * completion has been called.
+ * Executes `count` operations as one; 0 or less is an empty transaction, which succeeds. `ops` with its paths, values and
+ * access control lists may be freed when the call returns; `results`, which has `count` entries, and the path buffers
+ * and Stats of the operations must stay until the completion has been called.
  *
  * @param completion  gets the first code that is neither ZOK nor ZRUNTIMEINCONSISTENCY; `results` has all codes.
  * @return ZMARSHALLINGERROR for a null or invalid path, where other calls return ZBADARGUMENTS. ZUNIMPLEMENTED for an

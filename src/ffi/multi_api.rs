@@ -106,7 +106,8 @@ pub(super) unsafe fn read<'a>(
     ops: *const zoo_op_t,
     results: *mut zoo_op_result_t,
 ) -> Result<(Vec<MultiOp<'a>>, Results), Code> {
-    let count = usize::try_from(count).map_err(|_| Code::BadArguments)?;
+    // A negative count is an empty transaction, as on stock.
+    let count = usize::try_from(count).unwrap_or(0);
     if count > 0 && (ops.is_null() || results.is_null()) {
         return Err(Code::BadArguments);
     }
