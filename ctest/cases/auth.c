@@ -58,6 +58,10 @@ int main(void)
     outcome("NULL scheme", zoo_add_auth(zh, NULL, "x", 1, on_void, "no"));
     outcome("NULL cert", zoo_add_auth(zh, "digest", NULL, 0, on_void, "null cert"));
     drain(1);
+    outcome("NULL cert with a length", zoo_add_auth(zh, "digest", NULL, 3, on_void, "null cert with a length"));
+    drain(1);
+    outcome("NULL cert without a value", zoo_add_auth(zh, "digest", NULL, -1, on_void, "null cert without a value"));
+    drain(1);
     fact("-- after a reconnect");
     zookeeper_close(stranger);
     zoo_set_watcher(zh, on_watch);

@@ -40,6 +40,7 @@ pub(super) unsafe fn value<'a>(pointer: *const c_char, len: c_int) -> Result<Opt
     if len == 0 {
         return Ok(Some(&[]));
     }
+    // divergence: A null value with a positive length is a missing value; stock crashes on it.
     // SAFETY: not null, and `len` bytes by the contract.
     Ok((!pointer.is_null()).then(|| unsafe { slice::from_raw_parts(pointer.cast(), len) }))
 }

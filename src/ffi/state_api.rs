@@ -79,7 +79,8 @@ pub unsafe extern "C" fn zoo_add_auth(
     unsafe {
         call(zh, |handle| {
             let scheme = text(scheme).ok_or(Code::BadArguments)?;
-            let credentials = value(cert, certLen)?;
+            // Null is empty, whatever its length, as on stock; a server refuses a missing value.
+            let credentials = if cert.is_null() { Some(&[][..]) } else { value(cert, certLen)? };
             let completion = completion.is_some().then(|| CallCompletion::Void(completion, Data(data)));
             handle.with(|session, now| session.add_auth(now, scheme, credentials, completion))
         })
