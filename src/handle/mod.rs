@@ -107,6 +107,8 @@ pub(crate) struct Handle<C, W> {
     receiver: Mutex<Receiver>,
     /// `None` for a handle without threads.
     waker: Option<Waker>,
+    /// Whether the waker has failed, which is logged once.
+    has_failed_wake: AtomicBool,
     /// Replaces the threads in a handle without threads.
     pump: Option<Pump<C, W>>,
     /// Set by a close that could take no lock, so that the I/O thread closes the session.
@@ -167,6 +169,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
             receiver: Mutex::new(Receiver::new(max_frame)),
             pump: waker.is_none().then(Pump::default),
             waker,
+            has_failed_wake: AtomicBool::new(false),
             close_requested: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             io_end: ThreadEnd::new(),

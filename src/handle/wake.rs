@@ -2,6 +2,7 @@
 use super::{Completion, Handle, Inner, Stage};
 use crate::sys::cancel;
 use crate::sys::net::Waker;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 use zk_core::session::Watcher;
 
@@ -59,7 +60,9 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     #[inline(never)]
     pub(super) fn wake(&self) {
         let _cancellation = cancel::DisabledGuard::new();
-        if let Some(Err(error)) = self.waker.as_ref().map(Waker::wake) {
+        if let Some(Err(error)) = self.waker.as_ref().map(Waker::wake)
+            && !self.has_failed_wake.swap(true, Ordering::Relaxed)
+        {
             log::error!("cannot wake the I/O thread: {error}");
         }
     }

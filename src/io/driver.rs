@@ -33,6 +33,8 @@ const PROBE: Token = Token(2);
 
 /// Reads in a row before the session's timers are checked.
 const READS_MAX: usize = 16;
+/// Shortest time between two log lines about failed waits.
+const WAIT_LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// Steps in a row before the socket is checked for input.
 const STEPS_MAX: u32 = 4;
 
@@ -50,6 +52,8 @@ pub(crate) struct Driver<C, W> {
     /// The lookup that a handle without threads is to make before its next attempt, and when it may.
     lookup: Option<Lookup>,
     may_look_up: Instant,
+    /// When a failed wait may be logged.
+    may_log_wait: Instant,
 }
 
 /// What to do after a step.
@@ -73,6 +77,7 @@ pub(crate) struct Readiness {
 
 impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     pub(crate) fn new(handle: Arc<Handle<C, W>>, poll: Poll) -> Self {
+        let now = Instant::now();
         Driver {
             handle,
             _unshared: Unshared::new(poll.registry().as_raw_fd()),
@@ -83,7 +88,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
             readable: false,
             ended: false,
             lookup: None,
-            may_look_up: Instant::now() + turns::LOOKUP_INTERVAL,
+            may_look_up: now + turns::LOOKUP_INTERVAL,
+            may_log_wait: now,
         }
     }
 
@@ -230,7 +236,10 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         if let Err(error) = self.poll.poll(events, timeout)
             && error.kind() != io::ErrorKind::Interrupted
         {
-            log::error!("cannot wait for the socket: {error}");
+            if self.may_log_wait <= Instant::now() {
+                self.may_log_wait = Instant::now() + WAIT_LOG_INTERVAL;
+                log::error!("cannot wait for the socket: {error}");
+            }
             // This error cannot be repaired here; the sleep keeps the loop from spinning.
             std::thread::sleep(Duration::from_millis(100));
         }

@@ -48,7 +48,16 @@ pub(crate) fn send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
 
 /// Waits until the descriptor can be read or has ended, or for `limit`; a signal ends the wait sooner.
 pub(crate) fn wait_for_readable(fd: RawFd, limit: Duration) {
-    wait(fd, limit, null());
+    /// The pause after a wait that the system refused, so that a caller in a loop does not spin.
+    const REFUSED_PAUSE: Duration = Duration::from_millis(10);
+    if wait(fd, limit, null()) < 0 && !is_interrupted() {
+        std::thread::sleep(limit.min(REFUSED_PAUSE));
+    }
+}
+
+/// Whether a signal handler has ended the last system call of this thread.
+fn is_interrupted() -> bool {
+    io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
 }
 
 /// [`wait_for_readable`] with a signal mask, unless that is null. Returns the result of the system call.
@@ -70,16 +79,18 @@ pub(crate) enum Waited {
     Ready,
     /// A signal handler ran.
     Interrupted,
-    /// Nothing came in time.
+    /// Nothing came in time, or the system refuses to wait.
     TimedOut,
 }
 
 /// Waits for something to read, with the signal mask that the thread had before `blocked`.
 pub(crate) fn wait_as_reader(fd: RawFd, limit: Duration, blocked: &BlockedSignals) -> Waited {
     match wait(fd, limit, from_ref(blocked.mask_before())) {
-        0 => Waited::TimedOut,
         1.. => Waited::Ready,
-        _ => Waited::Interrupted,
+        0 => Waited::TimedOut,
+        _ if is_interrupted() => Waited::Interrupted,
+        // Such an error comes back at once: a caller that tried again would spin.
+        _ => Waited::TimedOut,
     }
 }
 
@@ -133,6 +144,7 @@ fn control(epoll: RawFd, operation: c_int, fd: RawFd, events: c_int, token: usiz
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::process::tests::in_a_child;
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
     use std::os::fd::AsRawFd;
@@ -184,6 +196,19 @@ mod tests {
         assert_eq!(wait_as_reader(fd, PATIENCE, &BlockedSignals::new()), Waited::Ready);
         set_interest(epoll, fd, 1, true, false).unwrap();
         assert!(has_event(&mut poll, PATIENCE));
+    }
+
+    #[test]
+    fn a_wait_that_the_system_refuses_is_over() {
+        let (near, _far) = pair();
+        let refused = || {
+            let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            // SAFETY: the child's own limit, after which the system refuses to poll any descriptor.
+            unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) };
+            i32::from(wait_as_reader(near.as_raw_fd(), PATIENCE, &BlockedSignals::new()) == Waited::TimedOut)
+        };
+        // SAFETY: the child makes system calls only; without a refusal it would be ended by its alarm.
+        assert_eq!(unsafe { in_a_child(refused) }, 1);
     }
 
     #[test]
