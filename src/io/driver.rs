@@ -96,7 +96,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     /// Runs until the session is closed.
     pub(crate) fn run(mut self) {
         // A signal handler of the application must not run here: its calls would wait for this very thread.
-        // divergence: The I/O thread blocks asynchronous signals, so that the application's handlers run on other threads; on stock they may run there.
+        // divergence: The I/O thread blocks asynchronous signals, so that the application's handlers run on other threads; on stock they may run there. A tool that signals every thread of the process and waits until each has run the handler waits for ever.
         signals::block_on_this_thread();
         let handle = Arc::clone(&self.handle);
         let _end = EndGuard(handle.io_end());
