@@ -39,7 +39,7 @@ unsafe fn close(zh: *mut zhandle_t, entry: Place) -> c_int {
     // SAFETY: the contract of `super`.
     let Some(handle) = (unsafe { from_c(zh) }) else { return Code::BadArguments.to_i32() };
     if handle.is_inherited() {
-        // divergence: zookeeper_close in a forked child sends nothing and touches nothing of the parent's session; the child has no copy of its descriptors afterwards, that of a handle with threads from the fork on.
+        // divergence: zookeeper_close in a forked child sends nothing and touches nothing of the parent's session; the child has no copy of its descriptors afterwards, that of a handle with threads from the fork on. A number under which the child has another file is not closed; a poll or event descriptor stays open where /proc does not show which one it is.
         handle.abandon_inherited();
         std::mem::forget(handle);
         return Code::Ok.to_i32();

@@ -1,12 +1,12 @@
 //! The reconnect memory of this process: what handles learn is kept for later handles with the same servers. Owns the
 //! place; the content belongs to `zk_core::backoff`.
-use std::process;
+use crate::sys::process;
 use std::sync::{Mutex, TryLockError};
 use std::time::Instant;
 use zk_core::backoff::{History, Memory};
 use zk_core::servers::HostPort;
 
-/// The reconnect memory, and the process that wrote it.
+/// The reconnect memory, and the generation of the process that wrote it.
 static HISTORY: Mutex<Option<(u32, History)>> = Mutex::new(None);
 
 /// The memory, emptied if it is another process's: a forked child must not claim its parent's ranks and pauses, which
@@ -24,8 +24,10 @@ fn with_history<R>(body: impl FnOnce(&mut History) -> R) -> Option<R> {
     const TRIES: u32 = 100;
     for _ in 0..TRIES {
         match HISTORY.try_lock() {
-            Ok(mut memory) => return Some(body(own(&mut memory, process::id()))),
-            Err(TryLockError::Poisoned(broken)) => return Some(body(own(&mut broken.into_inner(), process::id()))),
+            Ok(mut memory) => return Some(body(own(&mut memory, process::generation()))),
+            Err(TryLockError::Poisoned(broken)) => {
+                return Some(body(own(&mut broken.into_inner(), process::generation())));
+            }
             Err(TryLockError::WouldBlock) => crate::sys::sync::thread::yield_now(),
         }
     }

@@ -13,12 +13,11 @@ use crate::io::sasl::Conversation;
 use crate::io::tls;
 use crate::io::transport::{Progress, Transport};
 use crate::sys::inherited::Unshared;
-use crate::sys::net::{Events, Poll, Token};
+use crate::sys::net::{Events, Poll, Token, socket};
 use crate::sys::signals;
 use crate::sys::thread_end::EndGuard;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -40,8 +39,7 @@ const STEPS_MAX: u32 = 4;
 
 pub(crate) struct Driver<C, W> {
     handle: Arc<Handle<C, W>>,
-    _unshared: Unshared,
-    poll: Poll,
+    poll: Unshared<Poll>,
     transport: Option<Arc<Transport>>,
     probe: Option<Probe>,
     sasl: Option<Conversation>,
@@ -80,8 +78,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         let now = Instant::now();
         Driver {
             handle,
-            _unshared: Unshared::new(poll.registry().as_raw_fd()),
-            poll,
+            poll: Unshared::new(poll),
             transport: None,
             probe: None,
             sasl: None,
@@ -190,18 +187,24 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     }
 
     fn drop_transport(&mut self, reset: bool) {
-        self.handle.socket.store(-1, Ordering::Relaxed);
-        let was_lent = self.handle.attach(None);
-        if let Some(transport) = self.transport.take() {
+        let (transport, was_lent) = self.forget_transport();
+        if let Some(transport) = transport {
             transport.disconnect(reset);
             if was_lent {
                 // This makes its borrower stop waiting.
                 transport.shut_down();
             }
         }
+    }
+
+    /// Ends the use of the connection without a system call on it. Returns it, and whether it was lent.
+    fn forget_transport(&mut self) -> (Option<Arc<Transport>>, bool) {
+        self.handle.socket.store(-1, Ordering::Relaxed);
+        let was_lent = self.handle.attach(None);
         self.sasl = None;
         self.readable = false;
         self.ended = false;
+        (self.transport.take(), was_lent)
     }
 
     fn send(&mut self, is_closing: bool) {
@@ -245,7 +248,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
         }
         let mut ready = Readiness::default();
         for event in events.iter() {
-            match event.token() {
+            match socket::token_of(event) {
                 SOCKET => {
                     let is_closed = event.is_read_closed() || event.is_error();
                     ready.readable |= event.is_readable() || is_closed;

@@ -19,8 +19,7 @@ use zk_secure::tls::Connection;
 /// A connection, or the attempt at one.
 #[derive(Debug)]
 pub(crate) struct Transport {
-    _unshared: Unshared,
-    stream: TcpStream,
+    stream: Unshared<TcpStream>,
     registration: Registration,
     tls: Option<Box<Tls>>,
     /// Whether there is a TCP connection.
@@ -63,8 +62,7 @@ impl Transport {
         let stream = socket::connect(addr)?;
         let registration = Registration::new(registry, stream.as_raw_fd(), token)?;
         Ok(Transport {
-            _unshared: Unshared::new(stream.as_raw_fd()),
-            stream,
+            stream: Unshared::new(stream),
             registration,
             tls: tls.map(|connection| Box::new(Tls::new(connection))),
             established: AtomicBool::new(false),
@@ -230,7 +228,7 @@ impl Transport {
     pub(crate) fn disconnect(&self, reset: bool) {
         self.registration.end();
         if reset {
-            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
         } else {
             self.end_tls();
         }
@@ -239,6 +237,11 @@ impl Transport {
     /// Ends both directions; a thread that waits for the socket stops waiting.
     pub(crate) fn shut_down(&self) {
         let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    /// Whether the descriptor is still the connection's, see [`Unshared::is_in_place`].
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.stream.is_in_place()
     }
 
     pub(crate) fn fd(&self) -> RawFd {

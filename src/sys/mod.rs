@@ -6,6 +6,7 @@ pub(crate) mod descriptor;
 pub(crate) mod env;
 pub(crate) mod environment;
 pub(crate) mod file;
+pub(crate) mod file_id;
 pub(crate) mod gssapi;
 pub(crate) mod inherited;
 pub(crate) mod inside;

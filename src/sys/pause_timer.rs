@@ -1,6 +1,7 @@
 //! A descriptor that becomes readable at a given time, for a loop that watches descriptors but keeps no time. Owns the
 //! system calls.
 use crate::sys::descriptor::above_standard;
+use crate::sys::inherited::Unshared;
 use crate::sys::time::timespec;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct PauseTimer(OwnedFd);
+pub(crate) struct PauseTimer(Unshared<OwnedFd>);
 
 impl PauseTimer {
     pub(crate) fn new() -> io::Result<PauseTimer> {
@@ -22,7 +23,7 @@ impl PauseTimer {
             }
             OwnedFd::from_raw_fd(timer)
         };
-        Ok(PauseTimer(above_standard(timer)?))
+        Ok(PauseTimer(Unshared::new(above_standard(timer)?)))
     }
 
     /// Makes the descriptor readable after `delay`, and not before.

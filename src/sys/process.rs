@@ -23,8 +23,9 @@ static NOTICED_BY: AtomicI32 = AtomicI32::new(0);
 extern "C" fn forked() {
     // SAFETY: null, or from `own_page`.
     let Some(own) = (unsafe { GENERATION.load(Ordering::Acquire).as_ref() }) else { return };
+    // The number of a process alone does not tell: the first process of a namespace and of the next one are both 1.
     // SAFETY: only asks.
-    if NOTICED_BY.load(Ordering::Relaxed) != unsafe { libc::getpid() } {
+    if own.load(Ordering::Relaxed) == 0 || NOTICED_BY.load(Ordering::Relaxed) != unsafe { libc::getpid() } {
         own.store(0, Ordering::Relaxed);
         notice(own);
     }
@@ -38,7 +39,7 @@ fn notice(own: &AtomicU32) -> u32 {
     let next = LAST.fetch_add(1, Ordering::Relaxed) + 1;
     match own.compare_exchange(0, next, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => {
-            inherited::close_all();
+            inherited::close_all(next);
             next
         }
         Err(found) => found,
@@ -223,7 +224,7 @@ pub(crate) mod tests {
     ///
     /// # Safety
     /// As for [`in_a_child`].
-    unsafe fn in_a_child_of(fork: impl FnOnce() -> libc::pid_t, child: impl FnOnce() -> i32) -> i32 {
+    pub(crate) unsafe fn in_a_child_of(fork: impl FnOnce() -> libc::pid_t, child: impl FnOnce() -> i32) -> i32 {
         let mut status = 0;
         // SAFETY: the caller's promise; the child ends without clean-up.
         unsafe {
@@ -252,6 +253,23 @@ pub(crate) mod tests {
             assert_eq!(in_a_child_of(|| libc::pid_t::try_from(bare()).unwrap(), is_another), 1);
         }
         assert!(!is_other(own));
+    }
+
+    #[test]
+    fn a_child_with_the_number_of_its_parent_is_recognised_by_the_fork_handler() {
+        generation();
+        let is_noticed = || {
+            // As the first process of a namespace whose parent is the first of another one.
+            // SAFETY: only asks.
+            NOTICED_BY.store(unsafe { libc::getpid() }, Ordering::Relaxed);
+            forked();
+            // SAFETY: from `own_page`.
+            i32::from(unsafe { &*GENERATION.load(Ordering::Acquire) }.load(Ordering::Relaxed) != 0)
+        };
+        // SAFETY: no handler of `pthread_atfork` runs. The other arguments are null on every machine.
+        let bare = || unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+        // SAFETY: the child makes atomic operations and system calls only.
+        assert_eq!(unsafe { in_a_child_of(|| libc::pid_t::try_from(bare()).unwrap(), is_noticed) }, 1);
     }
 
     #[test]

@@ -2,11 +2,13 @@
 //! registration that changes without a source. Owns the system calls. Transfers and waits bypass glibc, whose functions
 //! are cancellation points.
 use crate::sys::descriptor::{above_standard, make_above_standard};
+use crate::sys::file_id;
 use crate::sys::signals::BlockedSignals;
 use crate::sys::time::timespec;
 use libc::{c_int, c_long};
-use mio::Poll;
+use mio::event::Event;
 use mio::net::TcpStream;
+use mio::{Poll, Token};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
@@ -124,6 +126,13 @@ pub(crate) fn set_interest(epoll: RawFd, fd: RawFd, token: usize, input: bool, r
     control(epoll, libc::EPOLL_CTL_MOD, fd, input | room | libc::EPOLLET, token)
 }
 
+/// The token with which a descriptor was registered here.
+pub(crate) fn token_of(event: &Event) -> Token {
+    /// The bits below the mark, which a small `usize` does not have.
+    const TOKEN: usize = u32::MAX as usize;
+    Token(event.token().0 & TOKEN)
+}
+
 /// Data has arrived, or the peer has shut down its side.
 const INPUT: c_int = libc::EPOLLIN | libc::EPOLLRDHUP;
 /// There is room to write.
@@ -135,7 +144,8 @@ pub(crate) fn deregister(epoll: RawFd, fd: RawFd) -> io::Result<()> {
 }
 
 fn control(epoll: RawFd, operation: c_int, fd: RawFd, events: c_int, token: usize) -> io::Result<()> {
-    let mut event = libc::epoll_event { events: events.cast_unsigned(), u64: token as u64 };
+    // A forked child recognises the poll by the mark.
+    let mut event = libc::epoll_event { events: events.cast_unsigned(), u64: file_id::mark() | token as u64 };
     // SAFETY: the event lives through the call; descriptors that are not open are an error, not a danger.
     let rc = unsafe { libc::epoll_ctl(epoll, operation, fd, &raw mut event) };
     if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

@@ -2,10 +2,12 @@
 use super::{Driver, Next, Readiness};
 use crate::handle::Completion;
 use crate::io::resolver;
+use crate::sys::inherited::Unshared;
 use crate::sys::net::{Events, socket};
+use std::io;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
-use zk_core::session::{State, Watcher};
+use zk_core::session::{Input, State, Watcher};
 
 /// Shortest time between two lookups for which the application has to wait.
 // divergence: The single-threaded library resolves names before an attempt and at most once a minute, and zoo_set_servers_resolution_delay cannot make it more often; stock does it in every zookeeper_interest.
@@ -62,15 +64,19 @@ impl<C: Completion, W: Watcher + Send + 'static> Driver<C, W> {
     }
 
     /// Called when this process has inherited the driver by fork. It shares its poll with the parent: each would take
-    /// the other's events and remove the other's sockets.
+    /// the other's events and remove the other's sockets. A connection whose descriptor this process has closed is lost.
     pub(crate) fn separate(&mut self) {
         self.probe = None;
+        if self.transport.as_ref().is_some_and(|transport| !transport.is_in_place()) {
+            self.forget_transport();
+            self.handle.feed_awake(Input::Disconnected(io::Error::from_raw_os_error(libc::EBADF)));
+        }
         match socket::new_poll() {
             Ok(poll) => {
                 if let Some(Err(error)) = self.transport.as_ref().map(|transport| transport.move_to(poll.registry())) {
                     self.fail(error);
                 }
-                self.poll = poll;
+                self.poll = Unshared::new(poll);
             }
             Err(error) => log::error!("cannot make a poll after a fork: {error}"),
         }

@@ -205,6 +205,12 @@ fn ready(state: &mut State, poll: RawFd) -> Vec<Event> {
     found
 }
 
+impl AsRawFd for Poll {
+    fn as_raw_fd(&self) -> RawFd {
+        self.registry.poll
+    }
+}
+
 impl Drop for Poll {
     fn drop(&mut self) {
         lock().polls.remove(&self.registry.poll);

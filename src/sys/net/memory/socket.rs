@@ -1,5 +1,5 @@
 //! The client's end of a connection.
-use super::poll::{self, Interests, Poll, Token};
+use super::poll::{self, Event, Interests, Poll, Token};
 use super::{NETWORK, Next, Stop, lock, wait};
 use crate::sys::signals::BlockedSignals;
 use std::io;
@@ -198,6 +198,11 @@ pub(crate) fn wait_as_reader(fd: RawFd, limit: Duration, _: &BlockedSignals) -> 
 /// See `sys::socket`.
 pub(crate) fn register(epoll: RawFd, fd: RawFd, token: usize) -> io::Result<()> {
     poll::register(epoll, fd, Token(token), Interests { input: true, room: true })
+}
+
+/// See `sys::socket`.
+pub(crate) fn token_of(event: &Event) -> Token {
+    event.token()
 }
 
 /// See `sys::socket`.
