@@ -2,6 +2,7 @@
 something else."""
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import shutil
@@ -174,6 +175,34 @@ ctypes.CDLL({str(folder / "libzookeeper_mt.so.2")!r})""", WITH)
             os.kill(pid, signal.SIGKILL)
         self.assertEqual(remaining, [])
         self.assertEqual(process.stderr.read(), "")
+
+    def test_the_watcher_keeps_no_descriptor_of_the_program_open(self):
+        """A reader of a pipe that the program closes sees its end while the watcher runs."""
+        for shell in ([], ["bash", "--posix"]):
+            reader, low = os.pipe()
+            high = fcntl.fcntl(low, fcntl.F_DUPFD, 30)
+            os.dup2(low, 5)
+            process = self.python("os.closerange(3, 40)", *shell, DIST / "calmkeeper", "--library", rig.our_library(), "run",
+                                  pass_fds=[5, high])
+            for number in (low, high, 5):
+                os.close(number)
+            with open(reader) as end:
+                self.assertEqual(self.line(end), "")
+            # A process may be missed while it forks.
+            for _ in range(50):
+                if self.watchers(process):
+                    break
+                time.sleep(0.1)
+            self.assert_that_nothing_is_left(process)
+
+    def test_the_first_process_of_a_container_has_no_child_that_it_did_not_start(self):
+        output = run("unshare", "--pid", "--fork", "--mount-proc", WITH, "/usr/bin/python3", "-c",
+                     "import os\ntry: print(os.getpid(), os.waitpid(-1, os.WNOHANG))\nexcept ChildProcessError: print('none')")
+        self.assertEqual(output, "none\n")
+
+    def test_without_proc_nothing_more_is_said(self):
+        script = 'mount -t tmpfs none /proc && exec "$@"'
+        self.assertEqual(run_all("unshare", "--mount", "sh", "-c", script, "sh", WITH, "/bin/echo", "hi"), ("hi\n", ""))
 
     def test_the_watcher_reads_no_device_for_ever(self):
         process = self.python("""file = os.open("/dev/zero", os.O_RDONLY)

@@ -51,13 +51,7 @@ run() {
     prepare_run "$1"
     if [ "$verdict" = other ]; then say "$1 does not run on Calmkeeper: $reason; $advice"; fi
     if [ -n "$directory" ]; then LD_LIBRARY_PATH=$(search_path) && export LD_LIBRARY_PATH; fi
-    # The watcher is detached, because the program must not have a child that it did not start. It does not keep
-    # standard output open.
-    self=$$
-    before=$(tr '\0' ' ' <"/proc/$self/cmdline" 2>/dev/null || true)
-    if [ "$verdict" != other ] && [ -n "$before" ]; then (
-        (trap '' HUP; watch "$self" "$before") </dev/null >/dev/null &
-    ); fi
+    [ "$verdict" = other ] || start_watcher
     if [ "$verdict" = preload ]; then
         argument=$1
         shift
