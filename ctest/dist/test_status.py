@@ -39,6 +39,36 @@ class Status(Case):
         idle = self.start(WITH, self.holder())
         self.assertTrue(self.of(idle).endswith(", open handles: 0"))
 
+    def test_no_number_of_handles_where_it_is_not_known(self):
+        """The library for event loops has no threads."""
+        program = self.compile("hold.c", "-DLINKED", f"-L{rig.link_directory('stock')}", "-l:libzookeeper_st.so.2")
+        process = self.start(WITH, program, "open", 3)
+        identity = f"Calmkeeper {VERSION}, build id {self.identifier(rig.our_library('st'))}"
+        self.assertEqual(self.of(process), f"{rig.our_library('st')}: {identity}")
+
+    def test_hidden_processes_are_said_to_be_hidden(self):
+        nobody, _ = self.for_nobody()
+        nobody = nobody[:-1]
+        number = nobody.index("--clear-groups") + 1
+        process = self.start(self.holder())
+        script = 'mount -t proc -o hidepid=2 proc /proc && exec "$@"'
+        hidden = ["unshare", "--mount", "sh", "-c", script, "sh"]
+        for shell in ([], ["bash", "--posix"]):
+            command = [*hidden, *nobody[:number], *shell, *nobody[number:], "status"]
+            self.assertIn("processes of other users are hidden here (/proc is mounted with hidepid); to see them, run this as root\n", run(*command))
+            for pid, words in ((process.pid, "is hidden here"), (1, "is hidden here"), (999999999, "there is no process 999999999")):
+                err = run_all(*command, pid, status=1)[1]
+                self.assertEqual(len(err.splitlines()), 1, err)
+                self.assertIn(words, err)
+        self.assertNotIn("are hidden", run(*hidden, *nobody[number:], "status"))
+        self.assertNotIn("are hidden", run(*nobody, "status"))
+
+    def test_output_that_cannot_be_written_is_one_line(self):
+        process = self.start(self.holder())
+        for words in (["status", process.pid], ["--library", rig.our_library(), "status"], ["run", "--check", "true"]):
+            err = run_all("sh", "-c", 'exec "$@" >/dev/full', "sh", DIST / "calmkeeper", *words, status=1)[1]
+            self.assertEqual(err, "calmkeeper: the output cannot be written\n")
+
     def test_a_program_that_calls_our_functions_is_no_copy(self):
         program = self.reader()
         process = self.start(WITH, program)

@@ -45,20 +45,22 @@ identify() {
     fi
 }
 
-# executable_files PID: "RANGE PATH" for each file that the process has mapped as code, once per path.
+# executable_files PID: "RANGE DEVICE:INODE PATH" for each file that the process has mapped as code, once per path.
 executable_files() {
     awk '$2 ~ /x/ && $6 ~ /^\// {
         range = $1; path = $0
         sub(/^[^\/]*/, "", path)
-        if (!(path in seen)) { seen[path] = 1; print range, path }
+        if (!(path in seen)) { seen[path] = 1; print range, $4 ":" $5, path }
     }' "/proc/$1/maps" 2>/dev/null
 }
 
-# Takes the next line from $files, the output of executable_files, and sets $range and $path. Fails if there is none. A
+# Takes the next line from $files, the output of executable_files, and sets $range, $mapped (DEVICE:INODE) and $path. Fails if there is none. A
 # here-document would not do: shells write those to /tmp, which may be full or read-only.
 next_file() {
     [ -n "$files" ] || return 1
     range=${files%% *}
+    files=${files#* }
+    mapped=${files%% *}
     files=${files#* }
     path=${files%%
 *}
@@ -74,7 +76,7 @@ next_file() {
 # itself, even if it was deleted or if the path means another file here, but only root may open it.
 readable_file() {
     if is_file "/proc/$1/map_files/$2" && head -c 1 "/proc/$1/map_files/$2" >/dev/null 2>&1; then
-        echo "/proc/$1/map_files/$2"
+        printf '%s\n' "/proc/$1/map_files/$2"
         return
     fi
     case $3 in

@@ -7,8 +7,8 @@ status() {
         can_look
         for pid; do
             case $pid in '' | *[!0-9]*) usage_error "status: $pid is not the number of a process" ;; esac
-            [ -d "/proc/$pid" ] || fail "there is no process $pid"
-            cat "/proc/$pid/maps" >/dev/null 2>&1 || fail "process $pid cannot be read: $(how_to_read)"
+            [ -d "/proc/$pid" ] || fail_to_find "$pid"
+            can_read_maps "$pid" || fail "process $pid cannot be read: $(how_to_read)"
         done
         for pid; do
             process_status
@@ -26,14 +26,34 @@ status() {
     for process in /proc/[0-9]*; do
         pid=${process#/proc/}
         [ "$pid" != $$ ] || continue
-        if ! cat "$process/maps" >/dev/null 2>&1; then
+        if ! can_read_maps "$pid"; then
             [ ! -e "$process/maps" ] || hidden=$((hidden + 1))
             continue
         fi
         process_status
         [ -n "$said" ] || [ -z "$unread" ] || hidden=$((hidden + 1))
     done
-    [ "$hidden" = 0 ] || echo "processes that could not be read: $hidden; to see them, $(how_to_read)"
+    [ "$hidden" = 0 ] || show "processes that could not be read: $hidden; to see them, $(how_to_read)"
+    ! has_hidden || show "processes of other users are hidden here (/proc is mounted with hidepid); to see them, $(how_to_read)"
+}
+
+# A failed redirection of a special builtin, such as ":", would end the shell.
+can_read_maps() { { { :; } <"/proc/$1/maps"; } 2>/dev/null; }
+
+# Fails, and says whether process PID, which is not in /proc, exists. kill needs no /proc.
+fail_to_find() {
+    answer=$(LC_ALL=C && export LC_ALL && kill -0 "$1" 2>&1) || case $answer in
+    *'not permitted'*) ;;
+    *) fail "there is no process $1" ;;
+    esac
+    fail "process $1 is hidden here (/proc is mounted with hidepid): $(how_to_read)"
+}
+
+# Whether /proc shows this user's own processes only. There is always a process 1; in a container it may be the user's own.
+has_hidden() {
+    [ -d /proc/1 ] || return 0
+    [ "$(id -u)" != 0 ] && [ -O /proc/1 ] &&
+        awk '$2 == "/proc" { options = $4 } END { exit options !~ /hidepid=(2|4|invisible|ptraceable)/ }' /proc/mounts
 }
 
 how_to_read() {
@@ -48,7 +68,7 @@ can_look() {
 system_status() {
     soname=$(elf_fact "$library" soname)
     paths=$(system_libraries)
-    [ -n "$paths" ] || echo "the system has no $soname"
+    [ -n "$paths" ] || show "the system has no $soname"
     for path in $paths; do show "$path: $(describe "$root$path")"; done
 }
 
@@ -58,6 +78,9 @@ process_status() {
     said= unread=
     files=$(executable_files "$pid")
     while next_file; do
+        case $clean in *"
+$mapped $path
+"*) continue ;; esac
         case $path in
         *' (deleted)')
             where=${path% (deleted)}
@@ -78,7 +101,11 @@ process_status() {
             esac
             continue
         fi
-        client_in_file || continue
+        if ! client_in_file; then
+            clean="$clean$mapped $path
+"
+            continue
+        fi
         case $where in
         */libzookeeper_mt* | */libzookeeper_st*) how= ;;
         *) how='own copy inside ' ;;
@@ -88,7 +115,11 @@ process_status() {
     done
 }
 
-# Sets $identity for $file, and fails if it has no C client. Many processes map the same files, so results are cached by
+# The files without a C client, as a process's maps name them: most processes map the same ones.
+clean='
+'
+
+# Sets $identity and $kind (its name for programs, or "-") for $file, and fails if it has no C client. Many processes map the same files, so results are cached by
 # device, inode and time of change.
 client_in_file() {
     key=$(stat -L -c '%d:%i:%Z' "$file" 2>/dev/null) || return 1
@@ -102,6 +133,8 @@ $key yes "*)
 $key yes "}
         identity=${identity%%"
 "*}
+        kind=${identity%% *}
+        identity=${identity#* }
         return
         ;;
     esac
@@ -112,8 +145,10 @@ $key yes "}
         return 1
     fi
     id=$(elf_fact "$file" build-id)
+    kind=$(elf_fact "$file" soname)
+    kind=${kind:--}
     identity="$identity, build id ${id:-none}"
-    known="$known$key yes $identity
+    known="$known$key yes $kind $identity
 "
 }
 known='
@@ -123,10 +158,11 @@ name_of() {
     cat "/proc/$pid/comm" 2>/dev/null || echo '?'
 }
 
-# Ours has one thread called zk-io for each open handle. Stock's threads have no names, so its handles cannot be counted.
+# Our library for threads has one called zk-io for each open handle. Other handles cannot be counted: stock's threads have no
+# names, the library for event loops has no threads, and a copy in another object may be either.
 handles_of() {
-    case $identity in
-    Calmkeeper*) ;;
+    case "$identity $kind" in
+    Calmkeeper*\ libzookeeper_mt*) ;;
     *) return 0 ;;
     esac
     count=$(cat "/proc/$pid/task/"*/comm 2>/dev/null | grep -cx zk-io || true)
