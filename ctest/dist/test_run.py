@@ -310,6 +310,25 @@ mapped = mmap.mmap(file, 4096, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mma
         self.assertEqual(out, f"{rig.stock_library()}\n")
         self.assertIn(f"copy {library} elsewhere", err)
 
+    def test_a_path_that_the_loader_or_the_shell_would_change(self):
+        for name in ("a$LIB", "a${ORIGIN}", "back\\new"):
+            folder = self.scratch / name
+            folder.mkdir()
+            library = folder / "libzookeeper_mt.so.2"
+            shutil.copy(rig.our_library(), library)
+            used = str(rig.stock_library() if "$" in name else library)
+            for program in (self.program(), self.program(self.rpath())):
+                command = [DIST / "calmkeeper", "--library", library, "run"]
+                out, err = run_all(*command, program)
+                self.assertEqual(out, f"{used}\n")
+                self.assertEqual(f"copy {library} elsewhere" in err, "$" in name, err)
+                run_all(*command, "--check", program, status=1 if "$" in name else 0)
+
+    def test_an_empty_part_of_path_is_the_working_directory(self):
+        shutil.copy("/bin/echo", self.scratch / "zz-echo")
+        for path in ("/usr/bin:", "/usr/bin::/bin", ":/usr/bin"):
+            self.assertEqual(run(WITH, "zz-echo", "hi", cwd=self.scratch, environment={"PATH": path}), "hi\n")
+
     def test_a_working_directory_that_was_removed(self):
         """A shell that starts there may print a line about it. Each command prints at most two lines."""
         for words in (["run", "--check", "ls"], ["run", "ls", "/"], ["status", str(os.getpid())]):

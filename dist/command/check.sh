@@ -3,8 +3,8 @@
 # Sets $directory to the one for $library in LD_LIBRARY_PATH. If there is none, sets $obstacle to the reason.
 library_directory() {
     directory=$(dirname "$library")
-    case $directory in *[:\;]*)
-        obstacle="LD_LIBRARY_PATH cannot name $directory, which has a separator in it: copy $library elsewhere"
+    case $directory in *[:\;\$]*)
+        obstacle="LD_LIBRARY_PATH cannot name $directory, which has one of : ; and \$ in it: copy $library elsewhere"
         return
         ;;
     esac
@@ -23,9 +23,11 @@ search_path() { printf '%s\n' "$directory${LD_LIBRARY_PATH:+${directory:+:}$LD_L
 # path_of NAME: the file that `exec NAME` starts, or nothing. `command -v` would find this script's functions first.
 path_of() (
     case $1 in */*) printf '%s\n' "$1"; return ;; esac
+    # The last part too ends with a separator, or it would not count if it is empty.
+    folders=${PATH-}:
     IFS=:
     set -f
-    for folder in ${PATH-}; do
+    for folder in $folders; do
         file=${folder:-.}/$1
         if [ -f "$file" ] && [ -x "$file" ]; then printf '%s\n' "$file"; return; fi
     done
@@ -185,9 +187,9 @@ check_found() {
     reason="$program finds $path first"
     [ -n "$directory" ] && [ -n "$(printf '%s\n' "$facts" | grep '^rpath ')" ] && reason="$reason, by a search path in it (DT_RPATH)"
     case $library in
-    *[\ :]*)
+    *[\ :\$]*)
         verdict=other
-        advice="the loader cannot preload a file with a space or colon in its path: copy $library elsewhere"
+        advice="the loader cannot preload a file with a space, colon or dollar sign in its path: copy $library elsewhere"
         return
         ;;
     esac

@@ -9,7 +9,7 @@ prepare_run() {
     obstacle=
     each_library offer
     [ -z "$obstacle" ] || directory=
-    select_library "$(echo "$libraries" | head -n 1)"
+    select_library "$(printf '%s\n' "$libraries" | head -n 1)"
     name=$(path_of "$1")
     if [ -z "$name" ]; then
         # In a new shell, because this one would find the functions of this script.

@@ -191,7 +191,7 @@ new_record() {
     printf %s "$lines" || return 1
     [ -e "$record" ] || return 0
     while read -r kind path sum; do
-        case $lines in *" $path "*) ;; *) echo "$kind $path $sum" || return 1 ;; esac
+        case $lines in *" $path "*) ;; *) printf '%s\n' "$kind $path $sum" || return 1 ;; esac
     done <"$record"
 }
 
@@ -277,7 +277,7 @@ lost_record() {
         kind=plain sum=none
         [ "$(dpkg-divert --root="${root:-/}" --listpackage "$path" 2>/dev/null)" != LOCAL ] || kind=package
         if [ -e "$root$path" ] && is_ours "$root$path"; then sum=$(sum_of "$root$path"); fi
-        echo "$kind $path $sum"
+        printf '%s\n' "$kind $path $sum"
     done
 }
 
