@@ -1,6 +1,7 @@
 //! The completion thread: replies, watches and session events in one queue, called back one by one in order. Owns the
 //! queue; knows neither the session nor what a callback is.
-use crate::sys::lock::{Condvar, Mutex, MutexGuard};
+use crate::sys::latch::Latch;
+use crate::sys::lock::{Mutex, MutexGuard};
 use crate::sys::thread_end::{EndGuard, ThreadEnd};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -9,7 +10,8 @@ use zk_core::session::Output;
 /// The queue between the threads that produce items and the one thread that calls back.
 pub(crate) struct Queue<C, W> {
     state: Mutex<State<C, W>>,
-    ready: Condvar,
+    /// Reset by the thread when it sets `waiting`, and set once by the adder that clears `waiting`.
+    ready: Latch,
     end: ThreadEnd,
 }
 
@@ -25,7 +27,7 @@ impl<C, W> Default for Queue<C, W> {
     fn default() -> Self {
         Queue {
             state: Mutex::new(State { items: VecDeque::new(), waiting: false }),
-            ready: Condvar::new(),
+            ready: Latch::new(),
             end: ThreadEnd::new(),
         }
     }
@@ -79,9 +81,9 @@ impl<C, W> Queue<C, W> {
         QueueGuard { queue: self, state: None, sleeper: false }
     }
 
-    /// Wakes the thread.
+    /// Wakes the thread. Only after [`QueueGuard::end`] has returned `true`, and then once.
     pub(crate) fn notify(&self) {
-        self.ready.notify_one();
+        self.ready.set();
     }
 
     /// Number of items that wait.
@@ -98,14 +100,7 @@ impl<C, W> Queue<C, W> {
         let mut open = true;
         while open {
             batch.shrink_to(KEPT_MAX);
-            let mut state = self.lock();
-            while state.items.is_empty() {
-                state.waiting = true;
-                state = self.ready.wait(state);
-            }
-            state.waiting = false;
-            std::mem::swap(&mut state.items, &mut batch);
-            drop(state);
+            self.take(&mut batch);
             while open && !batch.is_empty() {
                 guard(&mut || {
                     while let Some(item) = batch.pop_front() {
@@ -116,6 +111,22 @@ impl<C, W> Queue<C, W> {
                     }
                 });
             }
+        }
+    }
+
+    /// Waits for items, and takes all. No lock is held in the wait, because the application's signal handlers run on this
+    /// thread.
+    fn take(&self, batch: &mut VecDeque<Output<C, W>>) {
+        loop {
+            let mut state = self.lock();
+            if !state.items.is_empty() {
+                std::mem::swap(&mut state.items, batch);
+                return;
+            }
+            state.waiting = true;
+            self.ready.reset();
+            drop(state);
+            self.ready.wait();
         }
     }
 

@@ -1,5 +1,4 @@
 //! The place where a sync caller waits, and the sender of its result.
-use crate::sys::inside::OutsideGuard;
 use crate::sys::latch::Latch;
 use std::cell::{Cell, UnsafeCell};
 use std::sync::Arc;
@@ -41,10 +40,7 @@ impl SyncWaiter {
 
     /// Waits for the result. A signal handler may run meanwhile and make calls of its own.
     pub(super) fn wait(self: Arc<SyncWaiter>) -> Result<Frame, Code> {
-        if !self.is_filled.is_set() {
-            let _outside = OutsideGuard::new();
-            self.is_filled.wait();
-        }
+        self.is_filled.wait();
         // SAFETY: the latch is set, so the result is this thread's.
         let result = unsafe { (*self.result.get()).take() };
         // The sender may still be about to wake this thread and to drop its reference. Neither touches the result, and the

@@ -62,7 +62,8 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
         let _ = self.waker.as_ref().map(Waker::wake);
     }
 
-    /// Waits until the I/O thread has ended, but not longer than `limit`. Allocates nothing and takes no lock for long.
+    /// Waits until the I/O thread has ended, but not longer than `limit`, in a handler that has interrupted the library at
+    /// work. Allocates nothing and takes no lock.
     pub(crate) fn await_io_end(&self, limit: Duration) {
         const STEP: Duration = Duration::from_millis(1);
         let deadline = Instant::now() + limit;
@@ -124,6 +125,7 @@ impl<C: Completion, W: Watcher + Send + 'static> Handle<C, W> {
     }
 }
 
+/// Joins a thread that has ended, but for its return. Not a wait outside of the library: glibc takes a lock here.
 fn join(thread: JoinHandle<()>) {
     if thread.join().is_err() {
         log::error!("a thread of this handle ended by a panic");

@@ -63,8 +63,9 @@ impl InsideGuard {
         InsideGuard(marks::with(|marks| Position::leave_for(At::Work, marks)))
     }
 
-    /// For a call that makes no thread and waits only under an [`OutsideGuard`]: signals that have been blocked for a
-    /// lock stay blocked until the call ends or waits. `None` if the thread [is busy](is_busy).
+    /// For a call that waits only under an [`OutsideGuard`], and makes only threads on which signals are blocked: signals
+    /// that have been blocked for a lock stay blocked until the call ends or waits. `None` if the thread [is
+    /// busy](is_busy).
     #[inline]
     pub(crate) fn of_a_call() -> Option<InsideGuard> {
         marks::with(|marks| {

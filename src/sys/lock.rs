@@ -1,5 +1,5 @@
 //! The library's locks: those of `sync`, with a mark on the thread that holds one. Owns the mark; does not know what is
-//! locked. A panic under a lock does not poison it: every critical section leaves its data usable.
+//! locked. There is no condition variable: a thread waits at a `sys::latch`, and holds no lock then. A panic under a lock does not poison it: every critical section leaves its data usable.
 //!
 //! A signal handler may call the library while its thread is inside it. If that thread holds a lock, taking another one
 //! could wait for ever. So each entry asks `sys::inside`, and returns without taking a lock if one is held.
@@ -52,7 +52,7 @@ pub(crate) struct Mutex<T>(sync::Mutex<T>);
 /// A lock that is held. The fields are dropped in this order.
 pub(crate) struct MutexGuard<'a, T> {
     guard: sync::MutexGuard<'a, T>,
-    held: HeldGuard,
+    _held: HeldGuard,
 }
 
 impl<T> Mutex<T> {
@@ -63,7 +63,7 @@ impl<T> Mutex<T> {
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         let held = HeldGuard::new();
-        MutexGuard { guard: self.0.lock().unwrap_or_else(PoisonError::into_inner), held }
+        MutexGuard { guard: self.0.lock().unwrap_or_else(PoisonError::into_inner), _held: held }
     }
 
     /// `None` if another thread holds it.
@@ -74,7 +74,7 @@ impl<T> Mutex<T> {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
-        Some(MutexGuard { guard, held })
+        Some(MutexGuard { guard, _held: held })
     }
 }
 
@@ -89,31 +89,6 @@ impl<T> Deref for MutexGuard<'_, T> {
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.guard
-    }
-}
-
-/// A condition variable for a [`Mutex`].
-#[derive(Debug)]
-pub(crate) struct Condvar(sync::Condvar);
-
-impl Condvar {
-    pub(crate) fn new() -> Condvar {
-        Condvar(sync::Condvar::new())
-    }
-
-    /// Releases the lock during the wait. The thread keeps its mark, because the lock is taken again before this
-    /// returns.
-    pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        let MutexGuard { guard, held } = guard;
-        MutexGuard { guard: self.0.wait(guard).unwrap_or_else(PoisonError::into_inner), held }
-    }
-
-    pub(crate) fn notify_one(&self) {
-        self.0.notify_one();
-    }
-
-    pub(crate) fn notify_all(&self) {
-        self.0.notify_all();
     }
 }
 

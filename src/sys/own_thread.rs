@@ -1,14 +1,15 @@
 //! Threads of the library besides a handle's own, and limited waits for their end. Owns the mark that distinguishes
 //! threads of the library from those of the application.
+use crate::sys::latch::global::Latch;
 use crate::sys::process;
-use crate::sys::sync::global::{Condvar, Mutex, MutexGuard};
-use crate::sys::thread_end::Stage;
+use crate::sys::signals::BlockedSignals;
 use std::cell::Cell;
 use std::io;
 use std::ptr::null;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 thread_local! {
     static OWN: Cell<bool> = const { Cell::new(false) };
@@ -28,7 +29,8 @@ pub(crate) fn set_lost() {
     let end = END.try_with(Cell::get).unwrap_or(null());
     // SAFETY: null or the end that the main function of this thread has a reference to, on this stack.
     if let Some(end) = unsafe { end.as_ref() } {
-        end.set(Stage::Lost);
+        end.is_lost.store(true, Ordering::Release);
+        end.over.set();
     }
 }
 
@@ -49,20 +51,16 @@ pub(crate) struct OwnThread {
     end: Arc<End>,
 }
 
-#[derive(Default)]
+/// The end of an [`OwnThread`].
 struct End {
-    stage: Mutex<Stage>,
-    changed: Condvar,
+    over: Latch,
+    /// Whether a callback has ended the thread. Written before the latch is set.
+    is_lost: AtomicBool,
 }
 
 impl End {
-    fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, stage: Stage) {
-        *self.stage() = stage;
-        self.changed.notify_all();
+    fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Acquire)
     }
 }
 
@@ -70,15 +68,16 @@ struct EndGuard(Arc<End>);
 
 impl Drop for EndGuard {
     fn drop(&mut self) {
-        self.0.set(Stage::Ended);
+        self.0.over.set();
     }
 }
 
 impl OwnThread {
     /// Starts a thread that runs `body`, with a stack of pthread's default size, because the application's log callback
-    /// may run on it.
+    /// may run on it. Asynchronous signals are blocked on it: a handler could interrupt `malloc` or a lock of the C library
+    /// there, and would not know.
     pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<OwnThread> {
-        let end = Arc::new(End::default());
+        let end = Arc::new(End { over: Latch::new(), is_lost: AtomicBool::new(false) });
         let guard = EndGuard(Arc::clone(&end));
         let main = move || {
             let guard = guard;
@@ -86,27 +85,21 @@ impl OwnThread {
             mark();
             body();
         };
+        // Inherited by the thread.
+        let _blocked = BlockedSignals::new();
         let handle = Builder::new().name(name.to_owned()).stack_size(process::stack_size()).spawn(main)?;
         Ok(OwnThread { handle: Some(handle), end })
     }
 
     /// Whether the thread has ended, but for its return.
     pub(crate) fn has_ended(&self) -> bool {
-        *self.end.stage() == Stage::Ended
+        self.end.over.is_set() && !self.end.is_lost()
     }
 
     /// Waits until the thread has ended, at most until `deadline` or the loss of the thread. Returns whether it has
-    /// ended.
+    /// ended. The caller holds no lock.
     pub(crate) fn wait_until(&self, deadline: Instant) -> bool {
-        let mut stage = self.end.stage();
-        while *stage == Stage::Running {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left == Duration::ZERO {
-                return false;
-            }
-            stage = self.end.changed.wait_timeout(stage, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        *stage == Stage::Ended
+        self.end.over.wait_until(deadline) && !self.end.is_lost()
     }
 
     /// Waits until the thread is gone.
@@ -119,7 +112,7 @@ impl OwnThread {
 
 impl Drop for OwnThread {
     fn drop(&mut self) {
-        if *self.end.stage() == Stage::Lost {
+        if self.end.is_lost() {
             keep_lost(self.handle.take());
         }
     }
@@ -129,6 +122,7 @@ impl Drop for OwnThread {
 mod tests {
     use super::*;
     use std::sync::mpsc;
+    use std::time::Duration;
 
     #[test]
     fn an_end_is_waited_for_with_a_limit() {

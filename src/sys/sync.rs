@@ -4,14 +4,14 @@
 //! With `--cfg calmkeeper_tsan` they are the same locks, reported to ThreadSanitizer (`make tsan`). With `--cfg
 //! calmkeeper_shuttle` they are those of a scheduler that decides which thread goes on (`make schedules`).
 #[cfg(calmkeeper_tsan)]
-pub(crate) use crate::sys::tsan::{Condvar, Mutex, MutexGuard};
+pub(crate) use crate::sys::tsan::{Mutex, MutexGuard};
 #[cfg(calmkeeper_shuttle)]
 pub(crate) use shuttle::{
     sync::{Condvar, Mutex, MutexGuard, atomic},
     thread, thread_local,
 };
 #[cfg(not(any(calmkeeper_tsan, calmkeeper_shuttle)))]
-pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+pub(crate) use std::sync::{Mutex, MutexGuard};
 #[cfg(not(calmkeeper_shuttle))]
 pub(crate) use std::{sync::atomic, thread, thread_local};
 

@@ -1,56 +1,41 @@
 //! How one of the library's threads has ended, for a thread that waits for it. A thread that is ended by a callback
 //! never returns; it ends in `ffi/callout.c`, and joining it is not possible.
-use crate::sys::lock::{Condvar, Mutex};
+use crate::sys::latch::Latch;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct ThreadEnd {
-    stage: Mutex<Stage>,
-    changed: Condvar,
-}
-
-/// How far a thread has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Stage {
-    #[default]
-    Running,
-    Ended,
-    /// A callback has ended it: it never returns.
-    Lost,
+    over: Latch,
+    /// Whether a callback has ended it, so that it never returns. Written before the latch is set.
+    is_lost: AtomicBool,
 }
 
 impl ThreadEnd {
     pub(crate) fn new() -> ThreadEnd {
-        ThreadEnd { stage: Mutex::new(Stage::Running), changed: Condvar::new() }
+        ThreadEnd { over: Latch::new(), is_lost: AtomicBool::new(false) }
     }
 
     /// Called when the thread is about to return.
     pub(crate) fn set_ended(&self) {
-        self.set(Stage::Ended);
+        self.over.set();
     }
 
     /// Called when the thread never returns.
     pub(crate) fn set_lost(&self) {
-        self.set(Stage::Lost);
-    }
-
-    fn set(&self, stage: Stage) {
-        *self.stage.lock() = stage;
-        self.changed.notify_all();
+        self.is_lost.store(true, Ordering::Release);
+        self.over.set();
     }
 
     /// Whether it has ended, in either way.
     pub(crate) fn is_over(&self) -> bool {
-        *self.stage.lock() != Stage::Running
+        self.over.is_set()
     }
 
-    /// Waits for either end; `true` if the thread returns.
+    /// Waits for either end; `true` if the thread returns. The caller holds no lock.
     pub(crate) fn wait(&self) -> bool {
-        let mut stage = self.stage.lock();
-        while *stage == Stage::Running {
-            stage = self.changed.wait(stage);
-        }
-        *stage == Stage::Ended
+        self.over.wait();
+        !self.is_lost.load(Ordering::Acquire)
     }
 }
 

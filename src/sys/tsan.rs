@@ -136,24 +136,13 @@ impl Condvar {
     }
 
     /// The lock is free during the wait, and is taken again at the end.
-    pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
-        let (guard, address) = guard.into_inner();
-        // Both within the wait, as far as can be seen from here.
-        leaving(address, || ());
-        let wrap = |guard| MutexGuard { guard: ManuallyDrop::new(guard), address };
-        match taking(address, FLAGS, || self.0.wait(guard)) {
-            Ok(guard) => Ok(wrap(guard)),
-            Err(poisoned) => Err(PoisonError::new(wrap(poisoned.into_inner()))),
-        }
-    }
-
-    /// [`wait`](Self::wait) for at most `limit`.
     pub(crate) fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
         limit: Duration,
     ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
         let (guard, address) = guard.into_inner();
+        // Both within the wait, as far as can be seen from here.
         leaving(address, || ());
         let wrap = |guard| MutexGuard { guard: ManuallyDrop::new(guard), address };
         match taking(address, FLAGS, || self.0.wait_timeout(guard, limit)) {
@@ -163,10 +152,6 @@ impl Condvar {
                 Err(PoisonError::new((wrap(guard), result)))
             }
         }
-    }
-
-    pub(crate) fn notify_one(&self) {
-        self.0.notify_one();
     }
 
     pub(crate) fn notify_all(&self) {
