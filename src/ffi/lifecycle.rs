@@ -62,6 +62,11 @@ pub fn do_without_threads() {
     callout::let_exceptions_pass();
 }
 
+/// Whether the library may make threads.
+fn has_threads() -> bool {
+    !WITHOUT_THREADS.load(Ordering::Relaxed)
+}
+
 /// Makes handles created from now on try their servers in the order given (`yesOrNo` not 0) or in a random one.
 #[unsafe(no_mangle)]
 pub extern "C" fn zoo_deterministic_conn_order(yesOrNo: c_int) {
@@ -183,7 +188,8 @@ unsafe fn prepare(args: InitArgs) -> Result<Start, Errno> {
     let variables = Variables::now();
     // SAFETY: the contract of `super`.
     let security = unsafe { security(args.cert, args.sasl, &variables)? };
-    let resolved = resolver::resolve(&list.hosts).map_err(|failure| {
+    let resolve = if has_threads() { resolver::resolve } else { resolver::resolve_on_this_thread };
+    let resolved = resolve(&list.hosts).map_err(|failure| {
         log::error!(target: "zookeeper_init_internal", "no host of [{shown}] can be resolved: {}", failure.text);
         failure.errno
     })?;
@@ -295,10 +301,10 @@ fn shortage(what: &str, error: &std::io::Error) -> Errno {
 #[inline(never)]
 fn make_handle(start_with: Start, flags: c_int, sink: Arc<Sink>) -> Result<(Arc<Zk>, Poll), Errno> {
     let poll = socket::new_poll().map_err(|error| shortage("a poll descriptor", &error))?;
-    let waker = if WITHOUT_THREADS.load(Ordering::Relaxed) {
-        None
-    } else {
+    let waker = if has_threads() {
         Some(Waker::new(poll.registry(), WAKE).map_err(|error| shortage("a wake descriptor", &error))?)
+    } else {
+        None
     };
     let Start { config, addresses, default, security, variables } = start_with;
     let own_watch = Arc::new(default.to_own());
@@ -359,6 +365,7 @@ fn start(handle: &Arc<Zk>, poll: Poll) -> Result<(), Errno> {
         Err(error) => {
             handle.with(|session, _| session.abort());
             // The completion thread has nothing left to do and ends.
+            handle.queue.wait_for_end();
             let _ = dispatcher.join();
             return Err(shortage("the I/O thread", &error));
         }

@@ -49,7 +49,8 @@ pub unsafe extern "C" fn zoo_set_servers(zh: *mut zhandle_t, hosts: *const c_cha
                 return Err(Code::BadArguments);
             }
             warn_of_omitted(&hosts, &list);
-            let resolved = resolver::resolve(&list.hosts).map_err(|failure| {
+            let resolve = if handle.is_pumped() { resolver::resolve_on_this_thread } else { resolver::resolve };
+            let resolved = resolve(&list.hosts).map_err(|failure| {
                 log::error!(target: "zoo_set_servers", "no host of [{hosts}] can be resolved: {}", failure.text);
                 errno = Some(failure.errno);
                 Code::SystemError

@@ -123,6 +123,13 @@ pub(crate) fn is_running<C, W>(handle: &Arc<Handle<C, W>>, errand: Errand) -> bo
     running.iter().any(|one| one.owner == owner && one.errand == errand && !one.thread.has_ended())
 }
 
+/// Joins the threads that have ended, which nobody else does as long as their handle is open.
+fn join_ended() {
+    for ended in take_running(|one| one.thread.has_ended()) {
+        ended.thread.join();
+    }
+}
+
 /// Starts a thread that runs `body`, with the handle's sink for its log lines. [`wait_for_end`] has to follow when the
 /// handle is closed; `body` holds a reference to the handle only within [`Permit::run`].
 pub(crate) fn start<C, W>(
@@ -130,9 +137,7 @@ pub(crate) fn start<C, W>(
     errand: Errand,
     body: impl FnOnce(&Permit) + Send + 'static,
 ) -> io::Result<()> {
-    for ended in take_running(|one| one.thread.has_ended()) {
-        ended.thread.join();
-    }
+    join_ended();
     let sink = Arc::clone(&handle.sink);
     let stage = Arc::new(ProcessMutex::new(Stage::Away));
     let permit = Permit(Arc::clone(&stage));
@@ -140,6 +145,35 @@ pub(crate) fn start<C, W>(
     let thread = OwnThread::spawn(errand.thread_name(), move || with_sink(&sink, || body(&permit)))?;
     running.push(Running { owner: owner_of(handle), errand, stage, thread });
     Ok(())
+}
+
+/// The owner of threads that belong to no handle.
+const NOBODY: usize = 0;
+
+/// Runs `body` on a thread of its own. The calling thread, which holds no lock, waits outside of the library meanwhile: a
+/// signal handler that interrupts it may call the library, and may leave by `siglongjmp`; then the thread ends by itself,
+/// and its result is dropped. Fails if there is no thread for it.
+pub(crate) fn run_apart<R: Send + 'static>(errand: Errand, body: impl FnOnce() -> R + Send + 'static) -> io::Result<R> {
+    join_ended();
+    let result = Arc::new(ProcessMutex::new(None));
+    let stage = Arc::new(ProcessMutex::new(Stage::Away));
+    let filled = Arc::clone(&result);
+    let end = {
+        let mut running = RUNNING.get().lock();
+        let thread = OwnThread::spawn(errand.thread_name(), move || {
+            let value = body();
+            *filled.lock() = Some(value);
+        })?;
+        let end = thread.end();
+        running.push(Running { owner: NOBODY, errand, stage: Arc::clone(&stage), thread });
+        end
+    };
+    end.wait();
+    for one in take_running(|one| Arc::ptr_eq(&one.stage, &stage)) {
+        one.thread.join();
+    }
+    let value = result.lock().take();
+    value.ok_or_else(|| io::Error::other("the thread panicked"))
 }
 
 /// Waits for the threads of a handle that is being closed: when this returns, none of them is left and none calls the

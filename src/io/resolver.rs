@@ -1,6 +1,6 @@
 //! Host names to addresses. Owns the calls that may block for a long time: they run on a thread of their own, or in the
 //! calls of an application without threads, never on an I/O thread. Numeric addresses never reach the system's
-//! resolver.
+//! resolver, and need no thread.
 use crate::handle::{Completion, Handle};
 use crate::io::errand::{self, Errand};
 use crate::sys::names;
@@ -56,8 +56,22 @@ impl Answer {
 }
 
 /// The addresses of all hosts, in order. Hosts that cannot be resolved are logged and skipped; fails only when none can
-/// be resolved. Blocks as long as the system's resolver does.
+/// be resolved. Blocks as long as the system's resolver does; the caller holds no lock.
+// divergence: zookeeper_init and zoo_set_servers of the multi-threaded library look names up on a thread of their own, so that a signal handler may call the library meanwhile or leave by siglongjmp; what the calling thread has changed in its `_res` has no effect. Stock looks them up on the calling thread.
 pub(crate) fn resolve(servers: &[HostPort]) -> Result<Resolved, Failure> {
+    if servers.iter().all(|server| server.numeric().is_some()) {
+        return resolve_on_this_thread(servers);
+    }
+    let names = servers.to_vec();
+    match errand::run_apart(Errand::Lookup, move || ask(&names)) {
+        Ok(answer) => answer.report(),
+        Err(_) => resolve_on_this_thread(servers),
+    }
+}
+
+/// [`resolve`] for a process that has no other thread, or cannot make one. The thread is at work in the library all the
+/// time, because a signal handler may interrupt the C library's `malloc` or one of its locks.
+pub(crate) fn resolve_on_this_thread(servers: &[HostPort]) -> Result<Resolved, Failure> {
     ask(servers).report()
 }
 
@@ -126,7 +140,7 @@ pub(crate) fn resolve_again<C: Completion, W: Watcher + Send + 'static>(handle: 
 /// [`resolve_again`] on the calling thread, which waits for the system's resolver.
 pub(crate) fn resolve_here<C: Completion, W: Watcher + Send + 'static>(handle: &Handle<C, W>, lookup: Lookup) {
     let Lookup { generation, names } = lookup;
-    feed_answer(handle, generation, resolve(&names));
+    feed_answer(handle, generation, resolve_on_this_thread(&names));
 }
 
 fn feed_answer<C: Completion, W: Watcher + Send + 'static>(

@@ -52,13 +52,18 @@ pub(crate) struct OwnThread {
 }
 
 /// The end of an [`OwnThread`].
-struct End {
+pub(crate) struct End {
     over: Latch,
     /// Whether a callback has ended the thread. Written before the latch is set.
     is_lost: AtomicBool,
 }
 
 impl End {
+    /// Waits until the thread has ended or is lost. The caller holds no lock.
+    pub(crate) fn wait(&self) {
+        self.over.wait();
+    }
+
     fn is_lost(&self) -> bool {
         self.is_lost.load(Ordering::Acquire)
     }
@@ -89,6 +94,11 @@ impl OwnThread {
         let _blocked = BlockedSignals::new();
         let handle = Builder::new().name(name.to_owned()).stack_size(process::stack_size()).spawn(main)?;
         Ok(OwnThread { handle: Some(handle), end })
+    }
+
+    /// Its end, to wait for without the thread.
+    pub(crate) fn end(&self) -> Arc<End> {
+        Arc::clone(&self.end)
     }
 
     /// Whether the thread has ended, but for its return.
