@@ -50,6 +50,11 @@ PARTS = (
     ("handlers", 500, 10000, 1800),
     ("handler-allocate", 5000, 50000, 1800),
     ("handler-close", 60, 1000, 1800),
+    ("wait-init", 20, 200, 600),
+    ("wait-servers", 20, 200, 600),
+    ("wait-close", 20, 200, 600),
+    ("wait-close-end", 1, 1, 300),
+    ("wait-idle", 200, 2000, 600),
 )
 # program, its parts
 PROGRAMS = {
@@ -57,6 +62,7 @@ PROGRAMS = {
     "interruptions": ("cancel", "handlers", "handler-allocate", "handler-close"),
     "lifetimes": ("block", "fork", "exit", "signals"),
     "shortages": ("threads", "descriptors", "memory"),
+    "waits": ("wait-init", "wait-servers", "wait-close", "wait-close-end", "wait-idle"),
 }
 
 
