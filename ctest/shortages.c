@@ -66,6 +66,26 @@ void *calloc(size_t n, size_t size)
 }
 #endif
 
+/* A name is looked up on a thread of its own, if there is one. */
+static void look_up_without_thread(void)
+{
+    struct Stat stat;
+    char named[64];
+    zhandle_t *zh;
+    int rc;
+    snprintf(named, sizeof named, "localhost:%d", atoi(strchr(hosts, ':') + 1));
+    fail(0, 1);
+    zh = zookeeper_init(named, on_nothing, TIMEOUT_MS, NULL, NULL, 0);
+    if (zh == NULL || failures != 1)
+        die("no thread for a lookup: %s, %d failures", zh == NULL ? strerror(errno) : "a handle", failures);
+    fail_after = -1;
+    rc = zoo_exists(zh, "/", 0, &stat);
+    if (rc != ZOK)
+        die("no thread for a lookup: %d", rc);
+    zookeeper_close(zh);
+    printf("no thread for a lookup: a handle\n");
+}
+
 static void part_threads(void)
 {
     struct Stat stat;
@@ -97,6 +117,8 @@ static void part_threads(void)
         fail_after = -1;
         check_leftovers(before);
     }
+    look_up_without_thread();
+    check_leftovers(before);
 }
 
 static void part_descriptors(void)

@@ -190,18 +190,21 @@ mod tests {
         HANDLED.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The signal comes at any moment of the thread's work; a later one finds the wait.
+    /// The first signals may find the thread at work, a later one finds the wait.
     #[test]
     fn a_handler_that_interrupts_a_wait_finds_the_thread_outside() {
         // SAFETY: a handler for a signal that nothing else here uses, and signals to a thread that is joined afterwards.
         unsafe { libc::signal(libc::SIGUSR1, handle as extern "C" fn(i32) as libc::sighandler_t) };
         let latch = Arc::new(Latch::new());
-        let awaited = Arc::clone(&latch);
+        let (awaited, at_work) = (Arc::clone(&latch), Arc::new(Latch::new()));
+        let begins = Arc::clone(&at_work);
         let waiter = std::thread::spawn(move || {
             let _inside = InsideGuard::new();
+            begins.set();
             awaited.wait();
             assert!(inside::is_busy());
         });
+        at_work.wait();
         let until = Instant::now() + Duration::from_secs(60);
         while FREE.load(Ordering::SeqCst) == 0 {
             assert!(Instant::now() < until, "{HANDLED:?} signals, none in a wait");

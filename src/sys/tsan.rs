@@ -131,10 +131,6 @@ impl<T> Drop for MutexGuard<'_, T> {
 pub(crate) struct Condvar(sync::Condvar);
 
 impl Condvar {
-    pub(crate) const fn new() -> Condvar {
-        Condvar(sync::Condvar::new())
-    }
-
     /// The lock is free during the wait, and is taken again at the end.
     pub(crate) fn wait_timeout<'a, T>(
         &self,
