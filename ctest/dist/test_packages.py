@@ -148,10 +148,10 @@ class Packages(Case):
             (top / f"lib/calmkeeper/libzookeeper_{name}.so.2").unlink()
         command = top / "bin/calmkeeper"
         for words in (["--root", self.scratch, "install"], ["--root", self.scratch, "status"], ["run", "true"]):
-            err = run_all(command, *words, status=1)[1]
+            err = run_all(command, *words, status=1, environment={"CARGO_TARGET_DIR": str(self.scratch / "none")})[1]
             self.assertEqual(err, f"calmkeeper: there is no library in {top}/lib/calmkeeper: install Calmkeeper again, or name one by --library\n")
         (top / "lib/calmkeeper/calmkeeper-cli").unlink()
-        self.assertIn("there is no program for 'top'", run_all(command, "top", status=1)[1])
+        self.assertIn("there is no program for 'top'", run_all(command, "top", status=1, environment={"CARGO_TARGET_DIR": str(self.scratch / "none")})[1])
         (top / "lib/calmkeeper/command/elf.sh").unlink()
         err = run_all(command, "status", status=1)[1]
         self.assertEqual(len(err.splitlines()), 1, err)
