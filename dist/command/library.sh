@@ -35,7 +35,7 @@ soname "*) ;; *) fail "$library cannot be read as a shared library: the file is 
 # identify FILE: "Calmkeeper VERSION", "stock VERSION", or nothing if no C client is in it.
 identify() {
     is_file "$1" && LC_ALL=C grep -q -e "$our_mark" -e "$stock_mark" "$1" 2>/dev/null || return 0
-    texts=$(LC_ALL=C tr -c '[:print:]' '\n' <"$1" | LC_ALL=C grep -oE 'calmkeeper [0-9]+\.[0-9]+\.[0-9]+|zookeeper C client [0-9]+\.[0-9]+\.[0-9]+' | sort -u)
+    texts=$(LC_ALL=C tr -c '\040-\176' '\n' <"$1" | LC_ALL=C grep -oE 'calmkeeper [0-9]+\.[0-9]+\.[0-9]+|zookeeper C client [0-9]+\.[0-9]+\.[0-9]+' | sort -u)
     if is_ours "$1"; then
         version=$(echo "$texts" | sed -n 's/^calmkeeper //p' | head -n 1)
         echo "Calmkeeper ${version:-of an unknown version}"
