@@ -137,7 +137,7 @@ check_loads() {
         ask_loader "$loader" "$library" "${LD_LIBRARY_PATH-}"
         verdict=other directory=
         reason="its loader cannot load $library: $complaint"
-        advice='take the package for this system'
+        advice='take the package for this system, and put it where programs may run (not noexec)'
         return 1
     fi
     found=$needs
@@ -150,7 +150,7 @@ check_loads() {
     else
         verdict=other directory=
         reason="its loader cannot load it with $library: $refusal"
-        advice='take the package for this system'
+        advice='take the package for this system, and put it where programs may run (not noexec)'
     fi
     return 1
 }
