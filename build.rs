@@ -24,15 +24,26 @@ fn main() {
         }
     }
     println!("cargo:rerun-if-env-changed=CALMKEEPER_WRITE_HEADERS");
-    for input in ["build.rs", "build-script", "abi/layout-3.8.0.tsv", "src/ffi", "mt/src", "include/templates"] {
+    for input in [
+        "build.rs",
+        "build-script",
+        "abi/layout-3.8.0.tsv",
+        "src/ffi",
+        "src/sys/shield.c",
+        "src/sys/shield.h",
+        "mt/src",
+        "include/templates",
+    ] {
         println!("cargo:rerun-if-changed={input}");
     }
 }
 
-/// Compiles the calls into the application. With -fexceptions their clean-up handlers cost nothing until they run.
+/// Compiles the calls into the application, and the entry of a call that its thread may leave. With -fexceptions their
+/// clean-up handlers cost nothing until they run.
 fn callout() {
     cc::Build::new()
         .file("src/ffi/callout.c")
+        .file("src/sys/shield.c")
         .std("c11")
         .define("_GNU_SOURCE", None)
         .flag("-fexceptions")

@@ -55,10 +55,15 @@ PARTS = (
     ("wait-close", 20, 200, 600),
     ("wait-close-end", 1, 1, 300),
     ("wait-idle", 200, 2000, 600),
+    ("leave-wait", 10, 200, 600),
+    ("leave-log", 10, 200, 600),
+    ("leave-jump", 10, 200, 600),
+    ("leave-cancelled", 10, 200, 600),
 )
 # program, its parts
 PROGRAMS = {
     "closes": ("close", "pending"),
+    "departures": ("leave-wait", "leave-log", "leave-jump", "leave-cancelled"),
     "interruptions": ("cancel", "handlers", "handler-allocate", "handler-close"),
     "lifetimes": ("block", "fork", "exit", "signals"),
     "shortages": ("threads", "descriptors", "memory"),
@@ -152,6 +157,8 @@ def others(part):
     """The further servers of a part: their context managers, in the order of the part's last argument."""
     if part == "fork":
         return [FakeServer(_silent), f"127.0.0.1:{rig.free_port()}", FullListener(), FakeServer(_mute)]
+    if part in ("leave-wait", "leave-jump", "leave-cancelled"):
+        return [FakeServer(_mute)]
     if part == "memory":
         return [FakeServer(_long_names)]
     return []

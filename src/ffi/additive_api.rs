@@ -15,7 +15,7 @@ use libc::{c_char, c_int, c_void};
 
 /// Adds a persistent watch: it stays after an event.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aadd_watch(
+pub unsafe extern "C-unwind" fn zoo_aadd_watch(
     zh: *mut zhandle_t,
     path: *const c_char,
     mode: c_int,
@@ -30,7 +30,7 @@ pub unsafe extern "C" fn zoo_aadd_watch(
 
 /// Asks for the identities of the session.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_awhoami(
+pub unsafe extern "C-unwind" fn zoo_awhoami(
     zh: *mut zhandle_t,
     completion: client_infos_completion_t,
     data: *const c_void,
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn zoo_awhoami(
 
 /// Lists the session's ephemeral nodes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aget_ephemerals(
+pub unsafe extern "C-unwind" fn zoo_aget_ephemerals(
     zh: *mut zhandle_t,
     prefix: *const c_char,
     completion: strings_completion_t,
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn zoo_aget_ephemerals(
 
 /// Counts the nodes below a node.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aget_all_children_number(
+pub unsafe extern "C-unwind" fn zoo_aget_all_children_number(
     zh: *mut zhandle_t,
     path: *const c_char,
     completion: int_completion_t,

@@ -30,7 +30,7 @@ pub(super) unsafe fn submit(zh: *mut zhandle_t, operation: Operation, completion
 
 /// Creates a node.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_acreate(
+pub unsafe extern "C-unwind" fn zoo_acreate(
     zh: *mut zhandle_t,
     path: *const c_char,
     value: *const c_char,
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn zoo_acreate(
 
 /// Creates a node with a time to live.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_acreate_ttl(
+pub unsafe extern "C-unwind" fn zoo_acreate_ttl(
     zh: *mut zhandle_t,
     path: *const c_char,
     value: *const c_char,
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn zoo_acreate_ttl(
 
 /// Creates a node and gives its status.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_acreate2(
+pub unsafe extern "C-unwind" fn zoo_acreate2(
     zh: *mut zhandle_t,
     path: *const c_char,
     value: *const c_char,
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn zoo_acreate2(
 
 /// Creates a node with a time to live and gives its status.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_acreate2_ttl(
+pub unsafe extern "C-unwind" fn zoo_acreate2_ttl(
     zh: *mut zhandle_t,
     path: *const c_char,
     value: *const c_char,
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn zoo_acreate2_ttl(
 
 /// Deletes a node.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_adelete(
+pub unsafe extern "C-unwind" fn zoo_adelete(
     zh: *mut zhandle_t,
     path: *const c_char,
     version: c_int,
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn zoo_adelete(
 
 /// Looks for a node; `watch` asks for the handle's watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aexists(
+pub unsafe extern "C-unwind" fn zoo_aexists(
     zh: *mut zhandle_t,
     path: *const c_char,
     watch: c_int,
@@ -146,7 +146,7 @@ pub unsafe extern "C" fn zoo_aexists(
 
 /// Looks for a node, with a watcher of its own.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_awexists(
+pub unsafe extern "C-unwind" fn zoo_awexists(
     zh: *mut zhandle_t,
     path: *const c_char,
     watcher: watcher_fn,
@@ -165,7 +165,7 @@ pub unsafe extern "C" fn zoo_awexists(
 
 /// Reads a node; `watch` asks for the handle's watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aget(
+pub unsafe extern "C-unwind" fn zoo_aget(
     zh: *mut zhandle_t,
     path: *const c_char,
     watch: c_int,
@@ -179,7 +179,7 @@ pub unsafe extern "C" fn zoo_aget(
 
 /// Reads a node, with a watcher of its own.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_awget(
+pub unsafe extern "C-unwind" fn zoo_awget(
     zh: *mut zhandle_t,
     path: *const c_char,
     watcher: watcher_fn,
@@ -198,7 +198,7 @@ pub unsafe extern "C" fn zoo_awget(
 
 /// Reads the ensemble's configuration; `watch` asks for the handle's watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_agetconfig(
+pub unsafe extern "C-unwind" fn zoo_agetconfig(
     zh: *mut zhandle_t,
     watch: c_int,
     completion: data_completion_t,
@@ -211,7 +211,7 @@ pub unsafe extern "C" fn zoo_agetconfig(
 
 /// Reads the ensemble's configuration, with a watcher of its own.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_awgetconfig(
+pub unsafe extern "C-unwind" fn zoo_awgetconfig(
     zh: *mut zhandle_t,
     watcher: watcher_fn,
     watcherCtx: *mut c_void,
@@ -229,7 +229,7 @@ pub unsafe extern "C" fn zoo_awgetconfig(
 
 /// Changes the ensemble's members.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_areconfig(
+pub unsafe extern "C-unwind" fn zoo_areconfig(
     zh: *mut zhandle_t,
     joining: *const c_char,
     leaving: *const c_char,
@@ -245,7 +245,7 @@ pub unsafe extern "C" fn zoo_areconfig(
 
 /// Writes a node.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aset(
+pub unsafe extern "C-unwind" fn zoo_aset(
     zh: *mut zhandle_t,
     path: *const c_char,
     buffer: *const c_char,
@@ -265,7 +265,7 @@ pub unsafe extern "C" fn zoo_aset(
 
 /// Lists a node's children; `watch` asks for the handle's watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aget_children(
+pub unsafe extern "C-unwind" fn zoo_aget_children(
     zh: *mut zhandle_t,
     path: *const c_char,
     watch: c_int,
@@ -283,7 +283,7 @@ pub unsafe extern "C" fn zoo_aget_children(
 
 /// Lists a node's children, with a watcher of its own.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_awget_children(
+pub unsafe extern "C-unwind" fn zoo_awget_children(
     zh: *mut zhandle_t,
     path: *const c_char,
     watcher: watcher_fn,
@@ -302,7 +302,7 @@ pub unsafe extern "C" fn zoo_awget_children(
 
 /// Lists a node's children and gives its status; `watch` asks for the handle's watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aget_children2(
+pub unsafe extern "C-unwind" fn zoo_aget_children2(
     zh: *mut zhandle_t,
     path: *const c_char,
     watch: c_int,
@@ -320,7 +320,7 @@ pub unsafe extern "C" fn zoo_aget_children2(
 
 /// Lists a node's children and gives its status, with a watcher of its own.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_awget_children2(
+pub unsafe extern "C-unwind" fn zoo_awget_children2(
     zh: *mut zhandle_t,
     path: *const c_char,
     watcher: watcher_fn,
@@ -339,7 +339,7 @@ pub unsafe extern "C" fn zoo_awget_children2(
 
 /// Waits until the server has caught up with the leader.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_async(
+pub unsafe extern "C-unwind" fn zoo_async(
     zh: *mut zhandle_t,
     path: *const c_char,
     completion: string_completion_t,
@@ -350,7 +350,7 @@ pub unsafe extern "C" fn zoo_async(
 
 /// Reads a node's access control list.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aget_acl(
+pub unsafe extern "C-unwind" fn zoo_aget_acl(
     zh: *mut zhandle_t,
     path: *const c_char,
     completion: acl_completion_t,
@@ -361,7 +361,7 @@ pub unsafe extern "C" fn zoo_aget_acl(
 
 /// Replaces a node's access control list.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aset_acl(
+pub unsafe extern "C-unwind" fn zoo_aset_acl(
     zh: *mut zhandle_t,
     path: *const c_char,
     version: c_int,

@@ -11,7 +11,7 @@ use super::types::{
     strings_stat_completion_t, void_completion_t, watcher_fn, zhandle_t,
 };
 use crate::handle::{Completion, OwnWatch};
-use crate::sys::inside;
+use crate::sys::inside::{self, Position};
 use libc::{c_char, c_int, c_void};
 use std::ptr::{null, null_mut};
 use zk_core::code::Code;
@@ -75,13 +75,13 @@ impl Watch {
         unsafe { std::mem::transmute::<usize, watcher_fn>(self.function) }
     }
 
-    /// The thread must be outside the library: [`inside::leave`].
-    fn call(&self, zh: *mut zhandle_t, event: &Event<Watch>, path: &Text) {
+    /// The thread must be outside the library: [`inside::leave`] gave `position`.
+    fn call(&self, zh: *mut zhandle_t, event: &Event<Watch>, path: &Text, position: &Position) {
         let function = self.function();
         if function.is_some() {
             let context = self.context as *mut c_void;
             // SAFETY: the application's function by the contract of `super`; the path ends with NUL.
-            unsafe { callout::watcher(function, zh, event.kind, event.state, path.as_ptr(), context) }
+            unsafe { callout::watcher(function, zh, event.kind, event.state, path.as_ptr(), context, position.left()) }
         }
     }
 }
@@ -104,7 +104,7 @@ pub(super) fn notify(zh: *mut zhandle_t, event: &Event<Watch>) {
     let path = Text::new(b"", &event.path);
     let position = inside::leave();
     for watch in &event.watchers {
-        watch.call(zh, event, &path);
+        watch.call(zh, event, &path, &position);
     }
     position.go_back();
 }

@@ -7,13 +7,13 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include "../sys/shield.h"
+
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#define HIDDEN __attribute__((visibility("hidden")))
 
 /* A C++ exception that leaves a callback unwinds to here too. On a thread of the library it ends in std::terminate,
  * like an exception that nothing catches. The C++ runtime tells an exception from the end of a thread: it counts the
@@ -51,18 +51,23 @@ HIDDEN void calmkeeper_thread_is_lost(void);
 /* In callout.rs: the first marks this thread as outside of the library, the second restores its earlier mark. */
 struct position {
     const void *marks;
+    const void *left; /* null on a thread of the library */
+    const void *outer;
+    unsigned long long mask;
     unsigned at;
+    unsigned signals;
 };
 HIDDEN struct position calmkeeper_leave(void);
 HIDDEN void calmkeeper_go_back(struct position position);
 
-// divergence: When a callback ends its thread (pthread_exit), the thread's stack and the handle are never freed, and what thread-local
-// destructors the application has for it are not called. As on stock the thread is gone, the handle calls back no more, and
-// everything else goes on.
+// divergence: When a callback ends a thread of the library (pthread_exit), the thread's stack and the handle are never freed, and what
+// thread-local destructors the application has for it are not called. As on stock the thread is gone, the handle calls back no
+// more, and everything else goes on.
 static void end(void *unused)
 {
     (void)unused;
     end_if_thrown();
+    calmkeeper_jump_to_entry();
     calmkeeper_thread_is_lost();
     /* Ends the thread by the system call, because glibc would go on unwinding into Rust. */
     for (;;) {
@@ -92,16 +97,20 @@ static void pass_or_end(void *unused)
     HIDDEN void calmkeeper_call_##name(void(*function) types, __VA_ARGS__);                                            \
     void calmkeeper_call_##name(void(*function) types, __VA_ARGS__)
 
-#define GUARDED_CALL(clean_up, arguments)                                                                              \
+#define GUARDED_CALL(clean_up, arguments, left)                                                                        \
     pthread_cleanup_push(clean_up, NULL);                                                                              \
+    if ((left) != NULL)                                                                                                \
+        calmkeeper_allow_cancellation();                                                                               \
     function arguments;                                                                                                \
+    if ((left) != NULL)                                                                                                \
+        calmkeeper_forbid_cancellation();                                                                              \
     pthread_cleanup_pop(0)
 
 #define CALL_OR(clean_up, name, types, arguments, ...)                                                                 \
     FUNCTION(name, types, __VA_ARGS__)                                                                                 \
     {                                                                                                                  \
         struct position position = calmkeeper_leave();                                                                 \
-        GUARDED_CALL(clean_up, arguments);                                                                             \
+        GUARDED_CALL(clean_up, arguments, position.left);                                                              \
         calmkeeper_go_back(position);                                                                                  \
     }
 
@@ -110,9 +119,9 @@ static void pass_or_end(void *unused)
 typedef const void *any; /* what is behind a pointer is not looked at */
 
 /* Without calmkeeper_leave: the caller has left the library already, once for all watchers of an event. */
-FUNCTION(watcher, (any, int, int, any, any), any zh, int type, int state, any path, any context)
+FUNCTION(watcher, (any, int, int, any, any), any zh, int type, int state, any path, any context, any left)
 {
-    GUARDED_CALL(pass_or_end, (zh, type, state, path, context));
+    GUARDED_CALL(pass_or_end, (zh, type, state, path, context), left);
 }
 
 CALL(void, (int, any), (rc, data), int rc, any data)

@@ -21,7 +21,7 @@ unsafe extern "C-unwind" {
     /// which the callback was made.
     #[link_name = "calmkeeper_let_exceptions_pass"]
     pub(super) safe fn let_exceptions_pass();
-    /// The thread must be outside the library: [`inside::leave`].
+    /// The thread must be outside the library: [`inside::leave`] gave `left`.
     #[link_name = "calmkeeper_call_watcher"]
     pub(super) fn watcher(
         function: watcher_fn,
@@ -30,6 +30,7 @@ unsafe extern "C-unwind" {
         state: c_int,
         path: *const c_char,
         context: *mut c_void,
+        left: *const c_void,
     );
     #[link_name = "calmkeeper_call_void"]
     pub(super) fn void(function: void_completion_t, rc: c_int, data: *const c_void);

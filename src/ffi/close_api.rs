@@ -1,6 +1,6 @@
 //! `zookeeper_close`: the end of a handle.
 use super::deliveries::call_back;
-use super::entry::{EntryGuard, Zk, code_of, from_c, guard};
+use super::entry::{Zk, code_of, enter_call, from_c, guard};
 use super::lifecycle::alternate_hex;
 use super::types::zhandle_t;
 use crate::handle::Place;
@@ -23,10 +23,10 @@ const CLOSE_IN_HANDLER_MAX: Duration = Duration::from_secs(1);
 /// this function returns. In a callback of the handle itself it returns at once, and the completions are called after
 /// that callback. Returns `ZOK`, or `ZBADARGUMENTS` for null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
+pub unsafe extern "C-unwind" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
     let entry = Place::here();
     // SAFETY: the contract of `super`.
-    unsafe { close(zh, entry) }
+    enter_call(|| unsafe { close(zh, entry) })
 }
 
 /// Not inlined: the address in `entry` is to be near the application's frame.
@@ -35,7 +35,6 @@ pub unsafe extern "C" fn zookeeper_close(zh: *mut zhandle_t) -> c_int {
 /// The contract of [`super`].
 #[inline(never)]
 unsafe fn close(zh: *mut zhandle_t, entry: Place) -> c_int {
-    let _entry = EntryGuard::new();
     // SAFETY: the contract of `super`.
     let Some(handle) = (unsafe { from_c(zh) }) else { return Code::BadArguments.to_i32() };
     if handle.is_inherited() {

@@ -41,7 +41,7 @@ fn request_timeout(millis: c_int) -> Result<Option<Duration>, Code> {
 
 /// Sets how long requests of the handle may wait for their answers, in milliseconds; 0 for no limit.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_set_request_timeout(zh: *mut zhandle_t, ms: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn zoo_set_request_timeout(zh: *mut zhandle_t, ms: c_int) -> c_int {
     // SAFETY: the contract of `super`.
     unsafe {
         call(zh, |handle| {

@@ -3,8 +3,8 @@ use super::callbacks::{CallCompletion, Watch};
 use super::types::zhandle_t;
 use crate::handle::Handle;
 use crate::observe::logging::with_sink;
-use crate::sys::cancel;
 use crate::sys::inside::InsideGuard;
+use crate::sys::shield::shielded;
 use libc::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -34,19 +34,18 @@ pub(super) unsafe fn from_c(zh: *const zhandle_t) -> Option<Arc<Zk>> {
     }
 }
 
-/// Made by a thread of the application while it is inside the library. The thread is not cancelled, because glibc
-/// unwinds a cancelled thread and Rust frames abort the process then. Dropping the guard restores errno.
-pub(super) struct EntryGuard {
-    _errno: ErrnoGuard,
-    _cancellation: cancel::DisabledGuard,
-}
-
-impl EntryGuard {
+/// Runs `body` as a call of the application. The thread is not cancelled meanwhile, but may end in a wait or a callback,
+/// see [`shielded`]. Restores errno, if it returns.
+#[inline]
+pub(super) fn enter_call<R>(body: impl FnOnce() -> R) -> R {
+    // divergence: A signal handler that calls pthread_exit during a call ends its thread if the call waits, and the handle stays usable; if the call is at work, which takes microseconds, the process is aborted. On stock the thread ends, and what it had locked stays locked.
     // divergence: A thread that is cancelled (pthread_cancel) inside a synchronous call ends when that call has its result, inside another one at the next cancellation point after it, and the handle stays usable; on stock it ends at once and may keep the handle's locks.
-    #[inline]
-    pub(super) fn new() -> EntryGuard {
-        EntryGuard { _errno: ErrnoGuard::new(), _cancellation: cancel::DisabledGuard::new() }
-    }
+    // Not a guard: this frame may be unwound at any instruction, and Rust allows that where there is nothing to drop.
+    // SAFETY: errno is this thread's.
+    let before = unsafe { libc::__errno_location().read() };
+    let result = shielded(body);
+    set_errno(before);
+    result
 }
 
 /// Restores errno when it is dropped: programs may look at errno after a call that succeeded.
@@ -69,7 +68,7 @@ impl Drop for ErrnoGuard {
     }
 }
 
-/// Sets errno for calls that report errors by it. Call it after the [`EntryGuard`] is dropped.
+/// Sets errno for calls that report errors by it. Call it after [`enter_call`].
 pub(super) fn set_errno(errno: c_int) {
     // SAFETY: errno is this thread's.
     unsafe { libc::__errno_location().write(errno) };
@@ -94,9 +93,8 @@ pub(super) unsafe fn with_handle<R>(
     zh: *const zhandle_t,
     body: impl FnOnce(&Arc<Zk>) -> Result<R, Code>,
 ) -> Result<R, Code> {
-    let _entry = EntryGuard::new();
     // SAFETY: the caller's promise.
-    unsafe { enter(zh, body) }
+    enter_call(|| unsafe { enter(zh, body) })
 }
 
 /// # Safety
@@ -179,13 +177,14 @@ pub(super) unsafe fn call_and_call_back(
             }
         }
     }
-    let _entry = EntryGuard::new();
-    let panics = PanicGuard;
-    // SAFETY: the caller's promise.
-    let result =
-        unsafe { enter_handle(zh) }.and_then(|Entered { handle, _inside }| with_sink(&handle.sink, || body(&handle)));
-    std::mem::forget(panics);
-    code_of(result)
+    enter_call(|| {
+        let panics = PanicGuard;
+        // SAFETY: the caller's promise.
+        let result = unsafe { enter_handle(zh) }
+            .and_then(|Entered { handle, _inside }| with_sink(&handle.sink, || body(&handle)));
+        std::mem::forget(panics);
+        code_of(result)
+    })
 }
 
 /// [`call`] for a function that submits a request and returns. Such a function reaches two cancellation points, a log

@@ -48,7 +48,7 @@ const TEXTS: &[(c_int, &CStr)] = &[
 /// The text for an error code of this library, or for a positive `errno`; "unknown error" for any other number. The
 /// text of an `errno` is valid until the thread's next `strerror`.
 #[unsafe(no_mangle)]
-pub extern "C" fn zerror(c: c_int) -> *const c_char {
+pub extern "C-unwind" fn zerror(c: c_int) -> *const c_char {
     if c > 0 {
         // SAFETY: takes any number.
         return unsafe { libc::strerror(c) };

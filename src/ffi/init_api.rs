@@ -7,7 +7,7 @@ use libc::{c_char, c_int, c_void};
 /// timeout to ask for in milliseconds. Returns null with errno `EINVAL` for a bad host string, that of the resolver
 /// when no host can be resolved, `EAGAIN` or `EMFILE` when there are no threads or descriptors.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zookeeper_init(
+pub unsafe extern "C-unwind" fn zookeeper_init(
     host: *const c_char,
     r#fn: watcher_fn,
     recv_timeout: c_int,
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn zookeeper_init(
 
 /// `zookeeper_init` with a callback for the handle's log lines.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zookeeper_init2(
+pub unsafe extern "C-unwind" fn zookeeper_init2(
     host: *const c_char,
     r#fn: watcher_fn,
     recv_timeout: c_int,
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn zookeeper_init2(
 /// used; a file that changes is read again when a connection is made.
 // divergence: zookeeper_init_ssl, which Debian's build lacks, returns null for files that cannot be used, never hangs in a handshake, sends the server's name, and warns of a certificate for another; relative names of files are those of the working directory at the time of the call. Stock 3.9 makes a handle that spins, and looks in the present working directory.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zookeeper_init_ssl(
+pub unsafe extern "C-unwind" fn zookeeper_init_ssl(
     host: *const c_char,
     cert: *const c_char,
     r#fn: watcher_fn,

@@ -5,7 +5,7 @@ use super::callout;
 use super::convert::text;
 use super::deadlines_api;
 use super::deliveries::dispatch;
-use super::entry::{EntryGuard, Zk, guard, set_errno};
+use super::entry::{Zk, enter_call, guard, set_errno};
 use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
 use crate::handle::{self, Handle, Threads};
 use crate::io::driver::{Driver, WAKE};
@@ -69,7 +69,7 @@ fn has_threads() -> bool {
 
 /// Makes handles created from now on try their servers in the order given (`yesOrNo` not 0) or in a random one.
 #[unsafe(no_mangle)]
-pub extern "C" fn zoo_deterministic_conn_order(yesOrNo: c_int) {
+pub extern "C-unwind" fn zoo_deterministic_conn_order(yesOrNo: c_int) {
     KEEP_ORDER.store(yesOrNo != 0, Ordering::Relaxed);
 }
 
@@ -107,18 +107,17 @@ pub(super) unsafe fn init(args: InitArgs) -> *mut zhandle_t {
     if is_reentered() {
         return null_mut();
     }
-    let entry = EntryGuard::new();
-    let inside = InsideGuard::new();
-    let result = guard(Err(libc::EIO), || {
-        let sink = Arc::new(Sink::new(args.log_callback));
-        with_sink(&Arc::clone(&sink), || {
-            env::load();
-            // SAFETY: the contract of `super`.
-            unsafe { open(args, sink) }
+    let result = enter_call(|| {
+        let _inside = InsideGuard::new();
+        guard(Err(libc::EIO), || {
+            let sink = Arc::new(Sink::new(args.log_callback));
+            with_sink(&Arc::clone(&sink), || {
+                env::load();
+                // SAFETY: the contract of `super`.
+                unsafe { open(args, sink) }
+            })
         })
     });
-    drop(inside);
-    drop(entry);
     match result {
         Ok(handle) => Arc::into_raw(handle).cast_mut().cast(),
         Err(errno) => {

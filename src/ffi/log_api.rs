@@ -2,7 +2,7 @@
 //! `sys::log_sink`.
 #![allow(clippy::missing_safety_doc, reason = "one contract for all calls is at the top of `ffi`")]
 use super::convert::text as text_of;
-use super::entry::EntryGuard;
+use super::entry::enter_call;
 use super::types::{ZooLogLevel, log_callback_fn};
 use crate::observe::logging::{self, Line};
 use crate::sys::inside::InsideGuard;
@@ -16,20 +16,20 @@ const DEBUG: ZooLogLevel = 4;
 /// Sets the level for all handles; 0 turns logging off. Values above debug count as debug; so do negative numbers,
 /// because the type is unsigned.
 #[unsafe(no_mangle)]
-pub extern "C" fn zoo_set_debug_level(level: ZooLogLevel) {
+pub extern "C-unwind" fn zoo_set_debug_level(level: ZooLogLevel) {
     logLevel.store(level.min(DEBUG), Relaxed);
     logging::follow_level();
 }
 
 /// Sets the stream for the lines of all handles without a callback; null means stderr.
 #[unsafe(no_mangle)]
-pub extern "C" fn zoo_set_log_stream(stream: *mut FILE) {
+pub extern "C-unwind" fn zoo_set_log_stream(stream: *mut FILE) {
     log_sink::set_stream(stream);
 }
 
 /// The stream that lines are written to.
 #[unsafe(no_mangle)]
-pub extern "C" fn zoo_get_log_stream() -> *mut FILE {
+pub extern "C-unwind" fn zoo_get_log_stream() -> *mut FILE {
     log_sink::stream()
 }
 
@@ -43,7 +43,7 @@ unsafe extern "C" {
 /// this one jumps to the C function that reads the arguments.
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
-pub unsafe extern "C" fn log_message() {
+pub unsafe extern "C-unwind" fn log_message() {
     #[cfg(target_arch = "x86_64")]
     std::arch::naked_asm!("jmp {}", sym calmkeeper_log_message);
     #[cfg(target_arch = "aarch64")]
@@ -60,13 +60,14 @@ unsafe extern "C" fn calmkeeper_log_text(
     function: *const c_char,
     text: *const c_char,
 ) {
-    let _entry = EntryGuard::new();
-    let _inside = InsideGuard::new();
-    // SAFETY: both are C strings that live as long as this call, or null, by the contract of the C interface.
-    let (function, text) = unsafe { (text_of(function), text_of(text)) };
-    let mut line = Line::new(level, function.unwrap_or(b"(null)"), line.into());
-    line.push(text.unwrap_or_default());
-    logging::deliver(callback, &mut line);
+    enter_call(|| {
+        let _inside = InsideGuard::new();
+        // SAFETY: both are C strings that live as long as this call, or null, by the contract of the C interface.
+        let (function, text) = unsafe { (text_of(function), text_of(text)) };
+        let mut line = Line::new(level, function.unwrap_or(b"(null)"), line.into());
+        line.push(text.unwrap_or_default());
+        logging::deliver(callback, &mut line);
+    });
 }
 
 #[cfg(test)]

@@ -149,7 +149,7 @@ macro_rules! lists {
 
 /// Frees `*string` and makes it null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn deallocate_String(string: *mut *mut c_char) {
+pub unsafe extern "C-unwind" fn deallocate_String(string: *mut *mut c_char) {
     if !string.is_null() {
         let _inside = InsideGuard::new();
         // SAFETY: the contract of the C interface: a valid place that holds null or a pointer from malloc.
@@ -159,7 +159,7 @@ pub unsafe extern "C" fn deallocate_String(string: *mut *mut c_char) {
 
 /// Frees the bytes and makes `buff` null; `len` stays.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn deallocate_Buffer(bytes: *mut buffer) {
+pub unsafe extern "C-unwind" fn deallocate_Buffer(bytes: *mut buffer) {
     if !bytes.is_null() {
         let _inside = InsideGuard::new();
         // SAFETY: the contract of the C interface: a valid buffer whose pointer is null or from malloc.

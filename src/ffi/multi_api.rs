@@ -162,7 +162,7 @@ unsafe fn sub_path<'a>(pointer: *const c_char) -> Result<&'a [u8], Code> {
 /// Runs `count` operations as one transaction; `results` and the buffers of the operations are written to until the
 /// completion is called.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_amulti(
+pub unsafe extern "C-unwind" fn zoo_amulti(
     zh: *mut zhandle_t,
     count: c_int,
     ops: *const zoo_op_t,
@@ -191,7 +191,7 @@ pub(super) unsafe fn init(place: *mut zoo_op_t, kind: c_int, args: zoo_op_args) 
 
 /// Fills in an operation that creates a node; the new path goes to `path_buffer`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_create_op_init(
+pub unsafe extern "C-unwind" fn zoo_create_op_init(
     op: *mut zoo_op_t,
     path: *const c_char,
     value: *const c_char,
@@ -208,7 +208,7 @@ pub unsafe extern "C" fn zoo_create_op_init(
 
 /// Fills in an operation that creates a node and would return its status; transactions refuse it, as on stock.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_create2_op_init(
+pub unsafe extern "C-unwind" fn zoo_create2_op_init(
     op: *mut zoo_op_t,
     path: *const c_char,
     value: *const c_char,
@@ -246,14 +246,14 @@ fn create_args(
 
 /// Fills in an operation that deletes a node.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_delete_op_init(op: *mut zoo_op_t, path: *const c_char, version: c_int) {
+pub unsafe extern "C-unwind" fn zoo_delete_op_init(op: *mut zoo_op_t, path: *const c_char, version: c_int) {
     // SAFETY: the contract of `super`.
     unsafe { init(op, op::DELETE, zoo_op_args { delete_op: zoo_delete_op_args { path, version } }) }
 }
 
 /// Fills in an operation that writes a node; its status goes to `stat`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_set_op_init(
+pub unsafe extern "C-unwind" fn zoo_set_op_init(
     op: *mut zoo_op_t,
     path: *const c_char,
     buffer: *const c_char,
@@ -268,7 +268,7 @@ pub unsafe extern "C" fn zoo_set_op_init(
 
 /// Fills in an operation that checks a node's version.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_check_op_init(op: *mut zoo_op_t, path: *const c_char, version: c_int) {
+pub unsafe extern "C-unwind" fn zoo_check_op_init(op: *mut zoo_op_t, path: *const c_char, version: c_int) {
     // SAFETY: the contract of `super`.
     unsafe { init(op, op::CHECK, zoo_op_args { check_op: zoo_check_op_args { path, version } }) }
 }

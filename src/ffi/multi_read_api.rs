@@ -126,7 +126,7 @@ pub(super) unsafe fn read<'a>(
 /// Does `count` reads with one request; `results` and the buffers of the operations are written to until the completion is
 /// called.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_amulti_read(
+pub unsafe extern "C-unwind" fn zoo_amulti_read(
     zh: *mut zhandle_t,
     count: c_int,
     ops: *const zoo_op_t,
@@ -146,7 +146,7 @@ pub unsafe extern "C" fn zoo_amulti_read(
 
 /// Fills in an operation that reads a node.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_get_op_init(
+pub unsafe extern "C-unwind" fn zoo_get_op_init(
     op: *mut zoo_op_t,
     path: *const c_char,
     buf: *mut c_char,
@@ -160,7 +160,11 @@ pub unsafe extern "C" fn zoo_get_op_init(
 
 /// Fills in an operation that lists a node's children.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_get_children_op_init(op: *mut zoo_op_t, path: *const c_char, strings: *mut String_vector) {
+pub unsafe extern "C-unwind" fn zoo_get_children_op_init(
+    op: *mut zoo_op_t,
+    path: *const c_char,
+    strings: *mut String_vector,
+) {
     let args = zoo_op_args { get_children_op: zoo_get_children_op_args { path, strings } };
     // SAFETY: the contract of `super`.
     unsafe { init(op, op::GET_CHILDREN, args) }

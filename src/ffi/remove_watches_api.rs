@@ -12,7 +12,7 @@ use libc::{c_char, c_int, c_void};
 
 /// Removes one watch. `completion` is the function itself, although its type is a pointer to a function pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aremove_watches(
+pub unsafe extern "C-unwind" fn zoo_aremove_watches(
     zh: *mut zhandle_t,
     path: *const c_char,
     wtype: ZooWatcherType,
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn zoo_aremove_watches(
 
 /// `zoo_aremove_watches` under its name in Apache's 3.5, for programs that were built against 3.5.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aremove_watchers(
+pub unsafe extern "C-unwind" fn zoo_aremove_watchers(
     zh: *mut zhandle_t,
     path: *const c_char,
     wtype: ZooWatcherType,
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn zoo_aremove_watchers(
 /// Removes all watches of a kind. `completion` is the function itself, although its type is a pointer to a function
 /// pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_aremove_all_watches(
+pub unsafe extern "C-unwind" fn zoo_aremove_all_watches(
     zh: *mut zhandle_t,
     path: *const c_char,
     wtype: ZooWatcherType,

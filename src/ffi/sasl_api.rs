@@ -2,7 +2,7 @@
 //! and password. They use only the types of Cyrus SASL, so the program need not be linked with it.
 #![allow(non_snake_case, non_camel_case_types, reason = "the names are the C interface's")]
 use super::convert::text;
-use super::entry::EntryGuard;
+use super::entry::enter_call;
 use super::lifecycle::{InitArgs, init, is_reentered};
 use super::types::{clientid_t, log_callback_fn, watcher_fn, zhandle_t};
 use crate::sys::cyrus::{self, Callback, Params};
@@ -69,7 +69,7 @@ const PASSWORD_MAX: usize = 1023;
 /// `zookeeper_init2`.
 // divergence: zookeeper_init_sasl, which Debian's build lacks, takes what the host list calls the server for a null host, where stock takes the address; its callbacks are called on a thread of their own; what Kerberos says is never final, nor is a password file that cannot be read once the handle has authenticated; relative names of such files are those of the working directory at the time of the call.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zookeeper_init_sasl(
+pub unsafe extern "C-unwind" fn zookeeper_init_sasl(
     host: *const c_char,
     r#fn: watcher_fn,
     recv_timeout: c_int,
@@ -82,35 +82,39 @@ pub unsafe extern "C" fn zookeeper_init_sasl(
     if is_reentered() {
         return null_mut();
     }
-    // The names of files are resolved before the handle is made.
-    let entry = EntryGuard::new();
-    let inside = InsideGuard::new();
-    // SAFETY: null or a struct whose texts are C strings, by the contract of `super`.
-    let sasl = unsafe {
-        let owned = |pointer| text(pointer).map(|bytes| CString::new(bytes).unwrap_or_default());
-        sasl_params.as_ref().map(|given| Params {
-            service: owned(given.service).unwrap_or_else(|| c"zookeeper".to_owned()),
-            host: owned(given.host),
-            mechanisms: owned(given.mechlist).unwrap_or_default(),
-            callbacks: given.callbacks,
-        })
-    };
-    if let Some(params) = &sasl {
-        // SAFETY: the callbacks that the application gave, with an entry of id 0 at the end.
-        unsafe { fix_password_files(params.callbacks) };
-    }
-    drop(inside);
-    drop(entry);
+    let sasl = enter_call(|| {
+        let _inside = InsideGuard::new();
+        // SAFETY: null or a struct whose texts are C strings, by the contract of `super`.
+        unsafe { sasl_params.as_ref().map(|given| take(given)) }
+    });
     let watcher = r#fn;
     // SAFETY: the contract of `super`.
     unsafe { init(InitArgs { host, watcher, recv_timeout, clientid, context, flags, log_callback, cert: None, sasl }) }
+}
+
+/// The parameters; fixes the names of its password files, because those of the present working directory are meant.
+///
+/// # Safety
+/// The contract of [`super`].
+unsafe fn take(given: &zoo_sasl_params) -> Params {
+    // SAFETY: the contract of `super`.
+    let owned = |pointer| unsafe { text(pointer) }.map(|bytes| CString::new(bytes).unwrap_or_default());
+    let params = Params {
+        service: owned(given.service).unwrap_or_else(|| c"zookeeper".to_owned()),
+        host: owned(given.host),
+        mechanisms: owned(given.mechlist).unwrap_or_default(),
+        callbacks: given.callbacks,
+    };
+    // SAFETY: the callbacks that the application gave, with an entry of id 0 at the end.
+    unsafe { fix_password_files(params.callbacks) };
+    params
 }
 
 /// Makes callbacks that answer with a user, a realm and a password: the first line of `password_file`, or, if that is
 /// null, what is typed at the terminal. The caller frees the array with `free`; what it points to is never freed.
 /// Returns null without memory.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_sasl_make_basic_callbacks(
+pub unsafe extern "C-unwind" fn zoo_sasl_make_basic_callbacks(
     user: *const c_char,
     realm: *const c_char,
     password_file: *const c_char,
@@ -122,7 +126,7 @@ pub unsafe extern "C" fn zoo_sasl_make_basic_callbacks(
 /// `zoo_sasl_make_basic_callbacks` with a callback that turns the content of a file into the password. If `password` is
 /// null, the user is asked at the terminal.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_sasl_make_password_callbacks(
+pub unsafe extern "C-unwind" fn zoo_sasl_make_password_callbacks(
     user: *const c_char,
     realm: *const c_char,
     password: *mut zoo_sasl_password,

@@ -29,7 +29,7 @@ thread_local! {
 /// grown, with the probability that balances the load. On an error the old list stays: `ZBADARGUMENTS` with errno
 /// `EINVAL` for a list that cannot be parsed, `ZSYSTEMERROR` with errno `ENOENT` when no name can be resolved.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_set_servers(zh: *mut zhandle_t, hosts: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zoo_set_servers(zh: *mut zhandle_t, hosts: *const c_char) -> c_int {
     let mut errno = None;
     // SAFETY: the contract of `super`.
     let rc = unsafe {
@@ -77,7 +77,7 @@ pub(super) fn warn_of_omitted(hosts: &str, list: &HostString) {
 /// Sets how often names are resolved while connected, in milliseconds: 0 for the default of one minute, -1 for never. A
 /// delay below one second counts as one second.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_set_servers_resolution_delay(zh: *mut zhandle_t, delay_ms: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn zoo_set_servers_resolution_delay(zh: *mut zhandle_t, delay_ms: c_int) -> c_int {
     // SAFETY: the contract of `super`.
     unsafe {
         call(zh, |handle| {
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn zoo_set_servers_resolution_delay(zh: *mut zhandle_t, de
 
 /// Makes the next attempt go to the next server of the list.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_cycle_next_server(zh: *mut zhandle_t) {
+pub unsafe extern "C-unwind" fn zoo_cycle_next_server(zh: *mut zhandle_t) {
     // SAFETY: the contract of `super`.
     let _ = unsafe {
         call(zh, |handle| {
@@ -112,7 +112,7 @@ pub unsafe extern "C" fn zoo_cycle_next_server(zh: *mut zhandle_t) {
 /// until the thread's next call of this function; null for a null handle, in a signal handler that has interrupted a call,
 /// and in a forked child if a thread of the parent held the handle's lock.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_get_current_server(zh: *mut zhandle_t) -> *const c_char {
+pub unsafe extern "C-unwind" fn zoo_get_current_server(zh: *mut zhandle_t) -> *const c_char {
     // SAFETY: the contract of `super`.
     let server = unsafe { peek(zh, Session::current_server) };
     let Some(server) = server else { return null_mut() };
@@ -144,7 +144,7 @@ unsafe fn peek<R>(zh: *const zhandle_t, body: impl FnOnce(&Session<CallCompletio
 /// Writes the address of the connected server to `addr` and its length to `addr_len`, which holds the room first.
 /// Returns `addr`, or null when there is no session with a read-write server.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zookeeper_get_connected_host(
+pub unsafe extern "C-unwind" fn zookeeper_get_connected_host(
     zh: *mut zhandle_t,
     addr: *mut sockaddr,
     addr_len: *mut socklen_t,

@@ -10,7 +10,7 @@ use zk_core::code::Code;
 
 /// The state, one of the `ZOO_*_STATE` constants; 0 for a null handle, and between a failure and the next attempt.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_state(zh: *mut zhandle_t) -> c_int {
+pub unsafe extern "C-unwind" fn zoo_state(zh: *mut zhandle_t) -> c_int {
     // SAFETY: the contract of `super`.
     unsafe { with_unlocked(zh, |handle| handle.published.state()) }.unwrap_or(0)
 }
@@ -18,7 +18,7 @@ pub unsafe extern "C" fn zoo_state(zh: *mut zhandle_t) -> c_int {
 /// `ZINVALIDSTATE` when the session has expired or authentication failed, and in a forked child; `ZBADARGUMENTS` for a
 /// null handle; else `ZOK`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn is_unrecoverable(zh: *mut zhandle_t) -> c_int {
+pub unsafe extern "C-unwind" fn is_unrecoverable(zh: *mut zhandle_t) -> c_int {
     // SAFETY: the contract of `super`.
     let over = unsafe { with_unlocked(zh, |handle| handle.is_orphaned() || handle.published.is_unrecoverable()) };
     code_of(over.and_then(|over| if over { Err(Code::InvalidState) } else { Ok(()) }))
@@ -27,7 +27,7 @@ pub unsafe extern "C" fn is_unrecoverable(zh: *mut zhandle_t) -> c_int {
 /// The session's identity, all zero before the first session unless one was given. The pointer stays valid until the
 /// handle is closed, and always points to the current identity.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_client_id(zh: *mut zhandle_t) -> *const clientid_t {
+pub unsafe extern "C-unwind" fn zoo_client_id(zh: *mut zhandle_t) -> *const clientid_t {
     // SAFETY: the contract of `super`.
     unsafe { with_unlocked(zh, |handle| (&raw const handle.client_id).cast()) }.unwrap_or(null())
 }
@@ -35,28 +35,28 @@ pub unsafe extern "C" fn zoo_client_id(zh: *mut zhandle_t) -> *const clientid_t 
 /// The session timeout in milliseconds: the negotiated one, or the requested one before the first session. 0 for a null
 /// handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_recv_timeout(zh: *mut zhandle_t) -> c_int {
+pub unsafe extern "C-unwind" fn zoo_recv_timeout(zh: *mut zhandle_t) -> c_int {
     // SAFETY: the contract of `super`.
     unsafe { with_unlocked(zh, |handle| handle.published.timeout()) }.unwrap_or(0)
 }
 
 /// The context of the handle's watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_get_context(zh: *mut zhandle_t) -> *const c_void {
+pub unsafe extern "C-unwind" fn zoo_get_context(zh: *mut zhandle_t) -> *const c_void {
     // SAFETY: the contract of `super`.
     unsafe { with_unlocked(zh, |handle| handle.own_watch.context()) }.unwrap_or(0) as *const c_void
 }
 
 /// Changes the context of the handle's watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_set_context(zh: *mut zhandle_t, context: *mut c_void) {
+pub unsafe extern "C-unwind" fn zoo_set_context(zh: *mut zhandle_t, context: *mut c_void) {
     // SAFETY: the contract of `super`.
     let _ = unsafe { with_unlocked(zh, |handle| handle.own_watch.set_context(context as usize)) };
 }
 
 /// Changes the handle's watcher, null for none; returns the previous one.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_set_watcher(zh: *mut zhandle_t, newFn: watcher_fn) -> watcher_fn {
+pub unsafe extern "C-unwind" fn zoo_set_watcher(zh: *mut zhandle_t, newFn: watcher_fn) -> watcher_fn {
     // SAFETY: the contract of `super`.
     let before =
         unsafe { with_unlocked(zh, |handle| Watch::replace_own(&handle.own_watch, newFn.or(Some(ignore_event)))) };
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn zoo_set_watcher(zh: *mut zhandle_t, newFn: watcher_fn) 
 /// with the server's first answer or the first failure.
 // divergence: Completions of zoo_add_auth are called on the completion thread, in order with all others; stock calls them on its I/O thread, where a sync call would hang.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_add_auth(
+pub unsafe extern "C-unwind" fn zoo_add_auth(
     zh: *mut zhandle_t,
     scheme: *const c_char,
     cert: *const c_char,
@@ -89,14 +89,14 @@ pub unsafe extern "C" fn zoo_add_auth(
 
 /// The handle's log callback, null for none.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_get_log_callback(zh: *const zhandle_t) -> log_callback_fn {
+pub unsafe extern "C-unwind" fn zoo_get_log_callback(zh: *const zhandle_t) -> log_callback_fn {
     // SAFETY: the contract of `super`.
     unsafe { from_c(zh) }.and_then(|handle| handle.sink.callback())
 }
 
 /// Changes the handle's log callback; null restores the log stream.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_set_log_callback(zh: *mut zhandle_t, callback: log_callback_fn) {
+pub unsafe extern "C-unwind" fn zoo_set_log_callback(zh: *mut zhandle_t, callback: log_callback_fn) {
     // SAFETY: the contract of `super`.
     if let Some(handle) = unsafe { from_c(zh) } {
         handle.sink.set(callback);
@@ -106,13 +106,13 @@ pub unsafe extern "C" fn zoo_set_log_callback(zh: *mut zhandle_t, callback: log_
 /// Exported by stock by accident: there it takes the lock of the list of credentials, which this library guards itself.
 /// Only checks its argument.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_lock_auth(zh: *mut zhandle_t) -> c_int {
+pub unsafe extern "C-unwind" fn zoo_lock_auth(zh: *mut zhandle_t) -> c_int {
     lock_result(zh)
 }
 
 /// See `zoo_lock_auth`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_unlock_auth(zh: *mut zhandle_t) -> c_int {
+pub unsafe extern "C-unwind" fn zoo_unlock_auth(zh: *mut zhandle_t) -> c_int {
     lock_result(zh)
 }
 

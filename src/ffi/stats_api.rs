@@ -147,7 +147,7 @@ fn fill(handle: &Zk) -> zoo_reconnect_stats {
 /// as far as it goes; in the longer structure of a newer header the rest becomes zero. Returns `ZOK` or
 /// `ZBADARGUMENTS`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zoo_get_reconnect_stats(
+pub unsafe extern "C-unwind" fn zoo_get_reconnect_stats(
     zh: *mut zhandle_t,
     stats: *mut zoo_reconnect_stats,
     size: size_t,

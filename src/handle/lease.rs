@@ -181,7 +181,7 @@ impl<C: Completion, W: Watcher + Send + 'static> ReadLease<'_, C, W> {
         let mut limit = LEASE_MAX;
         while !is_done() {
             if !self.is_undrained {
-                let outside = OutsideGuard::new();
+                let outside = OutsideGuard::for_a_wait(blocked);
                 let waited = self.transport.wait_as_reader(limit, blocked);
                 drop(outside);
                 match waited {

@@ -6,61 +6,40 @@
 //! its work to the I/O thread. Under [`InsideGuard::of_a_call`], a signal that was blocked for a lock is delivered when
 //! the call ends or waits, and its handler finds no mark.
 use crate::sys::marks::{self, At, Marks};
-use crate::sys::signals;
-use std::ptr::from_ref;
+use crate::sys::signals::{self, BlockedSignals};
+use std::ffi::c_void;
+use std::ptr::{from_ref, null_mut};
 use std::sync::atomic::{Ordering, compiler_fence};
 
 /// Whether this thread is at work in the library or holds one of its locks, which only a signal handler can find true.
 #[inline]
 pub(crate) fn is_busy() -> bool {
-    marks::with(Position::is_busy)
+    marks::with(is_at_work)
 }
 
-/// A place of this thread, to go back to. Keeps the address of the thread's marks, because each look-up costs a call.
-/// Must stay on its thread, whose storage outlives the thread's frames.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct Position {
+fn is_at_work(marks: &Marks) -> bool {
+    marks.at.get() != At::Application || marks.locks.get() > 0
+}
+
+/// Moves this thread.
+#[inline]
+fn go_to(at: At, marks: &Marks) {
+    compiler_fence(Ordering::SeqCst);
+    marks.at.set(at);
+    compiler_fence(Ordering::SeqCst);
+}
+
+/// This thread is at work in the library while the guard lives. Keeps the address of the thread's marks, because each
+/// look-up costs a call. Must stay on its thread, whose storage outlives the thread's frames.
+pub(crate) struct InsideGuard {
     marks: *const Marks,
-    at: At,
+    before: At,
 }
-
-impl Position {
-    fn is_busy(marks: &Marks) -> bool {
-        marks.at.get() != At::Application || marks.locks.get() > 0
-    }
-
-    /// Moves this thread; returns where it was.
-    #[inline]
-    fn leave_for(at: At, marks: &Marks) -> Position {
-        let before = Position { marks: from_ref(marks), at: marks.at.get() };
-        Position { at, ..before }.go_back();
-        before
-    }
-
-    /// Moves the thread back to this place.
-    #[inline]
-    pub(crate) fn go_back(self) {
-        compiler_fence(Ordering::SeqCst);
-        // SAFETY: see the type.
-        let marks = unsafe { &*self.marks };
-        marks.at.set(self.at);
-        if self.at != At::WorkOfACall
-            && let Some(mask) = marks.blocked.take()
-        {
-            signals::restore(mask);
-        }
-        compiler_fence(Ordering::SeqCst);
-    }
-}
-
-/// This thread is at work in the library while the guard lives.
-pub(crate) struct InsideGuard(Position);
 
 impl InsideGuard {
     #[inline]
     pub(crate) fn new() -> InsideGuard {
-        InsideGuard(marks::with(|marks| Position::leave_for(At::Work, marks)))
+        marks::with(|marks| InsideGuard::begin(At::Work, marks))
     }
 
     /// For a call that waits only under an [`OutsideGuard`], and makes only threads on which signals are blocked: signals
@@ -69,16 +48,102 @@ impl InsideGuard {
     #[inline]
     pub(crate) fn of_a_call() -> Option<InsideGuard> {
         marks::with(|marks| {
-            let is_free = !Position::is_busy(marks);
-            is_free.then(|| InsideGuard(Position::leave_for(At::WorkOfACall, marks)))
+            let is_free = !is_at_work(marks);
+            is_free.then(|| InsideGuard::begin(At::WorkOfACall, marks))
         })
+    }
+
+    #[inline]
+    fn begin(at: At, marks: &Marks) -> InsideGuard {
+        let before = marks.at.get();
+        go_to(at, marks);
+        InsideGuard { marks: from_ref(marks), before }
     }
 }
 
 impl Drop for InsideGuard {
     #[inline]
     fn drop(&mut self) {
-        self.0.go_back();
+        // SAFETY: see the type.
+        let marks = unsafe { &*self.marks };
+        go_to(self.before, marks);
+        if self.before != At::WorkOfACall
+            && !marks.must_block.get()
+            && let Some(mask) = marks.blocked.take()
+        {
+            signals::restore(mask);
+        }
+    }
+}
+
+/// What this thread had in the library that it has left for a wait or a callback, to go back to. Outside, its marks are
+/// those of a thread of the application: if it never comes back, nothing is left of the call that was interrupted.
+/// Must stay on its thread, as [`InsideGuard`].
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Position {
+    marks: *const Marks,
+    /// The shield of the call that is left; null on a thread of the library.
+    left: *mut c_void,
+    /// The shield that an outer call has left.
+    outer: *mut c_void,
+    /// The application's signal mask, if signals were blocked.
+    mask: u64,
+    at: At,
+    signals: Signals,
+}
+
+/// Whether signals were blocked on a thread that left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum Signals {
+    /// They were not, or need not be any more.
+    Free,
+    /// They must be blocked when the thread goes back.
+    Unblocked,
+    /// They still are: the kernel unblocks them during the wait.
+    Blocked,
+}
+
+impl Position {
+    #[inline]
+    fn leave(marks: &Marks, is_unblocking: bool) -> Position {
+        let left = marks.shield.replace(null_mut());
+        let outer = marks.left.replace(left);
+        let (mask, must_block) = (marks.blocked.take(), marks.must_block.take());
+        let signals = match mask {
+            Some(_) if !is_unblocking => Signals::Blocked,
+            Some(_) if must_block => Signals::Unblocked,
+            _ => Signals::Free,
+        };
+        let at = marks.at.get();
+        go_to(At::Application, marks);
+        if let Some(mask) = mask.filter(|_| is_unblocking) {
+            signals::restore(mask);
+        }
+        Position { marks: from_ref(marks), left, outer, mask: mask.unwrap_or_default(), at, signals }
+    }
+
+    /// The shield of the call that is left; null on a thread of the library.
+    pub(crate) fn left(&self) -> *const c_void {
+        self.left
+    }
+
+    /// Moves the thread back to this place.
+    #[inline]
+    pub(crate) fn go_back(self) {
+        // SAFETY: see the type.
+        let marks = unsafe { &*self.marks };
+        go_to(self.at, marks);
+        marks.left.set(self.outer);
+        marks.shield.set(self.left);
+        let mask = match self.signals {
+            Signals::Free => return,
+            Signals::Blocked => self.mask,
+            Signals::Unblocked => signals::block(),
+        };
+        marks.blocked.set(Some(mask));
+        marks.must_block.set(true);
     }
 }
 
@@ -89,6 +154,12 @@ impl OutsideGuard {
     #[inline]
     pub(crate) fn new() -> OutsideGuard {
         OutsideGuard(leave())
+    }
+
+    /// For a wait in which the kernel restores the signal mask from before `_`.
+    #[inline]
+    pub(crate) fn for_a_wait(_: &BlockedSignals) -> OutsideGuard {
+        OutsideGuard(marks::with(|marks| Position::leave(marks, false)))
     }
 }
 
@@ -103,14 +174,13 @@ impl Drop for OutsideGuard {
 /// calls [`Position::go_back`].
 #[inline]
 pub(crate) fn leave() -> Position {
-    marks::with(|marks| Position::leave_for(At::Application, marks))
+    marks::with(|marks| Position::leave(marks, true))
 }
 
 #[cfg(all(test, not(calmkeeper_shuttle)))]
 mod tests {
     use super::*;
     use crate::sys::lock::Mutex;
-    use crate::sys::signals::BlockedSignals;
 
     #[test]
     fn a_thread_is_busy_in_a_call_but_not_while_it_waits() {
@@ -161,5 +231,38 @@ mod tests {
         drop(BlockedSignals::new());
         assert_eq!(signals::current(), before);
         drop(other);
+    }
+
+    #[test]
+    fn the_applications_code_never_runs_with_signals_blocked() {
+        let before = signals::current();
+        let blocked = BlockedSignals::new();
+        let inside = signals::current();
+        assert_ne!(inside, before);
+        let callback = OutsideGuard::new();
+        assert_eq!(signals::current(), before);
+        // The callback calls the library.
+        drop(BlockedSignals::new());
+        assert_eq!(signals::current(), before);
+        drop(callback);
+        assert_eq!(signals::current(), inside);
+        let wait = OutsideGuard::for_a_wait(&blocked);
+        assert_eq!(signals::current(), inside, "the kernel restores the mask");
+        drop(wait);
+        drop(blocked);
+        assert_eq!(signals::current(), before);
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_call_to_which_the_thread_does_not_go_back() {
+        let before = signals::current();
+        let call = InsideGuard::of_a_call().unwrap();
+        let blocked = BlockedSignals::new();
+        let _gone = leave();
+        std::mem::forget((call, blocked));
+        assert!(!is_busy());
+        drop(BlockedSignals::new());
+        assert_eq!(signals::current(), before);
+        assert!(InsideGuard::of_a_call().is_some());
     }
 }

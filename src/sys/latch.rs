@@ -7,6 +7,8 @@
 #[cfg_attr(calmkeeper_shuttle, allow(dead_code, reason = "threads of the process do not use all of it"))]
 mod futex {
     use crate::sys::inside::OutsideGuard;
+    use crate::sys::shield;
+    use crate::sys::time::timespec;
     use std::ptr::{from_ref, null};
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::{Duration, Instant};
@@ -31,7 +33,7 @@ mod futex {
 
         pub(crate) fn set(&self) {
             if self.0.swap(SET, Ordering::AcqRel) == AWAITED {
-                self.call(libc::FUTEX_WAKE, u32::MAX >> 1, None);
+                self.wake_all();
             }
         }
 
@@ -60,7 +62,10 @@ mod futex {
                     return;
                 }
                 let _ = self.0.compare_exchange(UNSET, AWAITED, Ordering::AcqRel, Ordering::Acquire);
-                self.call(libc::FUTEX_WAIT, AWAITED, left);
+                let limit = left.map(timespec);
+                let limit = limit.as_ref().map_or(null(), from_ref);
+                // SAFETY: the word and the limit live through the call.
+                unsafe { shield::wait_for_word(self.0.as_ptr(), AWAITED, limit) };
             }
         }
 
@@ -70,21 +75,10 @@ mod futex {
             self.0.store(UNSET, Ordering::Relaxed);
         }
 
-        fn call(&self, operation: i32, value: u32, limit: Option<Duration>) {
-            let limit = limit.map(|limit| libc::timespec {
-                tv_sec: limit.as_secs().try_into().unwrap_or(libc::time_t::MAX),
-                tv_nsec: limit.subsec_nanos().into(),
-            });
-            // SAFETY: the word and the limit live through the call; the other arguments are not used.
-            unsafe {
-                libc::syscall(
-                    libc::SYS_futex,
-                    self.0.as_ptr(),
-                    operation | libc::FUTEX_PRIVATE_FLAG,
-                    value,
-                    limit.as_ref().map_or(null(), from_ref),
-                );
-            }
+        fn wake_all(&self) {
+            const WAKE: i32 = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+            // SAFETY: the word lives through the call.
+            unsafe { libc::syscall(libc::SYS_futex, self.0.as_ptr(), WAKE, i32::MAX) };
         }
     }
 }

@@ -21,6 +21,7 @@ pub(crate) mod pause_timer;
 pub(crate) mod priority;
 pub(crate) mod process;
 pub(crate) mod settings;
+pub(crate) mod shield;
 pub(crate) mod signals;
 #[cfg(not(calmkeeper_shuttle))]
 pub(crate) mod socket;

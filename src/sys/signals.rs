@@ -25,16 +25,21 @@ const fn bit(signal: i32) -> Mask {
 /// delivered when the call ends or waits; in a wait with [`BlockedSignals::mask_before`], at once.
 pub(crate) struct BlockedSignals {
     before: Mask,
+    /// Whether this guard is the outermost.
+    is_first: bool,
 }
 
 impl BlockedSignals {
     #[inline]
     pub(crate) fn new() -> BlockedSignals {
-        let left = marks::with(|marks| marks.blocked.take());
-        BlockedSignals { before: left.unwrap_or_else(|| change(libc::SIG_BLOCK, ASYNCHRONOUS)) }
+        marks::with(|marks| {
+            let before = marks.blocked.get().unwrap_or_else(block);
+            marks.blocked.set(Some(before));
+            BlockedSignals { before, is_first: !marks.must_block.replace(true) }
+        })
     }
 
-    /// The thread's mask from before.
+    /// The application's mask.
     #[cfg(not(calmkeeper_shuttle))]
     pub(crate) fn mask_before(&self) -> &Mask {
         &self.before
@@ -44,11 +49,22 @@ impl BlockedSignals {
 impl Drop for BlockedSignals {
     #[inline]
     fn drop(&mut self) {
-        marks::with(|marks| match marks.at.get() {
-            At::WorkOfACall => marks.blocked.set(Some(self.before)),
-            At::Work | At::Application => restore(self.before),
-        });
+        if self.is_first {
+            marks::with(|marks| {
+                marks.must_block.set(false);
+                if marks.at.get() != At::WorkOfACall {
+                    marks.blocked.set(None);
+                    restore(self.before);
+                }
+            });
+        }
     }
+}
+
+/// Blocks asynchronous signals; returns the thread's mask from before.
+#[inline]
+pub(crate) fn block() -> Mask {
+    change(libc::SIG_BLOCK, ASYNCHRONOUS)
 }
 
 /// Gives this thread the mask that it had before.
@@ -59,7 +75,7 @@ pub(crate) fn restore(before: Mask) {
 
 /// Blocks asynchronous signals on this thread for good: one of the library's threads must not run the application's handlers.
 pub(crate) fn block_on_this_thread() {
-    change(libc::SIG_BLOCK, ASYNCHRONOUS);
+    block();
 }
 
 #[cfg(not(calmkeeper_shuttle))]
@@ -96,7 +112,7 @@ mod tests {
             let blocked = BlockedSignals::new();
             assert_eq!(*blocked.mask_before(), before);
             let nested = BlockedSignals::new();
-            assert_eq!(*nested.mask_before(), current());
+            assert_eq!(*nested.mask_before(), before, "the application's mask, which a wait restores");
             assert_ne!(current() & bit(libc::SIGTERM), 0);
             assert_eq!(current() & (bit(libc::SIGSEGV) | bit(32) | bit(33)), before & (bit(libc::SIGSEGV) | bit(32)));
         }

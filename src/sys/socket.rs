@@ -3,6 +3,7 @@
 //! are cancellation points.
 use crate::sys::descriptor::{above_standard, make_above_standard};
 use crate::sys::file_id;
+use crate::sys::shield;
 use crate::sys::signals::BlockedSignals;
 use crate::sys::time::timespec;
 use libc::{c_int, c_long};
@@ -63,11 +64,11 @@ fn is_interrupted() -> bool {
 }
 
 /// [`wait_for_readable`] with a signal mask, unless that is null. Returns the result of the system call.
-fn wait(fd: RawFd, limit: Duration, mask: *const u64) -> c_long {
+fn wait(fd: RawFd, limit: Duration, mask: *const u64) -> c_int {
     let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
     let mut limit = timespec(limit);
-    // SAFETY: one entry and a time, which live through the call; the mask is null or of the size that the kernel is told.
-    unsafe { libc::syscall(libc::SYS_ppoll, &raw mut entry, 1, &raw mut limit, mask, size_of::<u64>()) }
+    // SAFETY: an entry and a time, which live through the call; the mask is null or one of the kernel's.
+    unsafe { shield::wait_for_descriptor(&raw mut entry, &raw mut limit, mask) }
 }
 
 fn length(rc: c_long) -> io::Result<usize> {
