@@ -22,29 +22,28 @@
 
 struct shield {
     jmp_buf entry;
-    int cancel_state; /* the application's */
+    int cancel_state, cancel_type; /* the application's */
 };
 
 /* In shield.rs. */
 HIDDEN struct shield *calmkeeper_left_shield(void);
 
-static void set_cancel_state(int state)
+/* From now on the thread is not cancelled. */
+static void forbid_cancellation(struct shield *shield)
 {
-    int before;
-    (void)pthread_setcancelstate(state, &before);
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &shield->cancel_state);
+    (void)pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &shield->cancel_type);
 }
 
-/* If the thread may be cancelled at any moment, and has been, it ends here. */
-static void enable_cancellation(int state)
+/* Ends the thread if it may be cancelled at any moment, and has been. */
+static void allow_cancellation(struct shield *shield)
 {
-    int type, before;
-    (void)pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
-    set_cancel_state(state);
-    if (type != PTHREAD_CANCEL_DEFERRED) {
-        /* glibc's pthread_setcancelstate and pthread_setcanceltype would forget that the thread was cancelled: its value
-         * would not be PTHREAD_CANCELED. */
+    int before;
+    (void)pthread_setcancelstate(shield->cancel_state, &before);
+    if (shield->cancel_type != PTHREAD_CANCEL_DEFERRED) {
+        /* Here, as glibc's pthread_setcanceltype would forget that the thread's value is PTHREAD_CANCELED. */
         pthread_testcancel();
-        (void)pthread_setcanceltype(type, &before);
+        (void)pthread_setcanceltype(shield->cancel_type, &before);
     }
 }
 
@@ -52,13 +51,14 @@ void calmkeeper_allow_cancellation(void)
 {
     struct shield *shield = calmkeeper_left_shield();
     if (shield != NULL)
-        enable_cancellation(shield->cancel_state);
+        allow_cancellation(shield);
 }
 
 void calmkeeper_forbid_cancellation(void)
 {
-    if (calmkeeper_left_shield() != NULL)
-        set_cancel_state(PTHREAD_CANCEL_DISABLE);
+    struct shield *shield = calmkeeper_left_shield();
+    if (shield != NULL)
+        forbid_cancellation(shield);
 }
 
 #ifdef __GLIBC__
@@ -116,7 +116,7 @@ void calmkeeper_shielded(void (*body)(void *), void (*abandoned)(void *), void *
     struct shield shield;
     /* An exception of C++ may leave `body`, too. */
     struct restored __attribute__((cleanup(restore))) restored = {innermost, *innermost};
-    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &shield.cancel_state);
+    forbid_cancellation(&shield);
     if (_setjmp(shield.entry) != 0) {
         abandoned(data);
         restore(&restored);
@@ -125,7 +125,7 @@ void calmkeeper_shielded(void (*body)(void *), void (*abandoned)(void *), void *
     *innermost = &shield;
     body(data);
     restore(&restored);
-    enable_cancellation(shield.cancel_state);
+    allow_cancellation(&shield);
 }
 
 /* The system calls in which a thread waits that has left the library. They are no cancellation points. */
