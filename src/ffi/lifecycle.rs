@@ -107,24 +107,31 @@ pub(super) unsafe fn init(args: InitArgs) -> *mut zhandle_t {
     if is_reentered() {
         return null_mut();
     }
-    let result = enter_call(|| {
-        let _inside = InsideGuard::new();
-        guard(Err(libc::EIO), || {
-            let sink = Arc::new(Sink::new(args.log_callback));
-            with_sink(&Arc::clone(&sink), || {
-                env::load();
-                // SAFETY: the contract of `super`.
-                unsafe { open(args, sink) }
-            })
-        })
-    });
-    match result {
+    // SAFETY: the contract of `super`.
+    match enter_call(|| unsafe { make(args) }) {
         Ok(handle) => Arc::into_raw(handle).cast_mut().cast(),
         Err(errno) => {
             set_errno(errno);
             null_mut()
         }
     }
+}
+
+/// Not inlined: the arguments would stay in the frame of [`init`] too.
+///
+/// # Safety
+/// The contract of [`super`].
+#[inline(never)]
+unsafe fn make(args: InitArgs) -> Result<Arc<Zk>, Errno> {
+    let _inside = InsideGuard::new();
+    guard(Err(libc::EIO), || {
+        let sink = Arc::new(Sink::new(args.log_callback));
+        with_sink(&Arc::clone(&sink), || {
+            env::load();
+            // SAFETY: the contract of `super`.
+            unsafe { open(args, sink) }
+        })
+    })
 }
 
 /// Not inlined: the frames of the entry must not add to this one, because threads with 16 KiB of stack call it.
@@ -323,7 +330,7 @@ fn make_session(
     flags: c_int,
     variables: &Variables,
 ) -> Box<Session<CallCompletion, Watch>> {
-    let mut session = Box::new(Session::new(config, addresses, default, Instant::now()));
+    let mut session = Session::boxed(config, addresses, default, Instant::now());
     deadlines_api::set_deadlines(&mut session, flags, variables);
     session
 }

@@ -116,7 +116,12 @@ pub struct Session<C, W> {
 impl<C, W: Watcher> Session<C, W> {
     /// A session that makes its first attempt when the policy allows it. `addresses` must not be empty unless the
     /// host string names a chroot only.
-    pub fn new(mut config: Config, addresses: &[SocketAddr], default_watcher: W, now: Instant) -> Session<C, W> {
+    pub fn new(config: Config, addresses: &[SocketAddr], default_watcher: W, now: Instant) -> Session<C, W> {
+        *Session::boxed(config, addresses, default_watcher, now)
+    }
+
+    /// [`new`](Session::new) on the heap, with half of the stack.
+    pub fn boxed(mut config: Config, addresses: &[SocketAddr], default_watcher: W, now: Instant) -> Box<Session<C, W>> {
         let mut rng = StdRng::seed_from_u64(config.seed);
         let mut servers = HostList::default();
         let hosts = std::mem::take(&mut config.hosts);
@@ -124,7 +129,7 @@ impl<C, W: Watcher> Session<C, W> {
         let timeout = config.timeout;
         let mut backoff = Backoff::new(&config.backoff, timers::millis(timeout), config.memory);
         let plan = backoff.on(backoff::Event::Init, servers.len(), now, &mut rng);
-        let mut session = Session {
+        let mut session = Box::new(Session {
             link: Link::Idle { is_fresh: true },
             id: config.client_id,
             seen_read_write: config.client_id.id != 0,
@@ -156,7 +161,7 @@ impl<C, W: Watcher> Session<C, W> {
             ended: None,
             sasl_identity: None,
             config,
-        };
+        });
         session.arm_attempt();
         session.arm_resolve(now);
         session
