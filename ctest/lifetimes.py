@@ -55,6 +55,7 @@ PARTS = (
     ("wait-close", 20, 200, 600),
     ("wait-close-end", 1, 1, 300),
     ("wait-idle", 200, 2000, 600),
+    ("wait-random", 200, 1000, 600),
     ("leave-wait", 10, 200, 600),
     ("leave-log", 10, 200, 600),
     ("leave-jump", 10, 200, 600),
@@ -67,7 +68,7 @@ PROGRAMS = {
     "interruptions": ("cancel", "handlers", "handler-allocate", "handler-close"),
     "lifetimes": ("block", "fork", "exit", "signals"),
     "shortages": ("threads", "descriptors", "memory"),
-    "waits": ("wait-init", "wait-servers", "wait-close", "wait-close-end", "wait-idle"),
+    "waits": ("wait-init", "wait-servers", "wait-close", "wait-close-end", "wait-idle", "wait-random"),
 }
 
 

@@ -1,5 +1,5 @@
 /* Signal handlers that interrupt a wait of the library: they may make every call, and may leave the wait by siglongjmp.
- * Parts: wait-init, wait-servers, wait-close, wait-close-end, wait-idle.
+ * Parts: wait-init, wait-servers, wait-close, wait-close-end, wait-idle, wait-random.
  *
  * The program has its own getaddrinfo, which replaces the C library's: "name.test" is 127.0.0.1, once the gate is open. */
 #define _GNU_SOURCE
@@ -318,13 +318,80 @@ static void part_idle(void)
     printf("%d calls in a handler on the idle completion thread\n", count);
 }
 
+/* -- at any moment of making and closing a handle */
+
+static atomic_int over, may_leave;
+static atomic_long refused, left;
+
+static void on_random(int number)
+{
+    static int turn;
+    struct Stat stat;
+    int saved = errno;
+    int rc = zoo_exists(shared, "/", 0, &stat);
+    (void)number;
+    if (rc == ZSYSTEMERROR)
+        refused++;
+    else if (rc != ZOK)
+        die("the handler got %d", rc);
+    else if (may_leave && turn++ % 4 == 0) {
+        may_leave = 0;
+        left++;
+        siglongjmp(before_call, 1);
+    }
+    errno = saved;
+}
+
+static void *interrupt_often(void *unused)
+{
+    long us;
+    for (us = 0; !over; us = (us + 37) % 700) {
+        nap_us(us);
+        pthread_kill(interrupted, SIGUSR1);
+    }
+    return unused;
+}
+
+static void part_random(void)
+{
+    pthread_t interrupter;
+    sigset_t all, before;
+    volatile int i;
+    signal(SIGUSR1, on_random);
+    gate_is_open = 1;
+    name_server("name.test");
+    shared = connected(TIMEOUT_MS);
+    interrupted = pthread_self();
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (pthread_create(&interrupter, NULL, interrupt_often, NULL) != 0)
+        die("no thread");
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    for (i = 0; i < count; i++) {
+        if (sigsetjmp(before_call, 1) != 0)
+            continue;
+        may_leave = 1;
+        made = zookeeper_init(named, on_nothing, TIMEOUT_MS, NULL, NULL, ZOO_NO_LOG_CLIENTENV);
+        if (made == NULL)
+            die("zookeeper_init: %s", strerror(errno));
+        if (zookeeper_close(made) != ZOK)
+            die("zookeeper_close");
+        may_leave = 0;
+    }
+    over = 1;
+    pthread_join(interrupter, NULL);
+    expect_usable("after calls were left at random moments");
+    printf("%d handles made and closed under signals, %ld handlers refused, %ld calls left\n", count, (long)refused, (long)left);
+}
+
 int main(int argc, char **argv)
 {
     static const struct part PARTS[] = {{"wait-init", part_init},
                                         {"wait-servers", part_servers},
                                         {"wait-close", part_close},
                                         {"wait-close-end", part_close_end},
-                                        {"wait-idle", part_idle}};
+                                        {"wait-idle", part_idle},
+                                        {"wait-random", part_random}};
     zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
     return run_part(argc, argv, PARTS, COUNT(PARTS));
 }
