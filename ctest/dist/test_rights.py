@@ -47,6 +47,14 @@ class Rights(Case):
         for words, expected in (([], ours), (["--check"], f"{place}/p: runs on Calmkeeper ({library})\n")):
             self.assertEqual(run("unshare", "--mount", "sh", "-c", script, "sh", place, program, *nobody, *words, place / "p"), expected)
 
+    def test_a_process_that_may_get_no_other_rights(self):
+        nobody, library = self.for_nobody()
+        program = self.program()
+        program.chmod(0o4755)
+        command = ["setpriv", "--no-new-privs", *nobody]
+        self.assertEqual(run_all(*command, program), (f"{library}\n", ""))
+        self.assertIn("runs on Calmkeeper", run(*command, "--check", program))
+
     def test_capabilities_without_getcap(self):
         """Every tool that can see them, and none."""
         nobody, library = self.for_nobody()
