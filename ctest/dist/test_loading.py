@@ -53,6 +53,20 @@ class Loading(Case):
         self.assertNotIn("could not be tried", self.calmkeeper(root, "install"))
         self.assertEqual(self.uses(root, program), rig.our_library().read_bytes())
 
+    def test_a_new_library_is_put_where_the_loader_looks(self):
+        """glibc's looks into /usr/local/lib only if /etc/ld.so.conf names it."""
+        for conf, folder in ((None, "usr/lib"), ("/usr/local/lib\n", "usr/local/lib"), ("/opt\n", "usr/lib")):
+            root = self.small_root()
+            for name in root.rglob("libzookeeper_*"):
+                name.unlink()
+            if conf:
+                (root / "etc/ld.so.conf").write_text(conf)
+            self.calmkeeper(root, "install")
+            with self.subTest(conf=conf):
+                self.end(self.start("chroot", root, "/hold"))
+                self.assertTrue((root / folder / "libzookeeper_mt.so.2").exists())
+            shutil.rmtree(root)
+
     def test_a_library_that_cannot_be_tried(self):
         """By a user who may not use chroot, and where there is no loader."""
         root, user = self.small_root(), ["setpriv", "--bounding-set", "-sys_chroot", "--inh-caps", "-sys_chroot"]

@@ -37,10 +37,12 @@ system_libraries() {
     done | sort -u
 }
 
-# The directory for a library that the system does not have yet. The system's loader has to search it: Red Hat's does not
-# search /usr/local/lib.
+# The directory for a library that the system does not have yet. The system's loader has to search it: glibc's searches
+# /usr/local/lib only if ld.so.conf names it, as Debian's and not Red Hat's.
 new_directory() {
-    if [ ! -e "$root/etc/ld.so.conf" ] || cat "$root/etc/ld.so.conf" "$root"/etc/ld.so.conf.d/*.conf 2>/dev/null | grep -qx '/usr/local/lib/*'; then
+    find_loader || true
+    case $loader in */ld-linux*) is_glibc=yes ;; *) is_glibc= ;; esac
+    if { [ -z "$is_glibc" ] && [ ! -e "$root/etc/ld.so.conf" ]; } || cat "$root/etc/ld.so.conf" "$root"/etc/ld.so.conf.d/*.conf 2>/dev/null | grep -qx '/usr/local/lib/*'; then
         echo /usr/local/lib
     elif [ -d "$root/usr/lib64" ] && [ ! -h "$root/usr/lib64" ]; then
         echo /usr/lib64
