@@ -161,6 +161,12 @@ impl OutsideGuard {
     pub(crate) fn for_a_wait(_: &BlockedSignals) -> OutsideGuard {
         OutsideGuard(marks::with(|marks| Position::leave(marks, false)))
     }
+
+    /// The shield of the call that is left; null on a thread of the library.
+    #[inline]
+    pub(crate) fn left(&self) -> *const c_void {
+        self.0.left()
+    }
 }
 
 impl Drop for OutsideGuard {

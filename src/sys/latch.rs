@@ -55,7 +55,7 @@ mod futex {
 
         /// Waits while there is time `left`; `None` is no limit.
         fn wait_for(&self, left: &dyn Fn() -> Option<Duration>) {
-            let _outside = OutsideGuard::new();
+            let outside = OutsideGuard::new();
             while !self.is_set() {
                 let left = left();
                 if left == Some(Duration::ZERO) {
@@ -65,7 +65,7 @@ mod futex {
                 let limit = left.map(timespec);
                 let limit = limit.as_ref().map_or(null(), from_ref);
                 // SAFETY: the word and the limit live through the call.
-                unsafe { shield::wait_for_word(self.0.as_ptr(), AWAITED, limit) };
+                unsafe { shield::wait_for_word(self.0.as_ptr(), AWAITED, limit, outside.left()) };
             }
         }
 

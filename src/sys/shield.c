@@ -144,12 +144,14 @@ int calmkeeper_wait_for_descriptor(struct pollfd *entry, struct timespec *limit,
     return (int)result;
 }
 
-HIDDEN void calmkeeper_wait_for_word(uint32_t *word, uint32_t value, const struct timespec *limit);
-void calmkeeper_wait_for_word(uint32_t *word, uint32_t value, const struct timespec *limit)
+HIDDEN void calmkeeper_wait_for_word(uint32_t *word, uint32_t value, const struct timespec *limit, const void *left);
+void calmkeeper_wait_for_word(uint32_t *word, uint32_t value, const struct timespec *limit, const void *left)
 {
     pthread_cleanup_push(jump_to_entry, NULL);
-    calmkeeper_allow_cancellation();
+    if (left != NULL)
+        calmkeeper_allow_cancellation();
     (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, limit);
-    calmkeeper_forbid_cancellation();
+    if (left != NULL)
+        calmkeeper_forbid_cancellation();
     pthread_cleanup_pop(0);
 }

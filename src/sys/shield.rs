@@ -62,9 +62,10 @@ unsafe extern "C-unwind" {
         limit: *mut libc::timespec,
         mask: *const u64,
     ) -> libc::c_int;
-    /// Waits while the word is `value`, or less; at most for `limit`, unless that is null.
+    /// Waits while the word is `value`, or less; at most for `limit`, unless that is null. `left` is the shield of the call
+    /// that is left, or null.
     #[link_name = "calmkeeper_wait_for_word"]
-    pub(crate) fn wait_for_word(word: *mut u32, value: u32, limit: *const libc::timespec);
+    pub(crate) fn wait_for_word(word: *mut u32, value: u32, limit: *const libc::timespec, left: *const c_void);
 }
 
 /// Called by `shield.c`: the shield of the call that this thread has left for a wait or a callback, or null.
