@@ -430,9 +430,10 @@ typedef void (*acl_completion_t)(int rc, struct ACL_vector *acl, struct Stat *st
  * free or fork of the program's own. A handler that interrupts the wait of a call may call everything, and may leave it
  * by siglongjmp() or pthread_exit(): the wait for a reply, for the end of zookeeper_close(), and for the names in
  * zookeeper_init() and zoo_set_servers(). What the call has allocated is lost then, and so is a handle whose close was
- * left. A call works for microseconds, and waits otherwise; in libzookeeper_st it also works while names are resolved. A
- * handler that interrupts a call at work must return, as it may have interrupted malloc, or a thread that holds a lock.
- * In such a handler:
+ * left. A call works for microseconds, and waits otherwise. It also works while zookeeper_init() asks the system for the
+ * user's name, which it logs unless ZOO_NO_LOG_CLIENTENV is given, and, in libzookeeper_st, while host names are
+ * resolved. A handler that interrupts a call at work must return, as it may have interrupted malloc, or a thread that
+ * holds a lock. In such a handler:
  * - zoo_state(), is_unrecoverable(), zoo_client_id(), zoo_recv_timeout(), zoo_get_context(), zoo_set_context() and
  *   zoo_set_watcher() work.
  * - zookeeper_close() leaves the close to a thread of the library, and waits for it at most a second, or not at all if
