@@ -14,13 +14,19 @@ static void on_log(const char *line)
     lines += strstr(line, "cannot wait ") != NULL || strstr(line, "cannot wake ") != NULL;
 }
 
+static void close_everything(void)
+{
+    int fd;
+    for (fd = 3; fd < 256; fd++)
+        close(fd);
+}
+
 int main(void)
 {
     zhandle_t *zh = zookeeper_init2(hosts(), on_nothing, TIMEOUT_MS, NULL, NULL, 0, on_log);
     int i;
     await_state(zh, ZOO_CONNECTED_STATE);
-    for (i = 3; i < 256; i++)
-        close(i);
+    close_everything();
     for (i = 0; i < ROUNDS; i++) {
         zoo_aexists(zh, "/", 0, on_stat, "unknown");
         nap(100);
