@@ -11,7 +11,6 @@
 #include "shield.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -128,6 +127,9 @@ void calmkeeper_shielded(void (*body)(void *), void (*abandoned)(void *), void *
     allow_cancellation(&shield);
 }
 
+/* FUTEX_WAIT_PRIVATE of <linux/futex.h>, which systems with musl need not have. */
+enum { WAIT_PRIVATE = 128 };
+
 /* The system calls in which a thread waits that has left the library. They are no cancellation points. */
 HIDDEN int calmkeeper_wait_for_descriptor(struct pollfd *entry, struct timespec *limit, const uint64_t *mask);
 int calmkeeper_wait_for_descriptor(struct pollfd *entry, struct timespec *limit, const uint64_t *mask)
@@ -150,7 +152,7 @@ void calmkeeper_wait_for_word(uint32_t *word, uint32_t value, const struct times
     pthread_cleanup_push(jump_to_entry, NULL);
     if (left != NULL)
         calmkeeper_allow_cancellation();
-    (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, limit);
+    (void)syscall(SYS_futex, word, WAIT_PRIVATE, value, limit);
     if (left != NULL)
         calmkeeper_forbid_cancellation();
     pthread_cleanup_pop(0);
