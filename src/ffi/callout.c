@@ -67,7 +67,8 @@ static void end(void *unused)
 {
     (void)unused;
     end_if_thrown();
-    calmkeeper_jump_to_entry();
+    if (calmkeeper_jump_to_entry())
+        return;
     calmkeeper_thread_is_lost();
     /* Ends the thread by the system call, because glibc would go on unwinding into Rust. */
     for (;;) {

@@ -65,11 +65,12 @@ void calmkeeper_forbid_cancellation(void)
 extern void __pthread_register_cancel(__pthread_unwind_buf_t *buffer);
 extern void __pthread_unwind_next(__pthread_unwind_buf_t *buffer) __attribute__((noreturn));
 
-void calmkeeper_jump_to_entry(void)
+int calmkeeper_jump_to_entry(void)
 {
     struct shield *shield = calmkeeper_left_shield();
     if (shield != NULL)
         longjmp(shield->entry, 1);
+    return 0;
 }
 
 /* Unwinds the calling function and its callers; the thread keeps the value that it ends with. */
@@ -81,8 +82,9 @@ static void __attribute__((noreturn)) go_on_unwinding(void)
 }
 #else
 /* Other C libraries do not unwind. */
-void calmkeeper_jump_to_entry(void)
+int calmkeeper_jump_to_entry(void)
 {
+    return calmkeeper_left_shield() != NULL;
 }
 
 static void __attribute__((noreturn)) go_on_unwinding(void)
@@ -94,7 +96,7 @@ static void __attribute__((noreturn)) go_on_unwinding(void)
 static void jump_to_entry(void *unused)
 {
     (void)unused;
-    calmkeeper_jump_to_entry();
+    (void)calmkeeper_jump_to_entry();
 }
 
 struct restored {
