@@ -365,10 +365,16 @@ static void close_and_return(int number)
 static void be_closed(int way)
 {
     struct Stat stat;
+    sigset_t own;
     unsigned turn;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* The handler is to run on this thread, and not on the completion thread, which has the mask of now. */
+    sigemptyset(&own);
+    sigaddset(&own, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &own, NULL);
     shared = connected(TIMEOUT_MS);
     catch(way == 0 ? close_and_end : way == 1 ? delete_close_and_end : close_and_return);
+    pthread_sigmask(SIG_UNBLOCK, &own, NULL);
     kill(getppid(), SIGUSR2);
     if (way == 2) {
         /* The interrupted call is the last one with this handle; it may return any code, but it must return. */
