@@ -130,8 +130,8 @@ extern "C" fn calmkeeper_go_back(position: Position) {
     position.go_back();
 }
 
-/// Called by `callout.c` when a callback ends this thread, before the thread's last system call. Must not log, because it may have been a
-/// log callback.
+/// Called by `callout.c` when a callback ends this thread, before the thread's last system call. Must not log, because
+/// it may have been a log callback.
 #[unsafe(no_mangle)]
 extern "C" fn calmkeeper_thread_is_lost() {
     // SAFETY: set by `serve` or `drive`, whose caller's reference stays on this stack.

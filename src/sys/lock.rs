@@ -1,5 +1,6 @@
 //! The library's locks: those of `sync`, with a mark on the thread that holds one. Owns the mark; does not know what is
-//! locked. There is no condition variable: a thread waits at a `sys::latch`, and holds no lock then. A panic under a lock does not poison it: every critical section leaves its data usable.
+//! locked. There is no condition variable: a thread waits at a `sys::latch`, and holds no lock then. A panic under a lock
+//! does not poison it: every critical section leaves its data usable.
 //!
 //! A signal handler may call the library while its thread is inside it. If that thread holds a lock, taking another one
 //! could wait for ever. So each entry asks `sys::inside`, and returns without taking a lock if one is held.
