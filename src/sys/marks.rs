@@ -15,7 +15,7 @@ pub(crate) struct Marks {
     pub(crate) blocked: Cell<Option<u64>>,
     /// Whether they must stay blocked: not only because the call unblocks them at its end.
     pub(crate) must_block: Cell<bool>,
-    /// The shield of the call that this thread is in, or null, also while it is outside (`sys::shield`).
+    /// The shield of the call in which this thread is at work, or null (`sys::shield`).
     pub(crate) shield: Cell<*mut c_void>,
     /// The shield of the call that this thread has left for a wait or a callback, or null.
     pub(crate) left: Cell<*mut c_void>,
@@ -26,6 +26,7 @@ pub(crate) struct Marks {
 }
 
 /// The marks at the entry of a call.
+#[cfg(not(calmkeeper_shuttle))]
 #[derive(Clone, Copy)]
 pub(crate) struct Saved {
     at: At,
@@ -35,6 +36,7 @@ pub(crate) struct Saved {
     holding: Holding,
 }
 
+#[cfg(not(calmkeeper_shuttle))]
 impl Marks {
     #[inline]
     pub(crate) fn save(&self) -> Saved {
